@@ -1,0 +1,140 @@
+"""params.yaml as frozen, typed values: one model per section; an unknown key is refused by name.
+
+The only module that reads a parameters file. YAML 1.2 (ruamel), because DVC writes `5e-05`, which a YAML 1.1 reader
+returns as a string.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+from atelier.errors import UserError
+from atelier.unfreeze import BLOCK_SETS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Schema = Literal["deepfashion", "fashionpedia"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Models(Section):
+    editor: str
+    clip: str
+    lpips: str
+    segmenter: str
+    dtype: Literal["float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class Prepare(Section):
+    size: Annotated[int, Field(ge=16, le=2048, multiple_of=8)]
+    fit: Literal["letterbox", "crop"]
+    seen: str
+    seen_schema: Schema
+    seen_rows: Count
+    unseen: str
+    unseen_schema: Schema
+    unseen_rows: Count
+    max_refused: Share
+    seed: Seed
+
+
+class Pair(Section):
+    triplets: Count
+    aligned: Share
+    probes: Count
+    near_duplicate: Annotated[int, Field(ge=0, le=32)]
+    seed: Seed
+
+
+class Mask(Section):
+    box_scale: Annotated[float, Field(ge=1, le=10)]
+    min_area: Share
+
+
+class Train(Section):
+    method: Literal["selective"]
+    unfreeze: str
+    loss: Literal["plain", "preserve", "trimap"]
+    lambda_preserve: NonNegative
+    lambda_ctx: NonNegative
+    lambda_bg: NonNegative
+    lr: Positive
+    weight_decay: NonNegative
+    epochs: Count
+    patience: Count
+    batch_size: Count
+    warmup: Share
+    clip_norm: Positive
+    drop_text: Share
+    drop_image: Share
+    drop_both: Share
+    noisiest: Share
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    validation: Count
+    checkpoint_steps: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Train":
+        if self.unfreeze not in BLOCK_SETS:
+            raise ValueError(f"unfreeze: {self.unfreeze!r} is not a block set; one of {', '.join(BLOCK_SETS)}")
+        if self.drop_text + self.drop_image + self.drop_both > 1:
+            raise ValueError("drop_text + drop_image + drop_both is over 1")
+        return self
+
+
+class Generate(Section):
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    guidance_text: NonNegative
+    guidance_image: NonNegative
+    batch_size: Count
+    seed: Seed
+
+
+class Evaluate(Section):
+    batch_size: Count
+    draws: Annotated[int, Field(ge=100)]
+    seed: Seed
+    sheet_rows: Count
+
+
+class Params(Section):
+    models: Models
+    prepare: Prepare
+    pair: Pair
+    mask: Mask
+    train: Train
+    generate: Generate
+    evaluate: Evaluate
+
+
+def read_params(path: Path) -> Params:
+    """Read and check a parameters file.
+
+    Raises:
+        UserError: the file is missing or not YAML, a key is unknown, missing, of the wrong type or out of range.
+    """
+    try:
+        raw = YAML(typ="safe").load(path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: holds no sections; expected {', '.join(Params.model_fields)}")
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+        raise UserError(f"{path}: {where}: {problem['msg']}{given}") from None

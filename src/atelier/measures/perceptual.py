@@ -1,0 +1,93 @@
+"""LPIPS (Zhang et al. 2018) with the `lpips` package, over torchvision's backbones or over our embedded feature network.
+
+The paper's LPIPS is between *source* and edited picture: preservation, lower is better, and a copy scores 0. The value
+depends on the backbone, so a result names its network; values of different networks cannot be compared.
+
+Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
+"""
+
+import copy
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+
+import torch
+
+from atelier.errors import UserError
+from atelier.measures.features import FeatureNet
+from atelier.measures.pixel import mean_outside, paste_inside
+
+if TYPE_CHECKING:
+    import lpips
+
+TORCHVISION = ("alex", "vgg", "squeeze")
+
+
+@dataclass(frozen=True)
+class Lpips:
+    """A perceptual distance: `name` says which network makes it."""
+
+    name: str
+    whole: "lpips.LPIPS"
+    spatial: "lpips.LPIPS"  # the same modules, giving a map instead of a mean
+
+    @classmethod
+    def load(cls, network: str, device: str | torch.device = "cpu") -> "Lpips":
+        """`alex`, `vgg` or `squeeze` (torchvision's, with LPIPS' learnt weights), or the folder of a `FeatureNet`.
+
+        Over a FeatureNet every channel weighs the same ("baseline" LPIPS: no human judgements were collected for it).
+
+        Raises:
+            UserError: the folder holds no feature network, or torchvision's weights are neither cached nor reachable.
+        """
+        metric = _over_torchvision(network) if network in TORCHVISION else _over_features(network)
+        metric = metric.to(device).eval().requires_grad_(False)
+        spatial = copy.copy(metric)
+        spatial.spatial = True
+        kind = "lpips 0.1, torchvision" if network in TORCHVISION else "lpips without linear layers, FeatureNet"
+        return cls(f"{network} ({kind})", metric, spatial)
+
+    @torch.no_grad()
+    def distance(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """LPIPS (B,) of whole pictures."""
+        return self.whole(first, second, normalize=True).flatten()
+
+    @torch.no_grad()
+    def distance_outside(self, source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Mean (B,) of the LPIPS map over the pixels outside the mask, the source's garment put back first."""
+        distances = self.spatial(source, paste_inside(source, edited, mask), normalize=True)
+        return mean_outside(distances, mask)
+
+
+def _over_torchvision(network: str) -> "lpips.LPIPS":
+    import lpips
+
+    try:
+        return _quietly(lambda: lpips.LPIPS(net=network, verbose=False))
+    except (URLError, OSError) as error:
+        raise UserError(
+            f"models.lpips: {network}: torchvision's weights are not in its cache and cannot be fetched ({error}); "
+            "a folder of a feature network needs no download"
+        ) from None
+
+
+def _over_features(folder: str) -> "lpips.LPIPS":
+    """The package's own arithmetic over our stages; our network takes [-1, 1] as it is, without ImageNet's scaling."""
+    import lpips
+
+    net = FeatureNet.load(folder)
+    with torch.random.fork_rng(devices=[]):  # the package draws a random backbone, which is then replaced
+        metric = _quietly(
+            lambda: lpips.LPIPS(net="squeeze", pretrained=False, pnet_rand=True, lpips=False, verbose=False)
+        )
+    metric.net, metric.scaling_layer = net, torch.nn.Identity()
+    metric.chns, metric.L = list(net.widths), len(net.widths)
+    return metric
+
+
+def _quietly(build):  # noqa: ANN001, ANN202 - any factory
+    """Build a metric without torchvision's warnings about how `lpips` asks it for a backbone."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+        return build()

@@ -1,0 +1,64 @@
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+import torch
+
+from atelier import unfreeze
+from atelier.blocks import build_full_size
+from atelier.errors import UserError
+
+FULL_SIZE = 859_532_484  # facts of the public editor's UNet: SD-1.5's with 8 input channels
+COUNTS = {
+    "attn": 68_743_360,
+    "attn+mid": 157_260_480,
+    "attn+mid+up": 204_885_120,
+    "attn+mid+res": 610_018_560,
+    "all": FULL_SIZE,
+}
+
+
+@pytest.fixture(scope="module", name="full_size")
+def _full_size() -> torch.nn.Module:
+    return build_full_size()
+
+
+@pytest.mark.parametrize("name", unfreeze.BLOCK_SETS)
+def test_exact_counts_on_the_full_size_unet(full_size, name):
+    assert unfreeze.count(full_size) == FULL_SIZE
+    assert unfreeze.count(full_size, unfreeze.select(full_size, name)) == COUNTS[name]
+
+
+def test_the_papers_share(full_size):
+    chosen = unfreeze.count(full_size, unfreeze.select(full_size, "attn+mid+up"))
+    assert round(100 * chosen / unfreeze.count(full_size), 2) == 23.84
+
+
+def test_sets_nest(full_size):
+    sets = [set(unfreeze.select(full_size, name)) for name in unfreeze.BLOCK_SETS]
+    assert all(smaller < larger for smaller, larger in pairwise(sets))
+
+
+def test_what_the_paper_leaves_out_stays_frozen(full_size):
+    chosen = [name for name in unfreeze.select(full_size, "attn+mid+up") if not name.startswith("mid_block.")]
+    left_out = r"attn2\.to_q|attn1\.to_out|norm|time_emb_proj|samplers|\.ff\.|proj_in|proj_out|up_blocks\.[01]\.resnets"
+    assert not [name for name in chosen if re.search(left_out, name)]
+    assert "up_blocks.2.resnets.0.conv_shortcut.weight" in chosen
+    assert "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_out.0.bias" in chosen
+
+
+def test_an_unknown_set_is_refused_by_name(full_size):
+    with pytest.raises(UserError, match=r"'attn\+tail' is not a block set; one of attn, attn\+mid"):
+        unfreeze.select(full_size, "attn+tail")
+
+
+def test_a_set_that_names_nothing_is_refused():
+    with pytest.raises(UserError, match="names no parameter"):
+        unfreeze.select(torch.nn.Linear(2, 2), "attn+mid")
+
+
+def test_reading_the_names_does_not_load_torch():
+    probe = "import sys, atelier.unfreeze; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], check=False, env={"PYTHONPATH": "src"}).returncode == 0
