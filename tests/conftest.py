@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixtures_edits import study  # noqa: F401
+from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
 
 INSTRUCTIONS = [
     "make the shirt red", "change shirt to blue", "add stripes to the clothes", "change to a floral pattern",

@@ -10,7 +10,7 @@ from atelier.measures.features import FeatureNet
 
 
 def build_clip(folder: Path, side: int = 32) -> Path:
-    """Save a random CLIP (model, tokenizer, image processor) of the real classes: 16 tokens, `side` px, 16 features."""
+    """Save a random CLIP (model, tokenizer, image processor) of the real classes: 96 tokens, `side` px, 16 features."""
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
     letters = string.ascii_lowercase + "-"
@@ -20,7 +20,7 @@ def build_clip(folder: Path, side: int = 32) -> Path:
     text = {
         **tower,
         "vocab_size": len(symbols),
-        "max_position_embeddings": 32,
+        "max_position_embeddings": 96,
         "bos_token_id": len(symbols) - 2,
         "eos_token_id": len(symbols) - 1,
     }

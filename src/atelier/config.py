@@ -80,6 +80,9 @@ class Train(Section):
     noisiest: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
     validation: Count
+    validation_steps: Annotated[int, Field(ge=1, le=1000)]
+    guidance_text: NonNegative
+    guidance_image: NonNegative
     checkpoint_steps: Count
     seed: Seed
 

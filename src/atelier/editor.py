@@ -2,7 +2,7 @@
 
 Legend: B batch, C channels, H W pixels, h w latent, T tokens. Pictures are float32 (B, 3, H, W) in [0, 1]; only here
 are they taken to the VAE's [-1, 1]. Two latents must not be confused: the one that is *noised* is multiplied by the
-VAE's scaling factor, the one that *conditions* the editor (the source) is not (InstructPix2Pix, and diffusers' pipeline).
+VAE's scaling factor, the one that *conditions* the editor (the source) is not (as in diffusers).
 """
 
 import copy

@@ -69,10 +69,10 @@ def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pat
 
 
 def describe(garment: str, colour: str | None = None, pattern: str | None = None) -> str:
-    """A garment in a caption: "a red striped shirt", "white shorts" (no article before trousers and shorts)."""
+    """A garment in a caption: "a red striped shirt", "white shorts" (no article before a plural)."""
     words = [word for word in (colour, _ADJECTIVE[pattern] if pattern not in (None, "solid") else None, garment) if word]
     phrase = " ".join(words)
-    if garment in ("trousers", "shorts", "pants"):
+    if garment in ("trousers", "shorts", "pants", "clothes"):
         return phrase
     return ("an " if phrase[0] in "aeiou" else "a ") + phrase
 

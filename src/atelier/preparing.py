@@ -1,6 +1,5 @@
 """Prepare: both sources → clean items with a split, and a report of what was kept, what was refused, and why."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,9 +10,10 @@ from tqdm import tqdm
 from atelier.config import Prepare
 from atelier.errors import UserError
 from atelier.records import Item
+from atelier.seeds import derive_seed
 from atelier.sources import Reading, read_items
+from atelier.tallies import name_first, tally, tally_refused
 
-NAMED = 20  # refused rows that a report names, at most
 FOREIGN_PERSON = "person in another split"
 
 
@@ -24,7 +24,7 @@ def prepare_items(params: Prepare) -> tuple[list[Item], dict[str, Any]]:
         The items in the order of their rows, seen before unseen, and the report for metrics/prepare.json.
 
     Raises:
-        UserError: a source cannot be read or is empty, too many of its rows are bad, or too few items are left to split.
+        UserError: a source cannot be read or is empty, too many rows are bad, or too few items are left to split.
     """
     kept: list[Item] = []
     report: dict[str, Any] = {}
@@ -34,8 +34,8 @@ def prepare_items(params: Prepare) -> tuple[list[Item], dict[str, Any]]:
     ):
         source = read_items(where, schema, domain, rows, params.size, params.fit, params.seed)
         readings = list(tqdm(source, desc=f"prepare {domain}", total=rows, unit="row", disable=None))
-        readings = assign_splits(readings, params.seed) if domain == "seen" else [_to_test(one) for one in readings]
         _check_refused(where, readings, params.max_refused)
+        readings = assign_splits(readings, params.seed) if domain == "seen" else [_to_test(one) for one in readings]
         kept.extend(reading.item for reading in readings if reading.item)
         report[domain] = summarise(readings)
     return kept, report
@@ -51,9 +51,14 @@ def assign_splits(readings: list[Reading], seed: int) -> list[Reading]:
     Raises:
         UserError: fewer than three items, so that a split would be empty.
     """
-    ids = sorted({reading.item.item_id for reading in readings if reading.item}, key=lambda name: _digest(seed, name))
+    ids = sorted(
+        {reading.item.item_id for reading in readings if reading.item},
+        key=lambda name: derive_seed("split", seed, name),
+    )
     if len(ids) < 3:
-        raise UserError(f"the seen source holds {len(ids)} usable garment items; train, val and test need one each at least")
+        raise UserError(
+            f"the seen source holds {len(ids)} usable garment items; train, val and test need one each at least"
+        )
     held = max(1, round(len(ids) / 10))
     splits = {name: "test" if n < held else "val" if n < 2 * held else "train" for n, name in enumerate(ids)}
     homes: dict[str, str] = {}
@@ -77,26 +82,18 @@ def summarise(readings: Iterable[Reading]) -> dict[str, Any]:
     return {
         "rows": len(readings),
         "kept": len(items),
-        "refused": {"total": len(refused), **_count(reading.refused for _, reading in refused)},
-        "remarks": _count(remark for reading in readings if reading.item for remark in reading.remarks),
-        "first_refused": {f"row {n}: {reading.image_id}": reading.refused for n, reading in refused[:NAMED]},
+        "refused": tally_refused(reading.refused for _, reading in refused),
+        "remarks": tally(remark for reading in readings if reading.item for remark in reading.remarks),
+        "first_refused": name_first([f"row {n}, {reading.image_id}: {reading.refused}" for n, reading in refused]),
         "garment_items": len({item.item_id for item in items}),
         "persons": len({item.person_id for item in items} - {""}),
         "splits": {split: sum(item.split == split for item in items) for split in ("train", "val", "test")},
-        "garments": _count(item.garment for item in items),
+        "garments": tally(item.garment for item in items),
     }
-
-
-def _digest(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
 
 
 def _to_test(reading: Reading) -> Reading:
     return replace(reading, item=replace(reading.item, split="test")) if reading.item else reading
-
-
-def _count(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items()))
 
 
 def _check_refused(where: str, readings: list[Reading], most: float) -> None:

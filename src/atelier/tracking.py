@@ -5,7 +5,6 @@ main workspace, so its runs outlive it). mlflow takes seconds to import, so that
 """
 
 import json
-import math
 import os
 import subprocess
 import time
@@ -36,11 +35,11 @@ class Run:
         self._flushed = time.monotonic()
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers at a step; the same name at several steps is a curve. Not-a-number is left out of it."""
+        """Record numbers at a step; the same name at several steps is a curve."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._metrics += [Metric(k, float(v), now, step) for k, v in values.items() if not math.isnan(v)]
+        self._metrics += [Metric(k, float(v), now, step) for k, v in values.items()]
         if len(self._metrics) >= _BATCH or time.monotonic() - self._flushed > _PATIENCE_S:
             self.flush()
 
@@ -158,6 +157,8 @@ def _origin() -> dict[str, str]:
 
 def _writer(client: "MlflowClient", experiment: str, path: Path) -> str | None:
     """The root run that wrote `path`, found by its digest: the newest if several did, None if no run did."""
+    if not path.exists():  # a hub name: weights that came from elsewhere
+        return None
     query = f"tags.wrote LIKE '%{digest(path)}%'"
     runs = client.search_runs([experiment], query, max_results=1, order_by=["attributes.start_time DESC"])
     return (runs[0].data.tags.get("mlflow.parentRunId") or runs[0].info.run_id) if runs else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from atelier.errors import UserError
@@ -22,8 +22,8 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 class FeatureNet(nn.Module):
     """Stages that each halve the grid: conv3x3 stride 2, conv3x3, each with batch norm and ReLU.
 
-    Batch norm, not group norm: at inference it is a fixed affine map, so that a feature sees its own neighbourhood only
-    and a recoloured garment does not shift the features of the whole picture. Call `.eval()` before use, as `load` does.
+    Batch norm, not group norm: at inference it is a fixed affine map, so that a feature sees its own neighbourhood
+    only and a recoloured garment does not shift the whole picture's. Call `.eval()` before use, as `load` does.
     """
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 128)) -> None:
@@ -49,7 +49,7 @@ class FeatureNet(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(json.dumps({"class": "FeatureNet", "widths": list(self.widths)}, indent=2) + "\n")
-        save_model(self, str(folder / WEIGHTS))
+        save_file(self.state_dict(), folder / WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path | str, device: str | torch.device = "cpu") -> "FeatureNet":
@@ -61,8 +61,9 @@ class FeatureNet(nn.Module):
         folder = Path(folder)
         try:
             config = json.loads((folder / CONFIG).read_text())
-            net = cls(tuple(config["widths"]))
-            load_model(net, str(folder / WEIGHTS))
+            with torch.device("meta"):  # no random initial weights: loading draws from no generator
+                net = cls(tuple(config["widths"]))
+            net.load_state_dict(load_file(folder / WEIGHTS), assign=True)
         except FileNotFoundError as error:
             raise UserError(
                 f"{folder}: no feature network here: {Path(error.filename or WEIGHTS).name} is missing"

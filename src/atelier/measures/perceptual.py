@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018) with the `lpips` package, over torchvision's backbones or over our embedded feature network.
+"""LPIPS (Zhang et al. 2018) with the `lpips` package, over torchvision's backbones or over our own feature network.
 
 The paper's LPIPS is between *source* and edited picture: preservation, lower is better, and a copy scores 0. The value
 depends on the backbone, so a result names its network; values of different networks cannot be compared.
@@ -8,6 +8,7 @@ Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], masks (B
 
 import copy
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -86,7 +87,7 @@ def _over_features(folder: str) -> "lpips.LPIPS":
     return metric
 
 
-def _quietly(build):  # noqa: ANN001, ANN202 - any factory
+def _quietly(build: Callable[[], "lpips.LPIPS"]) -> "lpips.LPIPS":
     """Build a metric without torchvision's warnings about how `lpips` asks it for a backbone."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")

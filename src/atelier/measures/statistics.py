@@ -1,7 +1,7 @@
 """Means with intervals, paired differences with p: everything resampled by *source picture*.
 
-One source is edited with several prompts, and such edits are alike. The independent unit is therefore the source picture
-(the cluster): a draw takes as many sources as there are, with replacement, and keeps each one's edits together.
+One source is edited with several prompts, and such edits are alike. The independent unit is therefore the source
+picture (the cluster): a draw takes as many sources as there are, with replacement, and keeps each one's edits together.
 
 Legend: E edits, K clusters, M measures, D draws. A NaN score means that the measure is not defined for that edit.
 """

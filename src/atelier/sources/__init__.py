@@ -15,9 +15,7 @@ _SCHEMAS: dict[str, tuple[tuple[str, ...], Callable[[Row, Place], Reading]]] = {
 }
 
 
-def read_items(
-    where: str, schema: str, domain: str, rows: int, size: int, fit: str, seed: int
-) -> Iterator[Reading]:
+def read_items(where: str, schema: str, domain: str, rows: int, size: int, fit: str, seed: int) -> Iterator[Reading]:
     """Read at most `rows` rows of a source: each a clean item of side `size`, or the reason why it is refused.
 
     Args:
@@ -35,9 +33,8 @@ def read_items(
     for number, row in enumerate(open_rows(where, rows, size, seed)):
         missing = [column for column in columns if column not in row]
         if number == 0 and missing:
-            raise UserError(
-                f"{where}: no column {missing[0]!r}; the {schema} schema has {', '.join(columns)}; it has {', '.join(row)}"
-            )
+            have = f"the {schema} schema has {', '.join(columns)}; this source has {', '.join(row)}"
+            raise UserError(f"{where}: no column {missing[0]!r}; {have}")
         yield read_row(row, Place(number, domain, size, fit))
     if number < 0:
         raise UserError(f"{where}: holds no rows; expected pictures in the {schema} schema")

@@ -24,7 +24,7 @@ _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: 
 Box = list[float]  # [x1, y1, x2, y2], px
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """Why a row, or a part of it, cannot be used, in few words: reports count rows by it."""
 
 
@@ -41,29 +41,29 @@ def open_picture(value: Any) -> Image.Image:
     """The undecoded picture behind a source's value: its header is read and its size checked, no more.
 
     Raises:
-        Refused: there is no picture, it is of no known format, or it is larger than MAX_PIXELS.
+        RefusedError: there is no picture, it is of no known format, or it is larger than MAX_PIXELS.
     """
     if isinstance(value, Image.Image):
         return _check_size(value)
     data = value.get("bytes") if isinstance(value, dict) else value
     path = value.get("path") if isinstance(value, dict) else None
     if not data and not path:
-        raise Refused("no picture")
+        raise RefusedError("no picture")
     try:
         with warnings.catch_warnings():  # Pillow's own limit only warns, and is not ours
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return _check_size(Image.open(io.BytesIO(data) if data else Path(path), formats=FORMATS))
     except Image.DecompressionBombError:
-        raise Refused("too many pixels") from None
+        raise RefusedError("too many pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, Refused):
+        if isinstance(error, RefusedError):
             raise
-        raise Refused("not a picture") from None
+        raise RefusedError("not a picture") from None
 
 
 def _check_size(picture: Image.Image) -> Image.Image:
     if picture.width * picture.height > MAX_PIXELS:
-        raise Refused("too many pixels")
+        raise RefusedError("too many pixels")
     return picture
 
 
@@ -71,7 +71,7 @@ def _load(picture: Image.Image) -> None:
     try:
         picture.load()
     except (OSError, SyntaxError, ValueError, EOFError):
-        raise Refused("corrupt picture") from None
+        raise RefusedError("corrupt picture") from None
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -88,7 +88,7 @@ def decode_picture(value: Any) -> Picture:
     """Decode a picture to RGB and turn it upright by its EXIF orientation.
 
     Raises:
-        Refused: no picture, none that can be read, or too large a one.
+        RefusedError: no picture, none that can be read, or too large a one.
     """
     picture = open_picture(value)
     _load(picture)
@@ -100,26 +100,26 @@ def decode_picture(value: Any) -> Picture:
 def decode_mask(value: Any, picture: Picture) -> np.ndarray:
     """Decode a garment mask to bool (H, W) over the upright picture.
 
-    L, RGB, palette or 1 bit, 0/1 or 0/255, of the picture's size or another one of the same shape. A mask that brings no
-    orientation of its own is taken to lie on the picture as stored, and is turned with it.
+    L, RGB, palette or 1 bit, 0/1 or 0/255, of the picture's size or another one of the same shape. A mask that brings
+    no orientation of its own is taken to lie on the picture as stored, and is turned with it.
 
     Raises:
-        Refused: no mask, an unreadable one, one of another shape than the picture's, or an empty one.
+        RefusedError: no mask, an unreadable one, one of another shape than the picture's, or an empty one.
     """
     try:
         mask = open_picture(value)
         _load(mask)
-    except Refused as refused:
-        raise Refused("no mask" if str(refused) == "no picture" else "unreadable mask") from None
+    except RefusedError as refused:
+        raise RefusedError("no mask" if str(refused) == "no picture" else "unreadable mask") from None
     if _ORIENTATION in mask.getexif():
         mask = ImageOps.exif_transpose(mask)
     elif _same_shape(mask.size, picture.stored) and picture.orientation in _TURNS:
         mask = mask.transpose(_TURNS[picture.orientation])
     if not _same_shape(mask.size, picture.pixels.size):
-        raise Refused("mask of another shape")
+        raise RefusedError("mask of another shape")
     inside = _threshold(mask)
     if not inside.any():
-        raise Refused("empty mask")
+        raise RefusedError("empty mask")
     if mask.size != picture.pixels.size:
         inside = np.asarray(Image.fromarray(inside).resize(picture.pixels.size, Image.Resampling.NEAREST))
     return inside
@@ -146,11 +146,11 @@ def turn_box(box: Box, frame: tuple[float, float], picture: Picture) -> Box:
     A frame of the stored picture's shape is turned with it.
 
     Raises:
-        Refused: the box is not four finite numbers, or nothing of it is inside the picture.
+        RefusedError: the box is not four finite numbers, or nothing of it is inside the picture.
     """
     corners = np.asarray(box, float).reshape(-1)
     if corners.shape != (4,) or not np.isfinite(corners).all() or min(frame) <= 0:
-        raise Refused("no usable box")
+        raise RefusedError("no usable box")
     x1, y1, x2, y2 = corners / np.tile(np.asarray(frame, float), 2)  # shares of the frame
     if picture.orientation != 1 and _same_shape((round(frame[0]), round(frame[1])), picture.stored):
         flips = {2: (1 - x2, y1, 1 - x1, y2), 3: (1 - x2, 1 - y2, 1 - x1, 1 - y1), 4: (x1, 1 - y2, x2, 1 - y1),
@@ -158,7 +158,9 @@ def turn_box(box: Box, frame: tuple[float, float], picture: Picture) -> Box:
                  8: (y1, 1 - x2, y2, 1 - x1)}  # fmt: skip
         x1, y1, x2, y2 = flips[picture.orientation]
     width, height = picture.pixels.size
-    turned = [min(max(value, 0.0), 1.0) * side for value, side in zip((x1, y1, x2, y2), (width, height) * 2, strict=True)]
+    turned = [
+        min(max(value, 0.0), 1.0) * side for value, side in zip((x1, y1, x2, y2), (width, height) * 2, strict=True)
+    ]
     if turned[2] <= turned[0] or turned[3] <= turned[1]:
-        raise Refused("no usable box")
+        raise RefusedError("no usable box")
     return turned

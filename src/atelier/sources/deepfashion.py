@@ -4,8 +4,9 @@ import re
 
 from atelier.garments import CLOTH_TYPES, SLOTS, UNKNOWN_GARMENT
 from atelier.images import to_png
+from atelier.instructions import caption, describe
 from atelier.records import Item
-from atelier.sources.decode import Refused, decode_mask, decode_picture
+from atelier.sources.decode import RefusedError, decode_mask, decode_picture
 from atelier.sources.fitting import fit_mask, fit_picture, plan_fit
 from atelier.sources.reading import Place, Reading, Row, text_of
 
@@ -22,7 +23,7 @@ def read_row(row: Row, place: Place) -> Reading:
         return Reading(image_id, None, "no pid")
     try:
         picture = decode_picture(row.get("images"))
-    except Refused as refused:
+    except RefusedError as refused:
         return Reading(image_id, None, str(refused))
     remarks = []
     plan = plan_fit(*picture.pixels.size, place.size, place.fit)
@@ -30,8 +31,8 @@ def read_row(row: Row, place: Place) -> Reading:
     try:
         mask = fit_mask(decode_mask(row.get("mask"), picture), plan)
         if not mask.any():
-            raise Refused("empty mask")
-    except Refused as refused:
+            raise RefusedError("empty mask")
+    except RefusedError as refused:
         mask = None
         remarks.append(str(refused))
     garment = CLOTH_TYPES.get(text_of(row, "cloth_type"), UNKNOWN_GARMENT)
@@ -53,7 +54,7 @@ def read_row(row: Row, place: Place) -> Reading:
         gender=gender,
         garment=garment,
         slot=SLOTS[garment],
-        caption=text_of(row, "caption") or f"a {gender} in {garment}",
+        caption=text_of(row, "caption") or caption(gender, [describe(garment)]),
         image=to_png(fit_picture(picture.pixels, plan)),
         mask=None if mask is None else to_png(mask),
         box=None,

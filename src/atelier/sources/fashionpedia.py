@@ -11,7 +11,7 @@ from atelier.garments import CATEGORIES, SLOTS
 from atelier.images import to_png
 from atelier.instructions import caption, describe
 from atelier.records import Item
-from atelier.sources.decode import Picture, Refused, decode_picture, turn_box
+from atelier.sources.decode import Picture, RefusedError, decode_picture, turn_box
 from atelier.sources.fitting import Box, Fit, fit_box, fit_picture, plan_fit
 from atelier.sources.reading import Place, Reading, Row, text_of
 
@@ -27,7 +27,7 @@ def read_row(row: Row, place: Place) -> Reading:
         picture = decode_picture(row.get("image"))
         plan = plan_fit(*picture.pixels.size, place.size, place.fit)
         worn = sorted(_worn(row, picture, plan), key=lambda found: (_RANK[SLOTS[found[0]]], -_area(found[1])))
-    except Refused as refused:
+    except RefusedError as refused:
         return Reading(image_id, None, str(refused))
     if not worn:
         return Reading(image_id, None, "no main garment with a usable box")
@@ -62,7 +62,7 @@ def _worn(row: Row, picture: Picture, plan: Fit) -> Iterator[tuple[str, Box]]:
             continue
         try:
             box = fit_box(turn_box(corners, frame, picture), plan)
-        except Refused:  # one bad box does not cost the row: another garment may serve
+        except RefusedError:  # one bad box does not cost the row: another garment may serve
             continue
         if box is not None:
             yield garment, box

@@ -12,7 +12,7 @@ Box = list[float]  # [x1, y1, x2, y2], px
 
 @dataclass(frozen=True)
 class Fit:
-    """What is taken of a picture, and where it lands: `region` (x1, y1, x2, y2 of the picture) → `place` of the square."""
+    """What is taken of a picture, and where it lands: (x1, y1, x2, y2) of the picture and of the square, px."""
 
     size: int
     region: tuple[float, float, float, float]

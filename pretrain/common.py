@@ -1,0 +1,134 @@
+"""What the base models' training scripts share: the corpus in memory and one resumable loop."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from atelier.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER
+
+CHECKPOINTS = Path(__file__).parent / ".ckpt"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    images: np.ndarray  # uint8 (N, S, S, 3), memory-mapped
+    labels: np.ndarray  # uint8 (scenes, S, S)
+    pictures: list[dict]
+    pairs: list[dict]
+    train_scenes: int  # scenes before this one are trained on, the rest are held out
+
+
+def read_corpus(folder: Path, held_out: float = 0.02) -> Corpus:
+    """The corpus that `pretrain.corpus` wrote; its last `held_out` share of scenes is for measuring alone."""
+    images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "labels"))
+    pictures, pairs = (json.loads((folder / f"{name}.json").read_text()) for name in ("pictures", "pairs"))
+    return Corpus(images, labels, pictures, pairs, int(len(labels) * (1 - held_out)))
+
+
+def cosine(step: int, steps: int, warmup: float = 0.02, floor: float = 0.02) -> float:
+    """Learning-rate factor: linear warm-up, then half a cosine down to `floor`."""
+    start = max(1, int(steps * warmup))
+    if step < start:
+        return (step + 1) / start
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, steps - start)))
+
+
+def fit(
+    name: str,
+    module: nn.Module,
+    groups: list[dict],
+    loss_of: Callable[[int], tuple[torch.Tensor, dict[str, float]]],
+    *,
+    steps: int,
+    weight_decay: float = 0.01,
+    clip: float = 1.0,
+    average: nn.Module | None = None,
+    decay: float = 0.999,
+    every: int = 500,
+) -> None:
+    """Train `module` for `steps` steps of AdamW with a cosine schedule; `loss_of(step)` draws its own batch.
+
+    Everything random is a function of the step, and a checkpoint is kept every `every` steps: the same command goes on
+    where it was interrupted. `average`, a copy of `module`, ends as its moving average.
+    """
+    optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
+    peaks = [group["lr"] for group in optimiser.param_groups]
+    file, start = CHECKPOINTS / f"{name}.pt", 0
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        module.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        start = state["step"]
+    began = time.monotonic()
+    parameters = [p for group in groups for p in group["params"]]
+    for step in tqdm(range(start, steps), initial=start, total=steps, desc=name, disable=None):
+        for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+            group["lr"] = peak * cosine(step, steps)
+        torch.manual_seed(step)
+        loss, extra = loss_of(step)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, clip)
+        optimiser.step()
+        if average is not None:
+            keep = min(decay, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - keep)
+        if (step + 1) % 100 == 0:
+            rate = (step + 1 - start) / (time.monotonic() - began)
+            shown = " ".join(f"{key} {value:.4f}" for key, value in extra.items())
+            print(f"{name} {step + 1}/{steps} loss {loss.item():.5f} {shown} {rate:.2f} steps/s", flush=True)
+        if (step + 1) % every == 0 or step + 1 == steps:
+            state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
+            if average is not None:
+                state["average"] = average.state_dict()
+            file.parent.mkdir(exist_ok=True)
+            torch.save(state, file.with_suffix(".partial"))
+            file.with_suffix(".partial").replace(file)
+
+
+SLOTS = {"upper": UPPER, "lower": LOWER, "full": FULL}
+
+
+def label_table(corpus: Corpus) -> dict[str, np.ndarray]:
+    """What is worn in every picture, as class indices: "upper kind", "upper colour", … int64 (N,); 0 is nothing worn."""
+    classes = {"colour": COLOURS, "pattern": PATTERNS}
+    table = {}
+    for slot, kinds in SLOTS.items():
+        for what, names in {"kind": kinds, **classes}.items():
+            index = {name: i + 1 for i, name in enumerate(names)}
+            worn = (picture["garments"].get(slot) for picture in corpus.pictures)
+            table[f"{slot} {what}"] = np.array([index[g[what]] if g else 0 for g in worn], dtype=np.int64)
+    return table
+
+
+def held_out_mask(corpus: Corpus) -> np.ndarray:
+    """bool (N,): pictures of the scenes that no base model is trained on."""
+    return np.array([picture["scene"] >= corpus.train_scenes for picture in corpus.pictures])
+
+
+class LabelHeads(nn.Module):
+    """One linear classifier per column of `label_table`, over a picture's features; training aid, not kept."""
+
+    def __init__(self, width: int, table: dict[str, np.ndarray]) -> None:
+        super().__init__()
+        self.names = list(table)
+        self.sizes = [int(values.max()) + 1 for values in table.values()]
+        self.linear = nn.Linear(width, sum(self.sizes))
+
+    def forward(self, features: torch.Tensor, labels: list[torch.Tensor]) -> tuple[torch.Tensor, float]:
+        """Mean cross-entropy over the columns, and the mean accuracy."""
+        parts = self.linear(features.float()).split(self.sizes, 1)
+        losses = [nn.functional.cross_entropy(part, label) for part, label in zip(parts, labels, strict=True)]
+        hits = [(part.argmax(1) == label).float().mean() for part, label in zip(parts, labels, strict=True)]
+        return torch.stack(losses).mean(), torch.stack(hits).mean().item()

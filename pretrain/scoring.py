@@ -1,0 +1,112 @@
+"""Train the scoring CLIP: it judges edits and never conditions them.
+
+    python -m pretrain.scoring --corpus pretrain/corpus --out models/base/clip
+
+A batch holds several pictures of each of its scenes (same person, other fabrics) and their leaky versions, whose captions
+say what spilled; so the negatives are the hard ones: the wrong garment, the wrong print, the flooded picture.
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPVisionConfig
+
+from atelier.images import to_tensor
+from atelier.instructions import caption, describe
+from pretrain.common import LabelHeads, fit, label_table, read_corpus
+from pretrain.text import build_tokenizer, text_config
+
+WIDTH = 128
+SCENES, EXACT, LEAKY = 24, 4, 2  # a batch: scenes, and the pictures of each
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def caption_of(picture: dict, rng: np.random.Generator) -> str:
+    """A picture's caption; a leaky picture's also says what spilled."""
+    worn = [describe(g["kind"], g["colour"], g["pattern"]) for g in picture["garments"].values()]
+    if rng.random() < 0.5:
+        worn.reverse()
+    text = caption(picture["gender"] if rng.random() < 0.9 else "person", worn)
+    if picture["leaky"] is None:
+        return text
+    return f"{text}, {picture['garments'][picture['leaky']]['colour']} all over"
+
+
+def build(size: int) -> CLIPModel:
+    tokenizer = build_tokenizer()
+    vision = CLIPVisionConfig(
+        hidden_size=WIDTH, intermediate_size=4 * WIDTH, projection_dim=WIDTH, num_hidden_layers=4, num_attention_heads=4,
+        image_size=size, patch_size=size // 8,
+    )  # fmt: skip
+    text = text_config(tokenizer, width=WIDTH, layers=2, projection=WIDTH)
+    return CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH))
+
+
+class Pictures:
+    """Pictures by scene, and their labels."""
+
+    def __init__(self, folder: Path) -> None:
+        self.corpus = read_corpus(folder)
+        self.exact: dict[int, list[int]] = {}
+        self.leaky: dict[int, list[int]] = {}
+        for index, picture in enumerate(self.corpus.pictures):
+            (self.exact if picture["leaky"] is None else self.leaky).setdefault(picture["scene"], []).append(index)
+        self.table = label_table(self.corpus)
+
+    def draw(self, rng: np.random.Generator, scenes: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        some = []
+        for scene in scenes:
+            some += [*rng.choice(self.exact[scene], EXACT, replace=False), *rng.choice(self.leaky[scene], LEAKY, replace=False)]
+        return np.array(some), [caption_of(self.corpus.pictures[i], rng) for i in some]
+
+
+@click.command()
+@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--steps", type=click.IntRange(min=1), default=2500, show_default=True)
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
+def main(folder: Path, out: Path, steps: int, lr: float) -> None:
+    """Train by contrast (and, as an aid, by naming what is worn), then save model, tokenizer and image processor."""
+    pictures = Pictures(folder)
+    size = pictures.corpus.images.shape[1]
+    torch.manual_seed(0)
+    model, tokenizer = build(size), build_tokenizer()
+    heads = LabelHeads(WIDTH, pictures.table)
+    both = nn.ModuleList([model, heads])
+    mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        rng = np.random.default_rng([5, step])
+        some, texts = pictures.draw(rng, rng.choice(pictures.corpus.train_scenes, SCENES, replace=False))
+        x = (to_tensor(pictures.corpus.images[some]) - mean) / std
+        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        with torch.autocast("cpu", torch.bfloat16):
+            result = model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=x)
+        image, text = (F.normalize(e.float(), dim=-1) for e in (result.image_embeds, result.text_embeds))
+        logits = image @ text.T * model.logit_scale.exp().clamp(max=100)
+        same = torch.tensor([[a == b for b in texts] for a in texts])
+        goal = same.float() / same.sum(1, keepdim=True)
+        contrast = 0.5 * (F.cross_entropy(logits, goal) + F.cross_entropy(logits.T, goal))
+        naming, accuracy = heads(image * 10, [torch.from_numpy(values[some]) for values in pictures.table.values()])
+        top = (logits.argmax(1)[:, None] == torch.arange(len(texts))).logical_and(same).any(1).float().mean()
+        return contrast + naming, {"contrast": contrast.item(), "named": accuracy, "matched": top.item()}
+
+    decayed = [p for p in both.parameters() if p.ndim > 1]
+    plain = [p for p in both.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
+    fit("scoring", both, groups, loss_of, steps=steps)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    processor = CLIPImageProcessor(
+        size={"shortest_edge": size}, crop_size={"height": size, "width": size}, image_mean=MEAN, image_std=STD
+    )
+    processor.save_pretrained(out)
+    click.echo(f"scoring CLIP: {steps} steps of {SCENES * (EXACT + LEAKY)} pictures, saved to {out}")
+
+
+if __name__ == "__main__":
+    main()

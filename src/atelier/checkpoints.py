@@ -1,0 +1,70 @@
+"""Checkpoints of an interrupted run, outside DVC: `$DVC_ROOT/.ckpt/<key>/step-00000100/`, removed on success.
+
+DVC deletes a stage's outputs before it runs, and an output kept across runs would resume under other parameters. The
+key is a digest of everything that the result depends on, so a checkpoint is found by the same run only. Tensors are
+safetensors and facts are JSON: nothing is unpickled.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import atelier
+from atelier.files import digest, remove, whole
+
+_TENSORS = "tensors.safetensors"
+_FACTS = "facts.json"
+
+
+@dataclass(frozen=True)
+class CheckpointStore:
+    """The checkpoints of one run; only the newest is kept."""
+
+    folder: Path
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Keep the state after `step` steps instead of the one before. Killed at any point, a whole state is left."""
+        newest = self.folder / f"step-{step:08d}"
+        with whole(newest) as partial:
+            partial.mkdir()
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / _TENSORS)
+            (partial / _FACTS).write_text(json.dumps(facts))
+        for older in self._whole():
+            if older != newest:
+                remove(older)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors (on the CPU) and facts of the newest checkpoint, None if there is none."""
+        found = self._whole()
+        if not found:
+            return None
+        return load_file(found[-1] / _TENSORS), json.loads((found[-1] / _FACTS).read_text())
+
+    def discard(self) -> None:
+        """Forget the run: it has succeeded."""
+        remove(self.folder)
+
+    def _whole(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("step-*") if path.suffix != ".partial")
+
+
+def open_store(settings: Mapping[str, Any], inputs: Iterable[str | Path]) -> CheckpointStore:
+    """The store of the run with these settings, inputs (files, folders or hub names), this code and this torch."""
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    code = Path(atelier.__file__).parent
+    facts = {
+        "settings": settings,
+        "inputs": [digest(Path(name)) if Path(name).exists() else str(name) for name in inputs],
+        "code": {str(file.relative_to(code)): digest(file) for file in sorted(code.rglob("*.py"))},
+        "torch": torch.__version__,
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return CheckpointStore(root / ".ckpt" / key)

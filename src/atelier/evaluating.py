@@ -1,0 +1,87 @@
+"""The evaluate stage as one call: rows in, `metrics/evaluate.json`, tables and contact sheets out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image
+
+from atelier.config import Evaluate, Models
+from atelier.editor import choose_device, decode_latents, encode_images, load_editor
+from atelier.evaluation import Report, summarise
+from atelier.files import whole, write_json
+from atelier.measures.clip import ClipScorer
+from atelier.measures.perceptual import Lpips
+from atelier.records import Edit, Probe, Zones, read_rows
+from atelier.report.edit_sheets import draw_sheet, pick_unselected, pick_worst
+from atelier.report.figures import plot_measures
+from atelier.report.tables import average, compare_with_paper, to_csv
+from atelier.scoring import EDITORS, Case, Scorers, join_cases, score_cases
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, and the pictures it was measured on."""
+
+    report: Report
+    scores: pd.DataFrame
+    cases: list[Case]
+
+
+def load_scorers(models: Models) -> Scorers:
+    """The networks that `models` names.
+
+    Raises:
+        UserError: one of them cannot be loaded.
+    """
+    device = choose_device(models.device)
+    editor = load_editor(models.editor, models.dtype, models.device)
+
+    def reconstruct(pictures: torch.Tensor) -> torch.Tensor:
+        return decode_latents(editor, encode_images(editor, pictures) * editor.scaling_factor)
+
+    return Scorers(ClipScorer.load(models.clip, device), Lpips.load(models.lpips, device), reconstruct, device)
+
+
+def evaluate(
+    probes: Path, zones: Path, edits: dict[str, Path], scorers: Scorers, settings: Evaluate, autoencoder: str
+) -> Evaluation:
+    """Score the edits of every model against the probes, and summarise.
+
+    Args:
+        edits: model → file, for `baseline` and `finetuned`.
+        autoencoder: where the VAE of `scorers.reconstruct` came from, for the report.
+
+    Raises:
+        UserError: a file is unreadable, an edit is missing, or no probe has a zone.
+    """
+    rows = read_rows(probes, Probe)
+    cases = join_cases(rows, read_rows(zones, Zones), {model: read_rows(edits[model], Edit) for model in EDITORS})
+    scores = score_cases(cases, scorers, settings.batch_size)
+    networks = {"clip": scorers.clip.name, "lpips": scorers.lpips.name, "leakage_floor": f"{autoencoder} (VAE)"}
+    counts = {"probes_without_zone": len(rows) - len(cases)}
+    return Evaluation(
+        {"networks": networks, **counts, **summarise(scores, settings.draws, settings.seed)}, scores, cases
+    )
+
+
+def write_evaluation(result: Evaluation, settings: Evaluate, report: Path, tables: Path, sheets: Path) -> None:
+    """Write the report (JSON), the tables' folder and the sheets' folder, each whole or not at all."""
+    with whole(tables) as folder:
+        folder.mkdir()
+        for by in ("prompt", "factor"):
+            (folder / f"{by}s.csv").write_text(to_csv(average(result.scores, by)), encoding="utf-8")
+        (folder / "comparison.md").write_text(compare_with_paper(result.report), encoding="utf-8")
+    with whole(sheets) as folder:
+        folder.mkdir()
+        for domain in result.scores["domain"].unique():
+            cases = [case for case in result.cases if case.probe.domain == domain]
+            picks = {
+                domain: pick_unselected(cases, settings.sheet_rows),
+                f"{domain}-worst": pick_worst(cases, result.scores, settings.sheet_rows),
+            }
+            for name, picked in picks.items():
+                Image.fromarray(draw_sheet(picked, result.scores)).save(folder / f"{name}.png")
+        plot_measures(result.report, folder / "measures.png")
+    write_json(report, result.report)

@@ -1,0 +1,115 @@
+"""What one training step sees: triplets noised at drawn timesteps, some conditions dropped; and its loss.
+
+Everything is drawn from (seed, purpose, step) alone, so that a resumed run draws what an undisturbed one would have.
+
+Legend: B batch, C channels, h w latent, T tokens; ᾱ is the share of signal left at a timestep.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from atelier import losses
+from atelier.config import Train
+from atelier.editor import Editor, predict
+from atelier.latents import EncodedTriplets
+
+NOISY_SHARE = (
+    0.15  # `train.noisiest` is drawn from the last 15 % of the schedule, where structure and colour are decided
+)
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Probabilities of leaving out the instruction, the source, or both; guidance needs them (InstructPix2Pix, 3.2.1)."""
+
+    text: float = 0.0
+    image: float = 0.0
+    both: float = 0.0
+
+
+@dataclass(frozen=True)
+class NoisyBatch:
+    noisy: Tensor  # x_t, (B, C, h, w)
+    goal: Tensor  # the noise or velocity to be predicted, (B, C, h, w)
+    signal: Tensor  # ᾱ_t, (B, 1, 1, 1)
+    timesteps: Tensor  # (B,), int64
+    conditions: Tensor  # unscaled source latents, zeros where dropped, (B, C, h, w)
+    texts: Tensor  # (B, T, C), the empty instruction's where dropped
+    sources: Tensor  # scaled source latents, never dropped, (B, C, h, w)
+    zones: Tensor  # (B, 3, h, w)
+
+
+def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Generator) -> Tensor:
+    """(count,) int64 timesteps in [0, total): a share `noisiest` from the last 15 %, the rest from all of them."""
+    first = total - round(total * NOISY_SHARE)
+    among_noisiest = torch.rand(count, generator=generator) < noisiest
+    anywhere = torch.randint(0, total, (count,), generator=generator)
+    late = torch.randint(first, total, (count,), generator=generator)
+    return torch.where(among_noisiest, late, anywhere)
+
+
+def draw_dropped(count: int, dropout: Dropout, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which of `count` samples go without instruction and which without source: (count,) bool each."""
+    u = torch.rand(count, generator=generator)
+    text_ends, image_ends = dropout.text, dropout.text + dropout.image
+    both = (u >= image_ends) & (u < image_ends + dropout.both)
+    return (u < text_ends) | both, ((u >= text_ends) & (u < image_ends)) | both
+
+
+def noised(clean: Tensor, noise: Tensor, signal: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    """x_t and the prediction's goal: noise for `epsilon`, velocity √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
+    kept, added = signal.sqrt(), (1 - signal).sqrt()
+    return kept * clean + added * noise, (kept * noise - added * clean if kind == "v_prediction" else noise)
+
+
+def draw_batch(
+    editor: Editor,
+    data: EncodedTriplets,
+    rows: Tensor,
+    generator: torch.Generator,
+    noisiest: float,
+    dropout: Dropout = Dropout(),  # frozen: one for all calls is safe
+) -> NoisyBatch:
+    """Noise the triplets `rows` (int64 (B,), on the CPU)."""
+    device, schedule = editor.device, editor.scheduler.alphas_cumprod
+    timesteps = draw_timesteps(len(rows), len(schedule), noisiest, generator)
+    noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator).to(device)
+    without_text, without_image = (flags.to(device) for flags in draw_dropped(len(rows), dropout, generator))
+    signal = schedule[timesteps].view(-1, 1, 1, 1).to(device)
+    rows = rows.to(device)
+    noisy, goal = noised(data.targets[rows], noise, signal, editor.scheduler.config.prediction_type)
+    sources = data.sources[rows]
+    return NoisyBatch(
+        noisy=noisy,
+        goal=goal,
+        signal=signal,
+        timesteps=timesteps.to(device),
+        conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
+        texts=data.instructions[data.instruction_of[rows].masked_fill(without_text, 0)],
+        sources=sources * data.scaling_factor,
+        zones=data.zones[rows],
+    )
+
+
+def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:
+    """The editor's prediction for a batch, (B, C, h, w)."""
+    return predict(editor, batch.noisy, batch.conditions, batch.timesteps, batch.texts)
+
+
+def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, kind: str) -> Tensor:
+    """The loss that `train.loss` names, a scalar.
+
+    plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 5). trimap: equation 1 (section 6.1).
+    """
+    tight, context, background = batch.zones.split(1, dim=1)
+    if settings.loss == "trimap":
+        weight = losses.trimap_weight(tight, context, background, settings.lambda_ctx, settings.lambda_bg)
+        return losses.weighted_mse(prediction, batch.goal, weight).mean()
+    plain = mse_loss(prediction, batch.goal)
+    if settings.loss == "plain":
+        return plain
+    clean = losses.predicted_clean(prediction, batch.noisy, batch.signal, kind)
+    return plain + settings.lambda_preserve * losses.preserve(clean, batch.sources, tight, batch.signal, kind).mean()

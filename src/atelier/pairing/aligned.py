@@ -1,0 +1,155 @@
+"""Aligned pairs: source and target differ in one garment's fabric and in nothing else.
+
+A rendered source is rendered again with one factor of its scene changed, so that the target is exact. A photograph with
+a mask is recoloured through it in CIELAB.
+"""
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from atelier import world
+from atelier.images import from_png, to_png
+from atelier.instructions import COLOURS, PATTERNS, instruct
+from atelier.pairing.recolour import name_colour, recolour
+from atelier.pairing.wording import recaption
+from atelier.records import Item, Triplet
+
+FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
+OTHER_GARMENT = (
+    0.4  # share of the edits of the garment that is not the item, so that names of garments keep their meaning
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit gives the garment worn in `slot`; None stays as it is."""
+
+    slot: str
+    colour: str | None
+    pattern: str | None
+
+    @property
+    def factor(self) -> str:
+        return "both" if self.colour and self.pattern else "colour" if self.colour else "pattern"
+
+
+def make_aligned(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterator[Triplet]:
+    """Every aligned triplet that the items allow, in a seeded order that takes each source once before any twice.
+
+    Args:
+        held_out: whether fabrics that training must never see are allowed, in the source and in the target.
+    """
+    queues = [(item, _changes(item, random.Random(f"{seed}:{item.image_id}"), held_out=held_out)) for item in items]
+    random.Random(f"{seed}:aligned").shuffle(queues)
+    while queues:
+        rest = []
+        for item, changes in queues:
+            change = next(changes, None)
+            if change is not None:
+                wording = random.Random(f"{seed}:{item.image_id}:{change}")
+                yield _render(item, change, wording) if item.scene else _recolour(item, change, wording)
+                rest.append((item, changes))
+        queues = rest
+
+
+def _changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[Change]:
+    """All changes that a source allows, each once, drawn by the shares of garments and factors."""
+    if item.scene is None:
+        yield from _colour_changes(item, rng)
+        return
+    scene = world.Scene.from_json(item.scene)
+    if scene.held_out and not held_out:
+        return
+    pools: dict[tuple[str, str], list[Change]] = {}
+    for slot, worn in scene.garments.items():
+        for colour, pattern in itertools.product(COLOURS, PATTERNS):
+            change = Change(
+                slot, colour if colour != worn.colour else None, pattern if pattern != worn.pattern else None
+            )
+            if (change.colour or change.pattern) and (held_out or not world.is_held_out(colour, pattern)):
+                pools.setdefault((slot, change.factor), []).append(change)
+    for pool in pools.values():
+        rng.shuffle(pool)
+    while pools:
+        keys = list(pools)
+        weights = [
+            (OTHER_GARMENT if slot != item.slot else 1 - OTHER_GARMENT) * FACTORS[factor] for slot, factor in keys
+        ]
+        key = rng.choices(keys, weights)[0]
+        yield pools[key].pop()
+        if not pools[key]:
+            del pools[key]
+
+
+def _colour_changes(item: Item, rng: random.Random) -> Iterator[Change]:
+    """A photograph's changes: its garment in every named colour but its own; none where it has no mask."""
+    if item.mask is None:
+        return
+    current = name_colour(from_png(item.image), from_png(item.mask) >= 128)
+    colours = [colour for colour in COLOURS if colour != current]
+    rng.shuffle(colours)
+    yield from (Change(item.slot, colour, None) for colour in colours)
+
+
+def _render(item: Item, change: Change, rng: random.Random) -> Triplet:
+    """The triplet of a rendered source: its scene with one garment's fabric changed, rendered again."""
+    scene = world.Scene.from_json(item.scene or "")
+    edited = world.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
+    rendered = world.render(edited, from_png(item.image).shape[0])
+    mask = to_png(rendered.masks[change.slot].astype("uint8") * 255)
+    return _triplet(
+        item,
+        change,
+        garment=scene.garments[change.slot].kind,
+        rng=rng,
+        captions=(world.describe_scene(scene), world.describe_scene(edited)),
+        target=to_png(rendered.image),
+        mask=mask,
+    )
+
+
+def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
+    """The triplet of a photograph: its garment recoloured through its mask."""
+    mask = item.mask or b""
+    target = recolour(from_png(item.image), from_png(mask) >= 128, change.colour or "")
+    return _triplet(
+        item,
+        change,
+        garment=item.garment,
+        rng=rng,
+        captions=(item.caption, recaption(item.caption, item.garment, colour=change.colour)),
+        target=to_png(target),
+        mask=mask,
+    )
+
+
+def _triplet(
+    item: Item,
+    change: Change,
+    *,
+    garment: str,
+    rng: random.Random,
+    captions: tuple[str, str],
+    target: bytes,
+    mask: bytes,
+) -> Triplet:
+    return Triplet(
+        triplet_id="",  # numbered once it is known which are kept
+        split=item.split,
+        kind="aligned",
+        item_id=item.item_id,
+        person_id=item.person_id,
+        source_id=item.image_id,
+        instruction=instruct(rng, garment, colour=change.colour, pattern=change.pattern),
+        source_caption=captions[0],
+        target_caption=captions[1],
+        garment=garment,
+        factor=change.factor,
+        source=item.image,
+        target=target,
+        source_mask=mask,
+        target_mask=mask,
+        box=item.box if change.slot == item.slot else None,
+    )

@@ -1,0 +1,95 @@
+"""Same-item pairs, the paper's: two pictures of one garment item in one view, in two of its colour ways.
+
+Different photographs, so pose, person and background may differ too.
+"""
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from atelier import world
+from atelier.images import from_png
+from atelier.instructions import instruct
+from atelier.pairing.recolour import name_colour
+from atelier.pairing.wording import find_mention
+from atelier.records import Item, Triplet
+
+
+def make_same_item(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterator[Triplet]:
+    """Every same-item triplet that the items allow, in a seeded order that takes each item and view in turn.
+
+    Args:
+        held_out: whether pictures of fabrics that training must never see are allowed.
+    """
+    rng = random.Random(f"{seed}:same_item")
+    pairs = []
+    for group in group_variants(items, held_out=held_out):
+        ordered = [pair for pair in itertools.permutations(group, 2) if pair[0].variant != pair[1].variant]
+        rng.shuffle(ordered)
+        pairs.append(ordered)
+    rng.shuffle(pairs)
+    for round_of_pairs in itertools.zip_longest(*pairs):
+        for pair in round_of_pairs:
+            triplet = (
+                None if pair is None else _pair(*pair, random.Random(f"{seed}:{pair[0].image_id}:{pair[1].image_id}"))
+            )
+            if triplet is not None:
+                yield triplet
+
+
+def group_variants(items: Sequence[Item], *, held_out: bool = True) -> list[list[Item]]:
+    """Pictures of one item in one known view, where there are at least two colour ways of it."""
+    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        if item.view and (held_out or item.scene is None or not world.Scene.from_json(item.scene).held_out):
+            groups[item.item_id, item.view].append(item)
+    return [group for group in groups.values() if len({item.variant for item in group}) > 1]
+
+
+def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
+    """The triplet of two pictures, or None where two rendered colour ways are the same."""
+    colour, pattern = find_difference(source, target)
+    if colour is None and pattern is None:
+        if source.scene:
+            return None
+        instruction, factor = f"show the {source.garment} in its other colour way", "variant"
+    else:
+        instruction = instruct(rng, source.garment, colour=colour, pattern=pattern)
+        factor = "both" if colour and pattern else "colour" if colour else "pattern"
+    return Triplet(
+        triplet_id="",  # numbered once it is known which are kept
+        split=source.split,
+        kind="same_item",
+        item_id=source.item_id,
+        person_id=source.person_id,
+        source_id=source.image_id,
+        instruction=instruction,
+        source_caption=source.caption,
+        target_caption=target.caption,
+        garment=source.garment,
+        factor=factor,
+        source=source.image,
+        target=target.image,
+        source_mask=source.mask,
+        target_mask=target.mask,
+        box=None,  # the source's box does not hold the target's garment
+    )
+
+
+def find_difference(source: Item, target: Item) -> tuple[str | None, str | None]:
+    """(colour, pattern) that the target's garment has and the source's has not; None where no difference is known.
+
+    From the captions; where they are silent on colour, from the pictures' own colours inside the masks.
+    """
+    before, after = (find_mention(item.caption, item.garment) for item in (source, target))
+    colour = pattern = None
+    if before and after:
+        if after.colour and after.colour != before.colour:
+            colour = after.colour
+        if after.pattern != before.pattern:
+            pattern = after.pattern or "solid"  # captions name prints, and leave plain fabrics unsaid
+    if colour is None and not (before and after and before.colour and after.colour) and source.mask and target.mask:
+        names = [name_colour(from_png(item.image), from_png(item.mask or b"") >= 128) for item in (source, target)]
+        colour = names[1] if names[1] != names[0] else None
+    return colour, pattern

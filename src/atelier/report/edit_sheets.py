@@ -1,0 +1,61 @@
+"""Contact sheets of an evaluation: source, both editors, the controls, the exact target, where each changed what."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from atelier.images import from_png
+from atelier.report.sheets import SheetRow, contact_sheet, draw_change, draw_zones
+from atelier.scoring import Case
+
+COLUMNS = (
+    "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",
+)  # fmt: skip
+
+
+def pick_unselected(cases: Sequence[Case], count: int) -> list[Case]:
+    """Up to `count` cases by position alone: sources spread over the whole list, the prompts taken in turn."""
+    by_source: dict[str, list[Case]] = {}
+    for case in cases:
+        by_source.setdefault(case.probe.source_id, []).append(case)
+    groups = list(by_source.values())
+    count = min(count, len(groups))
+    return [groups[row * len(groups) // count][row % len(groups[row * len(groups) // count])] for row in range(count)]
+
+
+def pick_worst(cases: Sequence[Case], scores: pd.DataFrame, count: int) -> list[Case]:
+    """Up to `count` cases where fine-tuning lost most directional similarity against the baseline, worst first."""
+    table = scores.pivot(index="probe_id", columns="model", values="clip_directional")
+    lost = (table["finetuned"] - table["baseline"]).sort_values(kind="stable")
+    case_of = {case.probe.probe_id: case for case in cases}
+    return [case_of[probe_id] for probe_id in lost.index if probe_id in case_of][:count]
+
+
+def draw_sheet(cases: Sequence[Case], scores: pd.DataFrame) -> np.ndarray:
+    """A contact sheet, uint8 (H, W, 3), of these cases with their scores beside them."""
+    table = scores[scores["model"].isin(("baseline", "finetuned"))].set_index(["probe_id", "model"])
+    return contact_sheet(COLUMNS, [_row(case, table) for case in cases])
+
+
+def _row(case: Case, scores: pd.DataFrame) -> SheetRow:
+    probe = case.probe
+    source, tight = from_png(probe.source), from_png(case.zones.tight) >= 128
+    made = {model: from_png(png) for model, png in case.edited.items()}
+    composite = np.where(tight[..., None], made["finetuned"], source)
+    target = None if probe.target is None else from_png(probe.target)
+    pictures = (
+        source, made["baseline"], made["finetuned"], composite, target,
+        draw_change(source, made["baseline"]), draw_change(source, made["finetuned"]),
+        draw_zones(source, tight, case.zones.box),
+    )  # fmt: skip
+    rows = {model: scores.loc[(probe.probe_id, model)] for model in ("baseline", "finetuned")}
+    return SheetRow([f"“{probe.prompt}”", f"({probe.garment})", "", "base | tuned", *_figures(rows)], pictures)
+
+
+def _figures(rows: Mapping[str, pd.Series]) -> list[str]:
+    before, after = rows["baseline"], rows["finetuned"]
+    return [
+        f"direction {before['clip_directional']:.0f} | {after['clip_directional']:.0f}",
+        f"leakage {before['leakage_share']:.0%} | {after['leakage_share']:.0%}",
+    ]

@@ -1,0 +1,80 @@
+"""Figures: every model's measures with their intervals, and learning curves. No display, the same bytes each time."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atelier.scoring import MODELS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "baseline": "#c44e52",
+    "finetuned": "#2a7f62",
+    "copy": "#8c8c8c",
+    "composite": "#7aa6c2",
+    "target": "#333333",
+}
+SHOWN = {  # measure → title; the arrow says which way is better
+    "clip_directional": "CLIP directional ↑",
+    "clip_similarity": "CLIP similarity ↑",
+    "lpips_outside": "LPIPS outside ↓",
+    "leakage_share": "leakage share ↓",
+    "target_mae": "error to exact target ↓",
+    "delta_e": "ΔE2000 to the named colour ↓",
+}
+
+
+def plot_measures(report: Mapping[str, Any], path: Path) -> None:
+    """One panel per measure, one group per domain: mean and 95 % interval of each model."""
+    domains = [name for name in ("seen", "unseen") if name in report]
+    figure, axes = _panels(2, 3, width=10.5, height=5.2)
+    for axis, (measure, title) in zip(axes, SHOWN.items(), strict=True):
+        for d, domain in enumerate(domains):
+            for m, model in enumerate(MODELS):
+                cell = report[domain].get(model, {}).get(measure)
+                if cell:
+                    spread = [[cell["mean"] - cell["ci_lo"]], [cell["ci_hi"] - cell["mean"]]]
+                    label = model if d == 0 else None
+                    place = d + (m - 2) * 0.15
+                    axis.errorbar(place, cell["mean"], spread, fmt="o", ms=5, color=COLOURS[model], label=label)
+        axis.set_title(title, fontsize=10)
+        axis.set_xticks(range(len(domains)), domains)
+        axis.margins(x=0.25, y=0.15)
+    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(MODELS), frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    _save(figure, path)
+
+
+def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
+    """Learning curves: configuration → {train_loss, val_loss} per epoch, one panel each."""
+    figure, axes = _panels(1, 2, width=9, height=3.6)
+    for axis, (column, title) in zip(axes, {"train_loss": "training", "val_loss": "validation"}.items(), strict=True):
+        for name, losses in curves.items():
+            axis.plot(range(1, len(losses[column]) + 1), losses[column], "o-", ms=4, label=name)
+        axis.set_title(f"{title} loss", fontsize=10)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
+    _save(figure, path)
+
+
+def _panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=110)
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(rows, columns).flat)
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    return figure, axes
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    """PNG without the line that names matplotlib's version."""
+    figure.savefig(path, metadata={"Software": None})

@@ -1,0 +1,97 @@
+"""Contact sheets: one row per edit, the pictures side by side, for people who would rather look.
+
+Legend: H W pixels. Pictures are uint8 (H, W, 3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+CELL = 128  # side of a picture on the sheet, px
+GAP = 6
+TEXT_WIDTH = 150
+HEADER = 22
+FONT_SIZE = 13
+PAPER_COLOUR, INK, FAINT = (255, 255, 255), (24, 24, 24), (236, 236, 236)
+TIGHT_TINT, CONTEXT_TINT = (40, 170, 90), (240, 200, 60)
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One row: lines of text, then a picture per column, None where there is none."""
+
+    lines: Sequence[str]
+    pictures: Sequence[np.ndarray | None]
+
+
+def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarray:
+    """Lay the rows out under the columns' headings → uint8 (H, W, 3).
+
+    Raises:
+        ValueError: a row has another number of pictures than there are columns.
+    """
+    width = GAP + TEXT_WIDTH + len(columns) * (CELL + GAP)
+    sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + GAP)), PAPER_COLOUR)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    for index, heading in enumerate(columns):
+        draw.text((_left(index) + CELL // 2, HEADER // 2), heading, INK, font, anchor="mm")
+    for row_index, row in enumerate(rows):
+        if len(row.pictures) != len(columns):
+            raise ValueError(f"row {row_index}: {len(row.pictures)} pictures for {len(columns)} columns")
+        top = HEADER + row_index * (CELL + GAP)
+        text = "\n".join(piece for line in row.lines for piece in _wrap(line, font))
+        draw.multiline_text((GAP, top), text, INK, font, spacing=3)
+        for index, picture in enumerate(row.pictures):
+            box = (_left(index), top, _left(index) + CELL - 1, top + CELL - 1)
+            if picture is None:
+                draw.rectangle(box, FAINT)
+            else:
+                sheet.paste(_fit(picture), box[:2])
+    return np.asarray(sheet)
+
+
+def draw_change(source: np.ndarray, edited: np.ndarray, gain: float = 2.0) -> np.ndarray:
+    """|edited − source|, mean over channels, amplified: black is no change, over red and yellow to white."""
+    change = np.abs(edited.astype(float) - source.astype(float)).mean(-1) / 255
+    ramp = np.clip(change * gain, 0, 1)[..., None] * 3 - np.arange(3)
+    return (np.clip(ramp, 0, 1) * 255).round().astype(np.uint8)
+
+
+def draw_zones(source: np.ndarray, tight: np.ndarray, box: Sequence[float]) -> np.ndarray:
+    """The trimap over the faded source: tight green, context yellow, background untinted.
+
+    Args:
+        tight: bool (H, W).
+        box: [x1, y1, x2, y2] in px.
+    """
+    columns, rows = (np.arange(size) + 0.5 for size in (source.shape[1], source.shape[0]))
+    inside = ((rows > box[1]) & (rows < box[3]))[:, None] & ((columns > box[0]) & (columns < box[2]))[None, :]
+    grey = source.astype(float).mean(-1, keepdims=True) * 0.5 + 110
+    tinted = np.repeat(grey, 3, axis=-1)
+    for zone, tint in ((inside & ~tight, CONTEXT_TINT), (tight, TIGHT_TINT)):
+        tinted[zone] = tinted[zone] * 0.5 + np.array(tint) * 0.5
+    return tinted.clip(0, 255).round().astype(np.uint8)
+
+
+def _left(column: int) -> int:
+    return GAP + TEXT_WIDTH + column * (CELL + GAP)
+
+
+def _fit(picture: np.ndarray) -> Image.Image:
+    """To the cell's size: small pictures keep their pixels as squares, large ones are averaged."""
+    enlarge = picture.shape[0] <= CELL
+    return Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.NEAREST if enlarge else Image.Resampling.BOX)
+
+
+def _wrap(line: str, font: ImageFont.FreeTypeFont) -> list[str]:
+    """Break a line at spaces so that each piece fits the text column."""
+    pieces = [""]
+    for word in line.split(" "):
+        longer = f"{pieces[-1]} {word}".strip()
+        if pieces[-1] and font.getlength(longer) > TEXT_WIDTH - GAP:
+            pieces.append(word)
+        else:
+            pieces[-1] = longer
+    return pieces

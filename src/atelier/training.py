@@ -1,0 +1,177 @@
+"""The training loop: ONE generator for every method. It yields records; who calls it logs, saves and draws them.
+
+Order, dropout, noise and timesteps are functions of (seed, step), so that a run which was killed goes on from its last
+checkpoint to the same weights, bit for bit. It yields the records from before the interruption again first: callers
+need not know that there was one.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from atelier.checkpoints import CheckpointStore
+from atelier.config import Train
+from atelier.editor import Editor
+from atelier.errors import UserError
+from atelier.latents import EncodedTriplets
+from atelier.learner import Learner, learning_rate
+from atelier.noising import Dropout, draw_batch
+from atelier.seeds import dice
+from atelier.validation import Validation
+
+
+@dataclass(frozen=True)
+class Step:
+    number: int  # from 1
+    loss: Tensor  # a scalar on the device: reading it waits for the step
+    lr: float
+    fresh: bool = True  # False: it was made before an interruption, and only its record is repeated
+
+
+@dataclass(frozen=True)
+class Epoch:
+    number: int  # 0 is the base, before any step
+    train_loss: float | None  # mean over the epoch's steps; None for the base
+    validation: Validation  # of the averaged tensors
+
+
+@dataclass(frozen=True)
+class Finished:
+    tensors: dict[str, Tensor]  # the averaged tensors after the best epoch, float32
+    best: int  # that epoch
+    steps: int  # steps in all
+
+
+Record = Step | Epoch | Finished
+Validate = Callable[[Editor], Validation]
+
+
+@dataclass
+class _Progress:
+    """How far a run has come; what a checkpoint holds besides the learner."""
+
+    losses: Tensor  # (total steps,), the first `step` of them known
+    epochs: list[Epoch]
+    best: dict[str, Tensor]
+    step: int = 0
+
+
+def best_epoch(epochs: Sequence[Epoch]) -> int:
+    """Number of the first trained epoch with the highest validation directional similarity."""
+    trained = [epoch for epoch in epochs if epoch.number > 0]
+    return max(trained, key=lambda epoch: (epoch.validation.directional, -epoch.number)).number
+
+
+def steps_per_epoch(triplets: int, settings: Train) -> int:
+    """Steps of one epoch; the last batch may be smaller than the others."""
+    return math.ceil(triplets / settings.batch_size)
+
+
+def rows_of(step: int, triplets: int, settings: Train) -> Tensor:
+    """Which triplets step `step` (from 0) sees: each once an epoch, in an order of that epoch's own."""
+    epoch, batch = divmod(step, steps_per_epoch(triplets, settings))
+    order = torch.randperm(triplets, generator=dice(settings.seed, "order", epoch))
+    return order.split(settings.batch_size)[batch]
+
+
+def train(
+    base: Editor,
+    names: Sequence[str],
+    data: EncodedTriplets,
+    validate: Validate,
+    settings: Train,
+    store: CheckpointStore,
+) -> Iterator[Record]:
+    """Train the tensors `names` of `base`, which is left as it is.
+
+    Yields a `Step` for each step, an `Epoch` for the base and after each epoch, and `Finished` in the end: after
+    `train.epochs`, or after `train.patience` epochs without a better validation score.
+
+    Raises:
+        UserError: the loss stopped being finite.
+    """
+    learner = Learner(base, names, settings)
+    batches = steps_per_epoch(len(data), settings)
+    total = settings.epochs * batches
+    progress = _Progress(torch.zeros(total, device=base.device), [], {})
+    _resume(store, learner, progress)
+    yield from _replay(progress, batches, settings)
+    if not progress.epochs:
+        progress.epochs.append(Epoch(0, None, validate(base)))
+        yield progress.epochs[-1]
+    dropout = Dropout(settings.drop_text, settings.drop_image, settings.drop_both)
+    while progress.step < total and not _gives_up(progress.epochs, settings.patience):
+        step = progress.step
+        rows, generator = rows_of(step, len(data), settings), dice(settings.seed, "step", step)
+        batch = draw_batch(base, data, rows, generator, settings.noisiest, dropout)
+        lr = learning_rate(step, total, settings.warmup, settings.lr)
+        progress.losses[step] = learner.learn(batch, lr)
+        progress.step = step + 1
+        yield Step(progress.step, progress.losses[step], lr)
+        ends = progress.step % batches == 0
+        if ends:
+            yield _close_epoch(learner, progress, batches, validate)
+        if ends or progress.step % settings.checkpoint_steps == 0:
+            _keep(store, learner, progress)
+    yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
+
+
+def _close_epoch(learner: Learner, progress: _Progress, batches: int, validate: Validate) -> Epoch:
+    """Validate the averaged tensors, and remember them if they are the best so far."""
+    number = progress.step // batches
+    loss = float(progress.losses[progress.step - batches : progress.step].mean())
+    if not math.isfinite(loss):
+        raise UserError(f"train: the loss in epoch {number} is {loss}; lower train.lr")
+    epoch = Epoch(number, loss, validate(learner.averaged))
+    progress.epochs.append(epoch)
+    if best_epoch(progress.epochs) == number:
+        progress.best = {name: tensor.detach().clone() for name, tensor in learner.average.items()}
+    return epoch
+
+
+def _gives_up(epochs: Sequence[Epoch], patience: int) -> bool:
+    last = epochs[-1].number
+    return last > 0 and last - best_epoch(epochs) >= patience
+
+
+def _replay(progress: _Progress, batches: int, settings: Train) -> Iterator[Record]:
+    """The records of an interrupted run, as it yielded them."""
+    closed = {epoch.number: epoch for epoch in progress.epochs}
+    if 0 in closed:
+        yield closed[0]
+    for step in range(progress.step):
+        lr = learning_rate(step, len(progress.losses), settings.warmup, settings.lr)
+        yield Step(step + 1, progress.losses[step], lr, fresh=False)
+        if (step + 1) % batches == 0:
+            yield closed[(step + 1) // batches]
+
+
+def _keep(store: CheckpointStore, learner: Learner, progress: _Progress) -> None:
+    """Write a checkpoint."""
+    tensors = learner.state() | {"losses": progress.losses}
+    tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    facts = []
+    for epoch in progress.epochs:
+        scores = dict(vars(epoch.validation))
+        tensors[f"edits/{epoch.number}"] = scores.pop("edits")
+        facts.append({"number": epoch.number, "train_loss": epoch.train_loss, "validation": scores})
+    store.save(progress.step, tensors, {"step": progress.step, "epochs": facts})
+
+
+def _resume(store: CheckpointStore, learner: Learner, progress: _Progress) -> None:
+    """Take learner and progress to where the last checkpoint was written, if there is one."""
+    found = store.load()
+    if found is None:
+        return
+    tensors, facts = found
+    learner.restore(tensors)
+    progress.step = facts["step"]
+    progress.losses.copy_(tensors["losses"])
+    device = progress.losses.device
+    progress.best = {name[5:]: tensor.to(device) for name, tensor in tensors.items() if name.startswith("best/")}
+    for epoch in facts["epochs"]:
+        validation = Validation(**epoch["validation"], edits=tensors[f"edits/{epoch['number']}"])
+        progress.epochs.append(Epoch(epoch["number"], epoch["train_loss"], validation))

@@ -1,0 +1,80 @@
+"""The trimap (the editing paper, section 6.1): tight (the garment), context (its box, scaled, without it), background.
+
+Legend: B batch, H W pixels, h w the latent grid. Boxes are [x1, y1, x2, y2] in px, x2 and y2 exclusive.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+Box = list[float]
+
+
+@dataclass(frozen=True)
+class TrimapZones:
+    """Shares of each pixel: float (B, 1, H, W) in [0, 1] that sum to 1."""
+
+    tight: torch.Tensor
+    context: torch.Tensor
+    background: torch.Tensor
+
+
+def zones(tight: torch.Tensor, boxes: torch.Tensor) -> TrimapZones:
+    """Equation 1's regions: M, B(1 − M) and, so that the three sum to 1 where M leaves B, (1 − B)(1 − M).
+
+    Args:
+        tight: M, float (B, 1, H, W) or (B, H, W) in [0, 1].
+        boxes: B's corners, (B, 4) in px; an edge inside a pixel covers its share of it.
+    """
+    if tight.dim() == 3:
+        tight = tight.unsqueeze(1)
+    if tight.dim() != 4 or tight.shape[1] != 1 or boxes.shape != (tight.shape[0], 4):
+        raise ValueError(
+            f"expected masks (B, 1, H, W) and boxes (B, 4), got {tuple(tight.shape)}, {tuple(boxes.shape)}"
+        )
+    height, width = tight.shape[-2:]
+    inside = (
+        _cover(boxes[:, 1], boxes[:, 3], height)[:, None, :, None]
+        * _cover(boxes[:, 0], boxes[:, 2], width)[:, None, None]
+    )
+    inside = inside.to(tight)
+    return TrimapZones(tight, inside * (1 - tight), (1 - inside) * (1 - tight))
+
+
+def _cover(start: torch.Tensor, end: torch.Tensor, length: int) -> torch.Tensor:
+    """Share of each of `length` cells that [start, end] covers: (B, length)."""
+    left = torch.arange(length, dtype=torch.float32, device=start.device)
+    covered = torch.minimum(end[:, None].float(), left + 1) - torch.maximum(start[:, None].float(), left)
+    return covered.clamp(0, 1)
+
+
+def to_latent(trimap: TrimapZones, size: tuple[int, int]) -> TrimapZones:
+    """Bring the zones to the latent grid (h, w) by area, so that they still sum to 1 per cell."""
+    parts = (F.interpolate(part, size, mode="area") for part in (trimap.tight, trimap.context, trimap.background))
+    return TrimapZones(*parts)
+
+
+def box_of(mask: np.ndarray) -> Box:
+    """The smallest box around a mask, bool or number (H, W).
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        raise ValueError("an empty mask has no box")
+    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
+
+
+def scale_box(box: Box, scale: float, width: int, height: int) -> Box:
+    """Scale a box's sides about its centre and clip it to the picture (section 6.1: 1.15)."""
+    x1, y1, x2, y2 = box
+    x, y, half_width, half_height = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
+    return [
+        max(x - half_width, 0.0),
+        max(y - half_height, 0.0),
+        min(x + half_width, width),
+        min(y + half_height, height),
+    ]

@@ -1,0 +1,93 @@
+"""What is measured after every epoch: errors at fixed noise, and real edits scored by their direction.
+
+Legend: B batch, K validated edits, H W pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from atelier.config import Train
+from atelier.editing import edit_all
+from atelier.editor import Editor
+from atelier.images import from_png, to_tensor
+from atelier.latents import EncodedTriplets
+from atelier.losses import zone_errors, zone_means
+from atelier.measures.clip import ClipScorer, directional
+from atelier.noising import batch_loss, draw_batch, predict_batch
+from atelier.records import Triplet
+from atelier.seeds import derive_seed, dice
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scores of an editor on the validation split. Zones are unweighted mean squared errors of the prediction."""
+
+    loss: float
+    tight: float
+    context: float
+    background: float
+    directional: float  # mean directional similarity of the edits, × 100
+    edits: Tensor  # uint8 (K, H, W, 3), on the CPU
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Judges an editor; the same noise, timesteps and pictures every time."""
+
+    data: EncodedTriplets  # the whole validation split: errors
+    chosen: Sequence[Triplet]  # some of it: edits
+    scorer: ClipScorer
+    settings: Train
+
+    @torch.no_grad()
+    def __call__(self, editor: Editor) -> Validation:
+        """Score `editor`."""
+        loss, zones = self._errors(editor)
+        edited = self._edit(editor)
+        pictures = np.stack([from_png(triplet.source) for triplet in self.chosen]), edited
+        images = [self.scorer.image_features(to_tensor(pixels)) for pixels in pictures]
+        captions = ([t.source_caption for t in self.chosen], [t.target_caption for t in self.chosen])
+        texts = [self.scorer.text_features(words) for words in captions]
+        score = 100 * float(directional(*images, *texts).mean())
+        return Validation(loss, *zones.tolist(), score, torch.from_numpy(edited))
+
+    def picture(self, edits: Tensor) -> np.ndarray:
+        """Sources, edits and targets in three rows, uint8 (3 H, K W, 3)."""
+        rows = [
+            [from_png(triplet.source) for triplet in self.chosen],
+            list(edits.numpy()),
+            [from_png(triplet.target) for triplet in self.chosen],
+        ]
+        return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
+
+    def _errors(self, editor: Editor) -> tuple[float, Tensor]:
+        """The loss, and the error of each zone, over the split."""
+        kind, size = editor.scheduler.config.prediction_type, self.settings.batch_size
+        loss = torch.zeros((), device=editor.device)
+        errors, areas = torch.zeros(3, device=editor.device), torch.zeros(3, device=editor.device)
+        for number, rows in enumerate(torch.arange(len(self.data)).split(size)):
+            generator = dice(self.settings.seed, "validation", number)
+            batch = draw_batch(editor, self.data, rows, generator, self.settings.noisiest)
+            prediction = predict_batch(editor, batch)
+            loss += batch_loss(prediction, batch, self.settings, kind) * len(rows)
+            error, area = zone_errors(prediction, batch.goal, batch.zones)
+            errors, areas = errors + error, areas + area
+        return float(loss / len(self.data)), zone_means(errors, areas)
+
+    def _edit(self, editor: Editor) -> np.ndarray:
+        """Edits of the chosen triplets, uint8 (K, H, W, 3)."""
+        edited = edit_all(
+            editor,
+            [triplet.source for triplet in self.chosen],
+            [triplet.instruction for triplet in self.chosen],
+            [derive_seed(self.settings.seed, triplet.triplet_id) for triplet in self.chosen],
+            batch_size=self.settings.batch_size,
+            steps=self.settings.validation_steps,
+            guidance_text=self.settings.guidance_text,
+            guidance_image=self.settings.guidance_image,
+        )
+        return np.stack(list(edited))

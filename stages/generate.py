@@ -1,0 +1,35 @@
+"""Edit every probe with one model. Run by DVC; by hand: `dvc repro generate@finetuned`."""
+
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier import editing, tracking
+from atelier.config import read_params
+from atelier.editor import open_weights
+from atelier.records import Edit, Probe, read_rows, write_rows
+
+
+@stages.command
+@stages.params
+@stages.path("probes", "Pictures and prompts (parquet).")
+@stages.path("weights", "An editor's folder or hub name, or a fine-tuned folder.")
+@click.option("--model", type=click.Choice(["baseline", "finetuned"]), required=True, help="What to call it.")
+@stages.path("out", "Edited pictures (parquet).")
+def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
+    """Edit every probe; the starting noise of a probe is the same for every model."""
+    chosen = read_params(params)
+    sections = {"models": chosen.models, "generate": chosen.generate}
+    with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out]) as run:
+        rows = read_rows(probes, Probe)
+        editor = open_weights(weights, chosen.models.dtype, chosen.models.device)
+        edits = editing.edit_probes(editor, rows, model, chosen.generate)
+        count = write_rows(out, Edit, tqdm(edits, model, total=len(rows), unit="edit", disable=None))
+        run.log_metrics({"edits": count})
+
+
+if __name__ == "__main__":
+    main()

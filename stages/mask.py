@@ -1,0 +1,38 @@
+"""Triplets and probes → their zones: the named garment's mask, given or predicted, and its scaled box.
+
+python -m stages.mask --triplets data/pairs/triplets.parquet --probes data/pairs/probes.parquet
+    --out-triplets data/masks/triplets.parquet --out-probes data/masks/probes.parquet --report metrics/mask.json
+"""
+
+from pathlib import Path
+
+import stages
+from atelier import tracking
+from atelier.config import read_params
+from atelier.files import write_json
+from atelier.masking import mask_all
+from atelier.records import Probe, Triplet, Zones, read_rows, write_rows
+
+
+@stages.command
+@stages.params
+@stages.path("triplets", "Triplets, from pair.")
+@stages.path("probes", "Probes, from pair.")
+@stages.path("out-triplets", "Zones of the triplets, parquet.")
+@stages.path("out-probes", "Zones of the probes, parquet.")
+@stages.path("report", "How many masks were given, predicted and refused, JSON.")
+def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
+    """Find each named garment, with the segmenter where a picture brings no mask, and scale its box."""
+    settings = read_params(params)
+    rows, probed = read_rows(triplets, Triplet), read_rows(probes, Probe)
+    sections = {"models": settings.models, "mask": settings.mask}
+    with tracking.run("mask", sections, reads=[triplets, probes], writes=[out_triplets, out_probes]) as record:
+        zones, probe_zones, facts = mask_all(rows, probed, settings.mask, settings.models)
+        write_rows(out_triplets, Zones, zones)
+        write_rows(out_probes, Zones, probe_zones)
+        write_json(report, facts)
+        record.log_report(facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Items → triplets (source, instruction, target) to train on, and probes (picture × prompt) to measure on.
+
+python -m stages.pair --items data/prepared/items.parquet --triplets data/pairs/triplets.parquet
+    --probes data/pairs/probes.parquet --report metrics/pair.json
+"""
+
+from pathlib import Path
+
+import stages
+from atelier import tracking
+from atelier.config import read_params
+from atelier.files import write_json
+from atelier.pairing import pair_items
+from atelier.records import Item, Probe, Triplet, read_rows, write_rows
+
+
+@stages.command
+@stages.params
+@stages.path("items", "Items, from prepare.")
+@stages.path("triplets", "Triplets, parquet.")
+@stages.path("probes", "Probes, parquet.")
+@stages.path("report", "What was made and what fell short, JSON.")
+def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
+    """Make aligned and same-item triplets of the seen items, and probes of both domains' test pictures."""
+    settings = read_params(params).pair
+    rows = read_rows(items, Item)
+    with tracking.run("pair", {"pair": settings}, reads=[items], writes=[triplets, probes]) as record:
+        made, probed, facts = pair_items(rows, settings)
+        write_rows(triplets, Triplet, made)
+        write_rows(probes, Probe, probed)
+        write_json(report, facts)
+        record.log_report(facts)
+
+
+if __name__ == "__main__":
+    main()

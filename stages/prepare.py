@@ -1,0 +1,31 @@
+"""Both sources → clean items with a split, and a report of what was kept, what was refused, and why.
+
+python -m stages.prepare --out data/prepared/items.parquet --report metrics/prepare.json
+"""
+
+from pathlib import Path
+
+import stages
+from atelier import tracking
+from atelier.config import read_params
+from atelier.files import write_json
+from atelier.preparing import prepare_items
+from atelier.records import Item, write_rows
+
+
+@stages.command
+@stages.params
+@stages.path("out", "Items, parquet.")
+@stages.path("report", "What was kept and refused, JSON.")
+def main(params: Path, out: Path, report: Path) -> None:
+    """Read both sources, check and fit every picture, and split the seen ones by garment item and person."""
+    settings = read_params(params).prepare
+    with tracking.run("prepare", {"prepare": settings}, writes=[out]) as record:
+        items, facts = prepare_items(settings)
+        write_rows(out, Item, items)
+        write_json(report, facts)
+        record.log_report(facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""params.yaml: what ships reads as it should; a mistake is one line that names the key and what would be right."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from atelier.config import read_params
+from atelier.errors import UserError
+from atelier.unfreeze import BLOCK_SETS
+
+SHIPPED = Path(__file__).resolve().parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """Write the shipped parameters with the line of one key (`section.key`) replaced; return the file."""
+
+    def write(where: str, line: str) -> Path:
+        section, _, key = where.partition(".")
+        text, count = re.subn(
+            rf"(?ms)^({section}:.*?^)  {key}: [^\n]*\n", rf"\g<1>  {line}\n", SHIPPED.read_text(), count=1
+        )
+        assert count == 1, f"params.yaml has no {where}"
+        path = tmp_path / "params.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        read_params(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def test_shipped_parameters_are_read_with_their_types():
+    train = read_params(SHIPPED).train
+    assert isinstance(train.lr, float)
+    assert isinstance(train.epochs, int)
+    assert train.unfreeze in BLOCK_SETS
+
+
+def test_every_shipped_key_has_a_comment():
+    lines = [line for line in SHIPPED.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    assert [line for line in lines if "#" not in line and not line.rstrip().endswith(":")] == []
+
+
+@pytest.mark.parametrize("number", ["5e-05", "5.0e-05", "0.00005", "5E-5"])
+def test_a_float_as_dvc_writes_it_is_a_float(written, number):
+    """`dvc exp run -S train.lr=5e-5` writes 5e-05, which is a string to a YAML 1.1 reader."""
+    assert read_params(written("train.lr", f"lr: {number}")).train.lr == 5e-5
+
+
+def test_no_is_a_word_not_a_boolean(written):
+    assert read_params(written("prepare.seen", "seen: no")).prepare.seen == "no"
+
+
+@pytest.mark.parametrize("name", BLOCK_SETS)
+def test_every_block_set_is_accepted(written, name):
+    assert read_params(written("train.unfreeze", f"unfreeze: {name}")).train.unfreeze == name
+
+
+@pytest.mark.parametrize(
+    ("where", "line", "expected"),
+    [
+        ("train.lr", "learning_rate: 1.0e-4", ["train.", "Field required"]),  # a key renamed is a key missing
+        ("train.lr", "lr: 1.0e-4\n  momentum: 0.9", ["train.momentum", "not permitted"]),
+        ("train.seed", "seed: 7\nteach:\n  lr: 1", ["teach", "not permitted"]),
+        ("train.epochs", "epochs: four", ["train.epochs", "valid integer", "'four'"]),
+        ("train.epochs", "epochs: 2.5", ["train.epochs", "valid integer", "2.5"]),
+        ("train.epochs", "epochs: 0", ["train.epochs", "greater than or equal to 1", "0"]),
+        ("train.epochs", "epochs: [4]", ["train.epochs", "valid integer"]),
+        ("train.lr", "lr: -1", ["train.lr", "greater than 0", "-1"]),
+        ("train.lr", "lr: .nan", ["train.lr", "finite"]),
+        ("train.lr", "lr: .inf", ["train.lr", "finite"]),
+        ("prepare.size", "size: 65", ["prepare.size", "multiple of 8", "65"]),
+        ("prepare.fit", "fit: stretch", ["prepare.fit", "'letterbox' or 'crop'", "'stretch'"]),
+        ("prepare.max_refused", "max_refused: 1.05", ["prepare.max_refused", "less than or equal to 1"]),
+        ("pair.aligned", "aligned: -0.1", ["pair.aligned", "greater than or equal to 0"]),
+        ("mask.box_scale", "box_scale: 0.9", ["mask.box_scale", "greater than or equal to 1"]),
+        ("train.unfreeze", "unfreeze: attn+up", ["train", "'attn+up' is not a block set", "attn+mid+res"]),
+        ("train.unfreeze", "unfreeze: ''", ["train", "'' is not a block set"]),
+        ("train.drop_both", "drop_both: 0.95", ["train", "drop_text + drop_image + drop_both is over 1"]),
+        ("train.method", "method: sorcery", ["train.method", "'selective'", "'sorcery'"]),
+        ("models.device", "device: tpu", ["models.device", "'tpu'"]),
+        ("generate.steps", "steps: 0", ["generate.steps", "greater than or equal to 1"]),
+        ("evaluate.draws", "draws: 10", ["evaluate.draws", "greater than or equal to 100"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(written, where, line, expected):
+    message = refusal(written(where, line))
+    assert [part for part in expected if part not in message] == []
+
+
+def test_a_missing_file(tmp_path):
+    assert "No such file" in refusal(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("a: [1", "not YAML"), ("", "no sections"), ("- 1\n", "no sections")])
+def test_a_file_that_is_not_a_set_of_sections(tmp_path, text, expected):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    assert expected in refusal(path)
+
+
+def test_parameters_cannot_be_changed_after_reading():
+    params = read_params(SHIPPED)
+    with pytest.raises(ValidationError, match="frozen"):
+        params.train.lr = 1.0

@@ -1,0 +1,105 @@
+"""The house rules that keep modules apart. The picture of them is in README.md."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+from import_graph import graph, imports, modules, nodes, reached
+
+ATELIER, STAGES = modules("atelier"), modules("stages")
+
+# What everything stands on. These import one another and nothing above them.
+FOUNDATION = {
+    "atelier.errors", "atelier.files", "atelier.images", "atelier.records", "atelier.instructions", "atelier.garments",
+    "atelier.unfreeze", "atelier.losses", "atelier.editor",
+}  # fmt: skip
+# What a library user imports one at a time: a command-line tool, a parameters file or a tracker must not come along.
+FRONT = {"atelier.cli", "atelier.config", "atelier.tracking"}
+
+
+def importers(package: str, among: dict) -> set[str]:
+    return {name for name, file in among.items() if package in {target.split(".")[0] for target in imports(file)}}
+
+
+def test_the_walk_sees_what_it_should():
+    assert "atelier.errors" in graph()["atelier.config"]
+    assert {"atelier.records", "atelier.errors"} <= reached({"atelier.records"})
+
+
+def test_no_import_cycles():
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import one another in a circle: {' → '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("name", sorted(FOUNDATION))
+def test_the_foundation_stands_on_itself(name):
+    assert graph()[name] <= FOUNDATION
+
+
+def test_the_front_is_imported_by_no_module_but_the_front():
+    offenders = {name: targets & FRONT for name, targets in graph().items() if name not in FRONT}
+    # A module may name a section's type (`from atelier.config import Train`); reading a file is config's alone, below.
+    assert {name: found - {"atelier.config"} for name, found in offenders.items() if found - {"atelier.config"}} == {}
+
+
+def test_only_the_command_line_knows_click():
+    assert importers("click", ATELIER) == {"atelier.cli"}
+
+
+def test_only_tracking_knows_mlflow():
+    assert importers("mlflow", ATELIER | STAGES) == {"atelier.tracking"}
+
+
+def test_only_config_reads_parameters():
+    assert importers("ruamel", ATELIER) == {"atelier.config"}
+    assert importers("yaml", ATELIER) == set()
+    assert {name for name, file in ATELIER.items() if "atelier.config.read_params" in imports(file)} == set()
+
+
+def test_src_imports_neither_stages_nor_tests_nor_pretraining():
+    for package in ("stages", "tests", "pretrain", "studies"):
+        assert importers(package, ATELIER) == set(), package
+
+
+def test_stages_exchange_files_never_imports():
+    for name, file in STAGES.items():
+        mine = {target for target in imports(file) if target.split(".")[0] == "stages"}
+        assert mine & STAGES.keys() - {"stages"} == set(), name
+
+
+@pytest.mark.parametrize("name", sorted(STAGES.keys() - {"stages"}))
+def test_a_stage_imports_its_own_package_first(name):
+    """Only after `import stages` is `atelier` this checkout's."""
+    body = ast.parse(STAGES[name].read_text()).body
+    ours = [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    ours = [text for text in ours if "stages" in text or "atelier" in text]
+    assert ours
+    assert "stages" in ours[0]
+
+
+SEEDED = {"default_rng", "Random", "RandomState", "manual_seed", "manual_seed_all"}
+GLOBAL = {"random", "np.random", "numpy.random"}  # their module-level functions draw from everybody's generator
+
+
+@pytest.mark.parametrize("name", sorted(ATELIER))
+def test_no_hidden_seed(name):
+    """A seed is an argument: no generator is made from a number in the code, or from none, or is everybody's."""
+    for call in (node for node in nodes(ATELIER[name]) if isinstance(node, ast.Call)):
+        where = f"{name}:{call.lineno}: {ast.unparse(call)}"
+        owner, _, maker = ast.unparse(call.func).rpartition(".")
+        if maker in SEEDED:
+            values = [*call.args, *(keyword.value for keyword in call.keywords)]
+            assert values, where
+            assert not any(isinstance(value, ast.Constant) for value in values), where
+        assert owner not in GLOBAL or maker in SEEDED, where
+
+
+@pytest.mark.parametrize("name", sorted(ATELIER))
+def test_no_pickle_is_loaded_and_no_remote_code_trusted(name):
+    """`torch.load` and pickle run what a file says; so does `trust_remote_code`."""
+    assert not {"pickle", "dill", "joblib", "cloudpickle"} & imports(ATELIER[name])
+    for call in (node for node in nodes(ATELIER[name]) if isinstance(node, ast.Call)):
+        assert ast.unparse(call.func) != "torch.load", f"{name}:{call.lineno}"
+        assert "trust_remote_code" not in {keyword.arg for keyword in call.keywords}, f"{name}:{call.lineno}"

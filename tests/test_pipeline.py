@@ -1,0 +1,159 @@
+"""dvc.yaml against the code it runs, and the committed dvc.lock against the parameters."""
+
+import ast
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from import_graph import ROOT, imports, modules, nodes, reached
+from ruamel.yaml import YAML
+
+from atelier.config import Params
+
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}
+NAMES = ["prepare", "pair", "mask", "train", "generate", "evaluate"]
+# Code that can't change what a stage writes: digests of it would only make stages run again.
+WITHOUT_EFFECT = frozenset({"atelier.cli", "atelier.config", "atelier.errors", "atelier.tracking"})
+
+
+def sections_read(file: Path) -> set[str]:
+    """The sections of params.yaml that a stage script takes from what `read_params` gives it.
+
+    Fails where the whole of it is handed on: then nobody can see what is read.
+    """
+    calls = [node for node in nodes(file) if isinstance(node, ast.Call) and ast.unparse(node.func) == "read_params"]
+    kept = [node for node in nodes(file) if isinstance(node, ast.Assign) and node.value in calls]
+    names = {target.id for node in kept for target in node.targets}
+    loads = [node for node in nodes(file) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    whole = [call for call in calls if call not in [node.value for node in kept]]
+    whole += [node for node in loads if node.id in names]
+    taken = {node.value: node.attr for node in nodes(file) if isinstance(node, ast.Attribute)}
+    assert calls
+    assert [ast.unparse(node) for node in whole if node not in taken] == [], f"{file.name}: handed on whole"
+    return {taken[node] for node in whole}
+
+
+def code(stage: str) -> set[Path]:
+    """The files of src/ that a stage's script reaches by imports and that can have an effect."""
+    known = modules("atelier")
+    names = reached(imports(ROOT / "stages" / f"{stage}.py"), WITHOUT_EFFECT)
+    return {known[name].relative_to(ROOT) for name in names}
+
+
+def test_the_six_stages_in_reading_order():
+    assert list(STAGES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_params_are_the_sections_that_the_stage_reads(name):
+    """A key under a section that no stage declares is accepted by `-S` and changes nothing."""
+    assert set(STAGES[name]["params"]) == sections_read(ROOT / "stages" / f"{name}.py")
+
+
+def test_every_section_is_read_by_some_stage():
+    assert {section for stage in STAGES.values() for section in stage["params"]} == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_deps_are_the_code_that_the_stage_reaches(name):
+    deps = [Path(dep) for dep in STAGES[name]["deps"] if str(dep).startswith(("src/", "stages/"))]
+    assert Path(f"stages/{name}.py") in deps
+    deps.remove(Path(f"stages/{name}.py"))
+    needed = code(name)
+    missing = {file for file in needed if not any(dep in (file, *file.parents) for dep in deps)}
+    useless = {dep for dep in deps if not any(dep in (file, *file.parents) for file in needed)}
+    assert (missing, useless) == (set(), set())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_path_in_a_command_is_a_dependency_or_an_output(name):
+    stage = STAGES[name]
+    entries = [entry for key in ("outs", "metrics") for entry in stage.get(key, [])]
+    outputs = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    declared = {*stage["deps"], *outputs, "params.yaml"}
+    words = stage["cmd"].split()
+    paths = {word for word in words if "/" in word or word in ("${item}", "params.yaml")}
+    assert paths <= declared
+    assert set(outputs) <= paths
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reports_stand_in_git(name):
+    entries = [entry for key in ("metrics", "outs") for entry in STAGES[name].get(key, [])]
+    small = {path: options for entry in entries if isinstance(entry, dict) for path, options in entry.items()}
+    assert all(path.startswith("metrics/") and options == {"cache": False} for path, options in small.items())
+    assert not [entry for entry in entries if isinstance(entry, str) and entry.startswith("metrics/")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_names_every_option_of_the_command_in_dvc_yaml(name):
+    result = CliRunner().invoke(importlib.import_module(f"stages.{name}").main, ["--help"])
+    assert result.exit_code == 0
+    options = {word for word in STAGES[name]["cmd"].split() if word.startswith("--")}
+    assert options == {word for word in result.output.split() if word.startswith("--")} - {"--help"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_broken_params_file_is_one_line_and_exit_code_2(name, tmp_path):
+    broken = tmp_path / "params.yaml"
+    broken.write_text((ROOT / "params.yaml").read_text().replace("\ntrain:\n", "\ntrain:\n  wrong_key: 1\n"))
+    words = STAGES[name]["cmd"].replace("${key}", "baseline").replace("${item}", "models/base/editor").split()[3:]
+    words[words.index("--params") + 1] = str(broken)
+    result = run_stage(name, *words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == f"Error: {broken}: train.wrong_key: Extra inputs are not permitted (it is 1)\n"
+    assert sorted(tmp_path.iterdir()) == [broken]  # no run, no output
+
+
+def run_stage(name: str, *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """Run a stage's script as DVC does, from another folder if need be."""
+    command = [sys.executable, "-m", f"stages.{name}", *words]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """What a fresh clone has and DVC looks at: no data, no cache."""
+    assert (ROOT / "dvc.lock").exists(), "dvc.lock is missing: run `make repro` and commit what it leaves"
+    for name in ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("src", "stages", "models/base", "metrics"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    return tmp_path
+
+
+def dry_run(where: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry"]
+    return subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+
+
+def test_a_fresh_clone_is_up_to_date(fresh):
+    """Parameters, code, base models and reports are those that dvc.lock was written with."""
+    result = dry_run(fresh)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Data and pipelines are up to date." in result.stdout, result.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_edited_parameter_makes_its_stage_run_and_none_before_it(fresh, name):
+    params = YAML().load(fresh / "params.yaml")
+    section = params[name]
+    key = next(key for key, value in section.items() if isinstance(value, int | float))
+    section[key] += 1
+    YAML().dump(params, fresh / "params.yaml")
+    result = dry_run(fresh)
+    assert "Data and pipelines are up to date." not in result.stdout
+    skipped = {line.split("'")[1] for line in result.stdout.splitlines() if "didn't change" in line}
+    before = set(NAMES[: NAMES.index(name)])
+    assert {stage.split("@")[0] for stage in skipped} >= before - {"generate"}
+    assert name not in skipped

@@ -1,0 +1,182 @@
+"""Tables, sheets and figures, checked on what they must show."""
+
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from fixtures_edits import Study
+from PIL import Image
+
+from atelier.config import Evaluate, Models
+from atelier.evaluating import Evaluation, evaluate, load_scorers, write_evaluation
+from atelier.images import from_png
+from atelier.records import Edit, Probe, Zones, write_rows
+from atelier.report import paper
+from atelier.report.edit_sheets import COLUMNS, pick_unselected, pick_worst
+from atelier.report.figures import plot_losses
+from atelier.report.sheets import CELL, GAP, HEADER, TEXT_WIDTH, SheetRow, contact_sheet, draw_change, draw_zones
+from atelier.report.tables import average, compare_with_paper, markdown, to_csv
+
+SETTINGS = Evaluate(batch_size=16, draws=200, seed=7, sheet_rows=3)
+
+
+@pytest.fixture(scope="module")
+def models(tiny_clip_folder, tiny_features_folder, tiny_editor_folder) -> Models:
+    return Models(
+        editor=str(tiny_editor_folder), clip=str(tiny_clip_folder), lpips=str(tiny_features_folder), segmenter="",
+        dtype="float32", device="cpu",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
+    """The whole stage's work on files, with an editor's own VAE."""
+    folder = tmp_path_factory.mktemp("rows")
+    write_rows(folder / "probes", Probe, study.probes)
+    write_rows(folder / "zones", Zones, study.zones)
+    for model, edits in study.edits.items():
+        write_rows(folder / model, Edit, edits)
+    edits = {model: folder / model for model in study.edits}
+    return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
+
+
+def test_the_report_names_its_networks_and_counts_what_it_left_out(evaluated, tiny_clip_folder, tiny_features_folder):
+    networks = evaluated.report["networks"]
+    assert networks["clip"] == str(tiny_clip_folder)
+    assert networks["lpips"].startswith(str(tiny_features_folder))
+    assert "VAE" in networks["leakage_floor"]
+    assert evaluated.report["probes_without_zone"] == 0
+
+
+def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
+    """A random VAE's floor is high: the near-exact edit's noise outside the garment stays below it."""
+    shares = []
+    for probe, edit in zip(study.probes, study.edits["finetuned"], strict=True):
+        change = np.abs(from_png(edit.edited).astype(float) - from_png(probe.source)).sum(-1)
+        shares.append(change[from_png(probe.exact_mask) < 128].sum() / change.sum())
+    assert np.mean(shares) > 0.1
+    assert evaluated.report["seen"]["finetuned"]["leakage_share"]["mean"] < 0.5 * np.mean(shares)
+
+
+def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
+    for run in ("one", "two"):
+        folder = tmp_path / run
+        write_evaluation(evaluated, SETTINGS, folder / "evaluate.json", folder / "tables", folder / "sheets")
+    files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert files == [
+        "evaluate.json",
+        "sheets/measures.png", "sheets/seen-worst.png", "sheets/seen.png",
+        "sheets/unseen-worst.png", "sheets/unseen.png",
+        "tables/comparison.md", "tables/factors.csv", "tables/prompts.csv",
+    ]  # fmt: skip
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    sheet = Image.open(tmp_path / "one" / "sheets" / "seen.png")
+    assert sheet.size == (GAP + TEXT_WIDTH + len(COLUMNS) * (CELL + GAP), HEADER + 3 * (CELL + GAP))
+
+
+def test_prompt_table_holds_the_means_of_its_edits(evaluated):
+    rows = list(csv.DictReader(io.StringIO(to_csv(average(evaluated.scores, "prompt")))))
+    assert len(rows) == 2 * 4 * 5
+    scores = evaluated.scores
+    for row in rows[:7]:
+        part = scores[
+            (scores[["domain", "prompt", "model"]] == [row["domain"], row["prompt"], row["model"]]).all(axis=1)
+        ]
+        assert int(row["n"]) == len(part) == 6
+        assert float(row["lpips"]) == pytest.approx(part["lpips"].mean(), rel=1e-5)
+
+
+def test_comparison_puts_ours_beside_the_paper_s(evaluated):
+    text = compare_with_paper(evaluated.report)
+    assert "| paper, DeepFashion2: fine-tuned, trimap | 22.14 | 11.91 | – | – |" in text
+    assert "| paper, Fashionpedia: fine-tuned | 18.59 | 10.52 | 0.288 | – |" in text
+    ours = evaluated.report["seen"]["finetuned"]
+    assert f"| **finetuned** | {ours['clip_similarity']['mean']:.2f} | {ours['clip_directional']['mean']:.2f} |" in text
+    assert evaluated.report["networks"]["clip"] in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert widths == {6, 10}  # the two kinds of table, every row complete
+
+
+def test_the_paper_s_ratio_follows_from_its_own_table():
+    tuned, base = (row.directional for row in (paper.MAIN[1], paper.MAIN[0]))
+    assert tuned / base == pytest.approx(paper.DIRECTIONAL_RATIO, abs=0.005)
+    assert {(row.label, row.domain) for row in paper.ABLATIONS} == {(n, d) for n in "ABCD" for d in ("seen", "unseen")}
+
+
+def test_markdown_tables():
+    assert markdown(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
+
+
+def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
+    seen = [case for case in evaluated.cases if case.probe.domain == "seen"]
+    picked = pick_unselected(seen, 4)
+    assert len({case.probe.source_id for case in picked}) == 4
+    assert len({case.probe.prompt for case in picked}) == 4
+    assert len(pick_unselected(seen, 50)) == 6  # one row a source at most
+
+
+def test_worst_rows_are_those_that_lost_most_direction(evaluated):
+    table = evaluated.scores.pivot(index="probe_id", columns="model", values="clip_directional")
+    lost = (table["finetuned"] - table["baseline"])[lambda s: s.index.str.startswith("unseen")]
+    unseen = [case for case in evaluated.cases if case.probe.domain == "unseen"]
+    assert [case.probe.probe_id for case in pick_worst(unseen, evaluated.scores, 3)] == list(lost.nsmallest(3).index)
+
+
+def test_a_sheet_shows_its_pictures_where_the_headings_say():
+    pictures = [np.full((64, 64, 3), level, np.uint8) for level in (10, 200)]
+    sheet = contact_sheet(["one", "two", "none"], [SheetRow(["a text"], [*pictures, None])])
+    middle = HEADER + CELL // 2
+    columns = [GAP + TEXT_WIDTH + index * (CELL + GAP) + CELL // 2 for index in range(3)]
+    assert [int(sheet[middle, x, 0]) for x in columns[:2]] == [10, 200]
+    assert 200 < sheet[middle, columns[2], 0] < 255
+    assert (sheet[HEADER : HEADER + 20, :TEXT_WIDTH] < 100).any()
+    with pytest.raises(ValueError, match="1 pictures for 2 columns"):
+        contact_sheet(["one", "two"], [SheetRow([], pictures[:1])])
+
+
+def test_change_maps_grow_with_the_change():
+    source = np.zeros((2, 4, 3), np.uint8)
+    edited = source.copy()
+    edited[:, 1], edited[:, 2], edited[:, 3] = 20, 60, 255
+    brightness = draw_change(source, edited).astype(int).sum(-1)[0]
+    assert brightness[0] == 0
+    assert (np.diff(brightness) > 0).all()
+    assert brightness[3] == 765
+
+
+def test_zones_are_tinted_as_the_legend_says():
+    tight = np.zeros((10, 10), bool)
+    tight[4:6, 4:6] = True
+    shown = draw_zones(np.full((10, 10, 3), 100, np.uint8), tight, [2.0, 2.0, 8.0, 8.0]).astype(int)
+    assert shown[5, 5, 1] > shown[5, 5, 0]  # tight: green
+    assert shown[3, 3, 0] > shown[3, 3, 2]  # context: yellow
+    assert len(set(shown[0, 0])) == 1  # background: grey
+
+
+def test_learning_curves_are_a_picture(tmp_path):
+    curves = {"A": {"train_loss": [0.3, 0.2], "val_loss": [0.4, 0.3]}, "B": {"train_loss": [0.2], "val_loss": [0.5]}}
+    plot_losses(curves, tmp_path / "curves.png")
+    drawn = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
+
+
+def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path):
+    cases = [replace(case, probe=replace(case.probe, target=None)) for case in evaluated.cases]
+    scores = evaluated.scores[evaluated.scores["model"] != "target"]
+    result = Evaluation(evaluated.report, scores, cases)
+    write_evaluation(result, SETTINGS, tmp_path / "report.json", tmp_path / "tables", tmp_path / "sheets")
+    assert (tmp_path / "sheets" / "unseen.png").exists()
+
+
+def test_scorers_rebuild_pictures_through_the_vae(models, tiny_editor_folder):
+    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    scorers = load_scorers(models)
+    with torch.no_grad():
+        vae = AutoencoderKL.from_pretrained(tiny_editor_folder, subfolder="vae").eval()
+        expected = vae.decode(vae.encode(pictures * 2 - 1).latent_dist.mode()).sample / 2 + 0.5
+    torch.testing.assert_close(scorers.reconstruct(pictures), expected.clamp(0, 1), atol=1e-5, rtol=0)

@@ -1,0 +1,173 @@
+"""Runs in a temporary sqlite store, read back through mlflow's own client."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from atelier import tracking
+from atelier.config import read_params
+from atelier.errors import UserError
+from atelier.files import digest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory) -> bytes:
+    """The bytes of a store with mlflow's tables and no runs: making them takes seconds, copying does not."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    return file.read_bytes()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch, empty_store: bytes) -> Path:
+    """A repository's root, in which DVC runs a stage from a temporary copy."""
+    (tmp_path / "mlflow.db").write_bytes(empty_store)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def stored(workspace: Path) -> tuple[MlflowClient, list]:
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    return client, client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+
+
+def test_a_run_keeps_parameters_curves_pictures_and_digests(workspace):
+    params = read_params(ROOT / "params.yaml")
+    Path("rows.parquet").write_bytes(b"rows")
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    with tracking.run("train", {"train": params.train}, reads=[Path("rows.parquet")]) as record:
+        for step in range(1200):  # more than the store takes in one call
+            record.log_metrics({"loss": 1 / (step + 1), "lr": 0.5}, step)
+        record.log_report({"zones": {"tight": {"mean": 0.25, "n": 3}}, "network": "ours"})
+        record.log_picture(picture, "validation/epoch-1.png")
+        record.log_artifact(Path("rows.parquet"), "tables")
+
+    client, (run,) = stored(workspace)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.unfreeze"] == params.train.unfreeze
+    assert run.data.params["train.lr"] == str(params.train.lr)
+    curve = sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, "loss"))
+    assert curve == [(step, 1 / (step + 1)) for step in range(1200)]
+    assert run.data.metrics["zones/tight/mean"] == 0.25
+    assert run.data.metrics["zones/tight/n"] == 3
+    assert run.data.tags["network"] == "ours"
+    assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [digest(Path("rows.parquet"))[:36]]
+    pictures = Path(client.download_artifacts(run.info.run_id, "validation/epoch-1.png"))
+    assert np.array_equal(np.asarray(Image.open(pictures)), picture)
+    assert Path(client.download_artifacts(run.info.run_id, "tables/rows.parquet")).read_bytes() == b"rows"
+
+
+def test_artifacts_lie_in_the_repository_not_in_the_temporary_copy(workspace):
+    with tracking.run("train", {}) as record:
+        record.log_picture(np.zeros((2, 2, 3), np.uint8), "a.png")
+    assert [file.name for file in (workspace / "mlartifacts").rglob("*.png")] == ["a.png"]
+    assert list((workspace / "copy").iterdir()) == []
+
+
+def test_a_run_says_what_it_came_from(workspace, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "B")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
+    with tracking.run("train", {}):
+        pass
+    _, (run,) = stored(workspace)
+    assert run.info.run_name == "B/train"
+    assert {key: run.data.tags[key] for key in ("stage", "experiment", "revision")} == {
+        "stage": "train", "experiment": "B", "revision": "0123abc",
+    }  # fmt: skip
+
+
+def test_outside_an_experiment_the_revision_is_the_checkout_s(workspace, monkeypatch):
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    with tracking.run("prepare", {}):
+        pass
+    _, (run,) = stored(workspace)
+    assert run.data.tags["revision"] == head
+    assert "experiment" not in run.data.tags
+
+
+def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(workspace):
+    """Also through the edits, which a second run made, and whichever training made the weights last."""
+    weights, edits = Path("finetuned"), Path("edits.parquet")
+    for value in (b"first", b"second"):
+        weights.mkdir(exist_ok=True)
+        (weights / "trained.safetensors").write_bytes(value)
+        with tracking.run("train", {}, writes=[weights]):
+            pass
+        with tracking.run("generate", {}, child_of=weights, writes=[edits]):
+            edits.write_bytes(b"edits of the " + value)
+        with tracking.run("evaluate", {}, child_of=edits):
+            pass
+    _, runs = stored(workspace)
+    parents = [(run.info.run_name, run.data.tags.get("mlflow.parentRunId")) for run in runs]
+    first, second = runs[0].info.run_id, runs[3].info.run_id
+    assert parents == [
+        ("train", None), ("generate", first), ("evaluate", first),
+        ("train", None), ("generate", second), ("evaluate", second),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", ["base", "timbrooks/instruct-pix2pix"])
+def test_what_no_run_wrote_has_no_parent(workspace, weights):
+    Path("base").write_bytes(b"base")
+    with tracking.run("generate", {}, child_of=Path(weights)):
+        pass
+    _, (run,) = stored(workspace)
+    assert "mlflow.parentRunId" not in run.data.tags
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("boom"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_a_run_that_breaks_off_is_closed_with_what_it_had(workspace, error, status):
+    def train() -> None:
+        with tracking.run("train", {}, writes=[Path("never-written")]) as record:
+            record.log_metrics({"loss": 0.5}, 1)
+            raise error
+
+    with pytest.raises(type(error)):
+        train()
+    _, (run,) = stored(workspace)
+    assert run.info.status == status
+    assert run.data.metrics == {"loss": 0.5}
+
+
+def test_a_curve_shows_where_it_is_not_a_number(workspace):
+    with tracking.run("train", {}) as record:
+        record.log_metrics({"loss": float("nan")}, 1)
+    client, (run,) = stored(workspace)
+    assert [math.isnan(point.value) for point in client.get_metric_history(run.info.run_id, "loss")] == [True]
+
+
+def test_a_store_that_cannot_be_opened_is_a_user_s_mistake(workspace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:./mlruns")
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI"), tracking.run("train", {}):
+        pytest.fail("the run began")
+
+
+def test_a_store_of_the_user_s_is_used(workspace, monkeypatch, empty_store):
+    (workspace / "other.db").write_bytes(empty_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/other.db")
+    with tracking.run("train", {}):
+        pass
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/other.db")
+    assert client.get_experiment_by_name(tracking.EXPERIMENT).artifact_location == (workspace / "mlartifacts").as_uri()
+
+
+def test_importing_tracking_does_not_import_mlflow():
+    code = "import sys; from atelier import cli, tracking; sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT / "src")}).returncode == 0
