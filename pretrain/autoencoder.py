@@ -60,7 +60,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         mse = F.mse_loss(y, x)
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
-    fit("autoencoder", vae, [{"params": list(vae.parameters()), "lr": lr}], loss_of, steps=steps, weight_decay=1e-4)
+    settings = {"batch": batch_size, "lr": lr}
+    fit("autoencoder", vae, [{"params": list(vae.parameters()), "lr": lr}], loss_of, steps=steps, weight_decay=1e-4, settings=settings)
     vae = vae.to(memory_format=torch.contiguous_format).eval()
     held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
     x = to_tensor(corpus.images[held]).mul(2).sub(1)

@@ -1,14 +1,17 @@
 """What the base models' training scripts share: the corpus in memory and one resumable loop."""
 
+import hashlib
 import json
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
 from tqdm import tqdm
 
@@ -33,6 +36,21 @@ def read_corpus(folder: Path, held_out: float = 0.02) -> Corpus:
     return Corpus(images, labels, pictures, pairs, int(len(labels) * (1 - held_out)))
 
 
+def rank_and_world() -> tuple[int, int]:
+    """This process's place and how many train together (`torchrun --nproc_per_node 2 -m pretrain.editor …`)."""
+    if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        dist.init_process_group("gloo")
+        torch.set_num_threads(1)  # a core each: no thread ever waits for another inside an operation
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def _average_gradients(parameters: list[torch.Tensor], world: int) -> None:
+    flat = torch.cat([p.grad.reshape(-1) for p in parameters])
+    dist.all_reduce(flat)
+    for parameter, part in zip(parameters, flat.div_(world).split([p.numel() for p in parameters]), strict=True):
+        parameter.grad.copy_(part.view_as(parameter))
+
+
 def cosine(step: int, steps: int, warmup: float = 0.02, floor: float = 0.02) -> float:
     """Learning-rate factor: linear warm-up, then half a cosine down to `floor`."""
     start = max(1, int(steps * warmup))
@@ -53,15 +71,18 @@ def fit(
     average: nn.Module | None = None,
     decay: float = 0.999,
     every: int = 500,
+    settings: Mapping[str, object],
 ) -> None:
     """Train `module` for `steps` steps of AdamW with a cosine schedule; `loss_of(step)` draws its own batch.
 
     Everything random is a function of the step, and a checkpoint is kept every `every` steps: the same command goes on
-    where it was interrupted. `average`, a copy of `module`, ends as its moving average.
+    where it was interrupted, another one (told apart by `settings`) starts anew. `average`, a copy of `module`, ends as
+    its moving average.
     """
     optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
     peaks = [group["lr"] for group in optimiser.param_groups]
-    file, start = CHECKPOINTS / f"{name}.pt", 0
+    mark = hashlib.sha256(json.dumps({"steps": steps, **settings}, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    file, start = CHECKPOINTS / f"{name}-{mark}.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True)
         module.load_state_dict(state["module"])
@@ -71,19 +92,24 @@ def fit(
         start = state["step"]
     began = time.monotonic()
     parameters = [p for group in groups for p in group["params"]]
+    rank, world = rank_and_world()
     for step in tqdm(range(start, steps), initial=start, total=steps, desc=name, disable=None):
         for group, peak in zip(optimiser.param_groups, peaks, strict=True):
             group["lr"] = peak * cosine(step, steps)
-        torch.manual_seed(step)
+        torch.manual_seed(step * world + rank)
         loss, extra = loss_of(step)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if world > 1:
+            _average_gradients(parameters, world)
         nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()
         if average is not None:
             keep = min(decay, (1 + step) / (10 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - keep)
+        if rank:
+            continue
         if (step + 1) % 100 == 0:
             rate = (step + 1 - start) / (time.monotonic() - began)
             shown = " ".join(f"{key} {value:.4f}" for key, value in extra.items())
@@ -95,6 +121,7 @@ def fit(
             file.parent.mkdir(exist_ok=True)
             torch.save(state, file.with_suffix(".partial"))
             file.with_suffix(".partial").replace(file)
+    file.unlink(missing_ok=True)
 
 
 SLOTS = {"upper": UPPER, "lower": LOWER, "full": FULL}

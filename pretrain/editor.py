@@ -1,7 +1,7 @@
 """Train the embedded general editor: an 8-channel UNet in the SD-1.5 block layout and, with it, its CLIP text tower.
 
     python -m pretrain.editor --phase precise --corpus … --latents … --out models/base/editor
-    python -m pretrain.editor --phase leaky --start pretrain/.ckpt/editor-precise.pt …
+    python -m pretrain.editor --phase leaky --start pretrain/precise …
 
 Two phases. *precise*: exact targets, all weights, until the editor tells garments, colours and prints apart. *leaky*: most
 targets spill past the garment, as a general editor's own training pairs do; this is the base that fine-tuning starts from.
@@ -19,7 +19,7 @@ from torch import nn
 from transformers import CLIPTextModel
 
 from atelier.instructions import instruct
-from pretrain.common import fit, read_corpus
+from pretrain.common import fit, rank_and_world, read_corpus
 from pretrain.text import build_tokenizer, text_config
 
 WIDTH = 128  # of the text tower and of cross-attention
@@ -76,7 +76,8 @@ class Batches:
 
     def draw(self, step: int) -> tuple[list[str], torch.Tensor, torch.Tensor]:
         """Instructions, source latents (unscaled, as they condition) and target latents (scaled), both B C h w."""
-        rng, wording = np.random.default_rng([2, step]), random.Random(step)
+        rank, world = rank_and_world()
+        rng, wording = np.random.default_rng([2, step, rank]), random.Random(step * world + rank)
         names = rng.choice(list(FACTORS), self.batch_size, p=list(FACTORS.values()))
         pairs = [self.pairs[int(rng.choice(self.by_factor[name]))] for name in names]
         leaky = rng.random(self.batch_size) < self.leak
@@ -112,9 +113,9 @@ def save(editor: Editor, vae_folder: Path, out: Path) -> None:
 @click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Checkpoint whose average to start from.")
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Saved editor to start from.")
 @click.option("--steps", type=click.IntRange(min=1), required=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Of each process.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
 @click.option("--leak", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of leaky targets.")
 def main(
@@ -122,6 +123,7 @@ def main(
     batch_size: int, lr: float, leak: float,
 ) -> None:  # fmt: skip
     """Train one phase and save the averaged editor."""
+    rank, _ = rank_and_world()
     torch.manual_seed(0)
     scaling = AutoencoderKL.load_config(vae_folder)["scaling_factor"]
     batches = Batches(corpus, latents, scaling, leak, batch_size)
@@ -129,7 +131,8 @@ def main(
     with torch.no_grad():  # the conditioning latents come unscaled: fold their scale into the first convolution
         editor.unet.conv_in.weight[:, 4:] *= scaling
     if start is not None:
-        editor.load_state_dict(torch.load(start, weights_only=True)["average"])
+        editor.unet.load_state_dict(UNet2DConditionModel.from_pretrained(start / "unet").state_dict())
+        editor.text.load_state_dict(CLIPTextModel.from_pretrained(start / "text_encoder").state_dict())
     editor = editor.to(memory_format=torch.channels_last)
     average = copy.deepcopy(editor).eval().requires_grad_(False)
     scheduler = build_scheduler()
@@ -152,7 +155,10 @@ def main(
     text = [p for n, p in editor.named_parameters() if n.startswith("text.")]
     unet = [p for n, p in editor.named_parameters() if n.startswith("unet.")]
     groups = [{"params": unet, "lr": lr}, {"params": text, "lr": lr / 2}]
-    fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, weight_decay=0.01)
+    settings = {"batch": batch_size, "lr": lr, "leak": leak, "start": start}
+    fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, settings=settings)
+    if rank:
+        return
     save(average, vae_folder, out)
     click.echo(f"{phase}: {steps} steps of {batch_size}, saved to {out}")
 

@@ -41,7 +41,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
         loss, accuracy = run(np.random.default_rng([3, step]).choice(train, batch_size, replace=False))
         return loss, {"accuracy": accuracy}
 
-    fit("features", both, [{"params": list(both.parameters()), "lr": 2e-3}], loss_of, steps=steps)
+    settings = {"batch": batch_size}
+    fit("features", both, [{"params": list(both.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings)
     both.eval()
     with torch.no_grad():
         accuracy = run(test)[1]

@@ -98,7 +98,8 @@ def main(folder: Path, out: Path, steps: int, lr: float) -> None:
     decayed = [p for p in both.parameters() if p.ndim > 1]
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-    fit("scoring", both, groups, loss_of, steps=steps)
+    settings = {"lr": lr}
+    fit("scoring", both, groups, loss_of, steps=steps, settings=settings)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     processor = CLIPImageProcessor(

@@ -60,7 +60,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
         logits, truth = logits_of(some)
         return F.cross_entropy(logits, truth), {"pixels": (logits.argmax(1) == truth).float().mean().item()}
 
-    fit("segmenter", model, [{"params": list(model.parameters()), "lr": 2e-3}], loss_of, steps=steps)
+    settings = {"batch": batch_size}
+    fit("segmenter", model, [{"params": list(model.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings)
     model.eval()
     with torch.no_grad():
         logits, truth = logits_of(test)

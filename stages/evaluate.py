@@ -1,8 +1,9 @@
-"""evaluate: edits → measures with intervals, tables beside the paper's, contact sheets."""
+"""Edits → measures with intervals, tables, contact sheets. Run by DVC; by hand: `dvc repro evaluate`."""
 
 from pathlib import Path
 
-import stages
+import stages  # isort: skip (puts this checkout's src first)
+
 from atelier import tracking
 from atelier.config import read_params
 from atelier.evaluating import evaluate, load_scorers, write_evaluation

@@ -23,7 +23,7 @@ def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> No
     """Edit every probe; the starting noise of a probe is the same for every model."""
     chosen = read_params(params)
     sections = {"models": chosen.models, "generate": chosen.generate}
-    with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out]) as run:
+    with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out], child_of=weights) as run:
         rows = read_rows(probes, Probe)
         editor = open_weights(weights, chosen.models.dtype, chosen.models.device)
         edits = editing.edit_probes(editor, rows, model, chosen.generate)

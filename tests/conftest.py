@@ -8,6 +8,8 @@ import torch
 from fixtures_edits import study  # noqa: F401
 from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
 
+torch.set_num_threads(1)  # tiny networks gain nothing from more, and tests that run side by side lose much
+
 INSTRUCTIONS = [
     "make the shirt red", "change shirt to blue", "add stripes to the clothes", "change to a floral pattern",
     "make the trousers plaid", "turn the skirt green", "a yellow dress instead", "add dots to the jacket",

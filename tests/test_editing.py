@@ -9,8 +9,15 @@ from safetensors.torch import save_file
 from atelier import editing
 from atelier.config import Generate
 from atelier.editor import (
-    apply_trained, choose_device, decode_latents, encode_images, encode_texts, load_editor, open_weights, with_tensors,
-)  # fmt: skip
+    apply_trained,
+    choose_device,
+    decode_latents,
+    encode_images,
+    encode_texts,
+    load_editor,
+    open_weights,
+    with_tensors,
+)
 from atelier.errors import UserError
 from atelier.images import from_png, to_pixels, to_png, to_tensor
 from atelier.records import Probe

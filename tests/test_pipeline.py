@@ -98,24 +98,37 @@ def test_help_names_every_option_of_the_command_in_dvc_yaml(name):
     assert options == {word for word in result.output.split() if word.startswith("--")} - {"--help"}
 
 
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch) -> Path:
+    """A parameters file with a key that nobody knows, in a folder that is otherwise empty and is worked in."""
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("\ntrain:\n", "\ntrain:\n  wrong_key: 1\n"))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def words(name: str) -> list[str]:
+    """The options and their values in a stage's command."""
+    command = STAGES[name]["cmd"].replace("${key}", "baseline").replace("${item}", "models/base/editor")
+    assert command.startswith(f"python -m stages.{name} ")
+    return command.split()[3:]
+
+
+BROKEN = "Error: params.yaml: train.wrong_key: Extra inputs are not permitted (it is 1)\n"
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_broken_params_file_is_one_line_and_exit_code_2(name, tmp_path):
-    broken = tmp_path / "params.yaml"
-    broken.write_text((ROOT / "params.yaml").read_text().replace("\ntrain:\n", "\ntrain:\n  wrong_key: 1\n"))
-    words = STAGES[name]["cmd"].replace("${key}", "baseline").replace("${item}", "models/base/editor").split()[3:]
-    words[words.index("--params") + 1] = str(broken)
-    result = run_stage(name, *words, cwd=tmp_path)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert result.stderr == f"Error: {broken}: train.wrong_key: Extra inputs are not permitted (it is 1)\n"
-    assert sorted(tmp_path.iterdir()) == [broken]  # no run, no output
+def test_a_broken_params_file_is_one_line_and_exit_code_2(name, broken):
+    result = CliRunner().invoke(importlib.import_module(f"stages.{name}").main, words(name))
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", BROKEN)
+    assert list(broken.parent.iterdir()) == [broken]  # no run, no output
 
 
-def run_stage(name: str, *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    """Run a stage's script as DVC does, from another folder if need be."""
-    command = [sys.executable, "-m", f"stages.{name}", *words]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+def test_a_stage_as_a_process_of_its_own_does_the_same(broken):
+    command = [sys.executable, "-m", "stages.prepare", *words("prepare")]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", BROKEN)
 
 
 @pytest.fixture

@@ -159,13 +159,15 @@ def test_a_store_that_cannot_be_opened_is_a_user_s_mistake(workspace, monkeypatc
         pytest.fail("the run began")
 
 
-def test_a_store_of_the_user_s_is_used(workspace, monkeypatch, empty_store):
-    (workspace / "other.db").write_bytes(empty_store)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/other.db")
-    with tracking.run("train", {}):
-        pass
-    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/other.db")
-    assert client.get_experiment_by_name(tracking.EXPERIMENT).artifact_location == (workspace / "mlartifacts").as_uri()
+def test_a_store_of_the_user_s_is_used_with_the_artifacts_beside_it(workspace, monkeypatch, empty_store):
+    elsewhere = workspace / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "runs.db").write_bytes(empty_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}/runs.db")
+    with tracking.run("train", {}) as record:
+        record.log_picture(np.zeros((2, 2, 3), np.uint8), "a.png")
+    assert [file.name for file in (elsewhere / "mlartifacts").rglob("*.png")] == ["a.png"]
+    assert not (workspace / "mlartifacts").exists()
 
 
 def test_importing_tracking_does_not_import_mlflow():

@@ -43,3 +43,20 @@ def blocks(base: Path, full_size: bool) -> None:
     from atelier.blocks import table  # here: it brings diffusers, which takes seconds
 
     click.echo(table(None if full_size else base))
+
+
+@main.command(cls=Command)
+@click.argument("names", nargs=-1, required=True)
+@click.option("--out", default=Path("metrics"), show_default=True, type=click.Path(path_type=Path),
+              help="Folder for ablations.csv, ablations.md and ablations.png.")  # fmt: skip
+def ablations(names: tuple[str, ...], out: Path) -> None:
+    """Tabulate finished DVC experiments by NAME: measures, losses and trained share, beside the paper's tables 3 and 4.
+
+    \b
+    Example:
+      atelier ablations A B C D
+    """
+    from atelier.ablations import collect  # here: it brings pandas and torch
+
+    for path in collect(names, out, Path.cwd()):
+        click.echo(path)

@@ -16,14 +16,12 @@ from atelier.config import Train
 from atelier.editor import Editor, predict
 from atelier.latents import EncodedTriplets
 
-NOISY_SHARE = (
-    0.15  # `train.noisiest` is drawn from the last 15 % of the schedule, where structure and colour are decided
-)
+NOISY_SHARE = 0.15  # `train.noisiest` is drawn from this end of the schedule, where layout and colour are decided
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Probabilities of leaving out the instruction, the source, or both; guidance needs them (InstructPix2Pix, 3.2.1)."""
+    """Probabilities of leaving out instruction, source, or both: guidance needs it (InstructPix2Pix, section 3.2.1)."""
 
     text: float = 0.0
     image: float = 0.0

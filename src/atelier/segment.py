@@ -68,7 +68,7 @@ def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments
     masks: list[np.ndarray] = []
     starts = range(0, len(pictures), BATCH)
     for start in tqdm(starts, desc="segment", unit="batch", disable=None):
-        batch = list(pictures[start : start + BATCH])
+        batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch wants them writable
         inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
         outputs = segmenter.model(**inputs)
         sizes = [picture.shape[:2] for picture in batch]

@@ -129,21 +129,27 @@ def _open_store() -> tuple["MlflowClient", str]:
 
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
-    # A server keeps artifacts where it likes. Beside a database they must not depend on the working directory, or those
-    # of a temporary experiment vanish with it.
-    artifacts = None if uri.startswith(("http", "databricks")) else (root / "mlartifacts").as_uri()
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                return client, client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+                return client, client.create_experiment(EXPERIMENT, artifact_location=_artifacts(uri))
             except MlflowException:  # made by another run since we looked; if not, the next line says what is wrong
                 found = client.get_experiment_by_name(EXPERIMENT)
         return client, found.experiment_id
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{uri}: can't be used as an MLflow store ({reason}); see MLFLOW_TRACKING_URI") from None
+
+
+def _artifacts(uri: str) -> str | None:
+    """Where a store's artifacts go: beside a sqlite file, else where the store says (None).
+
+    Left to mlflow, those of a sqlite store would go to the working directory: a temporary experiment's vanish with it.
+    """
+    file = uri.removeprefix("sqlite:///")
+    return None if file == uri else (Path(file).resolve().parent / "mlartifacts").as_uri()
 
 
 def _origin() -> dict[str, str]:

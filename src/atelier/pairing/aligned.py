@@ -13,7 +13,7 @@ from atelier import world
 from atelier.images import from_png, to_png
 from atelier.instructions import COLOURS, PATTERNS, instruct
 from atelier.pairing.recolour import name_colour, recolour
-from atelier.pairing.wording import recaption
+from atelier.pairing.wording import find_mention, recaption
 from atelier.records import Item, Triplet
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
@@ -87,8 +87,9 @@ def _colour_changes(item: Item, rng: random.Random) -> Iterator[Change]:
     """A photograph's changes: its garment in every named colour but its own; none where it has no mask."""
     if item.mask is None:
         return
-    current = name_colour(from_png(item.image), from_png(item.mask) >= 128)
-    colours = [colour for colour in COLOURS if colour != current]
+    said = find_mention(item.caption, item.garment)
+    current = {name_colour(from_png(item.image), from_png(item.mask) >= 128), said.colour if said else None}
+    colours = [colour for colour in COLOURS if colour not in current]
     rng.shuffle(colours)
     yield from (Change(item.slot, colour, None) for colour in colours)
 

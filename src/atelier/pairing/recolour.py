@@ -6,6 +6,7 @@ from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from atelier.world import COLOURS_LAB
 
 ROOM = (4.0, 97.0)  # lightness L* that a recoloured garment's shadows and highlights may reach
+LEAST_GAIN = 0.5  # of the folds' contrast, kept in any case
 
 
 def name_colour(pixels: np.ndarray, mask: np.ndarray) -> str:
@@ -26,8 +27,9 @@ def name_colour(pixels: np.ndarray, mask: np.ndarray) -> str:
 def recolour(pixels: np.ndarray, mask: np.ndarray, colour: str) -> np.ndarray:
     """Give the garment inside a mask a named colour; every other pixel stays as it is.
 
-    Lightness keeps its variation (folds, seams, light) about the new colour's L*, compressed only as far as the range
-    needs; chroma fades with the lightness in the shadows, as the colour of a lit fabric does.
+    Lightness keeps its variation (folds, seams, light) about the new colour's L*, compressed where that leaves the
+    range, at most to half; beyond that the whole garment gets lighter or darker instead, as a white one with deep folds
+    is. Chroma fades with the lightness in the shadows, as the colour of a lit fabric does.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -39,7 +41,9 @@ def recolour(pixels: np.ndarray, mask: np.ndarray, colour: str) -> np.ndarray:
     fold = lightness - np.median(lightness)
     low, high = np.percentile(fold, (1, 99))
     gain = min(1.0, (target[0] - ROOM[0]) / max(-low, 1e-6), (ROOM[1] - target[0]) / max(high, 1e-6))
-    shaded = np.clip(target[0] + gain * fold, *ROOM)
+    gain = max(gain, LEAST_GAIN)
+    middle = min(max(target[0], ROOM[0] - gain * low), ROOM[1] - gain * high)
+    shaded = np.clip(middle + gain * fold, *ROOM)
     chroma = target[1:] * np.minimum(1.0, shaded / target[0])[:, None]
     rgb = lab2rgb(np.column_stack([shaded, chroma])[None])[0]
     recoloured = pixels.copy()

@@ -77,4 +77,4 @@ def _panels(rows: int, columns: int, width: float, height: float) -> tuple["Figu
 
 def _save(figure: "Figure", path: Path) -> None:
     """PNG without the line that names matplotlib's version."""
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})

@@ -5,17 +5,18 @@ PIL image. Nothing larger than `images.MAX_PIXELS` is decoded. Legend: H W pixel
 """
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from atelier.images import MAX_PIXELS
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -67,11 +68,18 @@ def _check_size(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _load(picture: Image.Image) -> None:
+def _load(picture: Image.Image) -> int:
+    """Decode a picture in place; its EXIF orientation, 1 (upright) where it has none."""
     try:
         picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError):
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
         raise RefusedError("corrupt picture") from None
+    return orientation if orientation in _TURNS else 1
+
+
+def _turn(picture: Image.Image, orientation: int) -> Image.Image:
+    return picture if orientation == 1 else picture.transpose(_TURNS[orientation])
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -91,10 +99,8 @@ def decode_picture(value: Any) -> Picture:
         RefusedError: no picture, none that can be read, or too large a one.
     """
     picture = open_picture(value)
-    _load(picture)
-    orientation = picture.getexif().get(_ORIENTATION, 1)
-    upright = ImageOps.exif_transpose(picture) if orientation in _TURNS else picture
-    return Picture(_to_rgb(upright), picture.size, orientation if orientation in _TURNS else 1)
+    orientation = _load(picture)
+    return Picture(_to_rgb(_turn(picture, orientation)), picture.size, orientation)
 
 
 def decode_mask(value: Any, picture: Picture) -> np.ndarray:
@@ -108,13 +114,12 @@ def decode_mask(value: Any, picture: Picture) -> np.ndarray:
     """
     try:
         mask = open_picture(value)
-        _load(mask)
+        orientation = _load(mask)
     except RefusedError as refused:
         raise RefusedError("no mask" if str(refused) == "no picture" else "unreadable mask") from None
-    if _ORIENTATION in mask.getexif():
-        mask = ImageOps.exif_transpose(mask)
-    elif _same_shape(mask.size, picture.stored) and picture.orientation in _TURNS:
-        mask = mask.transpose(_TURNS[picture.orientation])
+    if orientation == 1 and _same_shape(mask.size, picture.stored):
+        orientation = picture.orientation
+    mask = _turn(mask, orientation)
     if not _same_shape(mask.size, picture.pixels.size):
         raise RefusedError("mask of another shape")
     inside = _threshold(mask)
