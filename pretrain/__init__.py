@@ -1,4 +1,4 @@
-"""How the embedded base models were made. Not part of `dvc repro` at the root; `dvc repro pretrain/dvc.yaml` makes them again."""
+"""How the embedded base models were made: `dvc repro pretrain/dvc.yaml` (not part of `dvc repro` at the root)."""
 
 import sys
 from pathlib import Path

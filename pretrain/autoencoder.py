@@ -1,6 +1,6 @@
 """Train the embedded autoencoder: an AutoencoderKL that halves a picture twice (f = 4) into 4 channels.
 
-    python -m pretrain.autoencoder --corpus pretrain/corpus --out models/base/editor/vae
+python -m pretrain.autoencoder --corpus pretrain/corpus --out models/base/editor/vae
 """
 
 from pathlib import Path
@@ -48,7 +48,9 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         rng = np.random.default_rng([1, step])
-        some = np.concatenate([rng.choice(exact, batch_size * 3 // 4), rng.choice(leaky, batch_size - batch_size * 3 // 4)])
+        some = np.concatenate(
+            [rng.choice(exact, batch_size * 3 // 4), rng.choice(leaky, batch_size - batch_size * 3 // 4)]
+        )
         x = to_tensor(corpus.images[np.sort(some)]).mul(2).sub(1).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             posterior = vae.encode(x).latent_dist
@@ -61,7 +63,15 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
     settings = {"batch": batch_size, "lr": lr}
-    fit("autoencoder", vae, [{"params": list(vae.parameters()), "lr": lr}], loss_of, steps=steps, weight_decay=1e-4, settings=settings)
+    fit(
+        "autoencoder",
+        vae,
+        [{"params": list(vae.parameters()), "lr": lr}],
+        loss_of,
+        steps=steps,
+        weight_decay=1e-4,
+        settings=settings,
+    )
     vae = vae.to(memory_format=torch.contiguous_format).eval()
     held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
     x = to_tensor(corpus.images[held]).mul(2).sub(1)
@@ -71,7 +81,9 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
     psnr = 10 * torch.log10(4 / (y - x).square().mean((1, 2, 3)))
     vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
     vae.save_pretrained(out)
-    click.echo(f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f}), scaling factor {1 / z.std():.4f}")
+    click.echo(
+        f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f}), scaling factor {1 / z.std():.4f}"
+    )
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ def fit(
     """
     optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
     peaks = [group["lr"] for group in optimiser.param_groups]
-    mark = hashlib.sha256(json.dumps({"steps": steps, **settings}, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    mark = hashlib.sha256(json.dumps({"steps": steps, **settings}, sort_keys=True, default=str).encode()).hexdigest()[
+        :12
+    ]
     file, start = CHECKPOINTS / f"{name}-{mark}.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True)

@@ -37,7 +37,9 @@ def label_map(masks: dict[str, np.ndarray]) -> np.ndarray:
     return labels
 
 
-def spill(picture: np.ndarray, scene: world.Scene, layout: world.Layout, slot: str, rng: np.random.Generator) -> np.ndarray:
+def spill(
+    picture: np.ndarray, scene: world.Scene, layout: world.Layout, slot: str, rng: np.random.Generator
+) -> np.ndarray:
     """An imprecise edit's picture: the fabric of `slot` spills past the garment, but not onto the other garment."""
     size = picture.shape[0]
     garment, mask = scene.garments[slot], layout.masks[slot]
@@ -73,12 +75,17 @@ def _grid(rng: np.random.Generator, scene: world.Scene, slot: str) -> list[world
         pattern = PATTERNS[int(rng.integers(len(PATTERNS)))]
         if colour == garment.colour or pattern == garment.pattern:
             continue
-        grid = [world.edit(scene, slot, colour=c, pattern=p) for c, p in ((colour, None), (None, pattern), (colour, pattern))]
+        grid = [
+            world.edit(scene, slot, colour=c, pattern=p)
+            for c, p in ((colour, None), (None, pattern), (colour, pattern))
+        ]
         if not any(other.held_out for other in grid):
             return [scene, *grid]
 
 
-def render_scenes(first: int, count: int, seed: int, size: int) -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
+def render_scenes(
+    first: int, count: int, seed: int, size: int
+) -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
     """Scenes first … first + count: their pictures, label maps, picture records and pairs (indices within the shard)."""
     images, labels, pictures, pairs = [], [], [], []
 

@@ -1,20 +1,26 @@
 """Train the embedded general editor: an 8-channel UNet in the SD-1.5 block layout and, with it, its CLIP text tower.
 
-    python -m pretrain.editor --phase precise --corpus … --latents … --out models/base/editor
-    python -m pretrain.editor --phase leaky --start pretrain/precise …
+    python -m pretrain.editor --phase precise --corpus … --latents … --vae … --out pretrain/precise --steps …
+    python -m pretrain.editor --phase leaky --start pretrain/precise … --leak 0.7 --out models/base/editor --steps …
 
-Two phases. *precise*: exact targets, all weights, until the editor tells garments, colours and prints apart. *leaky*: most
-targets spill past the garment, as a general editor's own training pairs do; this is the base that fine-tuning starts from.
+Two phases. *precise*: exact targets, all weights, until the editor tells garments, colours and prints apart. *leaky*:
+most targets spill past the garment, as a general editor's own training pairs do; this is the base that fine-tuning
+starts from.
+
+Legend: B batch, C channels, h w latent.
 """
 
 import copy
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel
 
@@ -63,19 +69,36 @@ def build_scheduler() -> DDIMScheduler:
     )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One training batch; an instruction or a source that was dropped is empty or zero."""
+
+    instructions: list[str]
+    source: torch.Tensor  # float32 (B, C, h, w), unscaled, as it conditions
+    target: torch.Tensor  # float32 (B, C, h, w), scaled
+    weight: torch.Tensor  # float32 (B, 1, h, w), of each latent's error
+
+
+def factor_of(pair: dict) -> str:
+    """What a pair of the corpus changes: colour, pattern or both."""
+    if pair["colour"] and pair["pattern"]:
+        return "both"
+    return "colour" if pair["colour"] else "pattern"
+
+
 class Batches:
     """Draw a training batch as a function of the step alone."""
 
     def __init__(self, corpus: Path, latents: Path, scaling: float, leak: float, batch_size: int) -> None:
         read = read_corpus(corpus)
         self.pairs = [pair for pair in read.pairs if pair["scene"] < read.train_scenes]
-        factor = ["both" if p["colour"] and p["pattern"] else "colour" if p["colour"] else "pattern" for p in self.pairs]
-        self.by_factor = {name: np.flatnonzero(np.array(factor) == name) for name in FACTORS}
+        factors = np.array([factor_of(pair) for pair in self.pairs])
+        self.by_factor = {name: np.flatnonzero(factors == name) for name in FACTORS}
         self.latents = np.load(latents / "latents.npy")
         self.scaling, self.leak, self.batch_size = scaling, leak, batch_size
 
-    def draw(self, step: int) -> tuple[list[str], torch.Tensor, torch.Tensor]:
-        """Instructions, source latents (unscaled, as they condition) and target latents (scaled), both B C h w."""
+    def draw(self, step: int) -> Batch:
+        """The batch of one step, of this process's own."""
         rank, world = rank_and_world()
         rng, wording = np.random.default_rng([2, step, rank]), random.Random(step * world + rank)
         names = rng.choice(list(FACTORS), self.batch_size, p=list(FACTORS.values()))
@@ -83,19 +106,26 @@ class Batches:
         leaky = rng.random(self.batch_size) < self.leak
         targets = [p["leaky"] if spilled else p["target"] for p, spilled in zip(pairs, leaky, strict=True)]
         texts = [instruct(wording, p["garment"], colour=p["colour"], pattern=p["pattern"]) for p in pairs]
-        source, target = (torch.from_numpy(self.latents[i].astype(np.float32)) for i in ([p["source"] for p in pairs], targets))
+        source, target = (
+            torch.from_numpy(self.latents[i].astype(np.float32)) for i in ([p["source"] for p in pairs], targets)
+        )
         drop = rng.random(self.batch_size)
         texts = ["" if d < 0.05 or 0.10 <= d < 0.15 else text for d, text in zip(drop, texts, strict=True)]
         keep_image = torch.from_numpy(~((drop >= 0.05) & (drop < 0.15))).float()[:, None, None, None]
         changed = ((source - target).abs() * self.scaling).amax(1, keepdim=True) > 0.15
-        self.weight = 1 + CHANGED * changed.float()
-        return texts, source * keep_image, target * self.scaling
+        return Batch(texts, source * keep_image, target * self.scaling, 1 + CHANGED * changed.float())
 
 
 def save(editor: Editor, vae_folder: Path, out: Path) -> None:
-    """Write the whole pipeline in diffusers' format, weights of the UNet and the text tower in bfloat16."""
+    """Write the whole pipeline in diffusers' format, weights of the UNet and the text tower in bfloat16.
+
+    The autoencoder's folder comes out byte for byte as it went in, even onto itself (`from_pretrained` would note in its
+    configuration where it was read).
+    """
+    vae = AutoencoderKL.from_config(AutoencoderKL.load_config(vae_folder))
+    vae.load_state_dict(load_file(vae_folder / SAFETENSORS_WEIGHTS_NAME))
     pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=AutoencoderKL.from_pretrained(vae_folder),
+        vae=vae,
         text_encoder=copy.deepcopy(editor.text).bfloat16(),
         tokenizer=editor.tokenizer,
         unet=copy.deepcopy(editor.unet).bfloat16(),
@@ -139,18 +169,17 @@ def main(
     many = scheduler.config.num_train_timesteps
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        texts, source, target = batches.draw(step)
-        tokens = editor.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        batch = batches.draw(step)
+        tokens = editor.tokenizer(batch.instructions, padding="max_length", truncation=True, return_tensors="pt")
         hidden = editor.text(tokens.input_ids).last_hidden_state
         noisy_first = torch.rand(batch_size) < NOISIEST_SHARE
         low = torch.where(noisy_first, int(many * (1 - NOISIEST)), 0)
         t = (low + torch.rand(batch_size) * (many - low)).long()
-        noise = torch.randn_like(target)
-        x = torch.cat([scheduler.add_noise(target, noise, t), source], 1).contiguous(memory_format=torch.channels_last)
-        v = editor.unet(x, t, hidden).sample
-        error = (v - scheduler.get_velocity(target, noise, t)).square().mean(1, keepdim=True)
-        weight = batches.weight
-        return (weight * error).sum() / weight.sum(), {"plain": error.mean().item()}
+        noise = torch.randn_like(batch.target)
+        x = torch.cat([scheduler.add_noise(batch.target, noise, t), batch.source], 1)
+        v = editor.unet(x.contiguous(memory_format=torch.channels_last), t, hidden).sample
+        error = (v - scheduler.get_velocity(batch.target, noise, t)).square().mean(1, keepdim=True)
+        return (batch.weight * error).sum() / batch.weight.sum(), {"plain": error.mean().item()}
 
     text = [p for n, p in editor.named_parameters() if n.startswith("text.")]
     unet = [p for n, p in editor.named_parameters() if n.startswith("unet.")]

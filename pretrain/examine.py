@@ -46,7 +46,9 @@ def examine_autoencoder(editor: Editor, scenes: list[world.Scene], pictures: Pat
     rendered = [world.render(scene, SIZE) for scene in scenes]
     x = to_tensor([r.image for r in rendered])
     y = torch.cat([decode_latents(editor, encode_images(editor, part) * editor.scaling_factor) for part in x.split(32)])
-    worn = torch.from_numpy(np.stack([np.any([r.masks[s] for s in KINDS if s in r.masks], 0) for r in rendered]))[:, None]
+    worn = torch.from_numpy(np.stack([np.any([r.masks[s] for s in KINDS if s in r.masks], 0) for r in rendered]))[
+        :, None
+    ]
     error = (x - y).square()
     inside = (error * worn).sum((1, 2, 3)) / (3 * worn.sum((1, 2, 3)))
     both = np.stack([to_pixels(x[:40]), to_pixels(y[:40])], 1).reshape(-1, SIZE, SIZE, 3)
@@ -67,10 +69,12 @@ def examine_scorer(scorer: ClipScorer, scenes: list[world.Scene]) -> dict[str, f
                 if len(choices) < 2:
                     continue
                 field = "kind" if what == "garment" else what
-                worn = {s: g for s, g in scene.worn}
+                worn = dict(scene.worn)
                 captions = []
                 for choice in choices:
-                    changed = tuple((s, world.Garment(**{**vars(g), field: choice}) if s == slot else g) for s, g in worn.items())
+                    changed = tuple(
+                        (s, world.Garment(**{**vars(g), field: choice}) if s == slot else g) for s, g in worn.items()
+                    )
                     captions.append(world.describe_scene(world.Scene(**{**vars(scene), "worn": changed})))
                 best = (image @ scorer.text_features(captions).T).argmax().item()
                 hits[what].append(choices[best] == getattr(garment, field))
@@ -113,7 +117,9 @@ def examine_wrong_edits(scorer: ClipScorer, scenes: list[world.Scene]) -> dict[s
     return {name: float(np.mean(values)) for name, values in wins.items()}
 
 
-def examine_edits(editor: Editor, scenes: list[world.Scene], pictures: Path | None, steps: int, text: float, image: float) -> dict[str, float]:
+def examine_edits(
+    editor: Editor, scenes: list[world.Scene], pictures: Path | None, steps: int, text: float, image: float
+) -> dict[str, float]:
     """Edits of held-out scenes against their exact targets; the first forty are drawn, none is selected."""
     sources, targets, texts, masks, others = [], [], [], [], []
     for index, scene in enumerate(scenes):
@@ -141,8 +147,13 @@ def examine_edits(editor: Editor, scenes: list[world.Scene], pictures: Path | No
     change = np.abs(edited.astype(float) - np.stack(sources)).mean(-1)
     inside = np.array([c[m].mean() for c, m in zip(change, masks, strict=True)])
     outside = np.array([c[~m].mean() for c, m in zip(change, masks, strict=True)])
-    right = [c[m].mean() > c[o].mean() for c, m, o in zip(change, masks, others, strict=True) if o is not None and o.any()]
-    psnr = lambda a: float(np.mean([10 * np.log10(255**2 / ((p.astype(float) - q) ** 2).mean()) for p, q in zip(a, exact, strict=True)]))  # noqa: E731
+    right = [
+        c[m].mean() > c[o].mean() for c, m, o in zip(change, masks, others, strict=True) if o is not None and o.any()
+    ]
+    def psnr(a):
+        return float(
+            np.mean([10 * np.log10(255**2 / ((p.astype(float) - q) ** 2).mean()) for p, q in zip(a, exact, strict=True)])
+        )
     if pictures is not None:
         triples = np.stack([np.stack(sources)[:40], exact[:40], edited[:40]], 1).reshape(-1, SIZE, SIZE, 3)
         grid(triples, 12, 2).save(pictures)

@@ -1,6 +1,6 @@
 """Train the embedded feature network (LPIPS stages, FID features) to name what is worn, and whether a colour spilled.
 
-    python -m pretrain.features --corpus pretrain/corpus --out models/base/features
+python -m pretrain.features --corpus pretrain/corpus --out models/base/features
 """
 
 from pathlib import Path

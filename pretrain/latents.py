@@ -1,6 +1,6 @@
 """Encode the corpus once: latents.npy float16 (N, 4, h, w), unscaled posterior modes.
 
-    python -m pretrain.latents --corpus pretrain/corpus --vae models/base/editor/vae --out pretrain/latents
+python -m pretrain.latents --corpus pretrain/corpus --vae models/base/editor/vae --out pretrain/latents
 """
 
 from pathlib import Path

@@ -60,7 +60,10 @@ class Pictures:
     def draw(self, rng: np.random.Generator, scenes: np.ndarray) -> tuple[np.ndarray, list[str]]:
         some = []
         for scene in scenes:
-            some += [*rng.choice(self.exact[scene], EXACT, replace=False), *rng.choice(self.leaky[scene], LEAKY, replace=False)]
+            some += [
+                *rng.choice(self.exact[scene], EXACT, replace=False),
+                *rng.choice(self.leaky[scene], LEAKY, replace=False),
+            ]
         return np.array(some), [caption_of(self.corpus.pictures[i], rng) for i in some]
 
 

@@ -1,6 +1,6 @@
 """Train the embedded garment segmenter, a small SegFormer, for pictures that bring no mask.
 
-    python -m pretrain.segmenter --corpus pretrain/corpus --out models/base/segmenter
+python -m pretrain.segmenter --corpus pretrain/corpus --out models/base/segmenter
 """
 
 from pathlib import Path

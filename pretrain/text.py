@@ -18,7 +18,7 @@ VOCABULARY = 768
 def wordings(count: int = 4000) -> list[str]:
     """Instructions and captions enough to hold every word that the rendered world uses."""
     rng, garments = random.Random(0), UPPER + LOWER + FULL
-    texts = list(PROMPTS) + ["a photo of clothes", "an image", "a person in pants", "no change"]
+    texts = [*list(PROMPTS), "a photo of clothes", "an image", "a person in pants", "no change"]
     for _ in range(count):
         colour, pattern = rng.choice(COLOURS), rng.choice(PATTERNS)
         garment, other = rng.choice(garments), rng.choice(garments)
@@ -39,7 +39,11 @@ def build_tokenizer() -> CLIPTokenizer:
     trained.pre_tokenizer = blank.backend_tokenizer.pre_tokenizer
     alphabet = sorted(ByteLevel.alphabet())
     trainer = BpeTrainer(
-        vocab_size=VOCABULARY, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False, min_frequency=2
+        vocab_size=VOCABULARY,
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+        min_frequency=2,
     )
     trained.train_from_iterator(wordings(), trainer)
     model = json.loads(trained.to_str())["model"]

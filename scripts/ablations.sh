@@ -13,17 +13,26 @@ configurations="A  5.0e-4  0.5              attn+mid+up
                 C  2.5e-4  0.3              attn+mid
                 D  5.0e-4  0.5              attn+mid+res"
 
+if dvc queue status | grep -E ' (Queued|Running) *$' >&2; then
+    echo "DVC's queue holds these experiments: finish them (dvc exp run --run-all) or drop them (dvc queue remove --queued)" >&2
+    exit 2
+fi
+
 present=$(dvc exp list --name-only)
 names=()
 while read -r name lr lambda unfreeze; do
     names+=("$name")
     if grep -qx "$name" <<<"$present"; then
-        echo "$name is already there for this commit; \`dvc exp remove $name\` first to run it again"
-    else
-        dvc exp run --queue --name "$name" -S train.loss=preserve -S train.epochs=2 \
-            -S train.lr="$lr" -S train.lambda_preserve="$lambda" -S train.unfreeze="$unfreeze"
+        echo "$name is there for this commit; to run it again: dvc exp remove $name"
+        continue
     fi
+    dvc exp run --queue --name "$name" -S train.loss=preserve -S train.epochs=2 \
+        -S train.lr="$lr" -S train.lambda_preserve="$lambda" -S train.unfreeze="$unfreeze"
 done <<<"$configurations"
 
-dvc exp run --run-all # succeeds even where an experiment failed: the next line does not, and names it
+dvc exp run --run-all # returns 0 even where an experiment failed
+present=$(dvc exp list --name-only)
+for name in "${names[@]}"; do
+    grep -qx "$name" <<<"$present" || { echo "$name failed: dvc queue logs $name" >&2; exit 1; }
+done
 atelier ablations "${names[@]}"

@@ -12,6 +12,7 @@ import pytest
 from import_graph import ROOT
 from mlflow import MlflowClient
 from PIL import Image
+from pipelines import PIPELINE, STAGES, commands, outputs
 from ruamel.yaml import YAML
 from segmenters import build_segmenter
 
@@ -19,8 +20,6 @@ from atelier.files import digest
 
 pytestmark = pytest.mark.slow
 
-PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
-STAGES = PIPELINE["stages"]
 SMALL = {
     "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
     "pair": {"triplets": 40, "probes": 4},
@@ -51,12 +50,10 @@ def run_pipeline(where: Path, params: Path, editor: Path) -> Path:
         "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     (where / "params.yaml").write_bytes(params.read_bytes())
-    for name, stage in STAGES.items():
-        runs = [("baseline", str(editor)), ("finetuned", "models/finetuned")] if name == "generate" else [("", "")]
-        for key, item in runs:
-            command = stage.get("do", stage)["cmd"].replace("${key}", key).replace("${item}", item)
-            words = [sys.executable, *command.split()[1:]]
-            result = subprocess.run(words, cwd=where, env=environment, capture_output=True, text=True, check=False)
+    for name in STAGES:
+        for words in commands(name, str(editor)):
+            command = [sys.executable, "-m", *words]
+            result = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
             assert result.returncode == 0, f"{name}: {result.stderr}"
     return where
 
@@ -66,15 +63,9 @@ def first(tmp_path_factory, params, tiny_editor_folder) -> Path:
     return run_pipeline(tmp_path_factory.mktemp("first"), params, tiny_editor_folder)
 
 
-def outputs(stage: dict) -> list[str]:
-    entries = [entry for key in ("outs", "metrics") for entry in stage.get(key, [])]
-    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-
-
 @pytest.mark.parametrize("name", STAGES)
 def test_every_declared_output_is_written_and_nothing_half(first, name):
-    stage = STAGES[name].get("do", STAGES[name])
-    for path in outputs(stage):
+    for path in outputs(STAGES[name]):
         for key in ("baseline", "finetuned") if "${key}" in path else ("",):
             assert (first / path.replace("${key}", key)).exists()
     assert list(first.rglob("*.partial")) == []

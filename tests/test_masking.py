@@ -117,7 +117,8 @@ def probe(**changes) -> Probe:
     texts = ("source_id", "item_id", "person_id", "prompt", "value", "source_caption", "target_caption")
     values = {
         **dict.fromkeys(texts, ""), "probe_id": "p", "domain": "unseen", "garment": "shirt", "factor": "colour",
-        "source": PICTURE, "mask": None, "box": None, "target": None, "exact_mask": png(mask_of(10, 10, 30, 30)), "other_mask": None,
+        "source": PICTURE, "mask": None, "box": None, "target": None, "other_mask": None,
+        "exact_mask": png(mask_of(10, 10, 30, 30)),
     }  # fmt: skip
     return Probe(**values | changes)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from import_graph import ROOT, imports, modules, nodes, reached
+from pipelines import PIPELINE, STAGES, commands, outputs
 from ruamel.yaml import YAML
 
-from atelier.config import Params
+from atelier.config import Params, read_params
 
-PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
-STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}
 NAMES = ["prepare", "pair", "mask", "train", "generate", "evaluate"]
 # Code that can't change what a stage writes: digests of it would only make stages run again.
 WITHOUT_EFFECT = frozenset({"atelier.cli", "atelier.config", "atelier.errors", "atelier.tracking"})
@@ -55,6 +54,25 @@ def test_params_are_the_sections_that_the_stage_reads(name):
     assert set(STAGES[name]["params"]) == sections_read(ROOT / "stages" / f"{name}.py")
 
 
+def test_no_other_pipeline_makes_what_this_one_depends_on():
+    """`dvc repro` would run it first, whichever dvc.yaml it stands in: hours of training the base models, say."""
+    needed = {ROOT / dep for stage in STAGES.values() for dep in stage["deps"] if not dep.startswith(("${", "data/"))}
+    for file in sorted(ROOT.glob("*/dvc.yaml")) + sorted(ROOT.glob("studies/*/dvc.yaml")):
+        for name, stage in YAML(typ="safe").load(file)["stages"].items():
+            folder = file.parent / stage.get("wdir", ".")
+            made = {(folder / path).resolve() for path in outputs(stage.get("do", stage))}
+            clash = {one for one in made for dep in needed if one == dep or one in dep.parents or dep in one.parents}
+            assert clash == set(), f"{file.relative_to(ROOT)}: {name}"
+
+
+def test_the_folder_that_an_editor_is_read_from_is_a_dependency():
+    editors = PIPELINE["stages"]["generate"]["foreach"]
+    assert editors["baseline"] == {"weights": "${models.editor}", "folder": "models/base/editor"}
+    assert editors["finetuned"] == {"weights": "models/finetuned", "folder": "models/finetuned"}
+    assert "${item.folder}" in STAGES["generate"]["deps"]
+    assert read_params(ROOT / "params.yaml").models.editor == "models/base/editor"
+
+
 def test_every_section_is_read_by_some_stage():
     assert {section for stage in STAGES.values() for section in stage["params"]} == set(Params.model_fields)
 
@@ -73,13 +91,10 @@ def test_deps_are_the_code_that_the_stage_reaches(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_path_in_a_command_is_a_dependency_or_an_output(name):
     stage = STAGES[name]
-    entries = [entry for key in ("outs", "metrics") for entry in stage.get(key, [])]
-    outputs = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-    declared = {*stage["deps"], *outputs, "params.yaml"}
-    words = stage["cmd"].split()
-    paths = {word for word in words if "/" in word or word in ("${item}", "params.yaml")}
+    declared = {*stage["deps"], *outputs(stage), "params.yaml"}
+    paths = {word for word in stage["cmd"].split() if "/" in word or word == "params.yaml"}
     assert paths <= declared
-    assert set(outputs) <= paths
+    assert set(outputs(stage)) <= paths
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,25 +122,20 @@ def broken(tmp_path: Path, monkeypatch) -> Path:
     return path
 
 
-def words(name: str) -> list[str]:
-    """The options and their values in a stage's command."""
-    command = STAGES[name]["cmd"].replace("${key}", "baseline").replace("${item}", "models/base/editor")
-    assert command.startswith(f"python -m stages.{name} ")
-    return command.split()[3:]
-
-
 BROKEN = "Error: params.yaml: train.wrong_key: Extra inputs are not permitted (it is 1)\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_broken_params_file_is_one_line_and_exit_code_2(name, broken):
-    result = CliRunner().invoke(importlib.import_module(f"stages.{name}").main, words(name))
+    result = CliRunner().invoke(
+        importlib.import_module(f"stages.{name}").main, commands(name, "models/base/editor")[0][1:]
+    )
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", BROKEN)
     assert list(broken.parent.iterdir()) == [broken]  # no run, no output
 
 
 def test_a_stage_as_a_process_of_its_own_does_the_same(broken):
-    command = [sys.executable, "-m", "stages.prepare", *words("prepare")]
+    command = [sys.executable, "-m", *commands("prepare", "")[0]]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (2, "", BROKEN)

@@ -50,10 +50,10 @@ def run(editor, data, folder, validate, names=None, **changes):
 @pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
 def test_the_loss_goes_down(editor, data, tmp_path, loss):
     calm = {"drop_text": 0.0, "drop_image": 0.0, "drop_both": 0.0, "loss": loss, "unfreeze": "all"}
-    records = run(editor, data, tmp_path, Scripted(*range(30)), epochs=25, batch_size=10, lr=1e-2, patience=30, **calm)
+    records = run(editor, data, tmp_path, Scripted(*range(30)), epochs=12, batch_size=10, lr=2e-2, patience=30, **calm)
     losses = [float(record.loss) for record in records if isinstance(record, Step)]
-    assert len(losses) == 25
-    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert len(losses) == 12
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
 
 
 def test_only_the_selected_tensors_change(editor, data, tmp_path):
@@ -101,13 +101,13 @@ def test_a_finished_run_that_was_not_discarded_is_only_repeated(editor, data, tm
     first = run(editor, data, tmp_path, Scripted(0, 3, 2, 1, 9), epochs=4)
     again = run(editor, data, tmp_path, Scripted(), epochs=4)
     assert [type(record) for record in again] == [type(record) for record in first]
-    assert [vars(r.validation) | {"edits": 0} for r in again if isinstance(r, Epoch)] == [
-        vars(r.validation) | {"edits": 0} for r in first if isinstance(r, Epoch)
-    ]
-    assert [float(r.loss) for r in again if isinstance(r, Step)] == [
-        float(r.loss) for r in first if isinstance(r, Step)
-    ]
-    assert not any(record.fresh for record in again if isinstance(record, Step))
+    for repeated, original in zip(again, first, strict=True):
+        if isinstance(repeated, Step):
+            assert not repeated.fresh
+            assert torch.equal(repeated.loss, original.loss)
+        elif isinstance(repeated, Epoch):
+            assert repeated.train_loss == original.train_loss
+            assert repeated.validation.directional == original.validation.directional
     assert all(torch.equal(tensor, again[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from atelier import unfreeze
-from atelier.blocks import build_full_size
+from atelier.blocks import build_full_size, table
 from atelier.errors import UserError
 
 FULL_SIZE = 859_532_484  # facts of the public editor's UNet: SD-1.5's with 8 input channels
@@ -62,3 +62,21 @@ def test_a_set_that_names_nothing_is_refused():
 def test_reading_the_names_does_not_load_torch():
     probe = "import sys, atelier.unfreeze; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], check=False, env={"PYTHONPATH": "src"}).returncode == 0
+
+
+def test_the_table_of_the_full_size_layout():
+    rows = {line.split()[0]: line.split()[1:] for line in table(None).splitlines()}
+    assert rows["attn+mid+up"] == ["204,885,120", "23.84%"]
+    assert rows["all"] == ["859,532,484", "100.00%"]
+
+
+def test_the_table_of_a_base_reads_its_layout_only(tiny_editor_folder, tmp_path):
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet/config.json").write_text((tiny_editor_folder / "unet/config.json").read_text())
+    assert table(tmp_path).splitlines()[1:] == table(tiny_editor_folder).splitlines()[1:]
+    assert [line.split()[0] for line in table(tmp_path).splitlines()[1:]] == list(unfreeze.BLOCK_SETS)
+
+
+def test_the_table_of_a_folder_without_an_editor_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no editor there"):
+        table(tmp_path)

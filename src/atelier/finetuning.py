@@ -119,12 +119,14 @@ def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> No
 def _watch(records: Iterable[Record], job: Job, log: Log) -> Iterator[Record]:
     """Pass records on, with a progress bar and a log of curves, rates and validation pictures."""
     batches = steps_per_epoch(len(job.data), job.settings)
-    started, fresh = time.perf_counter(), 0
+    started = stepped = time.perf_counter()
+    fresh = 0
     with tqdm(total=batches * job.settings.epochs, desc="train", unit="step", disable=None) as bar:
         for record in records:
             if isinstance(record, Step):
                 bar.update()
                 fresh += record.fresh
+                stepped = time.perf_counter()
                 if record.number % _LOG_EVERY == 0:
                     loss = float(record.loss)
                     bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
@@ -132,9 +134,8 @@ def _watch(records: Iterable[Record], job: Job, log: Log) -> Iterator[Record]:
             elif isinstance(record, Epoch):
                 scores = {f"val_{name}": getattr(record.validation, name) for name in SCORES}
                 known = {} if record.train_loss is None else {"train_loss": record.train_loss}
-                if fresh:  # a repeated record was not timed
-                    rate = fresh * job.settings.batch_size / (time.perf_counter() - started)
-                    known["samples_per_second"] = rate
+                if fresh:  # a repeated record was not timed; nor is validation
+                    known["samples_per_second"] = fresh * job.settings.batch_size / (stepped - started)
                 log.log_metrics(scores | known, record.number)
                 log.log_picture(job.validator.picture(record.validation.edits), f"validation/epoch-{record.number}.png")
                 started, fresh = time.perf_counter(), 0

@@ -70,7 +70,9 @@ def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pat
 
 def describe(garment: str, colour: str | None = None, pattern: str | None = None) -> str:
     """A garment in a caption: "a red striped shirt", "white shorts" (no article before a plural)."""
-    words = [word for word in (colour, _ADJECTIVE[pattern] if pattern not in (None, "solid") else None, garment) if word]
+    words = [
+        word for word in (colour, _ADJECTIVE[pattern] if pattern not in (None, "solid") else None, garment) if word
+    ]
     phrase = " ".join(words)
     if garment in ("trousers", "shorts", "pants", "clothes"):
         return phrase

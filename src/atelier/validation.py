@@ -21,6 +21,8 @@ from atelier.noising import batch_loss, draw_batch, predict_batch
 from atelier.records import Triplet
 from atelier.seeds import derive_seed, dice
 
+_SHOWN = 12  # edits in the validation picture
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -56,11 +58,12 @@ class Validator:
         return Validation(loss, *zones.tolist(), score, torch.from_numpy(edited))
 
     def picture(self, edits: Tensor) -> np.ndarray:
-        """Sources, edits and targets in three rows, uint8 (3 H, K W, 3)."""
+        """Sources, edits and targets in three rows, at most 12 of each: uint8 (3 H, n W, 3)."""
+        shown = self.chosen[:_SHOWN]
         rows = [
-            [from_png(triplet.source) for triplet in self.chosen],
-            list(edits.numpy()),
-            [from_png(triplet.target) for triplet in self.chosen],
+            [from_png(triplet.source) for triplet in shown],
+            list(edits.numpy()[:_SHOWN]),
+            [from_png(triplet.target) for triplet in shown],
         ]
         return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
 

@@ -41,7 +41,7 @@ def make_aligned(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterato
     Args:
         held_out: whether fabrics that training must never see are allowed, in the source and in the target.
     """
-    queues = [(item, _changes(item, random.Random(f"{seed}:{item.image_id}"), held_out=held_out)) for item in items]
+    queues = [(item, draw_changes(item, random.Random(f"{seed}:{item.image_id}"), held_out=held_out)) for item in items]
     random.Random(f"{seed}:aligned").shuffle(queues)
     while queues:
         rest = []
@@ -54,7 +54,7 @@ def make_aligned(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterato
         queues = rest
 
 
-def _changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[Change]:
+def draw_changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[Change]:
     """All changes that a source allows, each once, drawn by the shares of garments and factors."""
     if item.scene is None:
         yield from _colour_changes(item, rng)

@@ -102,7 +102,9 @@ class _Figure:
     def body(self) -> None:
         scale = self.frame.scale
         if self.scene.person.hair_style == "long":
-            self.polygon(Layer.HAIR, [self.at(x, y) for x, y in ((-0.085, 0.06), (0.085, 0.06), (0.1, 0.25), (-0.1, 0.25))])
+            self.polygon(
+                Layer.HAIR, [self.at(x, y) for x, y in ((-0.085, 0.06), (0.085, 0.06), (0.1, 0.25), (-0.1, 0.25))]
+            )
         for side in (-1, 1):
             hip, knee, ankle = self.at(side * 0.052, 0.5), self.at(side * 0.058, 0.73), self.at(side * 0.06, 0.95)
             self.limb(Layer.SKIN, hip, knee, 0.05 * scale, 0.038 * scale)
@@ -130,10 +132,20 @@ class _Figure:
             return
         turn = 0.018 * scale if self.scene.pose.view == "side" else 0.0
         self.disc(Layer.FACE, (x + turn, y + 0.012 * scale), 0.056 * scale, 0.064 * scale)
-        fringe = [(-0.066, -0.02), (-0.03, -0.045), (0.01, -0.03), (0.05, -0.046), (0.066, -0.02), (0.05, -0.075), (-0.05, -0.075)]
+        fringe = [
+            (-0.066, -0.02),
+            (-0.03, -0.045),
+            (0.01, -0.03),
+            (0.05, -0.046),
+            (0.066, -0.02),
+            (0.05, -0.075),
+            (-0.05, -0.075),
+        ]
         self.polygon(Layer.HAIR, [(x + turn * 0.5 + a * scale, y + b * scale) for a, b in fringe])
         for side in (-1, 1):
-            self.disc(Layer.EYES, (x + turn * 1.4 + side * 0.022 * scale, y + 0.008 * scale), 0.0085 * scale, 0.011 * scale)
+            self.disc(
+                Layer.EYES, (x + turn * 1.4 + side * 0.022 * scale, y + 0.008 * scale), 0.0085 * scale, 0.011 * scale
+            )
         self.disc(Layer.MOUTH, (x + turn * 1.4, y + 0.045 * scale), 0.015 * scale, 0.006 * scale)
 
     # --- the clothes ------------------------------------------------------------------------------------------
@@ -187,7 +199,9 @@ class _Figure:
         scale = self.frame.scale
         if garment.kind == "skirt":
             hem, flare = 0.66 + 0.06 * garment.cut, 0.165 + 0.03 * garment.cut
-            self.polygon(fabric, [self.at(x, y) for x, y in ((-0.102, 0.42), (0.102, 0.42), (flare, hem), (-flare, hem))])
+            self.polygon(
+                fabric, [self.at(x, y) for x, y in ((-0.102, 0.42), (0.102, 0.42), (flare, hem), (-flare, hem))]
+            )
             return
         self.polygon(fabric, [self.at(x, y) for x, y in ((-0.104, 0.41), (0.104, 0.41), (0.118, 0.54), (-0.118, 0.54))])
         end = 0.935 if garment.kind == "trousers" else 0.62 + 0.04 * garment.cut
@@ -213,7 +227,16 @@ class _Figure:
             self.disc(Layer.SKIN, self.at(0, 0.155), 0.052 * self.frame.scale, 0.034 * self.frame.scale)
 
 
-_TORSO = ((-0.118, 0.175), (-0.04, 0.155), (0.04, 0.155), (0.118, 0.175), (0.095, 0.39), (0.108, 0.53), (-0.108, 0.53), (-0.095, 0.39))
+_TORSO = (
+    (-0.118, 0.175),
+    (-0.04, 0.155),
+    (0.04, 0.155),
+    (0.118, 0.175),
+    (0.095, 0.39),
+    (0.108, 0.53),
+    (-0.108, 0.53),
+    (-0.095, 0.39),
+)
 
 
 def draw_labels(scene: Scene, size: int) -> np.ndarray:

@@ -26,7 +26,9 @@ class Rendered:
     """A picture and its exact masks."""
 
     image: np.ndarray  # uint8 (H, W, 3)
-    masks: dict[str, np.ndarray]  # bool (H, W): upper, lower, full, skin, hair, face, background; absent garments absent
+    masks: dict[
+        str, np.ndarray
+    ]  # bool (H, W): upper, lower, full, skin, hair, face, background; absent garments absent
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from atelier.world.scene import Backdrop, Framing, Garment, Person, Pose, Scene,
 SKINS = ((250, 218, 190), (236, 188, 150), (206, 150, 108), (160, 106, 70), (112, 70, 46), (78, 48, 34))
 HAIRS = ((34, 26, 24), (84, 52, 30), (150, 96, 50), (222, 184, 104), (166, 62, 34), (150, 150, 152))
 STUDIO_ARMS = ((10, 4), (16, 8), (26, -12), (42, -38), (20, 24), (34, 8))
-STREET_ARMS = STUDIO_ARMS + ((68, 60), (95, 120), (120, 150), (60, 100), (80, 40), (50, -20))
+STREET_ARMS = (*STUDIO_ARMS, (68, 60), (95, 120), (120, 150), (60, 100), (80, 40), (50, -20))
 
 
 def sample_person(rng: np.random.Generator, person_id: str) -> Person:
