@@ -18,7 +18,7 @@ repro: mlflow.db ## run the study: all six stages, or what has changed of them
 	dvc repro
 
 test: $(READY) lint ## lint and the whole test suite
-	pytest --numprocesses auto --maxprocesses 4
+	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY) ## style and format of every Python file
 	ruff check

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from atelier.images import to_tensor
-from pretrain.common import fit, read_corpus
+from pretrain.common import fit, read_corpus, training_options
 
 WIDTHS = (16, 32, 64)
 JITTER = 0.05  # noise on the latents, in their own deviations: the decoder learns to bear an editor's small errors
@@ -33,11 +33,7 @@ def build(size: int) -> AutoencoderKL:
 
 
 @click.command()
-@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--steps", type=click.IntRange(min=1), default=5000, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True)
+@training_options(steps=5000, batch_size=16, lr=2e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     corpus = read_corpus(folder)
@@ -62,16 +58,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         mse = F.mse_loss(y, x)
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
-    settings = {"batch": batch_size, "lr": lr}
-    fit(
-        "autoencoder",
-        vae,
-        [{"params": list(vae.parameters()), "lr": lr}],
-        loss_of,
-        steps=steps,
-        weight_decay=1e-4,
-        settings=settings,
-    )
+    groups, settings = [{"params": list(vae.parameters()), "lr": lr}], {"batch": batch_size, "lr": lr}
+    fit("autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings=settings)
     vae = vae.to(memory_format=torch.contiguous_format).eval()
     held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
     x = to_tensor(corpus.images[held]).mul(2).sub(1)

@@ -1,4 +1,4 @@
-"""What the base models' training scripts share: the corpus in memory and one resumable loop."""
+"""What the base models' training scripts share: their options, the corpus in memory and one resumable loop."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -18,6 +19,30 @@ from tqdm import tqdm
 from atelier.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER
 
 CHECKPOINTS = Path(__file__).parent / ".ckpt"
+SLOTS = {"upper": UPPER, "lower": LOWER, "full": FULL}  # what can be worn where
+
+
+def training_options(*, steps: int, batch_size: int | None = None, lr: float | None = None) -> Callable:
+    """The options of a training script: --corpus (passed on as `folder`), --out and --steps, and --batch-size and --lr
+    where there is a default for them.
+    """
+    positive = click.FloatRange(min=0, min_open=True)
+    options = [
+        click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True),
+        click.option("--out", type=click.Path(path_type=Path), required=True),
+        click.option("--steps", type=click.IntRange(min=1), default=steps, show_default=True),
+    ]
+    if batch_size is not None:
+        options.append(click.option("--batch-size", type=click.IntRange(min=1), default=batch_size, show_default=True))
+    if lr is not None:
+        options.append(click.option("--lr", type=positive, default=lr, show_default=True))
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,26 @@ def cosine(step: int, steps: int, warmup: float = 0.02, floor: float = 0.02) -> 
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, steps - start)))
 
 
+def _checkpoint_file(name: str, settings: Mapping[str, object]) -> Path:
+    mark = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    return CHECKPOINTS / f"{name}-{mark[:12]}.pt"
+
+
+def _load(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer]) -> int:
+    """Put every part back into the state it was saved in; returns the number of steps taken until then."""
+    state = torch.load(file, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return state["step"]
+
+
+def _save(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer], step: int) -> None:
+    file.parent.mkdir(exist_ok=True)
+    partial = file.with_suffix(".partial")
+    torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, partial)
+    partial.replace(file)
+
+
 def fit(
     name: str,
     module: nn.Module,
@@ -81,17 +126,9 @@ def fit(
     """
     optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
     peaks = [group["lr"] for group in optimiser.param_groups]
-    mark = hashlib.sha256(json.dumps({"steps": steps, **settings}, sort_keys=True, default=str).encode()).hexdigest()[
-        :12
-    ]
-    file, start = CHECKPOINTS / f"{name}-{mark}.pt", 0
-    if file.exists():
-        state = torch.load(file, weights_only=True)
-        module.load_state_dict(state["module"])
-        optimiser.load_state_dict(state["optimiser"])
-        if average is not None:
-            average.load_state_dict(state["average"])
-        start = state["step"]
+    parts = {"module": module, "optimiser": optimiser} | ({} if average is None else {"average": average})
+    file = _checkpoint_file(name, {"steps": steps, **settings})
+    start = _load(file, parts) if file.exists() else 0
     began = time.monotonic()
     parameters = [p for group in groups for p in group["params"]]
     rank, world = rank_and_world()
@@ -117,20 +154,12 @@ def fit(
             shown = " ".join(f"{key} {value:.4f}" for key, value in extra.items())
             print(f"{name} {step + 1}/{steps} loss {loss.item():.5f} {shown} {rate:.2f} steps/s", flush=True)
         if (step + 1) % every == 0 or step + 1 == steps:
-            state = {"module": module.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
-            if average is not None:
-                state["average"] = average.state_dict()
-            file.parent.mkdir(exist_ok=True)
-            torch.save(state, file.with_suffix(".partial"))
-            file.with_suffix(".partial").replace(file)
+            _save(file, parts, step + 1)
     file.unlink(missing_ok=True)
 
 
-SLOTS = {"upper": UPPER, "lower": LOWER, "full": FULL}
-
-
 def label_table(corpus: Corpus) -> dict[str, np.ndarray]:
-    """What is worn in every picture, as class indices: "upper kind", "upper colour", … int64 (N,); 0 is nothing worn."""
+    """What is worn in every picture, as class indices: "upper kind", "upper colour", … int64 (N,); 0 is nothing."""
     classes = {"colour": COLOURS, "pattern": PATTERNS}
     table = {}
     for slot, kinds in SLOTS.items():

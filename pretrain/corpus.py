@@ -86,7 +86,7 @@ def _grid(rng: np.random.Generator, scene: world.Scene, slot: str) -> list[world
 def render_scenes(
     first: int, count: int, seed: int, size: int
 ) -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
-    """Scenes first … first + count: their pictures, label maps, picture records and pairs (indices within the shard)."""
+    """Scenes first … first + count: pictures, label maps, picture records and pairs (indices within the shard)."""
     images, labels, pictures, pairs = [], [], [], []
 
     def add(image: np.ndarray, scene: world.Scene, index: int, leaky: str | None) -> int:

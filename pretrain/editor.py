@@ -22,7 +22,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInstructPix2P
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file
 from torch import nn
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from atelier.instructions import instruct
 from pretrain.common import fit, rank_and_world, read_corpus
@@ -37,7 +37,7 @@ FACTORS = {"colour": 0.4, "pattern": 0.45, "both": 0.15}
 class Editor(nn.Module):
     """The two parts that are trained together."""
 
-    def __init__(self, latent_side: int) -> None:
+    def __init__(self, latent_side: int, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.unet = UNet2DConditionModel(
             sample_size=latent_side,
@@ -51,8 +51,8 @@ class Editor(nn.Module):
             attention_head_dim=2,  # in this layout: the number of heads
             norm_num_groups=8,
         )
-        self.tokenizer = build_tokenizer()
-        self.text = CLIPTextModel(text_config(self.tokenizer, width=WIDTH, layers=2, projection=WIDTH))
+        self.tokenizer = tokenizer
+        self.text = CLIPTextModel(text_config(tokenizer, width=WIDTH, layers=2, projection=WIDTH))
 
 
 def build_scheduler() -> DDIMScheduler:
@@ -119,8 +119,8 @@ class Batches:
 def save(editor: Editor, vae_folder: Path, out: Path) -> None:
     """Write the whole pipeline in diffusers' format, weights of the UNet and the text tower in bfloat16.
 
-    The autoencoder's folder comes out byte for byte as it went in, even onto itself (`from_pretrained` would note in its
-    configuration where it was read).
+    The autoencoder's folder comes out byte for byte as it went in, even onto itself (`from_pretrained` would note in
+    its configuration where it was read).
     """
     vae = AutoencoderKL.from_config(AutoencoderKL.load_config(vae_folder))
     vae.load_state_dict(load_file(vae_folder / SAFETENSORS_WEIGHTS_NAME))
@@ -157,7 +157,8 @@ def main(
     torch.manual_seed(0)
     scaling = AutoencoderKL.load_config(vae_folder)["scaling_factor"]
     batches = Batches(corpus, latents, scaling, leak, batch_size)
-    editor = Editor(batches.latents.shape[-1])
+    tokenizer = build_tokenizer() if start is None else CLIPTokenizer.from_pretrained(start / "tokenizer")
+    editor = Editor(batches.latents.shape[-1], tokenizer)
     with torch.no_grad():  # the conditioning latents come unscaled: fold their scale into the first convolution
         editor.unet.conv_in.weight[:, 4:] *= scaling
     if start is not None:
@@ -184,7 +185,7 @@ def main(
     text = [p for n, p in editor.named_parameters() if n.startswith("text.")]
     unet = [p for n, p in editor.named_parameters() if n.startswith("unet.")]
     groups = [{"params": unet, "lr": lr}, {"params": text, "lr": lr / 2}]
-    settings = {"batch": batch_size, "lr": lr, "leak": leak, "start": start}
+    settings = {"batch": batch_size, "lr": lr, "leak": leak, "start": start, "vocabulary": tokenizer.get_vocab()}
     fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, settings=settings)
     if rank:
         return

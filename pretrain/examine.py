@@ -1,12 +1,17 @@
 """Measure and draw every part of the embedded base on scenes that none of them was trained on.
 
-    python -m pretrain.examine --corpus pretrain/corpus --base models/base --pictures docs/images --report pretrain/metrics.json
+    python -m pretrain.examine --base models/base --pictures docs/images --report pretrain/metrics.json
 
-Writes the sheets of docs/base.md: reconstructions, and forty held-out edits, unselected (the first forty pairs drawn from
-a fixed seed).
+Writes the sheets of docs/base.md: forty reconstructions and forty edits of held-out scenes, unselected (the first forty
+that a fixed seed draws).
+
+Legend: B batch, H W pixels.
 """
 
 import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -15,17 +20,20 @@ import torch
 from PIL import Image
 
 from atelier import world
-from atelier.editing import edit
+from atelier.editing import edit_all
 from atelier.editor import Editor, decode_latents, encode_images, load_editor
-from atelier.images import to_pixels, to_tensor
-from atelier.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER, instruct
-from atelier.measures.clip import ClipScorer
+from atelier.images import to_pixels, to_png, to_tensor
+from atelier.instructions import COLOURS, PATTERNS, instruct
+from atelier.measures.clip import ClipScorer, directional, similarity
+from atelier.measures.leakage import change_map, mean_over
+from atelier.measures.localisation import right_garment
+from atelier.measures.pixel import psnr
+from atelier.segment import Segmenter, find_garments, load_segmenter
+from pretrain.common import SLOTS
 from pretrain.corpus import spill
 
-import random  # isort: skip
-
-SIZE = 64
-KINDS = {"upper": UPPER, "lower": LOWER, "full": FULL}
+DRAWN = 40  # pictures on a sheet
+FACTORS = {"colour": COLOURS, "pattern": PATTERNS}
 
 
 def held_out_scenes(count: int) -> list[world.Scene]:
@@ -34,155 +42,195 @@ def held_out_scenes(count: int) -> list[world.Scene]:
     return [world.sample_outfit(rng, ("studio", "street")[i % 2], held_out=True) for i, rng in enumerate(generators)]
 
 
-def grid(pictures: np.ndarray, columns: int, zoom: int) -> Image.Image:
-    """uint8 (N, H, W, 3) as a contact sheet, enlarged without smoothing."""
+def draw_change(rng: np.random.Generator, scene: world.Scene, factor: str) -> tuple[str, str]:
+    """One garment worn, as its slot, and another colour or pattern for it."""
+    slot = list(scene.garments)[int(rng.integers(len(scene.garments)))]
+    worn = getattr(scene.garments[slot], factor)
+    return slot, str(rng.choice([value for value in FACTORS[factor] if value != worn]))
+
+
+def lay_in_grid(pictures: np.ndarray, columns: int, zoom: int = 2) -> Image.Image:
+    """uint8 (N, H, W, 3) as a contact sheet, row by row, enlarged without smoothing."""
     rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
     sheet = Image.fromarray(np.concatenate(rows, 0))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
 
 
-def examine_autoencoder(editor: Editor, scenes: list[world.Scene], pictures: Path) -> dict[str, float]:
-    """Reconstruction in dB, over the picture and inside the garments."""
-    rendered = [world.render(scene, SIZE) for scene in scenes]
-    x = to_tensor([r.image for r in rendered])
-    y = torch.cat([decode_latents(editor, encode_images(editor, part) * editor.scaling_factor) for part in x.split(32)])
-    worn = torch.from_numpy(np.stack([np.any([r.masks[s] for s in KINDS if s in r.masks], 0) for r in rendered]))[
-        :, None
-    ]
-    error = (x - y).square()
-    inside = (error * worn).sum((1, 2, 3)) / (3 * worn.sum((1, 2, 3)))
-    both = np.stack([to_pixels(x[:40]), to_pixels(y[:40])], 1).reshape(-1, SIZE, SIZE, 3)
-    grid(both, 16, 2).save(pictures / "base-reconstructions.png")
+def in_turn(*series: np.ndarray) -> np.ndarray:
+    """The first DRAWN of each series, uint8 (B, H, W, 3), side by side: one of each, then the next of each."""
+    stacked = np.stack([pictures[:DRAWN] for pictures in series], 1)
+    return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def as_tensor(masks: Sequence[np.ndarray]) -> torch.Tensor:
+    """bool (H, W) masks → float32 (B, 1, H, W)."""
+    return torch.from_numpy(np.stack(masks)).float()[:, None]
+
+
+def examine_autoencoder(editor: Editor, scenes: list[world.Scene], size: int, sheet: Path) -> dict[str, float]:
+    """Reconstruction in dB, over the whole picture and inside the garments."""
+    rendered = [world.render(scene, size) for scene in scenes]
+    pictures = to_tensor([one.image for one in rendered])
+    latents = [encode_images(editor, part) * editor.scaling_factor for part in pictures.split(32)]
+    decoded = torch.cat([decode_latents(editor, part) for part in latents])
+    worn = as_tensor([np.any([one.masks[slot] for slot in SLOTS if slot in one.masks], 0) for one in rendered])
+    lay_in_grid(in_turn(to_pixels(pictures), to_pixels(decoded)), columns=16).save(sheet)
     return {
-        "psnr": (-10 * error.mean((1, 2, 3)).log10()).mean().item(),
-        "psnr_inside_garments": (-10 * inside.log10()).mean().item(),
+        "psnr": psnr(pictures, decoded).mean().item(),
+        "psnr_inside_garments": psnr(pictures, decoded, 1 - worn).mean().item(),
     }
 
 
-def examine_scorer(scorer: ClipScorer, scenes: list[world.Scene]) -> dict[str, float]:
-    """Held-out accuracy in choosing among captions that differ in one word, and against wrong edits."""
-    hits: dict[str, list[bool]] = {"colour": [], "pattern": [], "garment": []}
+def examine_naming(scorer: ClipScorer, scenes: list[world.Scene], size: int) -> dict[str, float]:
+    """How often the scoring CLIP picks a picture's own caption among those that differ in one word."""
+    hits: dict[str, list[bool]] = {"colour": [], "pattern": [], "kind": []}
     for scene in scenes:
-        image = scorer.image_features(to_tensor([world.render(scene, SIZE).image]))
+        image = scorer.image_features(to_tensor([world.render(scene, size).image]))
         for slot, garment in scene.worn:
-            for what, choices in {"colour": COLOURS, "pattern": PATTERNS, "garment": KINDS[slot]}.items():
-                if len(choices) < 2:
-                    continue
-                field = "kind" if what == "garment" else what
-                worn = dict(scene.worn)
-                captions = []
-                for choice in choices:
-                    changed = tuple(
-                        (s, world.Garment(**{**vars(g), field: choice}) if s == slot else g) for s, g in worn.items()
-                    )
-                    captions.append(world.describe_scene(world.Scene(**{**vars(scene), "worn": changed})))
-                best = (image @ scorer.text_features(captions).T).argmax().item()
-                hits[what].append(choices[best] == getattr(garment, field))
-    return {f"{what}_accuracy": float(np.mean(found)) for what, found in hits.items()}
+            for field, choices in {**FACTORS, "kind": SLOTS[slot]}.items():
+                if len(choices) == 1:
+                    continue  # a dress is the only garment of its slot: nothing to tell apart
+                dressed = [replace(garment, **{field: choice}) for choice in choices]
+                worn = [tuple((scene.garments | {slot: other}).items()) for other in dressed]
+                captions = [world.describe_scene(replace(scene, worn=garments)) for garments in worn]
+                best = int((image @ scorer.text_features(captions).T).argmax())
+                hits[field].append(choices[best] == getattr(garment, field))
+    named = {"colour": "colour", "pattern": "pattern", "kind": "garment"}
+    return {f"{named[field]}_accuracy": float(np.mean(found)) for field, found in hits.items()}
 
 
-def examine_wrong_edits(scorer: ClipScorer, scenes: list[world.Scene]) -> dict[str, float]:
+def wrong_edits(scene: world.Scene, slot: str, factor: str, value: str, size: int) -> dict[str, np.ndarray]:
+    """The exact edit and its near misses: pictures uint8 (H, W, 3) by name, "exact" first.
+
+    "wrong_garment" is missing where there is no other garment, or where it looks as asked already.
+    """
+    exact, layout = world.edit(scene, slot, **{factor: value}), world.lay_out(scene, size)
+    rng = np.random.default_rng([98, scene.folds])
+    seen = (scene.garments[slot].pattern, exact.garments[slot].pattern)
+    other = str(rng.choice([pattern for pattern in PATTERNS if pattern not in seen]))
+    target = world.paint(exact, layout)
+    pictures = {
+        "exact": target,
+        "wrong_pattern": world.paint(world.edit(exact, slot, pattern=other), layout),
+        "flooded": spill(target, exact, layout, slot, rng),
+    }
+    for rest in set(scene.garments) - {slot}:
+        there = world.edit(scene, rest, **{factor: value})
+        if there != scene:
+            pictures["wrong_garment"] = world.paint(there, layout)
+    return pictures
+
+
+def examine_judgement(scorer: ClipScorer, scenes: list[world.Scene], size: int) -> dict[str, float]:
     """How often the exact target scores above a wrong-garment, a wrong-pattern and a flooded picture."""
-    wins: dict[str, list[bool]] = {}
+    wins: dict[str, list[float]] = {}
     for index, scene in enumerate(scenes):
-        rng = np.random.default_rng([98, index])
-        slot = list(scene.garments)[int(rng.integers(len(scene.garments)))]
-        old = scene.garments[slot]
-        colour = rng.choice([c for c in COLOURS if c != old.colour])
-        pattern = rng.choice([p for p in PATTERNS if p != old.pattern])
-        by_colour = index % 2 == 0
-        exact = world.edit(scene, slot, **({"colour": str(colour)} if by_colour else {"pattern": str(pattern)}))
-        layout = world.lay_out(scene, SIZE)
-        source, target = world.paint(scene, layout), world.paint(exact, layout)
-        other = rng.choice([p for p in PATTERNS if p not in (old.pattern, exact.garments[slot].pattern)])
-        wrong = {
-            "wrong_pattern": world.paint(world.edit(exact, slot, pattern=str(other)), layout),
-            "flooded": spill(target, exact, layout, slot, rng),
-        }
-        rest = [s for s in scene.garments if s != slot]
-        if rest:
-            g = exact.garments[slot]
-            there = world.edit(scene, rest[0], **({"colour": g.colour} if by_colour else {"pattern": g.pattern}))
-            if there != scene:
-                wrong["wrong_garment"] = world.paint(there, layout)
-        names = list(wrong)
-        f = scorer.image_features(to_tensor([source, target, *wrong.values()]))
-        t = scorer.text_features([world.describe_scene(scene), world.describe_scene(exact)])
-        direction = torch.nn.functional.cosine_similarity(f[1:] - f[:1], (t[1] - t[0])[None])
-        plain = f[1:] @ t[1]
-        wins.setdefault("exact_direction", []).append(direction[0].item())
-        for place, name in enumerate(names, 1):
-            wins.setdefault(f"direction_above_{name}", []).append(bool(direction[0] > direction[place]))
-            wins.setdefault(f"similarity_above_{name}", []).append(bool(plain[0] > plain[place]))
+        factor = list(FACTORS)[index % 2]
+        slot, value = draw_change(np.random.default_rng([98, index]), scene, factor)
+        pictures = wrong_edits(scene, slot, factor, value, size)
+        source, *edited = scorer.image_features(to_tensor([world.render(scene, size).image, *pictures.values()]))
+        captions = [world.describe_scene(scene), world.describe_scene(world.edit(scene, slot, **{factor: value}))]
+        before, after = scorer.text_features(captions)
+        for name, feature in zip(pictures, edited, strict=True):
+            direction = directional(*(f[None] for f in (source, feature, before, after))).item()
+            plain = similarity(feature, after).item()
+            if name == "exact":
+                exact_direction, exact_plain = direction, plain
+                wins.setdefault("exact_direction", []).append(direction)
+            else:
+                wins.setdefault(f"direction_above_{name}", []).append(exact_direction > direction)
+                wins.setdefault(f"similarity_above_{name}", []).append(exact_plain > plain)
     return {name: float(np.mean(values)) for name, values in wins.items()}
 
 
-def examine_edits(
-    editor: Editor, scenes: list[world.Scene], pictures: Path | None, steps: int, text: float, image: float
-) -> dict[str, float]:
-    """Edits of held-out scenes against their exact targets; the first forty are drawn, none is selected."""
-    sources, targets, texts, masks, others = [], [], [], [], []
-    for index, scene in enumerate(scenes):
-        rng, wording = np.random.default_rng([97, index]), random.Random(index)
-        slot = list(scene.garments)[int(rng.integers(len(scene.garments)))]
-        old = scene.garments[slot]
-        change = {}
-        if index % 2 == 0:
-            change["colour"] = str(rng.choice([c for c in COLOURS if c != old.colour]))
-        else:
-            change["pattern"] = str(rng.choice([p for p in PATTERNS if p != old.pattern]))
-        layout = world.lay_out(scene, SIZE)
-        sources.append(world.paint(scene, layout))
-        targets.append(world.paint(world.edit(scene, slot, **change), layout))
-        texts.append(instruct(wording, old.kind, **change))
-        masks.append(layout.masks[slot])
-        rest = [layout.masks[s] for s in scene.garments if s != slot]
-        others.append(rest[0] if rest else None)
-    x = to_tensor(sources)
-    y = torch.cat([
-        edit(editor, x[i : i + 32], texts[i : i + 32], list(range(i, min(i + 32, len(texts)))), steps=steps, guidance_text=text, guidance_image=image)
-        for i in range(0, len(texts), 32)
-    ])  # fmt: skip
-    edited, exact = to_pixels(y), np.stack(targets)
-    change = np.abs(edited.astype(float) - np.stack(sources)).mean(-1)
-    inside = np.array([c[m].mean() for c, m in zip(change, masks, strict=True)])
-    outside = np.array([c[~m].mean() for c, m in zip(change, masks, strict=True)])
-    right = [
-        c[m].mean() > c[o].mean() for c, m, o in zip(change, masks, others, strict=True) if o is not None and o.any()
-    ]
-    def psnr(a):
-        return float(
-            np.mean([10 * np.log10(255**2 / ((p.astype(float) - q) ** 2).mean()) for p, q in zip(a, exact, strict=True)])
-        )
-    if pictures is not None:
-        triples = np.stack([np.stack(sources)[:40], exact[:40], edited[:40]], 1).reshape(-1, SIZE, SIZE, 3)
-        grid(triples, 12, 2).save(pictures)
+@dataclass(frozen=True)
+class HeldOutEdit:
+    """An edit that the base never saw, with its exact result."""
+
+    source: np.ndarray  # uint8 (H, W, 3), and so is target
+    target: np.ndarray
+    instruction: str
+    named: np.ndarray  # bool (H, W): the garment that the instruction names
+    other: np.ndarray  # bool (H, W): the other garment, empty where there is none
+
+
+def draw_edit(scene: world.Scene, index: int, size: int) -> HeldOutEdit:
+    """One edit of a scene: a colour for every even index, a pattern for every odd one."""
+    factor = list(FACTORS)[index % 2]
+    slot, value = draw_change(np.random.default_rng([97, index]), scene, factor)
+    layout = world.lay_out(scene, size)
+    rest = [layout.masks[other] for other in scene.garments if other != slot]
+    return HeldOutEdit(
+        source=world.paint(scene, layout),
+        target=world.paint(world.edit(scene, slot, **{factor: value}), layout),
+        instruction=instruct(random.Random(index), scene.garments[slot].kind, **{factor: value}),
+        named=layout.masks[slot],
+        other=np.any(rest, 0) if rest else np.zeros((size, size), bool),
+    )
+
+
+def examine_edits(editor: Editor, edits: list[HeldOutEdit], sheet: Path, **sampling: float) -> dict[str, float]:
+    """Edits against their exact targets; changes are in grey levels (0 to 255) per pixel."""
+    pngs, texts = [to_png(one.source) for one in edits], [one.instruction for one in edits]
+    edited = np.stack(list(edit_all(editor, pngs, texts, list(range(len(edits))), batch_size=32, **sampling)))
+    sources, targets = np.stack([one.source for one in edits]), np.stack([one.target for one in edits])
+    lay_in_grid(in_turn(sources, targets, edited), columns=12).save(sheet)
+    source, exact, result = (to_tensor(pictures) for pictures in (sources, targets, edited))
+    named, other = as_tensor([one.named for one in edits]), as_tensor([one.other for one in edits])
+    change = change_map(source, result)
     return {
-        "change_inside": float(inside.mean()), "change_outside": float(outside.mean()), "right_garment": float(np.mean(right)),
-        "psnr_to_exact": psnr(edited), "psnr_of_copy": psnr(np.stack(sources)),
-    }  # fmt: skip
+        "change_inside": 255 * mean_over(change, named).nanmean().item(),
+        "change_outside": 255 * mean_over(change, 1 - named).nanmean().item(),
+        "right_garment": right_garment(change, named, other).nanmean().item(),
+        "psnr_to_exact": psnr(exact, result).mean().item(),
+        "psnr_of_copy": psnr(exact, source).mean().item(),
+    }
+
+
+def examine_segmenter(segmenter: Segmenter, scenes: list[world.Scene], size: int) -> dict[str, float]:
+    """Intersection over union of the garments found and the exact ones, per slot, over all pictures."""
+    asked = []
+    for scene in scenes:
+        rendered = world.render(scene, size)
+        asked += [(rendered.image, garment.kind, slot, rendered.masks[slot]) for slot, garment in scene.worn]
+    pictures, kinds, slots, exact = (np.array(column) for column in zip(*asked, strict=True))
+    found = np.stack(find_garments(segmenter, pictures, list(kinds)))
+    of_slot = {slot: slots == slot for slot in SLOTS}
+    both = {slot: (found & exact)[rows].sum() for slot, rows in of_slot.items()}
+    either = {slot: (found | exact)[rows].sum() for slot, rows in of_slot.items()}
+    return {f"iou_{slot}": float(both[slot] / either[slot]) for slot in SLOTS}
 
 
 @click.command()
 @click.option("--base", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder for the sheets.")
 @click.option("--report", type=click.Path(path_type=Path), required=True)
-@click.option("--scenes", type=click.IntRange(min=40), default=400, show_default=True)
-@click.option("--steps", type=int, default=4, show_default=True)
-def main(base: Path, pictures: Path, report: Path, scenes: int, steps: int) -> None:
+@click.option("--scenes", type=click.IntRange(min=DRAWN), default=400, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=4, show_default=True, help="Sampling steps of an edit.")
+@click.option("--guidance-text", type=click.FloatRange(min=0), default=2.0, show_default=True)
+@click.option("--guidance-image", type=click.FloatRange(min=0), default=1.2, show_default=True)
+def main(
+    base: Path, pictures: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float
+) -> None:
     """Examine the base and write its report and sheets."""
     pictures.mkdir(parents=True, exist_ok=True)
     drawn = held_out_scenes(scenes)
     editor = load_editor(base / "editor", device="cpu")
-    scorer = ClipScorer.load(base / "clip", "cpu")
+    scorer = ClipScorer.load(str(base / "clip"), "cpu")
+    segmenter = load_segmenter(str(base / "segmenter"), torch.device("cpu"))
+    size = editor.unet.config.sample_size * editor.latent_stride
+    edits = [draw_edit(scene, index, size) for index, scene in enumerate(drawn[:160])]
+    sampling = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
     found = {
-        "autoencoder": examine_autoencoder(editor, drawn[:200], pictures),
-        "scoring": examine_scorer(scorer, drawn) | examine_wrong_edits(scorer, drawn),
-        "editor": examine_edits(editor, drawn[:160], pictures / "base-edits.png", steps, 2.0, 1.2),
+        "autoencoder": examine_autoencoder(editor, drawn[:200], size, pictures / "base-reconstructions.png"),
+        "scoring": examine_naming(scorer, drawn, size) | examine_judgement(scorer, drawn, size),
+        "segmenter": examine_segmenter(segmenter, drawn[:200], size),
+        "editor": examine_edits(editor, edits, pictures / "base-edits.png", **sampling),
     }
     rounded = {part: {name: round(value, 4) for name, value in values.items()} for part, values in found.items()}
-    report.write_text(json.dumps(rounded, indent=2) + "\n")
-    click.echo(report.read_text())
+    text = json.dumps(rounded, indent=2) + "\n"
+    report.write_text(text)
+    click.echo(text, nl=False)
 
 
 if __name__ == "__main__":

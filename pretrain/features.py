@@ -12,14 +12,11 @@ from torch import nn
 
 from atelier.images import to_tensor
 from atelier.measures.features import FeatureNet
-from pretrain.common import LabelHeads, fit, held_out_mask, label_table, read_corpus
+from pretrain.common import LabelHeads, fit, held_out_mask, label_table, read_corpus, training_options
 
 
 @click.command()
-@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--steps", type=click.IntRange(min=1), default=2500, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@training_options(steps=2500, batch_size=64)
 def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
     """Train by classification, report held-out accuracy, save without the classifier."""
     corpus = read_corpus(folder)

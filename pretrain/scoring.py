@@ -2,8 +2,8 @@
 
     python -m pretrain.scoring --corpus pretrain/corpus --out models/base/clip
 
-A batch holds several pictures of each of its scenes (same person, other fabrics) and their leaky versions, whose captions
-say what spilled; so the negatives are the hard ones: the wrong garment, the wrong print, the flooded picture.
+A batch holds several pictures of each of its scenes (same person, other fabrics) and their leaky versions, whose
+captions say what spilled; so the negatives are the hard ones: the wrong garment, the wrong print, the flooded picture.
 """
 
 from pathlib import Path
@@ -13,11 +13,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPVisionConfig
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, CLIPVisionConfig
 
 from atelier.images import to_tensor
 from atelier.instructions import caption, describe
-from pretrain.common import LabelHeads, fit, label_table, read_corpus
+from pretrain.common import LabelHeads, fit, label_table, read_corpus, training_options
 from pretrain.text import build_tokenizer, text_config
 
 WIDTH = 128
@@ -36,11 +36,11 @@ def caption_of(picture: dict, rng: np.random.Generator) -> str:
     return f"{text}, {picture['garments'][picture['leaky']]['colour']} all over"
 
 
-def build(size: int) -> CLIPModel:
-    tokenizer = build_tokenizer()
+def build(size: int, tokenizer: CLIPTokenizer) -> CLIPModel:
+    """An untrained CLIP for pictures of that side: 8 × 8 patches, 128 wide, 1.5 M parameters."""
     vision = CLIPVisionConfig(
-        hidden_size=WIDTH, intermediate_size=4 * WIDTH, projection_dim=WIDTH, num_hidden_layers=4, num_attention_heads=4,
-        image_size=size, patch_size=size // 8,
+        hidden_size=WIDTH, intermediate_size=4 * WIDTH, projection_dim=WIDTH, num_hidden_layers=4,
+        num_attention_heads=4, image_size=size, patch_size=size // 8,
     )  # fmt: skip
     text = text_config(tokenizer, width=WIDTH, layers=2, projection=WIDTH)
     return CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH))
@@ -58,6 +58,7 @@ class Pictures:
         self.table = label_table(self.corpus)
 
     def draw(self, rng: np.random.Generator, scenes: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """EXACT clean and LEAKY leaky pictures of each scene: their indices and their captions."""
         some = []
         for scene in scenes:
             some += [
@@ -68,16 +69,14 @@ class Pictures:
 
 
 @click.command()
-@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--steps", type=click.IntRange(min=1), default=2500, show_default=True)
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
+@training_options(steps=2500, lr=1e-3)
 def main(folder: Path, out: Path, steps: int, lr: float) -> None:
     """Train by contrast (and, as an aid, by naming what is worn), then save model, tokenizer and image processor."""
     pictures = Pictures(folder)
     size = pictures.corpus.images.shape[1]
     torch.manual_seed(0)
-    model, tokenizer = build(size), build_tokenizer()
+    tokenizer = build_tokenizer()
+    model = build(size, tokenizer)
     heads = LabelHeads(WIDTH, pictures.table)
     both = nn.ModuleList([model, heads])
     mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
@@ -101,7 +100,7 @@ def main(folder: Path, out: Path, steps: int, lr: float) -> None:
     decayed = [p for p in both.parameters() if p.ndim > 1]
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-    settings = {"lr": lr}
+    settings = {"lr": lr, "vocabulary": tokenizer.get_vocab()}
     fit("scoring", both, groups, loss_of, steps=steps, settings=settings)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)

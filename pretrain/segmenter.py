@@ -9,11 +9,13 @@ import click
 import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import SegformerConfig, SegformerForSemanticSegmentation
+from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
 
 from atelier.images import to_tensor
-from pretrain.common import fit, held_out_mask, read_corpus
+from pretrain.common import fit, held_out_mask, read_corpus, training_options
 from pretrain.corpus import SEGMENTS
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # SegformerImageProcessor's own defaults
 
 
 def build() -> SegformerForSemanticSegmentation:
@@ -36,10 +38,7 @@ def build() -> SegformerForSemanticSegmentation:
 
 
 @click.command()
-@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--steps", type=click.IntRange(min=1), default=1500, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@training_options(steps=1500, batch_size=32)
 def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
     """Train on clean pictures, report held-out intersection over union, save in transformers' format."""
     corpus = read_corpus(folder)
@@ -51,7 +50,7 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
 
     def logits_of(some: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         x, truth = to_tensor(corpus.images[some]), torch.from_numpy(corpus.labels[scene[some]]).long()
-        mean, std = (torch.tensor(v)[None, :, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
         logits = model(pixel_values=(x - mean) / std).logits
         return F.interpolate(logits, truth.shape[-2:], mode="bilinear", align_corners=False), truth
 
@@ -70,6 +69,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
         both, either = ((found == index) & (truth == index)).sum(), ((found == index) | (truth == index)).sum()
         click.echo(f"held-out intersection over union, {name}: {both / either:.4f}")
     model.save_pretrained(out)
+    side = corpus.images.shape[1]
+    SegformerImageProcessor(size={"height": side, "width": side}, image_mean=MEAN, image_std=STD).save_pretrained(out)
 
 
 if __name__ == "__main__":

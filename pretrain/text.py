@@ -18,7 +18,7 @@ VOCABULARY = 768
 def wordings(count: int = 4000) -> list[str]:
     """Instructions and captions enough to hold every word that the rendered world uses."""
     rng, garments = random.Random(0), UPPER + LOWER + FULL
-    texts = [*list(PROMPTS), "a photo of clothes", "an image", "a person in pants", "no change"]
+    texts = [*PROMPTS, "a photo of clothes", "an image", "a person in pants", "no change"]
     for _ in range(count):
         colour, pattern = rng.choice(COLOURS), rng.choice(PATTERNS)
         garment, other = rng.choice(garments), rng.choice(garments)
@@ -31,7 +31,11 @@ def wordings(count: int = 4000) -> list[str]:
 
 
 def build_tokenizer() -> CLIPTokenizer:
-    """A CLIPTokenizer with `model_max_length` LENGTH, one token for each common word, bytes for the rest."""
+    """A CLIPTokenizer with `model_max_length` LENGTH, one token for each common word, bytes for the rest.
+
+    Every process builds the same one: the bytes and the bytes that end a word are numbered before training, since the
+    trainer would number the latter in the order of a hash map, anew each time.
+    """
     blank = CLIPTokenizer()
     special = [str(blank.bos_token), str(blank.eos_token)]
     trained = Tokenizer(BPE(end_of_word_suffix="</w>"))
@@ -40,16 +44,14 @@ def build_tokenizer() -> CLIPTokenizer:
     alphabet = sorted(ByteLevel.alphabet())
     trainer = BpeTrainer(
         vocab_size=VOCABULARY,
-        initial_alphabet=alphabet,
+        special_tokens=[*alphabet, *(piece + "</w>" for piece in alphabet)],
         end_of_word_suffix="</w>",
         show_progress=False,
         min_frequency=2,
     )
     trained.train_from_iterator(wordings(), trainer)
     model = json.loads(trained.to_str())["model"]
-    pieces = sorted(model["vocab"], key=model["vocab"].get)
-    known = set(pieces)
-    pieces += [piece + "</w>" for piece in alphabet if piece + "</w>" not in known] + special
+    pieces = [*sorted(model["vocab"], key=model["vocab"].get), *special]
     merges = [tuple(merge) for merge in model["merges"]]
     tokenizer = CLIPTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, merges=merges)
     tokenizer.model_max_length = LENGTH

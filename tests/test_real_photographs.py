@@ -1,9 +1,12 @@
-"""Real photographs through prepare, pair and mask: rows, masks, shapes, orientation and reports (no network is trained).
+"""Real photographs through all six stages: rows, masks, shapes, orientation and reports must be right.
 
-The photographs ship inside scikit-image and matplotlib (`photographs.py`); the segmenter is a real one that finds an
-upper garment everywhere, so that Fashionpedia's boxes bound it.
+The photographs ship inside scikit-image and matplotlib (`photographs.py`); the networks are random, but the segmenter
+finds an upper garment everywhere, so that Fashionpedia's boxes bound it.
 """
 
+import contextlib
+import importlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,27 +15,53 @@ from typing import Any
 import numpy as np
 import photographs
 import pytest
+from click.testing import CliRunner
+from import_graph import ROOT
 from PIL import Image
+from pipelines import commands
+from ruamel.yaml import YAML
 from scipy.ndimage import binary_dilation
 from segmenters import build_segmenter
 
-from atelier.config import Mask, Models, Pair, Prepare
 from atelier.images import from_png
 from atelier.instructions import PROMPTS
-from atelier.masking import mask_all
-from atelier.pairing import pair_items
-from atelier.preparing import prepare_items
-from atelier.records import Item, Probe, Triplet, Zones, read_rows, write_rows
+from atelier.records import Edit, Item, Probe, Triplet, Zones, read_rows
 from atelier.sources.fitting import fit_picture, plan_fit
 from atelier.trimap import box_of
 
 SIZE = 64
 
 
+def write_params(folder: Path, fit: str, networks: dict[str, str]) -> None:
+    """The shipped parameters, small, on the photographs and with other networks."""
+    values = YAML().load(ROOT / "params.yaml")
+    values["models"].update(networks, device="cpu")
+    values["prepare"].update(
+        size=SIZE, fit=fit, seen=str(photographs.write_seen(folder)), unseen=str(photographs.write_unseen(folder))
+    )
+    values["pair"].update(triplets=60, aligned=0.7)
+    values["train"].update(epochs=1, batch_size=8, validation=4)
+    values["generate"].update(steps=1)
+    values["evaluate"].update(draws=100, sheet_rows=2)
+    YAML().dump(values, folder / "params.yaml")
+
+
+def run_stages(folder: Path, names: tuple[str, ...], editor: str = "") -> None:
+    """Run stages by their commands in dvc.yaml, in this process, in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for name in names:
+            for module, *words in commands(name, editor):
+                result = CliRunner().invoke(importlib.import_module(module).main, words)
+                assert result.exit_code == 0, f"{name}: {result.output}"
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """What the three stages leave, read back from their files."""
+    """What prepare, pair and mask leave, read back from their files."""
 
+    folder: Path
     items: list[Item]
     triplets: list[Triplet]
     probes: list[Probe]
@@ -41,31 +70,25 @@ class Prepared:
 
 
 @pytest.fixture(scope="module", params=["letterbox", "crop"])
-def prepared(request, tmp_path_factory) -> Prepared:
+def prepared(request, tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Prepared:
     folder = tmp_path_factory.mktemp(f"photographs-{request.param}")
-    settings = Prepare(
-        size=SIZE, fit=request.param, seen=str(photographs.write_seen(folder)), seen_schema="deepfashion", seen_rows=100,
-        unseen=str(photographs.write_unseen(folder)), unseen_schema="fashionpedia", unseen_rows=100, max_refused=0.05, seed=7,
-    )  # fmt: skip
-    models = Models(
-        editor="",
-        clip="",
-        lpips="",
-        segmenter=str(build_segmenter(folder / "segmenter")),
-        dtype="float32",
-        device="cpu",
+    networks = {
+        "editor": str(tiny_editor_folder), "clip": str(tiny_clip_folder), "lpips": str(tiny_features_folder),
+        "segmenter": str(build_segmenter(folder / "segmenter")),
+    }  # fmt: skip
+    write_params(folder, request.param, networks)
+    run_stages(folder, ("prepare", "pair", "mask"))
+    zones = [row for name in ("triplets", "probes") for row in read_rows(folder / f"data/masks/{name}.parquet", Zones)]
+    return Prepared(
+        folder,
+        items=read_rows(folder / "data/prepared/items.parquet", Item),
+        triplets=read_rows(folder / "data/pairs/triplets.parquet", Triplet),
+        probes=read_rows(folder / "data/pairs/probes.parquet", Probe),
+        zones={zone.row_id: zone for zone in zones},
+        reports={
+            name: json.loads((folder / f"metrics/{name}.json").read_text()) for name in ("prepare", "pair", "mask")
+        },
     )
-    items, prepare = prepare_items(settings)
-    write_rows(folder / "items.parquet", Item, items)
-    items = read_rows(folder / "items.parquet", Item)
-    triplets, probes, pair = pair_items(items, Pair(triplets=60, aligned=0.7, probes=60, near_duplicate=2, seed=7))
-    write_rows(folder / "triplets.parquet", Triplet, triplets)
-    write_rows(folder / "probes.parquet", Probe, probes)
-    triplets, probes = read_rows(folder / "triplets.parquet", Triplet), read_rows(folder / "probes.parquet", Probe)
-    zones, probe_zones, mask = mask_all(triplets, probes, Mask(box_scale=1.15, min_area=0.005), models)
-    write_rows(folder / "zones.parquet", Zones, [*zones, *probe_zones])
-    found = {zone.row_id: zone for zone in read_rows(folder / "zones.parquet", Zones)}
-    return Prepared(items, triplets, probes, found, {"prepare": prepare, "pair": pair, "mask": mask})
 
 
 def test_rows_are_kept_or_refused_by_name(prepared):
@@ -93,6 +116,7 @@ def test_pictures_are_upright_and_not_squashed(prepared, request):
         if item.variant == "01":
             with Image.open(photographs.SEEN[item.item_id][0]) as opened:
                 upright = opened.convert("RGB")
+            upright.thumbnail((photographs.SIDE, photographs.SIDE))
             expected = fit_picture(upright, plan_fit(*upright.size, SIZE, fit)).astype(float)
             given = from_png(item.image).astype(float)
             assert np.corrcoef(expected.ravel(), given.ravel())[0, 1] > 0.97, item.item_id
@@ -164,3 +188,19 @@ def test_zones_of_photographs(prepared):
         if one.domain == "unseen":  # everything in the scaled box is "upper"
             assert zone.origin == "predicted"
             assert box_of(from_png(zone.tight)) == pytest.approx(zone.box, abs=0.51)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepared", ["letterbox"], indirect=True)
+def test_the_other_three_stages_run_on_photographs(prepared, tiny_editor_folder):
+    run_stages(prepared.folder, ("train", "generate", "evaluate"), str(tiny_editor_folder))
+    for model in ("baseline", "finetuned"):
+        edits = read_rows(prepared.folder / f"data/edits/{model}.parquet", Edit)
+        assert [edit.probe_id for edit in edits] == [probe.probe_id for probe in prepared.probes]
+        assert {from_png(edit.edited).shape for edit in edits} == {(SIZE, SIZE, 3)}
+    report = json.loads((prepared.folder / "metrics/evaluate.json").read_text())
+    for domain in ("seen", "unseen"):
+        assert report[domain].keys() >= {"baseline", "finetuned", "copy", "composite", "gain"}
+        assert "target" not in report[domain]  # nobody knows a photograph's exact edit
+        assert report[domain]["finetuned"]["clip_directional"]["n"] == 12
+        assert report[domain]["composite"]["leakage_share"]["mean"] == pytest.approx(0, abs=1e-6)

@@ -1,5 +1,6 @@
 """Runs in a temporary sqlite store, read back through mlflow's own client."""
 
+import json
 import math
 import subprocess
 import sys
@@ -48,11 +49,12 @@ def stored(workspace: Path) -> tuple[MlflowClient, list]:
 def test_a_run_keeps_parameters_curves_pictures_and_digests(workspace):
     params = read_params(ROOT / "params.yaml")
     Path("rows.parquet").write_bytes(b"rows")
+    report = {"zones": {"tight": {"mean": 0.25, "ci_lo": 0.125, "n": 3}, "rows": 7}, "network": "ours"}
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     with tracking.run("train", {"train": params.train}, reads=[Path("rows.parquet")]) as record:
         for step in range(1200):  # more than the store takes in one call
             record.log_metrics({"loss": 1 / (step + 1), "lr": 0.5}, step)
-        record.log_report({"zones": {"tight": {"mean": 0.25, "n": 3}}, "network": "ours"})
+        record.log_report(report)
         record.log_picture(picture, "validation/epoch-1.png")
         record.log_artifact(Path("rows.parquet"), "tables")
 
@@ -62,9 +64,11 @@ def test_a_run_keeps_parameters_curves_pictures_and_digests(workspace):
     assert run.data.params["train.lr"] == str(params.train.lr)
     curve = sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, "loss"))
     assert curve == [(step, 1 / (step + 1)) for step in range(1200)]
-    assert run.data.metrics["zones/tight/mean"] == 0.25
-    assert run.data.metrics["zones/tight/n"] == 3
+    assert run.data.metrics["zones/tight"] == 0.25
+    assert run.data.metrics["zones/rows"] == 7
+    assert run.data.metrics.keys() == {"loss", "lr", "zones/tight", "zones/rows"}
     assert run.data.tags["network"] == "ours"
+    assert json.loads(Path(client.download_artifacts(run.info.run_id, "report.json")).read_text()) == report
     assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [digest(Path("rows.parquet"))[:36]]
     pictures = Path(client.download_artifacts(run.info.run_id, "validation/epoch-1.png"))
     assert np.array_equal(np.asarray(Image.open(pictures)), picture)

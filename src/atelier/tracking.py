@@ -44,12 +44,16 @@ class Run:
             self.flush()
 
     def log_report(self, report: Mapping[str, Any]) -> None:
-        """Record a nested report (metrics/*.json): numbers as metrics, words as tags, named like `seen/copy/lpips`."""
-        leaves = flatten(report, "/")
+        """Record a nested report (metrics/*.json): numbers as metrics named like `seen/copy/lpips`, words as tags.
+
+        Of a figure with an interval ({"mean": …, "ci_lo": …}) the metric is the mean; the whole report is an artifact.
+        """
+        leaves = flatten(_means(report), "/")
         self.log_metrics({k: v for k, v in leaves.items() if isinstance(v, int | float)})
         for key, value in leaves.items():
             if isinstance(value, str):
                 self._client.set_tag(self.run_id, key, value)
+        self._client.log_dict(self.run_id, dict(report), "report.json")
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
         """Keep a copy of a file, or of everything in a folder, under `folder` of the run."""
@@ -119,6 +123,13 @@ def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _means(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with each figure that has a mean replaced by it."""
+    return {
+        key: value.get("mean", _means(value)) if isinstance(value, Mapping) else value for key, value in report.items()
+    }
 
 
 def _open_store() -> tuple["MlflowClient", str]:

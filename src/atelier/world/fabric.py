@@ -1,8 +1,8 @@
 """Printed fabrics: solid, stripes, floral, dots, plaid, and the folds that shade and bend them.
 
 A print's repeat is a multiple of the autoencoder's cell and its origin is the picture's corner: an editor whose latents
-are 4 px wide can then learn exactly where each dot belongs (docs/base.md tells how prints locked to the body failed). The
-print follows the garment in three ways: the garment's edge cuts it, its roundness bends it, and its folds shade it.
+are 4 px wide can then learn exactly where each dot belongs (docs/base.md tells how prints locked to the body failed).
+The print follows the garment in three ways: the garment's edge cuts it, its roundness bends it, its folds shade it.
 """
 
 from functools import lru_cache
@@ -33,7 +33,10 @@ def _flower(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, petal:
 
 @lru_cache(maxsize=256)
 def tile(colour: str, pattern: str, size: int) -> np.ndarray:
-    """One double repeat of a fabric, smoothed to a pixel's width: float32 (n, n, 3) in [0, 255], n = 2 repeats × FINE."""
+    """One double repeat of a fabric, smoothed to a pixel's width: float32 (n, n, 3) in [0, 255], n = 2 × repeat × FINE.
+
+    The array is cached and shared: it must not be written to.
+    """
     base, accent = COLOURS_RGB[colour], ACCENTS[colour]
     unit = repeat_px(size) * FINE
     picture = Image.new("RGB", (2 * unit, 2 * unit), base)

@@ -42,6 +42,15 @@ _FABRIC = {
 }
 
 
+_TORSO = (
+    (-0.118, 0.175), (-0.04, 0.155), (0.04, 0.155), (0.118, 0.175), (0.095, 0.39), (0.108, 0.53), (-0.108, 0.53),
+    (-0.095, 0.39),
+)  # fmt: skip
+_FRINGE = (
+    (-0.066, -0.02), (-0.03, -0.045), (0.01, -0.03), (0.05, -0.046), (0.066, -0.02), (0.05, -0.075), (-0.05, -0.075),
+)  # fmt: skip
+
+
 class _Figure:
     """A body in a pose, drawn onto a label map of side `size` × SUPERSAMPLE."""
 
@@ -102,9 +111,8 @@ class _Figure:
     def body(self) -> None:
         scale = self.frame.scale
         if self.scene.person.hair_style == "long":
-            self.polygon(
-                Layer.HAIR, [self.at(x, y) for x, y in ((-0.085, 0.06), (0.085, 0.06), (0.1, 0.25), (-0.1, 0.25))]
-            )
+            fall = ((-0.085, 0.06), (0.085, 0.06), (0.1, 0.25), (-0.1, 0.25))
+            self.polygon(Layer.HAIR, [self.at(x, y) for x, y in fall])
         for side in (-1, 1):
             hip, knee, ankle = self.at(side * 0.052, 0.5), self.at(side * 0.058, 0.73), self.at(side * 0.06, 0.95)
             self.limb(Layer.SKIN, hip, knee, 0.05 * scale, 0.038 * scale)
@@ -132,20 +140,10 @@ class _Figure:
             return
         turn = 0.018 * scale if self.scene.pose.view == "side" else 0.0
         self.disc(Layer.FACE, (x + turn, y + 0.012 * scale), 0.056 * scale, 0.064 * scale)
-        fringe = [
-            (-0.066, -0.02),
-            (-0.03, -0.045),
-            (0.01, -0.03),
-            (0.05, -0.046),
-            (0.066, -0.02),
-            (0.05, -0.075),
-            (-0.05, -0.075),
-        ]
-        self.polygon(Layer.HAIR, [(x + turn * 0.5 + a * scale, y + b * scale) for a, b in fringe])
+        self.polygon(Layer.HAIR, [(x + turn * 0.5 + a * scale, y + b * scale) for a, b in _FRINGE])
         for side in (-1, 1):
-            self.disc(
-                Layer.EYES, (x + turn * 1.4 + side * 0.022 * scale, y + 0.008 * scale), 0.0085 * scale, 0.011 * scale
-            )
+            eye = (x + turn * 1.4 + side * 0.022 * scale, y + 0.008 * scale)
+            self.disc(Layer.EYES, eye, 0.0085 * scale, 0.011 * scale)
         self.disc(Layer.MOUTH, (x + turn * 1.4, y + 0.045 * scale), 0.015 * scale, 0.006 * scale)
 
     # --- the clothes ------------------------------------------------------------------------------------------
@@ -176,8 +174,11 @@ class _Figure:
         fabric, ink = _FABRIC["upper"]
         hem = {"t-shirt": 0.47, "shirt": 0.5, "jacket": 0.52}[garment.kind] + 0.03 * garment.cut
         ease = {"t-shirt": 0.0, "shirt": 0.004, "jacket": 0.014}[garment.kind]
-        outline = [(-0.13 - ease, 0.175), (-0.05, 0.155), (0.05, 0.155), (0.13 + ease, 0.175), (0.112 + ease, 0.3),
-                   (0.104 + ease, 0.39), (0.122 + ease, hem), (-0.122 - ease, hem), (-0.104 - ease, 0.39), (-0.112 - ease, 0.3)]  # fmt: skip
+        outline = (
+            (-0.13 - ease, 0.175), (-0.05, 0.155), (0.05, 0.155), (0.13 + ease, 0.175), (0.112 + ease, 0.3),
+            (0.104 + ease, 0.39), (0.122 + ease, hem), (-0.122 - ease, hem), (-0.104 - ease, 0.39),
+            (-0.112 - ease, 0.3),
+        )  # fmt: skip
         self.polygon(fabric, [self.at(x, y) for x, y in outline])
         if self.scene.pose.view == "back":
             return
@@ -199,9 +200,8 @@ class _Figure:
         scale = self.frame.scale
         if garment.kind == "skirt":
             hem, flare = 0.66 + 0.06 * garment.cut, 0.165 + 0.03 * garment.cut
-            self.polygon(
-                fabric, [self.at(x, y) for x, y in ((-0.102, 0.42), (0.102, 0.42), (flare, hem), (-flare, hem))]
-            )
+            outline = ((-0.102, 0.42), (0.102, 0.42), (flare, hem), (-flare, hem))
+            self.polygon(fabric, [self.at(x, y) for x, y in outline])
             return
         self.polygon(fabric, [self.at(x, y) for x, y in ((-0.104, 0.41), (0.104, 0.41), (0.118, 0.54), (-0.118, 0.54))])
         end = 0.935 if garment.kind == "trousers" else 0.62 + 0.04 * garment.cut
@@ -219,24 +219,14 @@ class _Figure:
     def dress(self, garment: Garment) -> None:
         fabric, ink = _FABRIC["full"]
         hem, flare = 0.68 + 0.08 * garment.cut, 0.17 + 0.05 * garment.cut
-        outline = ((-0.118, 0.17), (-0.055, 0.158), (0.055, 0.158), (0.118, 0.17), (0.108, 0.3), (0.09, 0.39), (flare, hem),
-                   (-flare, hem), (-0.09, 0.39), (-0.108, 0.3))  # fmt: skip
+        outline = (
+            (-0.118, 0.17), (-0.055, 0.158), (0.055, 0.158), (0.118, 0.17), (0.108, 0.3), (0.09, 0.39), (flare, hem),
+            (-flare, hem), (-0.09, 0.39), (-0.108, 0.3),
+        )  # fmt: skip
         self.polygon(fabric, [self.at(x, y) for x, y in outline])
         self.line(ink, self.at(-0.088, 0.392), self.at(0.088, 0.392), 0.005)
         if self.scene.pose.view != "back":
             self.disc(Layer.SKIN, self.at(0, 0.155), 0.052 * self.frame.scale, 0.034 * self.frame.scale)
-
-
-_TORSO = (
-    (-0.118, 0.175),
-    (-0.04, 0.155),
-    (0.04, 0.155),
-    (0.118, 0.175),
-    (0.095, 0.39),
-    (0.108, 0.53),
-    (-0.108, 0.53),
-    (-0.095, 0.39),
-)
 
 
 def draw_labels(scene: Scene, size: int) -> np.ndarray:

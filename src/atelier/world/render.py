@@ -23,12 +23,10 @@ _FIXED = {Layer.EYES: (40, 34, 34), Layer.MOUTH: (176, 74, 74), Layer.SHOES: (52
 
 @dataclass(frozen=True)
 class Rendered:
-    """A picture and its exact masks."""
+    """A picture and its exact masks: upper, lower, full, skin, hair, face, background; absent garments absent."""
 
     image: np.ndarray  # uint8 (H, W, 3)
-    masks: dict[
-        str, np.ndarray
-    ]  # bool (H, W): upper, lower, full, skin, hair, face, background; absent garments absent
+    masks: dict[str, np.ndarray]  # bool (H, W), no two overlap
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Rendered rows in the published schemas, so that rendered and real data enter through the same loaders.
 
 studio → deepFashion-with-masks (images, gender, pose, cloth_type, pid, caption, mask, mask_overlay);
-street → Fashionpedia (image_id, image, width, height, objects). Both carry two further columns, `scene` and `person_id`.
+street → Fashionpedia (image_id, image, width, height, objects). Both carry two further columns, `scene` and
+`person_id`.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A scene program: everything a picture is rendered from, as plain values. An edit changes one factor and nothing else."""
+"""A scene program: everything a picture is rendered from, as plain values. An edit changes what it names, no more."""
 
 import json
 from dataclasses import asdict, dataclass, replace
