@@ -27,6 +27,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from atelier.instructions import instruct
 from pretrain.common import fit, rank_and_world, read_corpus
 from pretrain.text import build_tokenizer, text_config
+from pretrain.words import teach_words
 
 WIDTH = 128  # of the text tower and of cross-attention
 NOISIEST, NOISIEST_SHARE = 0.15, 0.4  # that share of the timesteps comes from the noisiest 15 %
@@ -161,7 +162,9 @@ def main(
     editor = Editor(batches.latents.shape[-1], tokenizer)
     with torch.no_grad():  # the conditioning latents come unscaled: fold their scale into the first convolution
         editor.unet.conv_in.weight[:, 4:] *= scaling
-    if start is not None:
+    if start is None:
+        teach_words(editor.text, tokenizer)
+    else:
         editor.unet.load_state_dict(UNet2DConditionModel.from_pretrained(start / "unet").state_dict())
         editor.text.load_state_dict(CLIPTextModel.from_pretrained(start / "text_encoder").state_dict())
     editor = editor.to(memory_format=torch.channels_last)

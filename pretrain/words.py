@@ -1,7 +1,5 @@
-"""Teach the editor's text tower what its words mean before the UNet is there to ask.
-
-Left to learn from the denoising error alone, tower and UNet ignored the instruction for 48,000 samples: whatever was asked,
-the upper garment changed to a random fabric. A minute of naming garment, colour and pattern from the text ends that.
+"""Teach the editor's text tower what its words mean before the UNet asks: a minute of naming garment,
+colour and pattern from the instruction. docs/log.md tells what happened without it.
 """
 
 import random

@@ -38,7 +38,7 @@ _BOTH = (
     "make the {garment} {colour} and {adjective}",
     "a {colour} {adjective} {garment} instead",
 )
-_NOUN = {"solid": "fabric", "stripes": "stripes", "floral": "flowers", "dots": "dots", "plaid": "plaid"}
+_NOUN = {"solid": "solid fabric", "stripes": "stripes", "floral": "flowers", "dots": "dots", "plaid": "plaid"}
 
 
 def _names(garment: str) -> tuple[str, ...]:

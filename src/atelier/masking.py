@@ -136,13 +136,13 @@ def _inside(box: list[float], width: int, height: int) -> np.ndarray:
 
 def measure_agreement(probes: Sequence[Probe], zones: Sequence[Zones]) -> dict[str, Any]:
     """Intersection over union of predicted and exact masks, by domain, where the exact one is known."""
-    exact = {probe.probe_id: probe for probe in probes if probe.exact_mask}
+    exact = {probe.probe_id: (probe.domain, probe.exact_mask) for probe in probes if probe.exact_mask}
     overlaps: dict[str, list[float]] = {}
     for zone in zones:
-        probe = exact.get(zone.row_id)
-        if zone.origin == "predicted" and probe is not None:
-            tight, truth = from_png(zone.tight) >= 128, from_png(probe.exact_mask or b"") >= 128
-            overlaps.setdefault(probe.domain, []).append(float((tight & truth).sum() / (tight | truth).sum()))
+        if zone.origin == "predicted" and zone.row_id in exact:
+            domain, mask = exact[zone.row_id]
+            tight, truth = from_png(zone.tight) >= 128, from_png(mask) >= 128
+            overlaps.setdefault(domain, []).append(float((tight & truth).sum() / (tight | truth).sum()))
     return {
         domain: {"mean": round(float(np.mean(ious)), 6), "min": round(min(ious), 6), "n": len(ious)}
         for domain, ious in overlaps.items()

@@ -96,7 +96,8 @@ def _colour_changes(item: Item, rng: random.Random) -> Iterator[Change]:
 
 def _render(item: Item, change: Change, rng: random.Random) -> Triplet:
     """The triplet of a rendered source: its scene with one garment's fabric changed, rendered again."""
-    scene = world.Scene.from_json(item.scene or "")
+    assert item.scene
+    scene = world.Scene.from_json(item.scene)
     edited = world.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
     rendered = world.render(edited, from_png(item.image).shape[0])
     mask = to_png(rendered.masks[change.slot].astype("uint8") * 255)
@@ -113,8 +114,9 @@ def _render(item: Item, change: Change, rng: random.Random) -> Triplet:
 
 def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
     """The triplet of a photograph: its garment recoloured through its mask."""
-    mask = item.mask or b""
-    target = recolour(from_png(item.image), from_png(mask) >= 128, change.colour or "")
+    assert item.mask
+    assert change.colour  # `draw_changes` gives a photograph nothing else
+    target = recolour(from_png(item.image), from_png(item.mask) >= 128, change.colour)
     return _triplet(
         item,
         change,
@@ -122,7 +124,7 @@ def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
         rng=rng,
         captions=(item.caption, recaption(item.caption, item.garment, colour=change.colour)),
         target=to_png(target),
-        mask=mask,
+        mask=item.mask,
     )
 
 

@@ -90,6 +90,6 @@ def find_difference(source: Item, target: Item) -> tuple[str | None, str | None]
         stated = [found.pattern or "solid" for found in (before, after)]  # captions name prints, not plain fabrics
         pattern = stated[1] if stated[1] != stated[0] else None
     if colour is None and not (before and after and before.colour and after.colour) and source.mask and target.mask:
-        names = [name_colour(from_png(item.image), from_png(item.mask or b"") >= 128) for item in (source, target)]
-        colour = names[1] if names[1] != names[0] else None
+        shown = name_colour(from_png(target.image), from_png(target.mask) >= 128)
+        colour = shown if shown != name_colour(from_png(source.image), from_png(source.mask) >= 128) else None
     return colour, pattern
