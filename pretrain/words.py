@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from atelier.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER, instruct
 
-GARMENTS = ("main", *LOWER)  # what an instruction can tell: "shirt" and "clothes" name whatever is worn on top or in full
+GARMENTS = ("main", *LOWER)  # "shirt" and "clothes" name whatever is worn on top or in full: one class
 
 
 def draw_texts(rng: random.Random, count: int) -> tuple[list[str], torch.Tensor]:

@@ -26,11 +26,19 @@ _COLOUR = (
     "a {colour} {garment} instead",
 )
 _PATTERN = {
-    "solid": ("make the {garment} plain", "remove the pattern from the {garment}", "change the {garment} to a solid fabric"),
+    "solid": (
+        "make the {garment} plain",
+        "remove the pattern from the {garment}",
+        "change the {garment} to a solid fabric",
+    ),
     "stripes": ("add stripes to the {garment}", "make the {garment} striped", "change {garment} to stripes"),
     "floral": ("change the {garment} to a floral pattern", "make the {garment} floral", "add flowers to the {garment}"),
     "dots": ("add dots to the {garment}", "make the {garment} dotted", "change the {garment} to polka dots"),
-    "plaid": ("make the {garment} plaid", "change the {garment} to a plaid pattern", "add a plaid pattern to the {garment}"),
+    "plaid": (
+        "make the {garment} plaid",
+        "change the {garment} to a plaid pattern",
+        "add a plaid pattern to the {garment}",
+    ),
 }  # fmt: skip
 _ADJECTIVE = {"solid": "plain", "stripes": "striped", "floral": "floral", "dots": "dotted", "plaid": "plaid"}
 _BOTH = (
@@ -38,11 +46,11 @@ _BOTH = (
     "make the {garment} {colour} and {adjective}",
     "a {colour} {adjective} {garment} instead",
 )
-_NOUN = {"solid": "solid fabric", "stripes": "stripes", "floral": "flowers", "dots": "dots", "plaid": "plaid"}
+_NOUN = {"solid": "fabric", "stripes": "stripes", "floral": "flowers", "dots": "dots", "plaid": "plaid"}
 
 
 def _names(garment: str) -> tuple[str, ...]:
-    """How a wording may name a garment: by itself, or, for what is worn on top or in full, in the paper's loose ways."""
+    """How a wording may name a garment: by itself or, for what is worn on top or in full, in the paper's loose ways."""
     if garment in UPPER:
         return (garment, garment, "shirt", "clothes")
     return (garment, garment, garment, "clothes") if garment in FULL else (garment,)
