@@ -12,7 +12,7 @@ from atelier.config import read_params
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JOINED = README.replace("\\\n", " ")  # a command on several lines is one command
-EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:-n (\S+) )?((?:\s*-S \S+)+)", JOINED)
+EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S \S+)+)", JOINED)
 PARAMS = ROOT / "params.yaml"
 
 

@@ -16,7 +16,7 @@ from atelier.world.figure import Layer
 
 SIZE = 48
 SPOKEN = {
-    "solid": ("plain", "solid", "remove the pattern"),
+    "solid": ("plain", "fabric", "remove the pattern"),
     "stripes": ("stripes", "striped"),
     "floral": ("floral", "flowers"),
     "dots": ("dots", "dotted"),
