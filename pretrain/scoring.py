@@ -16,8 +16,8 @@ from torch import nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, CLIPVisionConfig
 
 from atelier.images import to_tensor
-from atelier.instructions import caption, describe
-from pretrain.common import LabelHeads, fit, label_table, read_corpus, training_options
+from atelier.instructions import LOWER, UPPER, caption, describe
+from pretrain.common import SLOTS, LabelHeads, fit, label_table, read_corpus, training_options
 from pretrain.text import build_tokenizer, text_config
 
 WIDTH = 128
@@ -34,6 +34,15 @@ def caption_of(picture: dict, rng: np.random.Generator) -> str:
     if picture["leaky"] is None:
         return text
     return f"{text}, {picture['garments'][picture['leaky']]['colour']} all over"
+
+
+def misname(picture: dict, text: str, rng: np.random.Generator) -> str:
+    """The caption with one garment called by another's name: a negative that no picture of the scene provides."""
+    slot, garment = list(picture["garments"].items())[int(rng.integers(len(picture["garments"])))]
+    kinds = [kind for kind in (SLOTS[slot] if slot != "full" else UPPER + LOWER) if kind != garment["kind"]]
+    old = describe(garment["kind"], garment["colour"], garment["pattern"])
+    new = describe(kinds[int(rng.integers(len(kinds)))], garment["colour"], garment["pattern"])
+    return text.replace(old, new, 1)
 
 
 def build(size: int, tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -70,13 +79,15 @@ class Pictures:
 
 @click.command()
 @training_options(steps=2500, lr=1e-3)
-def main(folder: Path, out: Path, steps: int, lr: float) -> None:
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Saved CLIP to go on from.")
+@click.option("--misnamed/--no-misnamed", default=False, help="Captions with a wrong garment's name as negatives.")
+def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, misnamed: bool) -> None:
     """Train by contrast (and, as an aid, by naming what is worn), then save model, tokenizer and image processor."""
     pictures = Pictures(folder)
     size = pictures.corpus.images.shape[1]
     torch.manual_seed(0)
-    tokenizer = build_tokenizer()
-    model = build(size, tokenizer)
+    tokenizer = build_tokenizer() if start is None else CLIPTokenizer.from_pretrained(start)
+    model = build(size, tokenizer) if start is None else CLIPModel.from_pretrained(start)
     heads = LabelHeads(WIDTH, pictures.table)
     both = nn.ModuleList([model, heads])
     mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
@@ -85,14 +96,19 @@ def main(folder: Path, out: Path, steps: int, lr: float) -> None:
         rng = np.random.default_rng([5, step])
         some, texts = pictures.draw(rng, rng.choice(pictures.corpus.train_scenes, SCENES, replace=False))
         x = (to_tensor(pictures.corpus.images[some]) - mean) / std
-        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        wrong = (
+            [misname(pictures.corpus.pictures[i], t, rng) for i, t in zip(some, texts, strict=True)] if misnamed else []
+        )
+        tokens = tokenizer(texts + wrong, padding="max_length", truncation=True, return_tensors="pt")
         with torch.autocast("cpu", torch.bfloat16):
             result = model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=x)
         image, text = (F.normalize(e.float(), dim=-1) for e in (result.image_embeds, result.text_embeds))
         logits = image @ text.T * model.logit_scale.exp().clamp(max=100)
         same = torch.tensor([[a == b for b in texts] for a in texts])
         goal = same.float() / same.sum(1, keepdim=True)
-        contrast = 0.5 * (F.cross_entropy(logits, goal) + F.cross_entropy(logits.T, goal))
+        by_picture = F.cross_entropy(logits, F.pad(goal, (0, len(wrong))))
+        logits = logits[:, : len(texts)]
+        contrast = 0.5 * (by_picture + F.cross_entropy(logits.T, goal))
         naming, accuracy = heads(image * 10, [torch.from_numpy(values[some]) for values in pictures.table.values()])
         top = (logits.argmax(1)[:, None] == torch.arange(len(texts))).logical_and(same).any(1).float().mean()
         return contrast + naming, {"contrast": contrast.item(), "named": accuracy, "matched": top.item()}
@@ -100,7 +116,7 @@ def main(folder: Path, out: Path, steps: int, lr: float) -> None:
     decayed = [p for p in both.parameters() if p.ndim > 1]
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-    settings = {"lr": lr, "vocabulary": tokenizer.get_vocab()}
+    settings = {"lr": lr, "start": start, "misnamed": misnamed, "vocabulary": tokenizer.get_vocab()}
     fit("scoring", both, groups, loss_of, steps=steps, settings=settings)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)

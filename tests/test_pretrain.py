@@ -1,4 +1,4 @@
-"""How the embedded base is made: a consistent corpus, one tokenizer for every process, training that goes on as it was."""
+"""How the embedded base is made: a consistent corpus, one tokenizer for every process, training that can go on."""
 
 import json
 import re
@@ -113,7 +113,7 @@ def tokenizer():
 
 
 def test_every_word_of_our_wordings_is_one_token(tokenizer):
-    texts = wordings()
+    texts = wordings(1000)
     words = Counter(word for text in texts for word in re.findall(r"[a-z]+", text))
     common_words = [word for word, count in words.items() if count > 1]
     assert len(common_words) > 40
@@ -145,10 +145,6 @@ def test_the_tokenizer_survives_saving(tokenizer, tmp_path):
 # --- the loop -------------------------------------------------------------------------------------------------------
 
 
-class Interruption(Exception):
-    pass
-
-
 def train(
     *, interrupt_at: int | None = None, steps: int = 12, lr: float = 0.05
 ) -> tuple[list[int], list[torch.Tensor]]:
@@ -160,7 +156,7 @@ def train(
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         if step == interrupt_at:
-            raise Interruption
+            raise KeyboardInterrupt
         taken.append(step)
         inputs, targets = torch.randn(5, 3), torch.randn(5, 2)  # drawn from the generator that `fit` seeds
         return (module(inputs) - targets).square().mean(), {}
@@ -168,7 +164,7 @@ def train(
     groups = [{"params": [module.weight], "lr": lr}, {"params": [module.bias], "lr": lr / 2}]
     try:
         fit("linear", module, groups, loss_of, steps=steps, average=average, every=4, settings={"lr": lr})
-    except Interruption:
+    except KeyboardInterrupt:
         assert interrupt_at is not None
     return taken, [*module.parameters(), *average.parameters()]
 
@@ -285,6 +281,6 @@ def test_the_examination_of_untrained_parts_finds_nothing_in_them(tiny_editor_fo
     assert 0 < found["segmenter"]["iou_upper"] < 0.5  # it finds "upper" everywhere
     assert found["segmenter"]["iou_lower"] == found["segmenter"]["iou_full"] == 0
     assert found["autoencoder"]["psnr"] < 20
-    assert found["editor"]["psnr_to_exact"] < 20 < found["editor"]["psnr_of_copy"] + 10
+    assert found["editor"]["psnr_to_exact"] < found["editor"]["psnr_of_copy"]
     assert all(found["scoring"][f"{what}_accuracy"] < 0.7 for what in ("colour", "pattern", "garment"))
     assert {path.name for path in (tmp_path / "images").iterdir()} == {"base-edits.png", "base-reconstructions.png"}
