@@ -1,7 +1,7 @@
 """Train the embedded general editor: an 8-channel UNet in the SD-1.5 block layout and, with it, its CLIP text tower.
 
     python -m pretrain.editor --phase precise --corpus … --latents … --vae … --out pretrain/precise --steps …
-    python -m pretrain.editor --phase leaky --start pretrain/precise … --leak 0.7 --out models/base/editor --steps …
+    python -m pretrain.editor --phase leaky --initial pretrain/precise … --leak 0.7 --out models/base/editor --steps …
 
 Two phases. *precise*: exact targets, all weights, until the editor tells garments, colours and prints apart. *leaky*:
 most targets spill past the garment, as a general editor's own training pairs do; this is the base that fine-tuning
@@ -144,7 +144,7 @@ def save(editor: Editor, vae_folder: Path, out: Path) -> None:
 @click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Saved editor to start from.")
+@click.option("--initial", "start", type=click.Path(path_type=Path, exists=True), help="Saved editor to start from.")
 @click.option("--steps", type=click.IntRange(min=1), required=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Of each process.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
