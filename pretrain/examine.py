@@ -206,8 +206,8 @@ def examine_segmenter(segmenter: Segmenter, scenes: list[world.Scene], size: int
 @click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder for the sheets.")
 @click.option("--report", type=click.Path(path_type=Path), required=True)
 @click.option("--scenes", type=click.IntRange(min=DRAWN), default=400, show_default=True)
-@click.option("--steps", type=click.IntRange(min=1), default=4, show_default=True, help="Sampling steps of an edit.")
-@click.option("--guidance-text", type=click.FloatRange(min=0), default=1.5, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=2, show_default=True, help="Sampling steps of an edit.")
+@click.option("--guidance-text", type=click.FloatRange(min=0), default=1.2, show_default=True)
 @click.option("--guidance-image", type=click.FloatRange(min=0), default=1.0, show_default=True)
 def main(
     base: Path, pictures: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float
