@@ -46,7 +46,7 @@ def script() -> str:
     return (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
 
 
-def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_50():
+def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
     paper = {
         "A": (0.5, 1e-5, "attn+mid+up"), "B": (0.8, 2e-5, "attn+mid+up"),
         "C": (0.3, 5e-6, "attn+mid"), "D": (0.5, 1e-5, "attn+mid+res"),
@@ -55,7 +55,7 @@ def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_50():
     assert list(ours) == list(paper)
     for name, (weight, lr, unfreeze) in paper.items():
         assert float(ours[name]["train.lambda_preserve"]) == weight
-        assert float(ours[name]["train.lr"]) == pytest.approx(50 * lr)
+        assert float(ours[name]["train.lr"]) == pytest.approx(100 * lr)
         assert ours[name]["train.unfreeze"] == unfreeze
         assert ours[name]["train.loss"] == "preserve"
         assert ours[name]["train.epochs"] == "2"

@@ -69,7 +69,7 @@ def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
     files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert files == [
         "evaluate.json",
-        "sheets/measures.png", "sheets/seen-worst.png", "sheets/seen.png",
+        "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
         "sheets/unseen-worst.png", "sheets/unseen.png",
         "tables/comparison.md", "tables/factors.csv", "tables/prompts.csv",
     ]  # fmt: skip
@@ -77,6 +77,8 @@ def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
     sheet = Image.open(tmp_path / "one" / "sheets" / "seen.png")
     assert sheet.size == (GAP + TEXT_WIDTH + len(COLUMNS) * (CELL + GAP), HEADER + 3 * (CELL + GAP))
+    overview = Image.open(tmp_path / "one" / "sheets" / "overview.png")  # both domains side by side
+    assert overview.size == (GAP + TEXT_WIDTH + 8 * (CELL + GAP), HEADER + 3 * (CELL + GAP))
 
 
 def test_prompt_table_holds_the_means_of_its_edits(evaluated):

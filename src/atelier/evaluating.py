@@ -14,7 +14,7 @@ from atelier.files import whole, write_json
 from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
-from atelier.report.edit_sheets import draw_sheet, pick_unselected, pick_worst
+from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_measures
 from atelier.report.tables import average, compare_with_paper, to_csv
 from atelier.scoring import EDITORS, Case, Scorers, join_cases, score_cases
@@ -75,8 +75,12 @@ def write_evaluation(result: Evaluation, settings: Evaluate, report: Path, table
         (folder / "comparison.md").write_text(compare_with_paper(result.report), encoding="utf-8")
     with whole(sheets) as folder:
         folder.mkdir()
-        for domain in result.scores["domain"].unique():
-            cases = [case for case in result.cases if case.probe.domain == domain]
+        by_domain = {
+            domain: [case for case in result.cases if case.probe.domain == domain]
+            for domain in result.scores["domain"].unique()
+        }
+        Image.fromarray(draw_overview(by_domain)).save(folder / "overview.png")
+        for domain, cases in by_domain.items():
             picks = {
                 domain: pick_unselected(cases, settings.sheet_rows),
                 f"{domain}-worst": pick_worst(cases, result.scores, settings.sheet_rows),

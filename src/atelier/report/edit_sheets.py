@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 
 from atelier.images import from_png
+from atelier.instructions import PROMPTS
 from atelier.report.sheets import SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.scoring import Case
 
 COLUMNS = (
     "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",
 )  # fmt: skip
+OVERVIEW = ("source", "baseline", "fine-tuned", "exact target")
 
 
 def pick_unselected(cases: Sequence[Case], count: int) -> list[Case]:
@@ -30,6 +32,22 @@ def pick_worst(cases: Sequence[Case], scores: pd.DataFrame, count: int) -> list[
     lost = (table["finetuned"] - table["baseline"]).sort_values(kind="stable")
     case_of = {case.probe.probe_id: case for case in cases}
     return [case_of[probe_id] for probe_id in lost.index if probe_id in case_of][:count]
+
+
+def draw_overview(by_domain: Mapping[str, Sequence[Case]]) -> np.ndarray:
+    """A small sheet for a first look, uint8 (H, W, 3): per prompt one unselected case of each domain."""
+    columns = [f"{domain}: source" if name == "source" else name for domain in by_domain for name in OVERVIEW]
+    chosen = [pick_unselected(cases, len(PROMPTS)) for cases in by_domain.values()]
+    rows = []
+    for cases in zip(*chosen, strict=False):  # a domain may hold fewer sources than there are prompts
+        pictures = [picture for case in cases for picture in _overview_pictures(case)]
+        rows.append(SheetRow([f"“{cases[0].probe.prompt}”"], pictures))
+    return contact_sheet(columns, rows)
+
+
+def _overview_pictures(case: Case) -> list[np.ndarray | None]:
+    pngs = (case.probe.source, case.edited["baseline"], case.edited["finetuned"], case.probe.target)
+    return [None if png is None else from_png(png) for png in pngs]
 
 
 def draw_sheet(cases: Sequence[Case], scores: pd.DataFrame) -> np.ndarray:
