@@ -78,7 +78,7 @@ def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
     sheet = Image.open(tmp_path / "one" / "sheets" / "seen.png")
     assert sheet.size == (GAP + TEXT_WIDTH + len(COLUMNS) * (CELL + GAP), HEADER + 3 * (CELL + GAP))
     overview = Image.open(tmp_path / "one" / "sheets" / "overview.png")  # both domains side by side
-    assert overview.size == (GAP + TEXT_WIDTH + 8 * (CELL + GAP), HEADER + 3 * (CELL + GAP))
+    assert overview.size == (GAP + TEXT_WIDTH + 8 * (CELL + GAP), HEADER + 4 * (CELL + GAP))
 
 
 def test_prompt_table_holds_the_means_of_its_edits(evaluated):

@@ -1,0 +1,91 @@
+"""Time what docs/performance.md quotes: rendering, a training step with and without the trimap, an edit.
+
+    dvc repro && python scripts/bench.py
+
+Machines are noisy: loss against loss is a ratio of neighbours, plain and trimap in turn, median over the rounds.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from atelier import world
+from atelier.config import read_params
+from atelier.editing import edit_all
+from atelier.editor import load_editor
+from atelier.latents import encode_triplets
+from atelier.learner import Learner
+from atelier.noising import Dropout, draw_batch
+from atelier.records import Probe, Triplet, Zones, read_rows
+from atelier.seeds import dice
+from atelier.training import rows_of
+from atelier.unfreeze import select
+
+ROUNDS, STEPS = 15, 10
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print one line a figure."""
+    params = read_params(Path("params.yaml"))
+    rows = 200
+    took = seconds(lambda: [None for _ in world.rows("studio", rows, 1, params.prepare.size)])
+    print(f"rendering, rows in the published schema with masks, one core: {rows / took:.0f} pictures/s")
+
+    editor = load_editor(params.models.editor, params.models.dtype, params.models.device)
+    triplets = [t for t in read_rows(Path("data/pairs/triplets.parquet"), Triplet) if t.split == "train"][:320]
+    zones = {z.row_id: z for z in read_rows(Path("data/masks/triplets.parquet"), Zones)}
+    data = encode_triplets(editor, triplets, zones)
+    names = select(editor.unet, params.train.unfreeze)
+    learners = {
+        loss: Learner(editor, names, params.train.model_copy(update={"loss": loss})) for loss in ("plain", "trimap")
+    }
+
+    def train(loss: str, start: int) -> None:
+        for step in range(start, start + STEPS):
+            rows = rows_of(step, len(data), params.train)
+            batch = draw_batch(editor, data, rows, dice(1, "step", step), params.train.noisiest, Dropout())
+            learners[loss].learn(batch, 1e-4)
+
+    ratios, times = [], []
+    for number in range(ROUNDS):
+        took = {loss: seconds(partial(train, loss, number * STEPS)) for loss in learners}
+        if number:  # the first round warms up
+            ratios.append(took["trimap"] / took["plain"])
+            times.append(took["trimap"] / STEPS)
+    print(f"training step, trimap / plain: median {statistics.median(ratios):.3f} of {len(ratios)} rounds")
+    print(
+        f"training, batch {params.train.batch_size}: {params.train.batch_size / statistics.median(times):.0f} samples/s"
+    )
+
+    probes = read_rows(Path("data/pairs/probes.parquet"), Probe)[:64]
+    took = seconds(
+        lambda: list(
+            edit_all(
+                editor,
+                [probe.source for probe in probes],
+                [probe.prompt for probe in probes],
+                list(range(len(probes))),
+                batch_size=params.generate.batch_size,
+                steps=params.generate.steps,
+                guidance_text=params.generate.guidance_text,
+                guidance_image=params.generate.guidance_image,
+            )
+        )
+    )
+    print(f"editing, {params.generate.steps} steps, three branches: {len(probes) / took:.0f} edits/s")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+
+
+if __name__ == "__main__":
+    main()
