@@ -30,6 +30,7 @@ from atelier.training import Epoch, Finished, Record, Step, steps_per_epoch, tra
 from atelier.validation import Validator
 
 _LOG_EVERY = 10  # steps; reading a loss more often would make a GPU wait
+_HEADLINES = ("trained_parameters", "trained_share", "best_epoch")  # of the facts: what a run is known by
 SCORES = ("loss", "tight", "context", "background", "directional")  # of an epoch's validation
 
 
@@ -102,6 +103,7 @@ def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> No
     finished = records[-1]
     epochs = [record for record in records if isinstance(record, Epoch)]
     facts = _facts(job, finished)
+    log.log_metrics({key: facts[key] for key in _HEADLINES})
     with whole(out) as folder:
         folder.mkdir()
         save_file(
@@ -159,7 +161,7 @@ def _facts(job: Job, finished: Finished) -> dict[str, Any]:
 def _report(job: Job, epochs: Sequence[Epoch], finished: Finished) -> dict[str, Any]:
     """metrics/train.json: numbers only, so that `dvc metrics diff` shows all of them."""
     facts = _facts(job, finished)
-    numbers = {key: facts[key] for key in ("trained_parameters", "trained_share", "best_epoch")}
+    numbers = {key: facts[key] for key in _HEADLINES}
     numbers |= {"epochs": epochs[-1].number, "steps": finished.steps}
     counts = {"train": len(job.data), "val": len(job.validator.data), "without_zones": job.without_zones}
     losses = {f"epoch_{epoch.number}": _short(epoch.train_loss) for epoch in epochs if epoch.train_loss is not None}
