@@ -47,7 +47,7 @@ def test_known_edits_rank_as_they_must(report, domain):
     for measure in ("psnr_outside", "ssim_outside"):
         found = means(report, domain, measure)
         assert found["copy"] >= found["target"] > found["finetuned"] > found["baseline"], measure
-    for measure in ("target_mae", "target_lpips"):
+    for measure in ("target_mae", "target_rmse", "target_lpips"):
         found = means(report, domain, measure)
         assert found["target"] == 0
         assert found["finetuned"] < found["copy"] < found["baseline"], measure
@@ -88,7 +88,7 @@ def test_a_gain_is_the_mean_of_the_paired_differences(scores, report):
     assert (cell["n"], cell["clusters"]) == (24, 6)
     assert cell["p"] <= cell["p_holm"] <= 1
     over_copy = report["unseen"]["gain_over_copy"]
-    assert set(over_copy) == {"target_mae", "target_lpips"}
+    assert set(over_copy) == {"target_mae", "target_rmse", "target_lpips"}
     assert over_copy["target_mae"]["mean"] < 0
 
 
@@ -110,7 +110,7 @@ def _directions(finetuned: float, baseline: float) -> pd.DataFrame:
         noise = rng.normal(0, 1)
         for model, value in (("finetuned", finetuned), ("baseline", baseline), ("copy", 0.0), ("target", 20.0)):
             facts = {"probe_id": f"p{number:02d}", "domain": "seen", "source_id": f"s{number:02d}", "prompt": "x"}
-            values = {"clip_directional": value + noise, "target_mae": 0.1, "target_lpips": 0.1}
+            values = {"clip_directional": value + noise, "target_mae": 0.1, "target_rmse": 0.1, "target_lpips": 0.1}
             rows.append(facts | {"factor": "colour", "model": model} | values)
     return pd.DataFrame(rows)
 
@@ -139,7 +139,7 @@ def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
     assert "target" not in unseen
     assert "gain_over_copy" not in unseen
     assert "directional_of_target" not in unseen
-    assert not {"target_mae", "target_lpips", "right_garment"} & set(unseen["finetuned"])
+    assert not {"target_mae", "target_rmse", "target_lpips", "right_garment"} & set(unseen["finetuned"])
     assert "lpips_outside" in unseen["gain"]
 
 

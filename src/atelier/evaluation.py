@@ -20,7 +20,7 @@ from atelier.measures.statistics import Clusters, holm, interval, sign_flip_p
 from atelier.scoring import MODELS
 
 FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
-AGAINST_TARGET = ["target_mae", "target_lpips"]
+AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
 DIGITS = 6  # significant digits in reports: below them, rounding differs from machine to machine
 
 Report = dict[str, Any]

@@ -173,6 +173,7 @@ def _score(model: str, edited: torch.Tensor, batch: _Batch, scorers: Scorers) ->
         "leakage_share": leakage.leakage_share(change, garment),
         "leakage_density": leakage.leakage_density(change, garment),
         "target_mae": _where(batch.has_target, pixel.absolute_error(edited, batch.target)),
+        "target_rmse": _where(batch.has_target, pixel.squared_error(edited, batch.target).sqrt()),
         "target_lpips": _where(batch.has_target, scorers.lpips.distance(edited, batch.target)),
         "delta_e": torch.tensor(_colour_differences(edited, batch)),
         "right_garment": localisation.right_garment(change, garment, batch.other),
