@@ -59,19 +59,19 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
     groups, settings = [{"params": list(vae.parameters()), "lr": lr}], {"batch": batch_size, "lr": lr}
-    fit("autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings=settings)
-    vae = vae.to(memory_format=torch.contiguous_format).eval()
-    held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
-    x = to_tensor(corpus.images[held]).mul(2).sub(1)
-    with torch.no_grad():
-        z = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(64)])
-        y = torch.cat([vae.decode(part).sample.clamp(-1, 1) for part in z.split(64)])
-    psnr = 10 * torch.log10(4 / (y - x).square().mean((1, 2, 3)))
-    vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
-    vae.save_pretrained(out)
-    click.echo(
-        f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f}), scaling factor {1 / z.std():.4f}"
-    )
+    with fit("autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings=settings):
+        vae = vae.to(memory_format=torch.contiguous_format).eval()
+        held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
+        x = to_tensor(corpus.images[held]).mul(2).sub(1)
+        with torch.no_grad():
+            z = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(64)])
+            y = torch.cat([vae.decode(part).sample.clamp(-1, 1) for part in z.split(64)])
+        psnr = 10 * torch.log10(4 / (y - x).square().mean((1, 2, 3)))
+        vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
+        vae.save_pretrained(out)
+        click.echo(
+            f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f}), scaling factor {1 / z.std():.4f}"
+        )
 
 
 if __name__ == "__main__":

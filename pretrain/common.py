@@ -5,7 +5,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def _save(file: Path, parts: Mapping[str, nn.Module | torch.optim.Optimizer], st
     partial.replace(file)
 
 
+@contextmanager
 def fit(
     name: str,
     module: nn.Module,
@@ -117,12 +119,13 @@ def fit(
     decay: float = 0.999,
     every: int = 500,
     settings: Mapping[str, object],
-) -> None:
+) -> Iterator[None]:
     """Train `module` for `steps` steps of AdamW with a cosine schedule; `loss_of(step)` draws its own batch.
 
     Everything random is a function of the step, and a checkpoint is kept every `every` steps: the same command goes on
     where it was interrupted, another one (told apart by `settings`) starts anew. `average`, a copy of `module`, ends as
-    its moving average.
+    its moving average. The block under `with fit(…):` saves the result: only when it has done so is the last checkpoint
+    deleted.
     """
     optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
     peaks = [group["lr"] for group in optimiser.param_groups]
@@ -155,7 +158,9 @@ def fit(
             print(f"{name} {step + 1}/{steps} loss {loss.item():.5f} {shown} {rate:.2f} steps/s", flush=True)
         if (step + 1) % every == 0 or step + 1 == steps:
             _save(file, parts, step + 1)
-    file.unlink(missing_ok=True)
+    yield
+    if not rank:  # the process that saves
+        file.unlink(missing_ok=True)
 
 
 def label_table(corpus: Corpus) -> dict[str, np.ndarray]:

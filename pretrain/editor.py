@@ -189,11 +189,10 @@ def main(
     unet = [p for n, p in editor.named_parameters() if n.startswith("unet.")]
     groups = [{"params": unet, "lr": lr}, {"params": text, "lr": lr / 2}]
     settings = {"batch": batch_size, "lr": lr, "leak": leak, "start": start, "vocabulary": tokenizer.get_vocab()}
-    fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, settings=settings)
-    if rank:
-        return
-    save(average, vae_folder, out)
-    click.echo(f"{phase}: {steps} steps of {batch_size}, saved to {out}")
+    with fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, settings=settings):
+        if not rank:
+            save(average, vae_folder, out)
+            click.echo(f"{phase}: {steps} steps of {batch_size}, saved to {out}")
 
 
 if __name__ == "__main__":

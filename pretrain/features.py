@@ -39,12 +39,14 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
         return loss, {"accuracy": accuracy}
 
     settings = {"batch": batch_size}
-    fit("features", both, [{"params": list(both.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings)
-    both.eval()
-    with torch.no_grad():
-        accuracy = run(test)[1]
-    net.save(out)
-    click.echo(f"held-out accuracy, mean over {len(table)} labels: {accuracy:.4f}")
+    with fit(
+        "features", both, [{"params": list(both.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings
+    ):
+        both.eval()
+        with torch.no_grad():
+            accuracy = run(test)[1]
+        net.save(out)
+        click.echo(f"held-out accuracy, mean over {len(table)} labels: {accuracy:.4f}")
 
 
 if __name__ == "__main__":

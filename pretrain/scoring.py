@@ -117,14 +117,14 @@ def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, mis
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
     settings = {"lr": lr, "start": start, "misnamed": misnamed, "vocabulary": tokenizer.get_vocab()}
-    fit("scoring", both, groups, loss_of, steps=steps, settings=settings)
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    processor = CLIPImageProcessor(
-        size={"shortest_edge": size}, crop_size={"height": size, "width": size}, image_mean=MEAN, image_std=STD
-    )
-    processor.save_pretrained(out)
-    click.echo(f"scoring CLIP: {steps} steps of {SCENES * (EXACT + LEAKY)} pictures, saved to {out}")
+    with fit("scoring", both, groups, loss_of, steps=steps, settings=settings):
+        model.save_pretrained(out)
+        tokenizer.save_pretrained(out)
+        processor = CLIPImageProcessor(
+            size={"shortest_edge": size}, crop_size={"height": size, "width": size}, image_mean=MEAN, image_std=STD
+        )
+        processor.save_pretrained(out)
+        click.echo(f"scoring CLIP: {steps} steps of {SCENES * (EXACT + LEAKY)} pictures, saved to {out}")
 
 
 if __name__ == "__main__":

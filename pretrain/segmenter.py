@@ -60,17 +60,21 @@ def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
         return F.cross_entropy(logits, truth), {"pixels": (logits.argmax(1) == truth).float().mean().item()}
 
     settings = {"batch": batch_size}
-    fit("segmenter", model, [{"params": list(model.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings)
-    model.eval()
-    with torch.no_grad():
-        logits, truth = logits_of(test)
-    found = logits.argmax(1)
-    for index, name in enumerate(SEGMENTS):
-        both, either = ((found == index) & (truth == index)).sum(), ((found == index) | (truth == index)).sum()
-        click.echo(f"held-out intersection over union, {name}: {both / either:.4f}")
-    model.save_pretrained(out)
-    side = corpus.images.shape[1]
-    SegformerImageProcessor(size={"height": side, "width": side}, image_mean=MEAN, image_std=STD).save_pretrained(out)
+    with fit(
+        "segmenter", model, [{"params": list(model.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings
+    ):
+        model.eval()
+        with torch.no_grad():
+            logits, truth = logits_of(test)
+        found = logits.argmax(1)
+        for index, name in enumerate(SEGMENTS):
+            both, either = ((found == index) & (truth == index)).sum(), ((found == index) | (truth == index)).sum()
+            click.echo(f"held-out intersection over union, {name}: {both / either:.4f}")
+        model.save_pretrained(out)
+        side = corpus.images.shape[1]
+        SegformerImageProcessor(size={"height": side, "width": side}, image_mean=MEAN, image_std=STD).save_pretrained(
+            out
+        )
 
 
 if __name__ == "__main__":

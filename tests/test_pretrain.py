@@ -163,7 +163,8 @@ def train(
 
     groups = [{"params": [module.weight], "lr": lr}, {"params": [module.bias], "lr": lr / 2}]
     try:
-        fit("linear", module, groups, loss_of, steps=steps, average=average, every=4, settings={"lr": lr})
+        with fit("linear", module, groups, loss_of, steps=steps, average=average, every=4, settings={"lr": lr}):
+            assert list(common.CHECKPOINTS.glob("linear-*.pt"))  # until the result is saved
     except KeyboardInterrupt:
         assert interrupt_at is not None
     return taken, [*module.parameters(), *average.parameters()]
