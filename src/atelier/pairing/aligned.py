@@ -17,9 +17,7 @@ from atelier.pairing.wording import find_mention, recaption
 from atelier.records import Item, Triplet
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
-OTHER_GARMENT = (
-    0.4  # share of the edits of the garment that is not the item, so that names of garments keep their meaning
-)
+OTHER_GARMENT = 0.4  # share of the edits of the garment that is not the item: names of garments keep their meaning
 
 
 @dataclass(frozen=True)
