@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint ablations ui
+.PHONY: help repro test lint ablations methods ui
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,9 @@ lint: $(READY) ## style and format of every Python file
 
 ablations: mlflow.db ## queue, run and tabulate the paper's configurations A to D
 	bash scripts/ablations.sh
+
+methods: mlflow.db ## run and tabulate selective, full and LoRA fine-tuning
+	bash scripts/methods.sh
 
 ui: mlflow.db ## MLflow's pages at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}

@@ -33,7 +33,7 @@ def build(size: int) -> AutoencoderKL:
 
 
 @click.command()
-@training_options(steps=5000, batch_size=16, lr=2e-3)
+@training_options(steps=7000, batch_size=16, lr=2e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     corpus = read_corpus(folder)

@@ -1,9 +1,12 @@
 """Train the scoring CLIP: it judges edits and never conditions them.
 
-    python -m pretrain.scoring --corpus pretrain/corpus --out models/base/clip
+    python -m pretrain.scoring --corpus pretrain/corpus --out pretrain/scoring
+    python -m pretrain.scoring --corpus … --initial pretrain/scoring --spills 0.5 --lr 5e-4 --out models/base/clip
 
 A batch holds several pictures of each of its scenes (same person, other fabrics) and their leaky versions, whose
-captions say what spilled; so the negatives are the hard ones: the wrong garment, the wrong print, the flooded picture.
+captions say what spilled; every caption is there a second time with a word wrong: another garment's name or, as
+`--spills` asks, a spill that is not there or the lack of one that is. So the negatives are the hard ones: the wrong
+garment, the wrong print, the flooded picture, the wrong name.
 """
 
 from pathlib import Path
@@ -25,15 +28,18 @@ SCENES, EXACT, LEAKY = 24, 4, 2  # a batch: scenes, and the pictures of each
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
+def spill_of(picture: dict, slot: str) -> str:
+    """What a caption says of a picture whose garment in `slot` has spilled."""
+    return f", {picture['garments'][slot]['colour']} all over"
+
+
 def caption_of(picture: dict, rng: np.random.Generator) -> str:
     """A picture's caption; a leaky picture's also says what spilled."""
     worn = [describe(g["kind"], g["colour"], g["pattern"]) for g in picture["garments"].values()]
     if rng.random() < 0.5:
         worn.reverse()
     text = caption(picture["gender"] if rng.random() < 0.9 else "person", worn)
-    if picture["leaky"] is None:
-        return text
-    return f"{text}, {picture['garments'][picture['leaky']]['colour']} all over"
+    return text if picture["leaky"] is None else text + spill_of(picture, picture["leaky"])
 
 
 def misname(picture: dict, text: str, rng: np.random.Generator) -> str:
@@ -43,6 +49,13 @@ def misname(picture: dict, text: str, rng: np.random.Generator) -> str:
     old = describe(garment["kind"], garment["colour"], garment["pattern"])
     new = describe(kinds[int(rng.integers(len(kinds)))], garment["colour"], garment["pattern"])
     return text.replace(old, new, 1)
+
+
+def misjudge_spill(picture: dict, text: str, rng: np.random.Generator) -> str:
+    """The caption with a spill that the picture has not, or without the one that it has."""
+    if picture["leaky"] is not None:
+        return text.removesuffix(spill_of(picture, picture["leaky"]))
+    return text + spill_of(picture, list(picture["garments"])[int(rng.integers(len(picture["garments"])))])
 
 
 def build(size: int, tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -78,10 +91,11 @@ class Pictures:
 
 
 @click.command()
-@training_options(steps=2500, lr=1e-3)
-@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Saved CLIP to go on from.")
-@click.option("--misnamed/--no-misnamed", default=False, help="Captions with a wrong garment's name as negatives.")
-def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, misnamed: bool) -> None:
+@training_options(steps=3000, lr=1e-3)
+@click.option("--initial", "start", type=click.Path(path_type=Path, exists=True), help="Saved CLIP to go on from.")
+@click.option("--spills", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of the wrong captions that err about the spill; the others misname a garment.")  # fmt: skip
+def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, spills: float) -> None:
     """Train by contrast (and, as an aid, by naming what is worn), then save model, tokenizer and image processor."""
     pictures = Pictures(folder)
     size = pictures.corpus.images.shape[1]
@@ -96,9 +110,10 @@ def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, mis
         rng = np.random.default_rng([5, step])
         some, texts = pictures.draw(rng, rng.choice(pictures.corpus.train_scenes, SCENES, replace=False))
         x = (to_tensor(pictures.corpus.images[some]) - mean) / std
-        wrong = (
-            [misname(pictures.corpus.pictures[i], t, rng) for i, t in zip(some, texts, strict=True)] if misnamed else []
-        )
+        wrong = [
+            (misjudge_spill if spills and rng.random() < spills else misname)(pictures.corpus.pictures[i], text, rng)
+            for i, text in zip(some, texts, strict=True)
+        ]
         tokens = tokenizer(texts + wrong, padding="max_length", truncation=True, return_tensors="pt")
         with torch.autocast("cpu", torch.bfloat16):
             result = model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=x)
@@ -116,7 +131,7 @@ def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, mis
     decayed = [p for p in both.parameters() if p.ndim > 1]
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-    settings = {"lr": lr, "start": start, "misnamed": misnamed, "vocabulary": tokenizer.get_vocab()}
+    settings = {"lr": lr, "start": start, "spills": spills, "vocabulary": tokenizer.get_vocab()}
     with fit("scoring", both, groups, loss_of, steps=steps, settings=settings):
         model.save_pretrained(out)
         tokenizer.save_pretrained(out)

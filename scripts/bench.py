@@ -55,7 +55,7 @@ def main() -> None:
         for step in range(start, start + STEPS):
             rows = rows_of(step, len(data), params.train)
             batch = draw_batch(editor, data, rows, dice(1, "step", step), params.train.noisiest, Dropout())
-            learners[loss].learn(batch, 1e-4)
+            learners[loss].learn([batch], 1e-4)
 
     ratios, times = [], []
     for number in range(ROUNDS):

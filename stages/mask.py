@@ -11,7 +11,6 @@ from atelier import tracking
 from atelier.config import read_params
 from atelier.files import write_json
 from atelier.masking import mask_all
-from atelier.records import Probe, Triplet, Zones, read_rows, write_rows
 
 
 @stages.command
@@ -24,12 +23,9 @@ from atelier.records import Probe, Triplet, Zones, read_rows, write_rows
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
     """Find each named garment, with the segmenter where a picture brings no mask, and scale its box."""
     settings = read_params(params)
-    rows, probed = read_rows(triplets, Triplet), read_rows(probes, Probe)
     sections = {"models": settings.models, "mask": settings.mask}
     with tracking.run("mask", sections, reads=[triplets, probes], writes=[out_triplets, out_probes]) as record:
-        zones, probe_zones, facts = mask_all(rows, probed, settings.mask, settings.models)
-        write_rows(out_triplets, Zones, zones)
-        write_rows(out_probes, Zones, probe_zones)
+        facts = mask_all(triplets, probes, out_triplets, out_probes, settings.mask, settings.models)
         write_json(report, facts)
         record.log_report(facts)
 

@@ -11,7 +11,6 @@ from atelier import tracking
 from atelier.config import read_params
 from atelier.files import write_json
 from atelier.pairing import pair_items
-from atelier.records import Item, Probe, Triplet, read_rows, write_rows
 
 
 @stages.command
@@ -21,13 +20,10 @@ from atelier.records import Item, Probe, Triplet, read_rows, write_rows
 @stages.path("probes", "Probes, parquet.")
 @stages.path("report", "What was made and what fell short, JSON.")
 def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
-    """Make aligned and same-item triplets of the seen items, and probes of both domains' test pictures."""
+    """Make aligned, given and same-item triplets of the seen items, and probes of both domains' test pictures."""
     settings = read_params(params).pair
-    rows = read_rows(items, Item)
     with tracking.run("pair", {"pair": settings}, reads=[items], writes=[triplets, probes]) as record:
-        made, probed, facts = pair_items(rows, settings)
-        write_rows(triplets, Triplet, made)
-        write_rows(probes, Probe, probed)
+        facts = pair_items(items, triplets, probes, settings)
         write_json(report, facts)
         record.log_report(facts)
 

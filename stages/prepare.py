@@ -10,7 +10,6 @@ from atelier import tracking
 from atelier.config import read_params
 from atelier.files import write_json
 from atelier.preparing import prepare_items
-from atelier.records import Item, write_rows
 
 
 @stages.command
@@ -21,8 +20,7 @@ def main(params: Path, out: Path, report: Path) -> None:
     """Read both sources, check and fit every picture, and split the seen ones by garment item and person."""
     settings = read_params(params).prepare
     with tracking.run("prepare", {"prepare": settings}, writes=[out]) as record:
-        items, facts = prepare_items(settings)
-        write_rows(out, Item, items)
+        facts = prepare_items(settings, out)
         write_json(report, facts)
         record.log_report(facts)
 

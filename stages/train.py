@@ -1,10 +1,11 @@
-"""Fine-tune the chosen blocks of the editor on triplets. Run by DVC; by hand: `dvc repro train`."""
+"""Fine-tune the editor on triplets. Run by DVC; by hand: `dvc repro train`. Several processes: `train.launcher`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier import finetuning, tracking
+from atelier import finetuning, processes, tracking
 from atelier.config import read_params
 
 
@@ -16,16 +17,18 @@ from atelier.config import read_params
 @stages.path("report", "Report (JSON).")
 @stages.path("curves", "Folder for curves and the validation picture.")
 def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, curves: Path) -> None:
-    """Fine-tune the editor: encode once, train the chosen blocks, keep the best epoch.
+    """Fine-tune the editor: encode once, train what the method names, keep the best epoch.
 
     Resumes by itself after an interruption.
     """
     chosen = read_params(params)
     sections = {"models": chosen.models, "train": chosen.train}
-    with tracking.run("train", sections, reads=[triplets, zones], writes=[out]) as run:
-        job = finetuning.open_job(chosen.models, chosen.train, triplets, zones)
-        finetuning.finetune(job, run, out=out, report=report, curves=curves)
-        run.log_artifact(out, "finetuned")
+    with processes.join(chosen.models.device) as team:
+        record = tracking.run("train", sections, reads=[triplets, zones], writes=[out])
+        with record if team.is_main else nullcontext(finetuning.Silence()) as run:
+            job = finetuning.open_job(chosen.models, chosen.train, triplets, zones, team)
+            finetuning.finetune(job, run, out=out, report=report, curves=curves)
+            run.log_artifact(out, "finetuned")
 
 
 if __name__ == "__main__":

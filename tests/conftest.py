@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from fixtures_edits import study  # noqa: F401
+from fixtures_pairing import items, paired, prepared_items, shelf  # noqa: F401
 from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
 
 torch.set_num_threads(1)  # tiny networks gain nothing from more, and tests that run side by side lose much

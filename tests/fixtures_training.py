@@ -10,6 +10,7 @@ import numpy as np
 from atelier import finetuning
 from atelier.config import Models, Train
 from atelier.images import to_png
+from atelier.processes import ALONE, Team
 from atelier.records import Triplet, Zones, write_rows
 
 SIDE = 32
@@ -20,7 +21,9 @@ SPLITS = ("train", "train", "train", "val")
 def make_settings(**changes) -> Train:
     """A `train` section for tests, with changes."""
     defaults = {
-        "method": "selective", "unfreeze": "attn+mid+up", "loss": "trimap", "lambda_preserve": 0.5, "lambda_ctx": 0.5,
+        "launcher": "python", "method": "selective", "unfreeze": "attn+mid+up", "lora_rank": 4, "lora_alpha": 8.0,
+        "lora_targets": "to_q+to_k+to_v+to_out.0", "optimizer": "adamw", "accumulate": 1,
+        "gradient_checkpointing": False, "loss": "trimap", "lambda_preserve": 0.5, "lambda_ctx": 0.5,
         "lambda_bg": 2.0, "lr": 1e-3, "weight_decay": 0.01, "epochs": 2, "patience": 2, "batch_size": 4, "warmup": 0.1,
         "clip_norm": 1.0, "drop_text": 0.05, "drop_image": 0.05, "drop_both": 0.05, "noisiest": 0.3, "ema": 0.9,
         "validation": 4, "validation_steps": 2, "guidance_text": 2.0, "guidance_image": 1.2, "checkpoint_steps": 5,
@@ -87,9 +90,13 @@ class KillingLog(NoLog):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_training(inputs: Path, editor: Path, clip: Path, out: Path, log: NoLog, **changes) -> None:
+def open_training(inputs: Path, editor: Path, clip: Path, team: Team = ALONE, **changes) -> finetuning.Job:
+    """A job on the files that `write_inputs` made."""
+    files = inputs / "triplets.parquet", inputs / "zones.parquet"
+    return finetuning.open_job(make_models(editor, clip), make_settings(**changes), *files, team)
+
+
+def run_training(inputs: Path, editor: Path, clip: Path, out: Path, log: NoLog, team: Team = ALONE, **changes) -> None:
     """Fine-tune from the files that `write_inputs` made, into `out`."""
-    job = finetuning.open_job(
-        make_models(editor, clip), make_settings(**changes), inputs / "triplets.parquet", inputs / "zones.parquet"
-    )
+    job = open_training(inputs, editor, clip, team, **changes)
     finetuning.finetune(job, log, out=out / "finetuned", report=out / "train.json", curves=out / "curves")

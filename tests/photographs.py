@@ -100,17 +100,17 @@ def seen_rows() -> list[dict[str, Any]]:
 def write_deepfashion(path: Path, rows: list[dict[str, Any]]) -> Path:
     texts = ("gender", "pose", "cloth_type", "pid", "caption")
     features = Features({"images": Image(), **{name: Value("string") for name in texts}, "mask": Image()})
-    return _write(path, rows, features)
+    return write_rows(path, rows, features)
 
 
 def write_fashionpedia(path: Path, rows: list[dict[str, Any]]) -> Path:
     whole, box = Value("int64"), Sequence(Value("float64"))
     objects = Sequence({"bbox_id": whole, "category": whole, "bbox": box, "area": whole})
     numbers = dict.fromkeys(("image_id", "width", "height"), whole)
-    return _write(path, rows, Features({**numbers, "image": Image(), "objects": objects}))
+    return write_rows(path, rows, Features({**numbers, "image": Image(), "objects": objects}))
 
 
-def _write(path: Path, rows: list[dict[str, Any]], features: Features) -> Path:
+def write_rows(path: Path, rows: list[dict[str, Any]], features: Features) -> Path:
     columns = {name: [row[name] for row in rows] for name in features}
     Dataset.from_dict(columns, features=features).to_parquet(path)
     return path

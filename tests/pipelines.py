@@ -14,10 +14,16 @@ def outputs(stage: dict) -> list[str]:
 
 
 def commands(stage: str, editor: str) -> list[list[str]]:
-    """The words of a stage's command, or of each of its commands, after `python -m`; `editor` is the base editor."""
+    """The words of a stage's command, or of each of its commands, after `python -m`; `editor` is the base editor.
+
+    What launches training is a parameter; here it is its default, python.
+    """
     variants = PIPELINE["stages"][stage].get("foreach", {"": {"weights": ""}})
     texts = [
-        STAGES[stage]["cmd"].replace("${key}", key).replace("${item.weights}", item["weights"])
+        STAGES[stage]["cmd"]
+        .replace("${train.launcher}", "python")
+        .replace("${key}", key)
+        .replace("${item.weights}", item["weights"])
         for key, item in variants.items()
     ]
     assert all(text.startswith(f"python -m stages.{stage} ") for text in texts)

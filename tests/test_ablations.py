@@ -20,7 +20,7 @@ def git(folder: Path, *arguments: str) -> str:
 def reports(level: float) -> tuple[dict, dict]:
     """train.json and evaluate.json of a run whose figures all depend on `level`."""
     train = {
-        "trained_share": 0.2, "best_epoch": 2,
+        "trained_share": 0.2, "best_epoch": 2, "trained_parameters": 1000, "steps": 8,
         "train_loss": {"epoch_1": level, "epoch_2": level / 2},
         "val_loss": {"epoch_0": 9.0, "epoch_1": level + 1, "epoch_2": level + 2},
     }  # fmt: skip

@@ -1,11 +1,59 @@
 """The `atelier` command."""
 
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
+from import_graph import ROOT
 
 from atelier.cli import main
+from atelier.config import read_params
+
+HEAVY = {
+    "torch",
+    "numpy",
+    "PIL",
+    "pandas",
+    "diffusers",
+    "transformers",
+    "datasets",
+    "peft",
+    "mlflow",
+    "pydantic",
+    "ruamel",
+}
+
+
+def test_nothing_that_takes_time_is_imported_for_help():
+    code = f"import sys, atelier.cli; print(*sorted({HEAVY!r} & sys.modules.keys()))"
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_command_s_help_shows_an_example_of_it(name):
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert re.search(rf"(?m)Examples?:\n\s+atelier {name} ", result.output)
+    assert len(result.output.split("Usage:")[1]) > 200
+
+
+def test_config_prints_what_it_changes_and_then_that_nothing_is_left(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    first = CliRunner().invoke(main, ["config", "full-size"])
+    assert first.exit_code == 0
+    assert "models.editor: models/base/editor → timbrooks/instruct-pix2pix\n" in first.stdout
+    assert "train.lr: 0.001 → 1e-05\n" in first.stdout
+    assert read_params(tmp_path / "params.yaml").prepare.size == 512
+    second = CliRunner().invoke(main, ["config", "full-size"])
+    assert (second.exit_code, second.stdout) == (0, "")
+    assert "params.yaml: these are its values already" in second.stderr
 
 
 def test_blocks_of_the_full_size_editor_are_the_paper_s():
@@ -24,7 +72,13 @@ def test_blocks_of_a_folder(tiny_editor_folder):
     assert shares[-1] == 100
 
 
-@pytest.mark.parametrize("words", [["blocks", "--base", "nowhere"], ["ablations", "no-such-experiment"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["blocks", "--base", "nowhere"], ["ablations", "no-such-experiment"], ["config", "full-size"],
+        ["config", "no-such-preset"], ["export", "--out", "exported"], ["edit", "no-such-photo.jpg", "make it red"],
+    ],
+)  # fmt: skip
 def test_a_user_s_mistake_is_one_line_and_exit_code_2(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # no folder of that name, and no repository
     result = CliRunner().invoke(main, words)

@@ -94,7 +94,7 @@ def prepared(request, tmp_path_factory, tiny_editor_folder, tiny_clip_folder, ti
 def test_rows_are_kept_or_refused_by_name(prepared):
     report = prepared.reports["prepare"]["seen"]
     assert Counter(item.domain for item in prepared.items) == {"seen": 24, "unseen": 3}
-    assert report["first_refused"] == {"01": "row 24, seen-000024-id_00000008_04_1_front: corrupt picture"}
+    assert report["first_refused"] == {"01": "seen.parquet row 24, seen-000024-id_00000008_04_1_front: corrupt picture"}
     assert report["remarks"] == {"empty mask": 1, "no mask": 1}
     assert report["splits"] == {"train": 18, "val": 3, "test": 3}
     assert report["persons"] == 0  # the schema names none

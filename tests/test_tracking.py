@@ -177,3 +177,18 @@ def test_a_store_of_the_user_s_is_used_with_the_artifacts_beside_it(workspace, m
 def test_importing_tracking_does_not_import_mlflow():
     code = "import sys; from atelier import cli, tracking; sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT / "src")}).returncode == 0
+
+
+def test_the_metrics_of_an_experiment_are_those_of_its_newest_finished_run(workspace, monkeypatch):
+    for name, stage, seconds in (("lora", "train", 1), ("full", "train", 2), ("lora", "train", 3), ("lora", "pair", 4)):
+        monkeypatch.setenv("DVC_EXP_NAME", name)
+        monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0" * 40)
+        with tracking.run(stage, {}) as record:
+            record.log_metrics({"train_seconds": seconds / 2})
+            record.log_metrics({"train_seconds": seconds}, 1)
+    monkeypatch.setenv("DVC_EXP_NAME", "lora")
+    with pytest.raises(UserError, match="stop"), tracking.run("train", {}):  # the newest of all, and not finished
+        raise UserError("stop")
+    assert tracking.read_metrics("lora", "train") == {"train_seconds": 3}
+    with pytest.raises(UserError, match="experiment selective: no finished train run in MLflow"):
+        tracking.read_metrics("selective", "train")

@@ -12,7 +12,8 @@ from atelier.editor import Editor, load_editor
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
 from atelier.learner import Learner, learning_rate
-from atelier.noising import batch_loss, draw_batch, predict_batch
+from atelier.noising import Dropout, batch_loss, draw_batch, draw_parts, predict_batch
+from atelier.processes import ALONE
 from atelier.seeds import dice
 from atelier.training import Epoch, Finished, Step
 from atelier.validation import Validation
@@ -183,13 +184,51 @@ def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
         computed = torch.autograd.grad(loss, list(shadow.trained.values()))
         gradients = {name: gradient.double() for name, gradient in zip(names, computed, strict=True)}
         by_hand_adamw(values, gradients, moments, number, settings, lr=1e-3)
-        torch.testing.assert_close(learner.learn(batch, 1e-3), loss.detach())
+        torch.testing.assert_close(learner.learn([batch], 1e-3), loss.detach())
         average = {name: 0.8 * average[name] + 0.2 * value for name, value in values.items()}
     for name in names:
         torch.testing.assert_close(learner.trained[name].detach().double(), values[name], atol=2e-6, rtol=1e-5)
         torch.testing.assert_close(learner.average[name].detach().double(), average[name], atol=2e-6, rtol=1e-5)
         seen = dict(learner.averaged.unet.named_parameters())[name]
         assert torch.equal(seen, learner.average[name])  # the averaged editor is the average, not a copy of its start
+
+
+def take_steps(editor, data, rows, **changes) -> tuple[Learner, list[float]]:
+    """A learner of all tensors after three steps on the triplets `rows`, and its losses."""
+    settings = make_settings(unfreeze="all", **changes)
+    learner = Learner(editor, unfreeze.select(editor.unet, "all"), settings)
+    losses = []
+    for number in range(3):
+        shares = ALONE.shares(len(rows), settings.accumulate)
+        parts = draw_parts(editor, data, rows, dice(number), 0.3, Dropout(), shares)
+        losses.append(float(learner.learn(parts, 1e-3)))
+    return learner, losses
+
+
+@pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
+@pytest.mark.parametrize("parts", [2, 3, 9])
+def test_samples_taken_in_parts_give_the_same_step(editor, data, parts, loss):
+    """Seven samples in parts of 4 + 3, 3 + 2 + 2, and one each."""
+    rows = torch.arange(7)
+    whole, losses = take_steps(editor, data, rows, loss=loss)
+    parted, same = take_steps(editor, data, rows, loss=loss, accumulate=parts)
+    assert same == pytest.approx(losses, rel=1e-5)
+    state = parted.state()
+    for name, tensor in whole.state().items():
+        if name.endswith("exp_avg"):  # linear in the gradients; the step itself blows up rounding where they are near 0
+            torch.testing.assert_close(state[name], tensor, atol=1e-6, rtol=1e-3)
+
+
+def test_checkpointed_activations_change_nothing(editor, data):
+    rows = torch.arange(4)
+    (kept, losses), (again, same) = (
+        take_steps(editor, data, rows, gradient_checkpointing=flag) for flag in (False, True)
+    )
+    assert again.editor.unet.is_gradient_checkpointing
+    assert not again.averaged.unet.is_gradient_checkpointing
+    assert not editor.unet.is_gradient_checkpointing
+    assert same == losses
+    assert all(torch.equal(again.trained[name], tensor) for name, tensor in kept.trained.items())
 
 
 def test_bfloat16_editors_train_in_float32(tiny_editor_folder, data, tmp_path):

@@ -94,7 +94,9 @@ def test_a_mask_holds_exactly_the_pixels_that_its_garment_owns(scenes):
 
 @pytest.mark.parametrize("factors", [("colour",), ("pattern",), ("colour", "pattern")])
 def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
-    """Exactly: no pixel that the garment does not touch; and none that is further from its mask than its soft edge."""
+    """Exactly: no pixel that the garment does not touch; and none that is further from its mask than its soft edge, but
+    for slivers (a hem's line over an open front) that own no pixel and cover at most a quarter of one.
+    """
     for scene in scenes:
         layout = world.lay_out(scene, SIZE)
         source = world.paint(scene, layout).astype(int)
@@ -105,8 +107,9 @@ def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
             changed = np.any(world.render(edited, SIZE).image != source, axis=-1)
             mask = layout.masks[slot]
             assert changed[mask].mean() > 0.2
-            assert not changed[coverage_of(slot, layout) == 0].any()
-            assert not changed[~binary_dilation(mask, np.ones((3, 3)), iterations=2)].any()
+            covered = coverage_of(slot, layout)
+            assert not changed[covered == 0].any()
+            assert not changed[~binary_dilation(mask, np.ones((3, 3)), iterations=2) & (covered > 0.25)].any()
 
 
 def test_recolouring_keeps_the_folds(scenes):

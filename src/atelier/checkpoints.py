@@ -35,7 +35,7 @@ class CheckpointStore:
         newest = self.folder / f"step-{step:08d}"
         with whole(newest) as partial:
             partial.mkdir()
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / _TENSORS)
+            save_file(_apart(tensors), partial / _TENSORS)
             (partial / _FACTS).write_text(json.dumps(facts))
         for older in self._whole():
             if older != newest:
@@ -68,3 +68,14 @@ def open_store(settings: Mapping[str, Any], inputs: Iterable[str | Path]) -> Che
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     return CheckpointStore(root / ".ckpt" / key)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, contiguous and none in the memory of another: a file of tensors can't say that two are one."""
+    found: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in taken else tensor.contiguous()
+        taken.add(place)
+    return found

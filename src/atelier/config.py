@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Schema = Literal["deepfashion", "fashionpedia"]
+Schema = Literal["deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "triplets"]
 
 
 class Section(BaseModel):
@@ -43,6 +43,7 @@ class Prepare(Section):
     unseen: str
     unseen_schema: Schema
     unseen_rows: Count
+    columns: str
     max_refused: Share
     seed: Seed
 
@@ -50,9 +51,16 @@ class Prepare(Section):
 class Pair(Section):
     triplets: Count
     aligned: Share
+    given: Share
     probes: Count
     near_duplicate: Annotated[int, Field(ge=0, le=32)]
     seed: Seed
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Pair":
+        if self.aligned + self.given > 1:
+            raise ValueError("aligned + given is over 1")
+        return self
 
 
 class Mask(Section):
@@ -61,17 +69,24 @@ class Mask(Section):
 
 
 class Train(Section):
-    method: Literal["selective"]
+    launcher: Annotated[str, Field(min_length=1)]
+    method: Literal["selective", "full", "lora"]
     unfreeze: str
+    lora_rank: Count
+    lora_alpha: Positive
+    lora_targets: Annotated[str, Field(min_length=1)]
     loss: Literal["plain", "preserve", "trimap"]
     lambda_preserve: NonNegative
     lambda_ctx: NonNegative
     lambda_bg: NonNegative
     lr: Positive
+    optimizer: Literal["adamw", "adamw8bit"]
     weight_decay: NonNegative
     epochs: Count
     patience: Count
     batch_size: Count
+    accumulate: Count
+    gradient_checkpointing: bool
     warmup: Share
     clip_norm: Positive
     drop_text: Share

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from atelier.config import Generate
 from atelier.editor import Editor, decode_latents, encode_images, encode_texts, predict
@@ -27,10 +28,14 @@ def edit(
     steps: int,
     guidance_text: float,
     guidance_image: float,
+    progress: bool = False,
 ) -> Tensor:
     """Edit pictures: (B, 3, H, W) in [0, 1], B instructions, B seeds → (B, 3, H, W) in [0, 1].
 
     Each sample starts from noise of its own seed, so that neither the order nor the batch matters.
+
+    Args:
+        progress: show the sampling steps.
     """
     conditions = encode_images(editor, source)
     noise = draw_noise(seeds, tuple(conditions.shape[1:])).to(editor.device)
@@ -38,7 +43,7 @@ def edit(
     empty = texts[:1].expand(len(instructions), -1, -1)
     latents = sample(
         editor, noise, conditions, texts[1:], empty,
-        steps=steps, guidance_text=guidance_text, guidance_image=guidance_image,
+        steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, progress=progress,
     )  # fmt: skip
     return decode_latents(editor, latents)
 
@@ -60,6 +65,7 @@ def sample(
     steps: int,
     guidance_text: float,
     guidance_image: float,
+    progress: bool = False,
 ) -> Tensor:
     """Denoise (B, C, h, w) under two-way guidance, the three branches in one batch; scaled latents, as noise is.
 
@@ -68,13 +74,14 @@ def sample(
         conditions: unscaled source latents, (B, C, h, w).
         texts: encoded instructions, (B, T, C).
         empty: the encoded empty instruction, (B, T, C).
+        progress: show the steps.
     """
     scheduler = copy.deepcopy(editor.scheduler)  # it keeps the sampling steps within itself
     scheduler.set_timesteps(steps)
     branch_texts = torch.cat([texts, empty, empty])
     branch_conditions = torch.cat([conditions, conditions, torch.zeros_like(conditions)])
     latents = noise * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
+    for timestep in tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True):
         prediction = predict(editor, torch.cat([latents] * 3), branch_conditions, timestep, branch_texts)
         full, image_only, neither = prediction.chunk(3)
         guided = neither + guidance_text * (full - image_only) + guidance_image * (image_only - neither)

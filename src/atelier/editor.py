@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from atelier import adapters
 from atelier.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Editor:
     scheduler: "DDIMScheduler"
     dtype: torch.dtype
     device: torch.device
+    widened: bool = False  # the source's channels of `conv_in` are new and zero: they must be among what is trained
 
     @property
     def scaling_factor(self) -> float:
@@ -49,6 +51,11 @@ class Editor:
     def latent_stride(self) -> int:
         """Pixels of the picture along one side of a latent cell."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def size(self) -> int:
+        """Side of the square pictures that the editor is made for, px."""
+        return self.unet.config.sample_size * self.latent_stride
 
 
 def choose_device(name: str) -> torch.device:
@@ -67,6 +74,7 @@ def choose_device(name: str) -> torch.device:
 def load_editor(where: str | Path, dtype: str = "float32", device: str = "auto") -> Editor:
     """Load a `StableDiffusionInstructPix2PixPipeline` from a diffusers folder or a hub name.
 
+    A text-to-image `StableDiffusionPipeline` serves too: its UNet is widened by channels for the source (`_widen`).
     Sampling is DDIM whatever scheduler the folder names: it draws no noise of its own, so that an edit is a function
     of its seed. The noise schedule and the prediction type stay the folder's.
 
@@ -87,8 +95,11 @@ def load_editor(where: str | Path, dtype: str = "float32", device: str = "auto")
     except (OSError, ValueError) as error:  # diffusers' own words for: no such folder, no such name, no network
         raise UserError(f"{where}: no editor to load ({' '.join(str(error).split())[:200]})") from None
     latent, given = parts.vae.config.latent_channels, parts.unet.config.in_channels
-    if given != 2 * latent:
-        raise UserError(f"{where}: its UNet takes {given} channels; an instruction editor takes {2 * latent}")
+    if given not in (latent, 2 * latent):
+        wanted = f"an instruction editor takes {2 * latent}, a text-to-image model to start from {latent}"
+        raise UserError(f"{where}: its UNet takes {given} channels; {wanted}")
+    if given == latent:
+        _widen(parts.unet, 2 * latent)
     for part in (parts.unet, parts.vae, parts.text_encoder):
         part = part.float() if precision == torch.float32 else part.bfloat16()  # .to(dtype) warns, of nothing here
         part.requires_grad_(False).eval().to(chosen)
@@ -96,7 +107,26 @@ def load_editor(where: str | Path, dtype: str = "float32", device: str = "auto")
     if tokenizer.model_max_length > longest:  # transformers 5 can lose the length in saving
         tokenizer.model_max_length = longest
     scheduler = DDIMScheduler.from_config(parts.scheduler.config, clip_sample=False)  # latents are not in [-1, 1]
-    return Editor(parts.unet, parts.vae, parts.text_encoder, tokenizer, scheduler, precision, chosen)
+    return Editor(
+        parts.unet, parts.vae, parts.text_encoder, tokenizer, scheduler, precision, chosen, widened=given == latent
+    )
+
+
+def _widen(unet: "UNet2DConditionModel", channels: int) -> None:
+    """Give a just loaded UNet more input channels, as InstructPix2Pix (section 3.2) does.
+
+    The new weights are zero and the bias stays, so that the prediction is what it was whatever the new channels hold.
+    """
+    old = unet.conv_in
+    new = torch.nn.utils.skip_init(  # drawing weights that are then replaced would disturb the caller's random numbers
+        torch.nn.Conv2d, channels, old.out_channels, old.kernel_size, old.stride, old.padding, dtype=old.weight.dtype
+    )
+    with torch.no_grad():
+        new.weight.zero_()
+        new.weight[:, : old.in_channels] = old.weight
+        new.bias.copy_(old.bias)
+    unet.conv_in = new
+    unet.register_to_config(in_channels=channels)
 
 
 def with_tensors(editor: Editor, tensors: dict[str, Tensor]) -> Editor:
@@ -122,11 +152,26 @@ def apply_trained(editor: Editor, folder: Path) -> Editor:
         trained = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
-    own = dict(editor.unet.named_parameters())
-    for name, tensor in trained.items():
+    bare = _adapted(editor, Path(folder))
+    own = dict(bare.unet.named_parameters())
+    known_as = {saved: name for name, saved in adapters.names(bare.unet).items()}
+    tensors = {known_as.get(name, name): tensor.to(editor.device, editor.dtype) for name, tensor in trained.items()}
+    for name, tensor in tensors.items():
         if name not in own or own[name].shape != tensor.shape:
             raise UserError(f"{path}: {name!r} does not fit this UNet; was it fine-tuned from another base?")
-    return with_tensors(editor, {name: tensor.to(editor.device, editor.dtype) for name, tensor in trained.items()})
+    if not tensors.keys() >= set(known_as.values()):
+        raise UserError(f"{path}: lacks tensors of the adapters that {TRAINED_FACTS} beside it names")
+    return with_tensors(bare, tensors)
+
+
+def _adapted(editor: Editor, folder: Path) -> Editor:
+    """The editor, with adapters that have no values yet where the folder says that it holds adapters."""
+    path = folder / TRAINED_FACTS
+    facts = json.loads(path.read_text()) if path.exists() else {}
+    if facts.get("method") != "lora":
+        return editor
+    unet = adapters.inject(editor.unet, facts["lora_rank"], facts["lora_alpha"], facts["lora_targets"])
+    return replace(editor, unet=unet)
 
 
 def open_weights(where: str | Path, dtype: str = "float32", device: str = "auto") -> Editor:

@@ -6,7 +6,6 @@ curves. None of it holds a time, so that the same inputs give the same bytes; ti
 
 import csv
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,17 @@ from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from atelier import unfreeze
+from atelier import methods, unfreeze
 from atelier.checkpoints import CheckpointStore, open_store
 from atelier.config import Models, Train
+from atelier.costs import Meter
 from atelier.editor import TRAINED_FACTS, TRAINED_TENSORS, Editor, load_editor
 from atelier.errors import UserError
 from atelier.files import whole, write_json
 from atelier.latents import EncodedTriplets, encode_triplets
 from atelier.measures.clip import ClipScorer
+from atelier.methods.trainable import Trainable
+from atelier.processes import ALONE, Team
 from atelier.records import Triplet, Zones, read_rows
 from atelier.training import Epoch, Finished, Record, Step, steps_per_epoch, train
 from atelier.validation import Validator
@@ -38,30 +40,43 @@ class Log(Protocol):
     """What is needed of `tracking.Run`."""
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
+    def log_picture(self, pixels: np.ndarray, name: str) -> None: ...
+
+
+class Silence:
+    """The log of a process that is not the main one: nothing is kept."""
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
 
     def log_picture(self, pixels: np.ndarray, name: str) -> None: ...
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class Job:
     """All that training needs, opened."""
 
-    editor: Editor
-    names: list[str]  # the tensors to train
+    editor: Editor  # the base
+    trainable: Trainable  # what the method makes of it
     data: EncodedTriplets
     validator: Validator
     store: CheckpointStore
     models: Models
     settings: Train
     without_zones: int  # triplets left out because `mask` has no zones for them
+    team: Team = ALONE
 
 
-def open_job(models: Models, settings: Train, triplets: Path, zones: Path) -> Job:
-    """Read the rows, load the editor and the scoring CLIP, and encode all triplets once.
+def open_job(models: Models, settings: Train, triplets: Path, zones: Path, team: Team = ALONE) -> Job:
+    """Read the rows, load the editor and the scoring CLIP, and encode all triplets once (every process does).
 
     Raises:
-        UserError: a file or a model is missing, the block set is empty, or a split has no triplet with zones.
+        UserError: a file or a model is missing, what is to be trained is not there, a split has no triplet with zones,
+            or a method is to be sharded that can't be.
     """
+    if team.sharded and settings.method != "full":
+        raise UserError(f"train.launcher: --use_fsdp shards train.method full only; leave it out for {settings.method}")
     rows = read_rows(triplets, Triplet)
     zone_of = {row.row_id: row for row in read_rows(zones, Zones)}
     usable = [row for row in rows if row.triplet_id in zone_of]
@@ -75,18 +90,20 @@ def open_job(models: Models, settings: Train, triplets: Path, zones: Path) -> Jo
     editor = load_editor(models.editor, models.dtype, models.device)
     return Job(
         editor=editor,
-        names=unfreeze.select(editor.unet, settings.unfreeze),
+        trainable=methods.prepare(editor, settings),
         data=encode_triplets(editor, split["train"], zone_of),
         validator=Validator(
             data=encode_triplets(editor, split["val"], zone_of),
             chosen=_spread(split["val"], settings.validation),
             scorer=ClipScorer.load(models.clip, editor.device),
             settings=settings,
+            team=team,
         ),
         store=store,
         models=models,
         settings=settings,
         without_zones=len(rows) - len(usable),
+        team=team,
     )
 
 
@@ -97,18 +114,24 @@ def _spread(rows: Sequence[Triplet], count: int) -> list[Triplet]:
 
 
 def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> None:
-    """Train, then write the tensors of the best epoch, the report and the curves; forget the checkpoints."""
-    records = train(job.editor, job.names, job.data, job.validator, job.settings, job.store)
-    records = list(_watch(records, job, log))
+    """Train, then write the tensors of the best epoch, the report and the curves; forget the checkpoints.
+
+    Of several processes all train, and the main one writes and logs.
+    """
+    meter = Meter(job.editor.device)
+    trainable = job.trainable
+    records = train(trainable.editor, list(trainable.names), job.data, job.validator, job.settings, job.store, job.team)
+    records = list(_watch(records, job, log, meter))
+    if not job.team.is_main:
+        return
     finished = records[-1]
     epochs = [record for record in records if isinstance(record, Epoch)]
     facts = _facts(job, finished)
-    log.log_metrics({key: facts[key] for key in _HEADLINES})
+    log.log_metrics({key: facts[key] for key in _HEADLINES} | meter.costs() | {"processes": job.team.size})
     with whole(out) as folder:
         folder.mkdir()
-        save_file(
-            {name: tensor.cpu().contiguous() for name, tensor in finished.tensors.items()}, folder / TRAINED_TENSORS
-        )
+        tensors = {trainable.names[name]: tensor.cpu().contiguous() for name, tensor in finished.tensors.items()}
+        save_file(tensors, folder / TRAINED_TENSORS)
         (folder / TRAINED_FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     write_json(report, _report(job, epochs, finished))
     with whole(curves) as folder:
@@ -118,39 +141,44 @@ def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> No
     job.store.discard()
 
 
-def _watch(records: Iterable[Record], job: Job, log: Log) -> Iterator[Record]:
+def _watch(records: Iterable[Record], job: Job, log: Log, meter: Meter) -> Iterator[Record]:
     """Pass records on, with a progress bar and a log of curves, rates and validation pictures."""
     batches = steps_per_epoch(len(job.data), job.settings)
-    started = stepped = time.perf_counter()
-    fresh = 0
-    with tqdm(total=batches * job.settings.epochs, desc="train", unit="step", disable=None) as bar:
+    hidden = None if job.team.is_main else True
+    meter.start()
+    with tqdm(total=batches * job.settings.epochs, desc="train", unit="step", disable=hidden) as bar:
         for record in records:
             if isinstance(record, Step):
                 bar.update()
-                fresh += record.fresh
-                stepped = time.perf_counter()
+                ends = record.number % batches == 0
+                if ends or record.number % _LOG_EVERY == 0:
+                    bar.set_postfix(loss=f"{float(record.loss):.4f}", refresh=False)
+                if record.fresh:
+                    meter.count(last=ends)
+                else:
+                    meter.start()  # a repeated record was not timed
                 if record.number % _LOG_EVERY == 0:
-                    loss = float(record.loss)
-                    bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-                    log.log_metrics({"loss": loss, "lr": record.lr}, record.number)
+                    log.log_metrics({"loss": float(record.loss), "lr": record.lr}, record.number)
             elif isinstance(record, Epoch):
                 scores = {f"val_{name}": getattr(record.validation, name) for name in SCORES}
                 known = {} if record.train_loss is None else {"train_loss": record.train_loss}
-                if fresh:  # a repeated record was not timed; nor is validation
-                    known["samples_per_second"] = fresh * job.settings.batch_size / (stepped - started)
+                rate = meter.close()
+                if rate:
+                    known["samples_per_second"] = rate * job.settings.batch_size
                 log.log_metrics(scores | known, record.number)
                 log.log_picture(job.validator.picture(record.validation.edits), f"validation/epoch-{record.number}.png")
-                started, fresh = time.perf_counter(), 0
+                meter.start()
             yield record
 
 
 def _facts(job: Job, finished: Finished) -> dict[str, Any]:
     """What the trained tensors are: finetuned.json."""
-    trained, total = unfreeze.count(job.editor.unet, job.names), unfreeze.count(job.editor.unet)
+    total = unfreeze.count(job.editor.unet)
+    trained = unfreeze.count(job.trainable.editor.unet, job.trainable.names)
     return {
         "base": job.models.editor,
         "method": job.settings.method,
-        "unfreeze": job.settings.unfreeze,
+        **job.trainable.facts,
         "trained_parameters": trained,
         "parameters": total,
         "trained_share": _short(trained / total),

@@ -5,6 +5,7 @@ Everything is drawn from (seed, purpose, step) alone, so that a resumed run draw
 Legend: B batch, C channels, h w latent, T tokens; ᾱ is the share of signal left at a timestep.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from atelier import losses
 from atelier.config import Train
 from atelier.editor import Editor, predict
 from atelier.latents import EncodedTriplets
+from atelier.processes import Share
 
 NOISY_SHARE = 0.15  # `train.noisiest` is drawn from this end of the schedule, where layout and colour are decided
 
@@ -38,6 +40,7 @@ class NoisyBatch:
     texts: Tensor  # (B, T, C), the empty instruction's where dropped
     sources: Tensor  # scaled source latents, never dropped, (B, C, h, w)
     zones: Tensor  # (B, 3, h, w)
+    weight: float = 1.0  # these samples' part of the step that they belong to
 
 
 def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Generator) -> Tensor:
@@ -72,24 +75,48 @@ def draw_batch(
     dropout: Dropout = Dropout(),  # frozen: one for all calls is safe
 ) -> NoisyBatch:
     """Noise the triplets `rows` (int64 (B,), on the CPU)."""
-    device, schedule = editor.device, editor.scheduler.alphas_cumprod
+    every = Share(torch.arange(len(rows)), 1.0)
+    return draw_parts(editor, data, rows, generator, noisiest, dropout, [every])[0]
+
+
+def draw_parts(
+    editor: Editor,
+    data: EncodedTriplets,
+    rows: Tensor,
+    generator: torch.Generator,
+    noisiest: float,
+    dropout: Dropout,
+    shares: Sequence[Share],
+) -> list[NoisyBatch]:
+    """Noise a step's triplets `rows` (int64, on the CPU) and take some shares of them.
+
+    Everything is drawn for the whole step, so that a sample's noise does not depend on how the step is shared out.
+    """
+    schedule = editor.scheduler.alphas_cumprod
     timesteps = draw_timesteps(len(rows), len(schedule), noisiest, generator)
-    noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator).to(device)
-    without_text, without_image = (flags.to(device) for flags in draw_dropped(len(rows), dropout, generator))
-    signal = schedule[timesteps].view(-1, 1, 1, 1).to(device)
-    rows = rows.to(device)
-    noisy, goal = noised(data.targets[rows], noise, signal, editor.scheduler.config.prediction_type)
-    sources = data.sources[rows]
-    return NoisyBatch(
-        noisy=noisy,
-        goal=goal,
-        signal=signal,
-        timesteps=timesteps.to(device),
-        conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
-        texts=data.instructions[data.instruction_of[rows].masked_fill(without_text, 0)],
-        sources=sources * data.scaling_factor,
-        zones=data.zones[rows],
-    )
+    noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator)
+    dropped = draw_dropped(len(rows), dropout, generator)
+    kind = editor.scheduler.config.prediction_type
+
+    def take(share: Share) -> NoisyBatch:
+        own, times = rows[share.rows].to(editor.device), timesteps[share.rows]
+        without_text, without_image = (flags[share.rows].to(editor.device) for flags in dropped)
+        signal = schedule[times].view(-1, 1, 1, 1).to(editor.device)
+        noisy, goal = noised(data.targets[own], noise[share.rows].to(editor.device), signal, kind)
+        sources = data.sources[own]
+        return NoisyBatch(
+            noisy=noisy,
+            goal=goal,
+            signal=signal,
+            timesteps=times.to(editor.device),
+            conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
+            texts=data.instructions[data.instruction_of[own].masked_fill(without_text, 0)],
+            sources=sources * data.scaling_factor,
+            zones=data.zones[own],
+            weight=share.weight,
+        )
+
+    return [take(share) for share in shares]
 
 
 def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:

@@ -4,7 +4,7 @@ Pictures travel as PNG bytes inside the rows, so that a data set is a few large 
 side `prepare.size`; a mask is L, the same size, 255 in the garment and 0 elsewhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeVar, get_type_hints
@@ -13,14 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from atelier.errors import UserError
+from atelier.files import whole
+
+GROUP_ROWS, GROUP_BYTES = 256, 8_000_000  # of a row group, at most and about
 
 Domain = Literal["seen", "unseen"]
 Split = Literal["train", "val", "test"]
 
 
-@dataclass(frozen=True)
-class Item:
-    """One clean picture of a person wearing a garment (out of `prepare`)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is known of an item without its pictures: light enough to hold by the ten thousand."""
 
     image_id: str  # unique
     domain: str  # seen | unseen
@@ -34,10 +37,19 @@ class Item:
     garment: str  # what the item is: shirt, t-shirt, jacket, dress, skirt, trousers, shorts, …
     slot: str  # upper | lower | full: where it is worn
     caption: str
-    image: bytes  # PNG, RGB
-    mask: bytes | None  # PNG, L, of the item's garment; None where the data set has none
-    box: list[float] | None  # [x1, y1, x2, y2] in px of `image`, of the item's garment; None where unknown
+    box: list[float] | None  # [x1, y1, x2, y2] in px of the picture, of the item's garment; None where unknown
     scene: str | None  # the scene program (JSON) where the picture was rendered, else None
+    fingerprint: str  # perceptual hash of the picture, 16 hex digits: near duplicates are found by it
+    instruction: str | None = None  # where the data set itself pairs pictures: what was asked of this one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item(Entry):
+    """One clean picture of a person wearing a garment (out of `prepare`)."""
+
+    image: bytes  # PNG, RGB
+    mask: bytes | None  # PNG, L, of the item's garment (beside an instruction: of what it changes); None where unknown
+    target: bytes | None = None  # what came of the instruction (PNG, RGB, fitted as `image` is)
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Triplet:
 
     triplet_id: str
     split: str
-    kind: str  # same_item | aligned
+    kind: str  # same_item | aligned | given
     item_id: str
     person_id: str
     source_id: str  # image_id of the source
@@ -116,23 +128,23 @@ def _schema(kind: type) -> pa.Schema:
 
 
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> int:
-    """Write rows of one kind to a parquet file, in batches; the file appears under its name only when whole.
+    """Write rows of one kind to a parquet file as they come; the file appears under its name only when whole.
+
+    A row group holds at most 256 rows and not much over 8 MB, so that one row of many is fetched by reading little.
 
     Returns the number of rows.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    schema, count, batch = _schema(kind), 0, []
-    with pq.ParquetWriter(partial, schema) as writer:
+    schema, count, batch, size = _schema(kind), 0, [], 0
+    with whole(path) as partial, pq.ParquetWriter(partial, schema) as writer:
         for row in rows:
             batch.append(asdict(row))
+            size += sum(len(value) for value in batch[-1].values() if isinstance(value, bytes))
             count += 1
-            if len(batch) == 256:
+            if len(batch) == GROUP_ROWS or size >= GROUP_BYTES:
                 writer.write_table(pa.Table.from_pylist(batch, schema))
-                batch = []
+                batch, size = [], 0
         if batch:
             writer.write_table(pa.Table.from_pylist(batch, schema))
-    partial.replace(path)
     return count
 
 
@@ -142,11 +154,56 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     Raises:
         UserError: the file is missing, not parquet, or lacks a column of `kind`.
     """
+    return list(iter_rows(path, kind))
+
+
+def iter_rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """The rows of a file that `write_rows` wrote, in their order, a row group in memory at a time.
+
+    Raises:
+        UserError: as `read_rows`, at once and not when the first row is asked for.
+    """
+    file = open_table(path, kind)
+    groups = (read_group(file, path, number, kind) for number in range(file.num_row_groups))
+    return (kind(**row) for group in groups for row in group.to_pylist())
+
+
+def count_rows(path: Path, kind: type[Row]) -> int:
+    """How many rows a file holds, from its footer.
+
+    Raises:
+        UserError: as `read_rows`.
+    """
+    return open_table(path, kind).metadata.num_rows
+
+
+def open_table(path: Path, kind: type[Row]) -> pq.ParquetFile:
+    """Open a file of rows of one kind: its footer is read and its columns are checked.
+
+    Raises:
+        UserError: as `read_rows`.
+    """
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path}: cannot be read as parquet: {str(error).splitlines()[0]}") from None
-    missing = [f.name for f in fields(kind) if f.name not in table.column_names]
+        raise _unreadable(path, error) from None
+    missing = [field.name for field in fields(kind) if field.name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"{path}: no column {missing[0]!r}; expected the columns of {kind.__name__}")
-    return [kind(**row) for row in table.select([f.name for f in fields(kind)]).to_pylist()]
+    return file
+
+
+def read_group(file: pq.ParquetFile, path: Path, number: int, kind: type[Row], *more: str) -> pa.Table:
+    """One row group of an open file, with the columns of `kind` and `more`.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return file.read_row_group(number, [*(field.name for field in fields(kind)), *more])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read as parquet: {str(error).splitlines()[0]}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from atelier.errors import UserError
 from atelier.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
@@ -66,8 +65,7 @@ def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments
         bool (H, W) per picture; all False where nothing was found.
     """
     masks: list[np.ndarray] = []
-    starts = range(0, len(pictures), BATCH)
-    for start in tqdm(starts, desc="segment", unit="batch", disable=None):
+    for start in range(0, len(pictures), BATCH):
         batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch wants them writable
         inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
         outputs = segmenter.model(**inputs)

@@ -1,9 +1,9 @@
 """Counts for reports: nested scalars only, because DVC drops lists from metrics without a word."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-NAMED = 20  # bad rows that a report names, at most
+NAMED = 20  # bad rows of each reason that a report names, at most
 
 
 def tally(names: Iterable[str]) -> dict[str, int]:
@@ -17,6 +17,12 @@ def tally_refused(reasons: Iterable[str]) -> dict[str, int]:
     return {"total": sum(counts.values()), **counts}
 
 
-def name_first(lines: Sequence[str]) -> dict[str, str]:
-    """The first NAMED lines, numbered from 01."""
-    return {f"{number:02d}": line for number, line in enumerate(lines[:NAMED], start=1)}
+def name_first(refused: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The first NAMED rows (row, reason) of each reason, "row: reason" in the order given, numbered from 01."""
+    times: Counter[str] = Counter()
+    named: dict[str, str] = {}
+    for row, reason in refused:
+        times[reason] += 1
+        if times[reason] <= NAMED:
+            named[f"{len(named) + 1:02d}"] = f"{row}: {reason}"
+    return named

@@ -114,6 +114,23 @@ def run(
         client.set_terminated(record.run_id, status)
 
 
+def read_metrics(experiment: str, stage: str) -> dict[str, float]:
+    """The last values of all metrics of a DVC experiment's newest finished run of a stage.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    client, ours = _open_store()
+    query = f"tags.experiment = '{experiment}' AND tags.stage = '{stage}' AND attributes.status = 'FINISHED'"
+    runs = client.search_runs([ours], query, max_results=1, order_by=["attributes.start_time DESC"])
+    if not runs:
+        raise UserError(
+            f"experiment {experiment}: no finished {stage} run in MLflow; if DVC took the stage from its cache, "
+            f"remove the experiment and run it again with --force"
+        )
+    return dict(runs[0].data.metrics)
+
+
 def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} → {"a/b": 1} with the separator "/"; a model's fields count as a mapping's."""
     flat: dict[str, Any] = {}

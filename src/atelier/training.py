@@ -18,7 +18,8 @@ from atelier.editor import Editor
 from atelier.errors import UserError
 from atelier.latents import EncodedTriplets
 from atelier.learner import Learner, learning_rate
-from atelier.noising import Dropout, draw_batch
+from atelier.noising import Dropout, draw_parts
+from atelier.processes import ALONE, Team
 from atelier.seeds import dice
 from atelier.validation import Validation
 
@@ -40,7 +41,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Finished:
-    tensors: dict[str, Tensor]  # the averaged tensors after the best epoch, float32
+    tensors: dict[str, Tensor]  # the averaged tensors after the best epoch, float32; the main process has them
     best: int  # that epoch
     steps: int  # steps in all
 
@@ -55,7 +56,7 @@ class _Progress:
 
     losses: Tensor  # (total steps,), the first `step` of them known
     epochs: list[Epoch]
-    best: dict[str, Tensor]
+    best: dict[str, Tensor]  # on the CPU of the main process; none on the others
     step: int = 0
 
 
@@ -84,8 +85,11 @@ def train(
     validate: Validate,
     settings: Train,
     store: CheckpointStore,
+    team: Team = ALONE,
 ) -> Iterator[Record]:
     """Train the tensors `names` of `base`, which is left as it is.
+
+    Every process of a team runs this, in step, and yields the same records, but for the tensors of `Finished`.
 
     Yields a `Step` for each step, an `Epoch` for the base and after each epoch, and `Finished` in the end: after
     `train.epochs`, or after `train.patience` epochs without a better validation score.
@@ -93,11 +97,11 @@ def train(
     Raises:
         UserError: the loss stopped being finite.
     """
-    learner = Learner(base, names, settings)
+    learner = Learner(base, names, settings, team)
     batches = steps_per_epoch(len(data), settings)
     total = settings.epochs * batches
     progress = _Progress(torch.zeros(total, device=base.device), [], {})
-    _resume(store, learner, progress)
+    _resume(store, learner, progress, team)
     yield from _replay(progress, batches, settings)
     if not progress.epochs:
         progress.epochs.append(Epoch(0, None, validate(base)))
@@ -106,20 +110,21 @@ def train(
     while progress.step < total and not _gives_up(progress.epochs, settings.patience):
         step = progress.step
         rows, generator = rows_of(step, len(data), settings), dice(settings.seed, "step", step)
-        batch = draw_batch(base, data, rows, generator, settings.noisiest, dropout)
+        shares = team.shares(len(rows), settings.accumulate)
+        parts = draw_parts(base, data, rows, generator, settings.noisiest, dropout, shares)
         lr = learning_rate(step, total, settings.warmup, settings.lr)
-        progress.losses[step] = learner.learn(batch, lr)
+        progress.losses[step] = learner.learn(parts, lr)
         progress.step = step + 1
         yield Step(progress.step, progress.losses[step], lr)
         ends = progress.step % batches == 0
         if ends:
-            yield _close_epoch(learner, progress, batches, validate)
+            yield _close_epoch(learner, progress, batches, validate, team)
         if ends or progress.step % settings.checkpoint_steps == 0:
-            _keep(store, learner, progress)
+            _keep(store, learner, progress, team)
     yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
 
 
-def _close_epoch(learner: Learner, progress: _Progress, batches: int, validate: Validate) -> Epoch:
+def _close_epoch(learner: Learner, progress: _Progress, batches: int, validate: Validate, team: Team) -> Epoch:
     """Validate the averaged tensors, and remember them if they are the best so far."""
     number = progress.step // batches
     loss = float(progress.losses[progress.step - batches : progress.step].mean())
@@ -128,7 +133,7 @@ def _close_epoch(learner: Learner, progress: _Progress, batches: int, validate: 
     epoch = Epoch(number, loss, validate(learner.averaged))
     progress.epochs.append(epoch)
     if best_epoch(progress.epochs) == number:
-        progress.best = {name: tensor.detach().clone() for name, tensor in learner.average.items()}
+        progress.best = {name: tensor.to("cpu", copy=True) for name, tensor in team.collect(learner.average).items()}
     return epoch
 
 
@@ -149,10 +154,12 @@ def _replay(progress: _Progress, batches: int, settings: Train) -> Iterator[Reco
             yield closed[(step + 1) // batches]
 
 
-def _keep(store: CheckpointStore, learner: Learner, progress: _Progress) -> None:
-    """Write a checkpoint."""
+def _keep(store: CheckpointStore, learner: Learner, progress: _Progress, team: Team) -> None:
+    """Write a checkpoint: the main process does, of what all have."""
     tensors = learner.state() | {"losses": progress.losses}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    if not team.is_main:
+        return
     facts = []
     for epoch in progress.epochs:
         scores = dict(vars(epoch.validation))
@@ -161,17 +168,26 @@ def _keep(store: CheckpointStore, learner: Learner, progress: _Progress) -> None
     store.save(progress.step, tensors, {"step": progress.step, "epochs": facts})
 
 
-def _resume(store: CheckpointStore, learner: Learner, progress: _Progress) -> None:
-    """Take learner and progress to where the last checkpoint was written, if there is one."""
+def _resume(store: CheckpointStore, learner: Learner, progress: _Progress, team: Team) -> None:
+    """Take learner and progress to where the last checkpoint was written, if there is one.
+
+    Raises:
+        UserError: not all processes find the checkpoint that the main one does.
+    """
     found = store.load()
+    reached = 0 if found is None else found[1]["step"]
+    known = team.spread(reached)
+    if team.add(torch.tensor(float(reached != known), device=team.device)):
+        raise UserError(f"{store.folder}: not the same checkpoint on all machines; give them one folder, or remove it")
     if found is None:
         return
     tensors, facts = found
     learner.restore(tensors)
-    progress.step = facts["step"]
+    progress.step = reached
     progress.losses.copy_(tensors["losses"])
-    device = progress.losses.device
-    progress.best = {name[5:]: tensor.to(device) for name, tensor in tensors.items() if name.startswith("best/")}
+    if team.is_main:
+        best = {name: tensor for name, tensor in tensors.items() if name.startswith("best/")}
+        progress.best = {name.removeprefix("best/"): tensor for name, tensor in best.items()}
     for epoch in facts["epochs"]:
         validation = Validation(**epoch["validation"], edits=tensors[f"edits/{epoch['number']}"])
         progress.epochs.append(Epoch(epoch["number"], epoch["train_loss"], validation))

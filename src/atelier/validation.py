@@ -3,6 +3,7 @@
 Legend: B batch, K validated edits, H W pixels.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from atelier.images import from_png, to_tensor
 from atelier.latents import EncodedTriplets
 from atelier.losses import zone_errors, zone_means
 from atelier.measures.clip import ClipScorer, directional
-from atelier.noising import batch_loss, draw_batch, predict_batch
+from atelier.noising import Dropout, batch_loss, draw_parts, predict_batch
+from atelier.processes import ALONE, Team
 from atelier.records import Triplet
 from atelier.seeds import derive_seed, dice
 
@@ -44,6 +46,7 @@ class Validator:
     chosen: Sequence[Triplet]  # some of it: edits
     scorer: ClipScorer
     settings: Train
+    team: Team = ALONE  # of several processes each judges a part; the scores are those of all, the same in each
 
     @torch.no_grad()
     def __call__(self, editor: Editor) -> Validation:
@@ -54,7 +57,7 @@ class Validator:
         images = [self.scorer.image_features(to_tensor(pixels)) for pixels in pictures]
         captions = ([t.source_caption for t in self.chosen], [t.target_caption for t in self.chosen])
         texts = [self.scorer.text_features(words) for words in captions]
-        score = 100 * float(directional(*images, *texts).mean())
+        score = self.team.spread(100 * float(directional(*images, *texts).mean()))  # when to stop hangs on it
         return Validation(loss, *zones.tolist(), score, torch.from_numpy(edited))
 
     def picture(self, edits: Tensor) -> np.ndarray:
@@ -68,29 +71,37 @@ class Validator:
         return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
 
     def _errors(self, editor: Editor) -> tuple[float, Tensor]:
-        """The loss, and the error of each zone, over the split."""
-        kind, size = editor.scheduler.config.prediction_type, self.settings.batch_size
+        """Mean loss over the split, and the mean squared error of each zone (3,)."""
+        size, kind = self.settings.batch_size, editor.scheduler.config.prediction_type
         loss = torch.zeros((), device=editor.device)
         errors, areas = torch.zeros(3, device=editor.device), torch.zeros(3, device=editor.device)
         for number, rows in enumerate(torch.arange(len(self.data)).split(size)):
             generator = dice(self.settings.seed, "validation", number)
-            batch = draw_batch(editor, self.data, rows, generator, self.settings.noisiest)
-            prediction = predict_batch(editor, batch)
-            loss += batch_loss(prediction, batch, self.settings, kind) * len(rows)
-            error, area = zone_errors(prediction, batch.goal, batch.zones)
-            errors, areas = errors + error, areas + area
+            shares = [share for share in self.team.shares(len(rows), self.settings.accumulate) if share.weight]
+            for part in draw_parts(editor, self.data, rows, generator, self.settings.noisiest, Dropout(), shares):
+                prediction = predict_batch(editor, part)
+                loss += batch_loss(prediction, part, self.settings, kind) * (len(rows) * part.weight)
+                error, area = zone_errors(prediction, part.goal, part.zones)
+                errors, areas = errors + error, areas + area
+        loss, errors, areas = (self.team.add(total) for total in (loss, errors, areas))
         return float(loss / len(self.data)), zone_means(errors, areas)
 
     def _edit(self, editor: Editor) -> np.ndarray:
         """Edits of the chosen triplets, uint8 (K, H, W, 3)."""
+        (share,) = self.team.shares(len(self.chosen), 1)
+        own = [self.chosen[row] for row in share.rows]
         edited = edit_all(
             editor,
-            [triplet.source for triplet in self.chosen],
-            [triplet.instruction for triplet in self.chosen],
-            [derive_seed(self.settings.seed, triplet.triplet_id) for triplet in self.chosen],
-            batch_size=self.settings.batch_size,
+            [triplet.source for triplet in own],
+            [triplet.instruction for triplet in own],
+            [derive_seed(self.settings.seed, triplet.triplet_id) for triplet in own],
+            batch_size=math.ceil(self.settings.batch_size / (self.settings.accumulate * self.team.size)),
             steps=self.settings.validation_steps,
             guidance_text=self.settings.guidance_text,
             guidance_image=self.settings.guidance_image,
         )
-        return np.stack(list(edited))
+        pixels = np.stack(list(edited))
+        found = torch.zeros((len(self.chosen), *pixels.shape[1:]), dtype=torch.uint8)
+        if share.weight:
+            found[share.rows] = torch.from_numpy(pixels)
+        return self.team.add(found.to(self.team.device)).cpu().numpy()

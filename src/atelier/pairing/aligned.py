@@ -13,8 +13,10 @@ from atelier import world
 from atelier.images import from_png, to_png
 from atelier.instructions import COLOURS, PATTERNS, instruct
 from atelier.pairing.recolour import name_colour, recolour
-from atelier.pairing.wording import find_mention, recaption
+from atelier.pairing.turns import take_turns
+from atelier.pairing.wording import find_mention, name_factor, recaption
 from atelier.records import Item, Triplet
+from atelier.shelf import Fetch, Listing
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
 OTHER_GARMENT = 0.4  # share of the edits of the garment that is not the item: names of garments keep their meaning
@@ -30,34 +32,38 @@ class Change:
 
     @property
     def factor(self) -> str:
-        return "both" if self.colour and self.pattern else "colour" if self.colour else "pattern"
+        return name_factor(self.colour, self.pattern)
 
 
-def make_aligned(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterator[Triplet]:
+def make_aligned(listings: Sequence[Listing], fetch: Fetch, seed: int, *, held_out: bool) -> Iterator[Triplet]:
     """Every aligned triplet that the items allow, in a seeded order that takes each source once before any twice.
 
     Args:
         held_out: whether fabrics that training must never see are allowed, in the source and in the target.
     """
-    queues = [(item, draw_changes(item, random.Random(f"{seed}:{item.image_id}"), held_out=held_out)) for item in items]
-    random.Random(f"{seed}:aligned").shuffle(queues)
-    while queues:
-        rest = []
-        for item, changes in queues:
-            change = next(changes, None)
-            if change is not None:
-                wording = random.Random(f"{seed}:{item.image_id}:{change}")
-                yield _render(item, change, wording) if item.scene else _recolour(item, change, wording)
-                rest.append((item, changes))
-        queues = rest
+
+    def queue(listing: Listing) -> Iterator[tuple[Listing, Change]]:
+        rng = random.Random(f"{seed}:{listing.image_id}")
+        return zip(itertools.repeat(listing), draw_changes(listing, fetch, rng, held_out=held_out), strict=False)
+
+    order = list(listings)
+    random.Random(f"{seed}:aligned").shuffle(order)
+    for listing, change in take_turns(queue(listing) for listing in order):
+        wording = random.Random(f"{seed}:{listing.image_id}:{change}")
+        yield (_render if listing.scene else _recolour)(fetch(listing), change, wording)
 
 
-def draw_changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[Change]:
-    """All changes that a source allows, each once, drawn by the shares of garments and factors."""
-    if item.scene is None:
-        yield from _colour_changes(item, rng)
+def draw_changes(listing: Listing, fetch: Fetch, rng: random.Random, *, held_out: bool) -> Iterator[Change]:
+    """All changes that a source allows, each once, drawn by the shares of garments and factors.
+
+    A photograph allows its garment in every named colour but its own; one without its garment's mask allows none.
+    """
+    if listing.scene is None:
+        colours = _other_colours(fetch(listing)) if listing.shows_garment else []
+        rng.shuffle(colours)
+        yield from (Change(listing.slot, colour, None) for colour in colours)
         return
-    scene = world.Scene.from_json(item.scene)
+    scene = world.Scene.from_json(listing.scene)
     if scene.held_out and not held_out:
         return
     pools: dict[tuple[str, str], list[Change]] = {}
@@ -73,7 +79,7 @@ def draw_changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[
     while pools:
         keys = list(pools)
         weights = [
-            (OTHER_GARMENT if slot != item.slot else 1 - OTHER_GARMENT) * FACTORS[factor] for slot, factor in keys
+            (OTHER_GARMENT if slot != listing.slot else 1 - OTHER_GARMENT) * FACTORS[factor] for slot, factor in keys
         ]
         key = rng.choices(keys, weights)[0]
         yield pools[key].pop()
@@ -81,15 +87,12 @@ def draw_changes(item: Item, rng: random.Random, *, held_out: bool) -> Iterator[
             del pools[key]
 
 
-def _colour_changes(item: Item, rng: random.Random) -> Iterator[Change]:
-    """A photograph's changes: its garment in every named colour but its own; none where it has no mask."""
-    if item.mask is None:
-        return
+def _other_colours(item: Item) -> list[str]:
+    """The named colours that a photograph's garment has not, going by its mask and its caption."""
+    assert item.mask
     said = find_mention(item.caption, item.garment)
     current = {name_colour(from_png(item.image), from_png(item.mask) >= 128), said.colour if said else None}
-    colours = [colour for colour in COLOURS if colour not in current]
-    rng.shuffle(colours)
-    yield from (Change(item.slot, colour, None) for colour in colours)
+    return [colour for colour in COLOURS if colour not in current]
 
 
 def _render(item: Item, change: Change, rng: random.Random) -> Triplet:

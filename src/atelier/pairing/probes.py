@@ -1,7 +1,9 @@
 """Probes: test pictures × the paper's four prompts, with the exact answer where the picture was rendered.
 
-The prompts name a shirt, the clothes, or nothing at all; here they name the garment worn on top. So only pictures of
-such an item serve, and of those only the ones that all four prompts would change.
+The prompts name a shirt, the clothes, or nothing at all; here they name the garment worn on top, or the clothes where a
+data set does not say which they are. So only pictures of such an item serve, and of those only the ones that all four
+prompts would change. The mask that a data set of triplets brings is of its own instruction's change, not of what the
+prompts name: there the segmenter is asked.
 """
 
 import itertools
@@ -11,46 +13,57 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from atelier import world
+from atelier.garments import UNKNOWN_GARMENT
 from atelier.images import from_png, to_png
 from atelier.instructions import PROMPTS
 from atelier.pairing.recolour import name_colour
+from atelier.pairing.turns import take_turns
 from atelier.pairing.wording import find_mention, recaption
 from atelier.records import Item, Probe
+from atelier.shelf import Fetch, Listing
 
 SLOT = "upper"
 _ASKED = {factor: {value for kind, value in PROMPTS.values() if kind == factor} for factor in ("colour", "pattern")}
 
 
-def choose_sources(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+def choose_sources(listings: Sequence[Listing], fetch: Fetch, count: int, seed: int) -> list[Listing]:
     """At most `count` test pictures that all four prompts change, from as many garment items as there are."""
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        if item.split == "test" and _all_prompts_change(item):
-            groups[item.item_id].append(item)
+    groups: dict[str, list[Listing]] = defaultdict(list)
+    for listing in listings:
+        if listing.split == "test" and _words_allow(listing):
+            groups[listing.item_id].append(listing)
     rng = random.Random(f"{seed}:probes")
     shuffled = [rng.sample(group, len(group)) for group in groups.values()]
     rng.shuffle(shuffled)
-    in_turn = (item for turn in itertools.zip_longest(*shuffled) for item in turn if item is not None)
-    return list(itertools.islice(in_turn, count))
+    # A picture is looked at when its turn comes: of ten thousand, little more than `count` are.
+    looked = (filter(lambda one: _picture_allows(one, fetch), group) for group in shuffled)
+    return list(itertools.islice(take_turns(looked), count))
 
 
-def _all_prompts_change(item: Item) -> bool:
-    if item.slot != SLOT:
+def _words_allow(listing: Listing) -> bool:
+    """Whether each prompt would change an item, by all that is known of it without looking."""
+    if listing.slot != SLOT and listing.garment != UNKNOWN_GARMENT:
         return False
-    if item.scene:
-        worn = world.Scene.from_json(item.scene).garments[SLOT]
+    if listing.scene:
+        worn = world.Scene.from_json(listing.scene).garments[SLOT]
         return worn.colour not in _ASKED["colour"] and worn.pattern not in _ASKED["pattern"]
-    said = find_mention(item.caption, item.garment)
-    if said and (said.colour in _ASKED["colour"] or said.pattern in _ASKED["pattern"]):
-        return False
-    if item.mask and not (said and said.colour):
-        return name_colour(from_png(item.image), from_png(item.mask) >= 128) not in _ASKED["colour"]
-    return True
+    said = find_mention(listing.caption, listing.garment)
+    return not (said and (said.colour in _ASKED["colour"] or said.pattern in _ASKED["pattern"]))
 
 
-def make_probes(items: Sequence[Item]) -> Iterator[Probe]:
+def _picture_allows(listing: Listing, fetch: Fetch) -> bool:
+    """Whether a photograph whose caption names no colour shows none that is asked for, where its mask lets us look."""
+    said = find_mention(listing.caption, listing.garment)
+    if listing.scene or not listing.shows_garment or (said and said.colour):
+        return True
+    item = fetch(listing)
+    assert item.mask
+    return name_colour(from_png(item.image), from_png(item.mask) >= 128) not in _ASKED["colour"]
+
+
+def make_probes(listings: Sequence[Listing], fetch: Fetch) -> Iterator[Probe]:
     """Four probes of each picture, one per prompt."""
-    for item in items:
+    for item in map(fetch, listings):
         yield from _rendered_probes(item, item.scene) if item.scene else _photographed_probes(item)
 
 
@@ -90,7 +103,7 @@ def _probe(item: Item, number: int, captions: tuple[str, str]) -> Probe:
         source_caption=captions[0],
         target_caption=captions[1],
         source=item.image,
-        mask=item.mask,
+        mask=item.mask if item.instruction is None else None,
         box=item.box,
         target=None,
         exact_mask=None,

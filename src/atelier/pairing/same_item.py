@@ -12,11 +12,13 @@ from atelier import world
 from atelier.images import from_png
 from atelier.instructions import instruct
 from atelier.pairing.recolour import name_colour
-from atelier.pairing.wording import find_mention
+from atelier.pairing.turns import take_turns
+from atelier.pairing.wording import find_mention, name_factor
 from atelier.records import Item, Triplet
+from atelier.shelf import Fetch, Listing
 
 
-def make_same_item(items: Sequence[Item], seed: int, *, held_out: bool) -> Iterator[Triplet]:
+def make_same_item(listings: Sequence[Listing], fetch: Fetch, seed: int, *, held_out: bool) -> Iterator[Triplet]:
     """Every same-item triplet that the items allow, in a seeded order that takes each item and view in turn.
 
     Args:
@@ -24,27 +26,25 @@ def make_same_item(items: Sequence[Item], seed: int, *, held_out: bool) -> Itera
     """
     rng = random.Random(f"{seed}:same_item")
     pairs = []
-    for group in group_variants(items, held_out=held_out):
+    for group in group_variants(listings, held_out=held_out):
         ordered = [pair for pair in itertools.permutations(group, 2) if pair[0].variant != pair[1].variant]
         rng.shuffle(ordered)
         pairs.append(ordered)
     rng.shuffle(pairs)
-    for round_of_pairs in itertools.zip_longest(*pairs):
-        for pair in round_of_pairs:
-            triplet = (
-                None if pair is None else _pair(*pair, random.Random(f"{seed}:{pair[0].image_id}:{pair[1].image_id}"))
-            )
-            if triplet is not None:
-                yield triplet
+    for source, target in take_turns(iter(ordered) for ordered in pairs):
+        wording = random.Random(f"{seed}:{source.image_id}:{target.image_id}")
+        triplet = _pair(fetch(source), fetch(target), wording)
+        if triplet is not None:
+            yield triplet
 
 
-def group_variants(items: Sequence[Item], *, held_out: bool = True) -> list[list[Item]]:
+def group_variants(listings: Sequence[Listing], *, held_out: bool = True) -> list[list[Listing]]:
     """Pictures of one item in one known view, where there are at least two colour ways of it."""
-    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in items:
-        if item.view and (held_out or item.scene is None or not world.Scene.from_json(item.scene).held_out):
-            groups[item.item_id, item.view].append(item)
-    return [group for group in groups.values() if len({item.variant for item in group}) > 1]
+    groups: dict[tuple[str, str], list[Listing]] = defaultdict(list)
+    for one in listings:
+        if one.view and (held_out or one.scene is None or not world.Scene.from_json(one.scene).held_out):
+            groups[one.item_id, one.view].append(one)
+    return [group for group in groups.values() if len({one.variant for one in group}) > 1]
 
 
 def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
@@ -53,10 +53,9 @@ def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
     if colour is None and pattern is None:
         if source.scene:
             return None
-        instruction, factor = f"show the {source.garment} in its other colour way", "variant"
+        instruction = f"show the {source.garment} in its other colour way"
     else:
         instruction = instruct(rng, source.garment, colour=colour, pattern=pattern)
-        factor = "both" if colour and pattern else "colour" if colour else "pattern"
     return Triplet(
         triplet_id="",  # numbered once it is known which are kept
         split=source.split,
@@ -68,7 +67,7 @@ def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
         source_caption=source.caption,
         target_caption=target.caption,
         garment=source.garment,
-        factor=factor,
+        factor=name_factor(colour, pattern),
         source=source.image,
         target=target.image,
         source_mask=source.mask,

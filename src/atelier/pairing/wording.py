@@ -24,6 +24,11 @@ _NAMES = {  # what captions call a garment beside our word for it
 _STOP = "a|an|the|and|in|with|wearing|her|his|their|of|on"
 
 
+def name_factor(colour: str | None, pattern: str | None) -> str:
+    """What an instruction changes that names this new colour and this new pattern: both, colour, pattern or variant."""
+    return "both" if colour and pattern else "colour" if colour else "pattern" if pattern else "variant"
+
+
 @dataclass(frozen=True)
 class Mention:
     """Where a caption names a garment: [start, end) holds its article, its adjectives and its name."""

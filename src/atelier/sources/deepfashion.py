@@ -1,63 +1,64 @@
 """Rows in the schema of deepFashion-with-masks (DeepFashion In-shop; `pid` there is a garment item, not a person)."""
 
 import re
+from collections.abc import Iterator
+from functools import partial
 
-from atelier.garments import CLOTH_TYPES, SLOTS, UNKNOWN_GARMENT
-from atelier.images import to_png
-from atelier.instructions import caption, describe
-from atelier.records import Item
+from atelier.garments import CLOTH_TYPES, UNKNOWN_GARMENT
 from atelier.sources.decode import RefusedError, decode_mask, decode_picture
-from atelier.sources.fitting import fit_mask, fit_picture, plan_fit
-from atelier.sources.reading import Place, Reading, Row, text_of
+from atelier.sources.fitting import fit_picture, plan_fit
+from atelier.sources.making import fit_garment, make_item
+from atelier.sources.opening import choose_columns, open_table
+from atelier.sources.reading import Found, Made, Place, Request, Row, text_of, wording_of
 
-COLUMNS = ("images", "gender", "pose", "cloth_type", "pid", "caption")  # `mask` may be missing
+COLUMNS = ("images", "gender", "pose", "cloth_type", "pid", "caption")
+OPTIONAL = ("mask", "scene", "person_id")
 _POSE = re.compile(r"(?P<variant>[^_]+)_(?P<shot>[^_]+)_(?P<view>.+)")  # 06_1_front
 _GENDERS = {"women": "woman", "men": "man"}
 
 
-def read_row(row: Row, place: Place) -> Reading:
-    """One row → an item with its garment's mask, or a refusal. A row without a usable mask is kept without one."""
+def open_source(request: Request) -> Iterator[Found]:
+    """A hub data set, or a local parquet file or folder of them."""
+    return open_table(request, partial(choose_columns, schema="deepfashion", required=COLUMNS, optional=OPTIONAL))
+
+
+def name_row(row: Row) -> str:
+    """The data set's own name for a row's picture."""
+    return f"{text_of(row, 'pid')}_{text_of(row, 'pose')}"
+
+
+def read_row(row: Row, image_id: str, place: Place) -> Made:
+    """One row → an item with its garment's mask. A row without a usable mask is kept without one.
+
+    Raises:
+        RefusedError: there is no garment id, or no picture that can be read.
+    """
     pid, pose = text_of(row, "pid"), text_of(row, "pose")
-    image_id = place.image_id(f"{pid}_{pose}")
     if not pid:
-        return Reading(image_id, None, "no pid")
-    try:
-        picture = decode_picture(row.get("images"))
-    except RefusedError as refused:
-        return Reading(image_id, None, str(refused))
-    remarks = []
+        raise RefusedError("no pid")
+    picture = decode_picture(row.get("images"))
     plan = plan_fit(*picture.pixels.size, place.size, place.fit)
-    mask = None
-    try:
-        mask = fit_mask(decode_mask(row.get("mask"), picture), plan)
-        if not mask.any():
-            raise RefusedError("empty mask")
-    except RefusedError as refused:
-        mask = None
-        remarks.append(str(refused))
+    mask, remarks = fit_garment(lambda: decode_mask(row.get("mask"), picture), plan)
     garment = CLOTH_TYPES.get(text_of(row, "cloth_type"), UNKNOWN_GARMENT)
     if garment == UNKNOWN_GARMENT:
-        remarks.append("unknown cloth_type")
+        remarks += ("unknown cloth_type",)
     parts = _POSE.fullmatch(pose)
     if parts is None:
-        remarks.append("unknown pose")
-    gender = _GENDERS.get(text_of(row, "gender").lower(), "person")
-    item = Item(
-        image_id=image_id,
-        domain=place.domain,
-        split="",
+        remarks += ("unknown pose",)
+    words, cut = wording_of(row, "caption")
+    item = make_item(
+        image_id,
+        place,
+        fit_picture(picture.pixels, plan),
+        garment,
         item_id=pid,
         person_id=text_of(row, "person_id"),
         variant=parts["variant"] if parts else pose,
         pose=pose,
         view=parts["view"] if parts else "",
-        gender=gender,
-        garment=garment,
-        slot=SLOTS[garment],
-        caption=text_of(row, "caption") or caption(gender, [describe(garment)]),
-        image=to_png(fit_picture(picture.pixels, plan)),
-        mask=None if mask is None else to_png(mask),
-        box=None,
+        gender=_GENDERS.get(text_of(row, "gender").lower(), "person"),
+        words=words,
+        mask=mask,
         scene=row.get("scene"),
     )
-    return Reading(image_id, item, remarks=tuple(remarks))
+    return Made(item, remarks + cut)

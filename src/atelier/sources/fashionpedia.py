@@ -1,71 +1,42 @@
-"""Rows in Fashionpedia's schema: a picture and the boxes of what is worn; no masks, no captions, no item ids.
-
-The main garment is what is worn on top, else in full, else below (the paper's prompts name tops); of two on one level
-the larger one.
-"""
+"""Rows in Fashionpedia's schema on the hub: a picture and the boxes of what is worn; no masks, captions or item ids."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from atelier.garments import CATEGORIES, SLOTS
-from atelier.images import to_png
-from atelier.instructions import caption, describe
-from atelier.records import Item
-from atelier.sources.decode import Picture, RefusedError, decode_picture, turn_box
-from atelier.sources.fitting import Box, Fit, fit_box, fit_picture, plan_fit
-from atelier.sources.reading import Place, Reading, Row, text_of
+from atelier.garments import CATEGORIES, garment_of
+from atelier.sources.annotated import Worn, frame_of, read_annotated
+from atelier.sources.opening import choose_columns, open_table
+from atelier.sources.reading import Found, Made, Place, Request, Row, text_of
 
 COLUMNS = ("image_id", "image", "objects")
-_RANK = {"upper": 0, "full": 1, "lower": 2}
-_NAMES = dict(CATEGORIES)
+OPTIONAL = ("width", "height", "scene", "person_id")
 
 
-def read_row(row: Row, place: Place) -> Reading:
-    """One row → an item with its garment's box and no mask, or a refusal."""
-    image_id = place.image_id(text_of(row, "image_id"))
-    try:
-        picture = decode_picture(row.get("image"))
-        plan = plan_fit(*picture.pixels.size, place.size, place.fit)
-        worn = sorted(_worn(row, picture, plan), key=lambda found: (_RANK[SLOTS[found[0]]], -_area(found[1])))
-    except RefusedError as refused:
-        return Reading(image_id, None, str(refused))
-    if not worn:
-        return Reading(image_id, None, "no main garment with a usable box")
-    garment, box = worn[0]
-    item = Item(
-        image_id=image_id,
-        domain=place.domain,
-        split="",
-        item_id=image_id,
-        person_id=text_of(row, "person_id"),
-        variant="",
-        pose="",
-        view="",
-        gender="person",
-        garment=garment,
-        slot=SLOTS[garment],
-        caption=caption("person", [describe(word) for word in dict.fromkeys(word for word, _ in worn)]),
-        image=to_png(fit_picture(picture.pixels, plan)),
-        mask=None,
-        box=box,
-        scene=row.get("scene"),
+def open_source(request: Request) -> Iterator[Found]:
+    """A hub data set, or a local parquet file or folder of them."""
+    return open_table(request, partial(choose_columns, schema="fashionpedia", required=COLUMNS, optional=OPTIONAL))
+
+
+def name_row(row: Row) -> str:
+    """The data set's own name for a row's picture."""
+    return text_of(row, "image_id")
+
+
+def read_row(row: Row, image_id: str, place: Place) -> Made:
+    """One row → an item with its garment's box and no mask.
+
+    Raises:
+        RefusedError: no picture that can be read, or no main garment in it.
+    """
+    worn = (
+        Worn(garment, box)
+        for category, box in _objects(row.get("objects"))
+        if (garment := _name_category(category)) is not None
     )
-    return Reading(image_id, item, remarks=("no mask",))
-
-
-def _worn(row: Row, picture: Picture, plan: Fit) -> Iterator[tuple[str, Box]]:
-    """The main garments (categories 0 to 12) of which the fitted picture shows something: (our word, box in its px)."""
-    frame = (float(row.get("width") or picture.pixels.width), float(row.get("height") or picture.pixels.height))
-    for category, corners in _objects(row.get("objects")):
-        garment = _garment(category)
-        if garment is None:
-            continue
-        try:
-            box = fit_box(turn_box(corners, frame, picture), plan)
-        except RefusedError:  # one bad box does not cost the row: another garment may serve
-            continue
-        if box is not None:
-            yield garment, box
+    frame = frame_of(row.get("width"), row.get("height"))
+    known = {"person_id": text_of(row, "person_id"), "scene": row.get("scene")}
+    return read_annotated(row.get("image"), worn, frame, image_id, place, **known)
 
 
 def _objects(objects: Any) -> Iterator[tuple[Any, Any]]:
@@ -76,12 +47,8 @@ def _objects(objects: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((found.get("category"), found.get("bbox")) for found in objects or ())
 
 
-def _garment(category: Any) -> str | None:
+def _name_category(category: Any) -> str | None:
     """Our word for a category, given as its number or its name; None for parts, shoes and accessories."""
     if isinstance(category, str):
-        return _NAMES.get(category.strip().lower())
+        return garment_of(category)
     return CATEGORIES[category][1] if category is not None and 0 <= category < len(CATEGORIES) else None
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

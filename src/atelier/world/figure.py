@@ -150,11 +150,11 @@ class _Figure:
 
     def sleeves(self, slot: str, garment: Garment) -> None:
         """Over the arms; their length counts arm sections (0 none, 1 to the elbow, 2 to the wrist)."""
-        fabric, cut = _FABRIC[slot][0], garment.cut
+        (fabric, ink), cut = _FABRIC[slot], garment.cut
         length, width = {
-            "t-shirt": (0.55 + 0.3 * cut, 0.040),
-            "shirt": (1.9, 0.044),
-            "jacket": (1.85, 0.054),
+            "t-shirt": (0.5 + 0.25 * cut, 0.040),
+            "shirt": (1.9, 0.040),
+            "jacket": (1.65, 0.052),
             "dress": (0.0 if cut < 0.35 else 0.5 if cut < 0.7 else 1.8, 0.038),
         }[garment.kind]
         if length == 0:
@@ -169,27 +169,38 @@ class _Figure:
                 part = length - 1
                 end = (elbow[0] + (wrist[0] - elbow[0]) * part, elbow[1] + (wrist[1] - elbow[1]) * part)
                 self.limb(fabric, elbow, end, width * scale, (width - 0.006) * scale)
+                if garment.kind == "jacket":
+                    self.disc(ink, end, (width - 0.012) * scale)  # a ribbed cuff
 
     def top(self, garment: Garment) -> None:
         fabric, ink = _FABRIC["upper"]
-        hem = {"t-shirt": 0.47, "shirt": 0.5, "jacket": 0.52}[garment.kind] + 0.03 * garment.cut
-        ease = {"t-shirt": 0.0, "shirt": 0.004, "jacket": 0.014}[garment.kind]
+        hem = {"t-shirt": 0.47, "shirt": 0.455, "jacket": 0.53}[garment.kind] + 0.03 * garment.cut
+        ease, waist = {"t-shirt": (0.0, 0.104), "shirt": (0.0, 0.1), "jacket": (0.022, 0.122)}[garment.kind]
         outline = (
             (-0.13 - ease, 0.175), (-0.05, 0.155), (0.05, 0.155), (0.13 + ease, 0.175), (0.112 + ease, 0.3),
-            (0.104 + ease, 0.39), (0.122 + ease, hem), (-0.122 - ease, hem), (-0.104 - ease, 0.39),
+            (waist + ease, 0.39), (0.122 + ease, hem), (-0.122 - ease, hem), (-waist - ease, 0.39),
             (-0.112 - ease, 0.3),
         )  # fmt: skip
         self.polygon(fabric, [self.at(x, y) for x, y in outline])
-        if self.scene.pose.view == "back":
-            return
+        back, scale = self.scene.pose.view == "back", self.frame.scale
         if garment.kind == "t-shirt":
-            self.disc(Layer.SKIN, self.at(0, 0.155), 0.05 * self.frame.scale, 0.026 * self.frame.scale)
+            if not back:
+                self.disc(Layer.SKIN, self.at(0, 0.155), 0.05 * scale, 0.026 * scale)
+        elif garment.kind == "shirt" and back:  # the yoke and its pleat
+            self.line(ink, self.at(-0.118, 0.225), self.at(0.118, 0.225), 0.004)
+            self.line(ink, self.at(0, 0.225), self.at(0, hem - 0.005), 0.004)
         elif garment.kind == "shirt":
             self.polygon(Layer.SKIN, [self.at(x, y) for x, y in ((-0.032, 0.15), (0.032, 0.15), (0, 0.205))])
             self.line(ink, self.at(0, 0.205), self.at(0, hem - 0.005), 0.004)
             self.line(ink, self.at(-0.05, 0.155), self.at(-0.016, 0.205))
             self.line(ink, self.at(0.05, 0.155), self.at(0.016, 0.205))
         else:
+            half = 0.122 + ease
+            rib = ((-half, hem - 0.028), (half, hem - 0.028), (half - 0.008, hem + 0.004), (0.008 - half, hem + 0.004))
+            self.polygon(ink, [self.at(x, y) for x, y in rib])
+            if back:
+                self.line(ink, self.at(-0.05, 0.162), self.at(0.05, 0.162), 0.014)
+                return
             opening = ((-0.04, 0.152), (0.04, 0.152), (0.03, 0.3), (0.045, hem), (-0.045, hem), (-0.03, 0.3))
             self.polygon(Layer.INNER, [self.at(x, y) for x, y in opening])
             self.line(ink, self.at(-0.046, 0.152), self.at(-0.034, 0.3), 0.008)
@@ -199,22 +210,22 @@ class _Figure:
         fabric, ink = _FABRIC["lower"]
         scale = self.frame.scale
         if garment.kind == "skirt":
-            hem, flare = 0.66 + 0.06 * garment.cut, 0.165 + 0.03 * garment.cut
+            hem, flare = 0.66 + 0.05 * garment.cut, 0.175 + 0.03 * garment.cut
             outline = ((-0.102, 0.42), (0.102, 0.42), (flare, hem), (-flare, hem))
             self.polygon(fabric, [self.at(x, y) for x, y in outline])
             return
         self.polygon(fabric, [self.at(x, y) for x, y in ((-0.104, 0.41), (0.104, 0.41), (0.118, 0.54), (-0.118, 0.54))])
-        end = 0.935 if garment.kind == "trousers" else 0.62 + 0.04 * garment.cut
+        end = 0.935 if garment.kind == "trousers" else 0.60 + 0.03 * garment.cut
         for side in (-1, 1):
             hip = self.at(side * 0.06, 0.52)
             if garment.kind == "trousers":
                 knee, ankle = self.at(side * 0.062, 0.73), self.at(side * 0.066, end)
-                self.limb(fabric, hip, knee, 0.058 * scale, 0.052 * scale)
-                self.limb(fabric, knee, ankle, 0.052 * scale, 0.046 * scale)
+                self.limb(fabric, hip, knee, 0.058 * scale, 0.049 * scale)
+                self.limb(fabric, knee, ankle, 0.049 * scale, 0.044 * scale)
             else:
                 leg = [(0.004, 0.5), (0.12, 0.5), (0.13, end), (0.008, end)]
                 self.polygon(fabric, [self.at(side * x, y) for x, y in leg])
-        self.line(ink, self.at(0, 0.5), self.at(0, 0.575), 0.004)
+        self.line(ink, self.at(0, 0.5), self.at(0, 0.7 if garment.kind == "trousers" else 0.575), 0.004)
 
     def dress(self, garment: Garment) -> None:
         fabric, ink = _FABRIC["full"]

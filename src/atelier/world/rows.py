@@ -23,13 +23,17 @@ FASHIONPEDIA = {"shirt": 0, "t-shirt": 1, "jacket": 4, "trousers": 6, "shorts": 
 _STREAM = {"studio": 1, "street": 2}
 
 
-def rows(domain: Literal["studio", "street"], count: int, seed: int, size: int) -> Iterator[dict[str, Any]]:
-    """The first `count` rows of a domain. The same seed gives the same bytes; a longer run starts with the shorter one.
+def rows(
+    domain: Literal["studio", "street"], count: int, seed: int, size: int, start: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The first `count` rows of a domain, without those before number `start`.
+
+    The same seed gives the same bytes; a longer run starts with the shorter one.
 
     Every item has people of its own (two to an item), so that a split by item is a split by person too.
     """
     per_item = VARIANTS * len(SHOTS) if domain == "studio" else 1
-    for index in range(count):
+    for index in range(start, count):
         item, place = divmod(index, per_item)
         variant, shot = divmod(place, len(SHOTS))
         scene, pose = _scene(domain, seed, item, variant, shot)

@@ -1,0 +1,21 @@
+"""The `atelier` command, and the manners that it shares with the stages: `Command`."""
+
+import click
+
+from atelier import __version__
+from atelier.cli.edit import edit
+from atelier.cli.export import export
+from atelier.cli.manners import Command
+from atelier.cli.study import ablations, blocks, config, memory, methods
+
+__all__ = ["Command", "main"]
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """Specialise a text-guided image editor on fashion pictures, and measure what that bought."""
+
+
+for command in (config, blocks, memory, ablations, methods, edit, export):
+    main.add_command(command)

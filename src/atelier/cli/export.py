@@ -1,0 +1,31 @@
+"""`atelier export`."""
+
+from pathlib import Path
+
+import click
+
+from atelier.cli.manners import PATH, Command
+
+
+@click.command(cls=Command)
+@click.argument("folder", default=Path("models/finetuned"), type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder to write; it must not be there yet.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="Of the written weights; bfloat16 halves the folder.")  # fmt: skip
+def export(folder: Path, out: Path, dtype: str) -> None:
+    """Write a fine-tuned FOLDER (models/finetuned) as a pipeline that diffusers loads, with a model card.
+
+    A LoRA is merged into the weights, and also written by itself: pytorch_lora_weights.safetensors for diffusers,
+    lora-kohya.safetensors for ComfyUI. The card has the parameters, data digests and figures that dvc.lock holds for
+    these very weights.
+
+    \b
+    Examples:
+      atelier export --out exported
+      atelier export models/finetuned --out exported --dtype bfloat16
+    """
+    from atelier.exporting import export as write
+
+    for remark in write(folder, out, Path.cwd(), dtype):
+        click.echo(remark, err=True)
+    click.echo(out)

@@ -1,0 +1,55 @@
+"""What training costs: seconds of its steps and peak memory, which go to the log and into no file of results."""
+
+import resource
+import time
+
+import torch
+
+_GIB = 2**30
+
+
+class Meter:
+    """Times training steps and watches their memory on the device; what lies between `close` and `start` is left out.
+
+    It asks nothing of the device while steps run, so it makes nothing wait.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._seconds, self._steps, self._peak = 0.0, 0, 0
+        self.start()
+
+    def start(self) -> None:
+        """Steps follow."""
+        self._fresh = 0
+        self._started = self._counted = time.perf_counter()
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def count(self, last: bool) -> None:
+        """A step was made; whoever counts the last before `close` has read its loss: it is over on the device too."""
+        self._fresh += 1
+        self._counted = time.perf_counter()
+        if last and self._device.type == "cuda":
+            self._peak = max(self._peak, torch.cuda.max_memory_allocated(self._device))
+
+    def close(self) -> float | None:
+        """End a stretch of steps; its steps a second, None if there were none."""
+        if not self._fresh:
+            return None
+        took, fresh = self._counted - self._started, self._fresh
+        self._seconds, self._steps, self._fresh = self._seconds + took, self._steps + fresh, 0
+        return fresh / took
+
+    def costs(self) -> dict[str, float]:
+        """Seconds of the steps that were timed, their number, and the peak memory in GiB.
+
+        On CUDA the peak is of what torch had allocated while steps ran, on this process's device. On a CPU it is of the
+        whole process's resident memory since it began (`peak_rss_gib`), libraries and data included.
+        """
+        found = {"timed_steps": float(self._steps), "train_seconds": self._seconds}
+        if self._steps:
+            found["seconds_per_step"] = self._seconds / self._steps
+        if self._device.type == "cuda":
+            return found | {"peak_cuda_gib": self._peak / _GIB}
+        return found | {"peak_rss_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / _GIB}

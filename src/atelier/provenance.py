@@ -1,0 +1,91 @@
+"""What dvc.lock knows of a fine-tuned editor: the data and parameters it was trained with, and how it scored.
+
+A record counts only where its digests are those of the files at hand: a lock or a report of other weights says nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+LOCK = "dvc.lock"
+SHEET = Path("metrics/sheets/overview.png")
+_REPORT = Path("metrics/evaluate.json")
+_TRIPLETS, _ITEMS = "data/pairs/triplets.parquet", "data/prepared/items.parquet"
+_EDITS = "data/edits/finetuned.parquet"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Facts about one fine-tuned editor; empty or None where they are not known for sure."""
+
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # section → key → value, as trained with
+    data: Mapping[str, str] = field(default_factory=dict)  # file that training read → its MD5
+    report: Mapping[str, Any] | None = None  # metrics/evaluate.json
+    sheet: Path | None = None  # metrics/sheets/overview.png
+    missing: tuple[str, ...] = ()  # what is not known, and why
+
+
+def trace(folder: Path, root: Path) -> Provenance:
+    """Look a fine-tuned folder up in the lock of the repository `root`."""
+    stages = _read_stages(root / LOCK)
+    own = dvc_digest(folder)
+    trained = next((stage for stage in stages.values() if own in _outs(stage).values()), None)
+    if trained is None:
+        return Provenance(missing=(f"{LOCK} does not know these weights: parameters, data and figures are left out",))
+    params = {**_params(trained), **_data_params(stages, trained)}
+    data = {path: md5 for path, md5 in _deps(trained).items() if path.startswith("data/")}
+    generated, evaluated = stages.get("generate@finetuned", {}), stages.get("evaluate", {})
+    if own in _deps(generated).values():
+        params |= {"generate": _params(generated).get("generate", {})}
+    is_own = own in _deps(generated).values() and _outs(generated).get(_EDITS) in _deps(evaluated).values()
+    report, sheets = _outs(evaluated).get(str(_REPORT)), _outs(evaluated).get(str(SHEET.parent))
+    has_report = is_own and report is not None and report == dvc_digest(root / _REPORT)
+    has_sheet = is_own and sheets is not None and sheets == dvc_digest(root / SHEET.parent)
+    return Provenance(
+        params,
+        data,
+        json.loads((root / _REPORT).read_text(encoding="utf-8")) if has_report else None,
+        root / SHEET if has_sheet else None,
+        () if has_report else (f"{_REPORT} is not of these weights: figures are left out",),
+    )
+
+
+def dvc_digest(path: Path) -> str | None:
+    """The MD5 that DVC records for a file or (`….dir`, of its files' names and MD5s) a folder; None for nothing."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "md5").hexdigest()
+    if not path.is_dir():
+        return None
+    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    entries = [{"md5": dvc_digest(path / name), "relpath": name} for name in files]
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _read_stages(lock: Path) -> Mapping[str, Any]:
+    return YAML(typ="safe").load(lock)["stages"] if lock.is_file() else {}
+
+
+def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["path"]: entry["md5"] for entry in stage.get("outs", [])}
+
+
+def _deps(stage: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["path"]: entry["md5"] for entry in stage.get("deps", [])}
+
+
+def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return stage.get("params", {}).get("params.yaml", {})
+
+
+def _data_params(stages: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections `prepare` and `pair`, where the triplets trained on are what those stages made last."""
+    pair, prepare = stages.get("pair", {}), stages.get("prepare", {})
+    same_triplets = _outs(pair).get(_TRIPLETS) == _deps(trained).get(_TRIPLETS)
+    same_items = _outs(prepare).get(_ITEMS) == _deps(pair).get(_ITEMS)
+    return {**_params(pair), **_params(prepare)} if same_triplets and same_items else {}

@@ -1,0 +1,145 @@
+"""Data sets that pair pictures themselves: a source, an instruction, what came of it, and sometimes where.
+
+MagicBrush and the InstructPix2Pix samples are known by their columns; of any other `prepare.columns` says which column
+holds what: "source=a,instruction=b,target=c", and if there are such columns "mask=d", "item=e" (rows of one item stand
+in one split) and "caption=f" (of the source). The table is a hub data set, or local parquet.
+
+A mask marks what is to be edited: the transparent part of it, as in MagicBrush (DALL·E's convention), or in a mask
+without transparency the white part.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from atelier.errors import UserError
+from atelier.garments import UNKNOWN_GARMENT, garment_in
+from atelier.sources.decode import (
+    Picture,
+    RefusedError,
+    decode_mask,
+    decode_picture,
+    lay_mask,
+    open_mask,
+    same_shape,
+)
+from atelier.sources.fitting import Fit, fit_picture, plan_fit
+from atelier.sources.making import fit_garment, make_item
+from atelier.sources.opening import open_table
+from atelier.sources.reading import Found, Made, Place, Request, Row, text_of, wording_of
+
+REQUIRED, OPTIONAL = ("source", "instruction", "target"), ("mask", "item", "caption")
+KNOWN: dict[str, dict[str, str]] = {
+    "MagicBrush": {"source": "source_img", "instruction": "instruction", "target": "target_img",
+                   "mask": "mask_img", "item": "img_id"},
+    "InstructPix2Pix": {"source": "input_image", "instruction": "edit_prompt", "target": "edited_image"},
+}  # fmt: skip
+MIDTONES = 0.1  # a mask with a larger share of pixels that are neither black nor white is a picture
+
+
+def open_source(request: Request) -> Iterator[Found]:
+    """The rows under our names for their columns.
+
+    Raises:
+        UserError: `columns` cannot be read, or names what the source lacks; or is empty, and the source is not known.
+    """
+    return open_table(request, partial(choose_roles, named=parse_columns(request.columns)))
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """ "source=a,instruction=b,target=c[,mask=d][,item=e][,caption=f]" → our name → the column; {} for "".
+
+    Raises:
+        UserError: the text is not of that form.
+    """
+    if not text.strip():
+        return {}
+    pairs = [[part.strip() for part in pair.split("=", 1)] for pair in text.split(",")]
+    named = dict(pair for pair in pairs if len(pair) == 2 and all(pair))
+    if len(named) != len(pairs) or not set(REQUIRED) <= named.keys() <= {*REQUIRED, *OPTIONAL}:
+        form = ",".join(f"{role}=…" for role in REQUIRED) + "".join(f"[,{role}=…]" for role in OPTIONAL)
+        raise UserError(f"prepare.columns: {text!r} is not of the form {form}")
+    return named
+
+
+def choose_roles(have: Sequence[str], *, named: Mapping[str, str]) -> Mapping[str, str]:
+    """Our name → the column: as named, or as a known data set has them.
+
+    Raises:
+        UserError: a named column is missing, or no known data set has these columns.
+    """
+    if named:
+        missing = [column for column in named.values() if column not in have]
+        if missing:
+            raise UserError(f"no column {missing[0]!r}, which prepare.columns names; this source has {', '.join(have)}")
+        return named
+    for known in KNOWN.values():
+        if all(known[role] in have for role in REQUIRED):
+            return {role: column for role, column in known.items() if column in have}
+    raise UserError(f"the columns of no known triplets ({', '.join(KNOWN)}): {', '.join(have)}; set prepare.columns")
+
+
+def name_row(row: Row) -> str:
+    """The data set's own name for a row's picture."""
+    return text_of(row, "item")
+
+
+def read_row(row: Row, image_id: str, place: Place) -> Made:
+    """One row → an item with its instruction, its target and, where there is a usable mask, the region to edit.
+
+    Raises:
+        RefusedError: no instruction, no source or target that can be read, or a target of another shape.
+    """
+    instruction, cut = wording_of(row, "instruction")
+    if not instruction:
+        raise RefusedError("no instruction")
+    picture = decode_picture(row.get("source"))
+    plan = plan_fit(*picture.pixels.size, place.size, place.fit)
+    target = _fit_target(row.get("target"), picture, plan)
+    mask, remarks = fit_garment(lambda: decode_region(row.get("mask"), picture), plan)
+    words, caption_cut = wording_of(row, "caption")
+    item = make_item(
+        image_id,
+        place,
+        fit_picture(picture.pixels, plan),
+        garment_in(instruction) or UNKNOWN_GARMENT,
+        item_id=text_of(row, "item"),
+        words=words,
+        mask=mask,
+        instruction=instruction,
+        target=target,
+    )
+    return Made(item, remarks + cut + caption_cut)
+
+
+def decode_region(value: Any, picture: Picture) -> np.ndarray:
+    """The region to edit, bool (H, W) over the upright picture.
+
+    Raises:
+        RefusedError: no mask, or none that marks a part of the picture.
+    """
+    mask, orientation = open_mask(value)
+    if mask.has_transparency_data:
+        clear = np.asarray(mask.convert("RGBA").getchannel("A")) < 255
+        if clear.any():
+            return lay_mask(clear, picture, orientation)
+    grey = np.asarray(mask.convert("L"))
+    if ((grey > 16) & (grey < 239)).mean() > MIDTONES:
+        raise RefusedError("mask is a picture")
+    return decode_mask(mask, picture)
+
+
+def _fit_target(value: Any, picture: Picture, plan: Fit) -> np.ndarray:
+    """The target by the source's own plan; one of another size is first brought to the source's."""
+    try:
+        target = decode_picture(value).pixels
+    except RefusedError as refused:
+        raise RefusedError(f"target: {refused}") from None
+    if not same_shape(target.size, picture.pixels.size):
+        raise RefusedError("target of another shape")
+    if target.size != picture.pixels.size:
+        target = target.resize(picture.pixels.size, Image.Resampling.LANCZOS)
+    return fit_picture(target, plan)

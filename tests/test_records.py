@@ -1,0 +1,124 @@
+"""Rows in parquet: there and back, whole or absent, row groups that stay small, columns that must be there."""
+
+from dataclasses import fields, replace
+
+import pyarrow.parquet as pq
+import pytest
+from fixtures_pairing import photograph, shelve
+
+from atelier.errors import UserError
+from atelier.records import (
+    GROUP_BYTES,
+    GROUP_ROWS,
+    Edit,
+    Entry,
+    Item,
+    count_rows,
+    iter_rows,
+    read_group,
+    read_rows,
+    write_rows,
+)
+from atelier.shelf import Listing
+
+
+def edits(count: int, size: int = 10) -> list[Edit]:
+    return [Edit(f"probe-{number}", "baseline", bytes([number % 256]) * size) for number in range(count)]
+
+
+def test_rows_come_back_as_they_went(tmp_path):
+    plain = photograph("01", "a man in a shirt")
+    bare = replace(plain, image_id="é-…", mask=None, caption="")
+    full = replace(plain, image_id="full", box=[0.1, 2.0, 1 / 3, 4.0], scene="{}", instruction="x", target=b"\0png")
+    assert write_rows(tmp_path / "deep" / "items.parquet", Item, iter([plain, bare, full])) == 3
+    path = tmp_path / "deep" / "items.parquet"
+    assert read_rows(path, Item) == list(iter_rows(path, Item)) == [plain, bare, full]
+    assert count_rows(path, Item) == 3
+    assert pq.read_schema(path).names == [field.name for field in fields(Item)]
+
+
+def test_no_rows_are_a_file_too(tmp_path):
+    assert write_rows(tmp_path / "none.parquet", Edit, []) == 0
+    assert read_rows(tmp_path / "none.parquet", Edit) == []
+
+
+def test_the_same_rows_are_the_same_bytes_and_row_groups_stay_small(tmp_path):
+    large = GROUP_BYTES // 4
+    for name in ("a", "b"):
+        write_rows(tmp_path / name, Edit, [*edits(GROUP_ROWS + 1), *edits(9, large)])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    metadata = pq.read_metadata(tmp_path / "a")
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [GROUP_ROWS, 5, 4, 1]
+
+
+def test_after_an_error_there_is_no_file(tmp_path):
+    def rows():
+        yield from edits(300)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_rows(tmp_path / "edits.parquet", Edit, rows())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("read", [read_rows, iter_rows, count_rows])
+def test_a_file_that_is_none_of_ours_is_one_line_at_once(tmp_path, read):
+    path = tmp_path / "rows.parquet"
+    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+        read(path, Edit)
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+        read(path, Edit)
+    write_rows(path, Edit, edits(1))
+    with pytest.raises(UserError, match="no column 'image_id'; expected the columns of Item"):
+        read(path, Item)
+
+
+def test_a_damaged_row_group_is_one_line(tmp_path):
+    path = tmp_path / "rows.parquet"
+    write_rows(path, Edit, edits(2000, 50))
+    data = bytearray(path.read_bytes())
+    data[4:2000] = b"\xff" * 1996
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+        read_rows(path, Edit)
+
+
+# --- the shelf ------------------------------------------------------------------------------------------------------
+
+
+def test_a_listing_holds_the_words_and_fetches_the_pictures(items, shelf):
+    words = [field.name for field in fields(Entry)]
+    assert [[getattr(one, name) for name in words] for one in shelf.listings] == [
+        [getattr(item, name) for name in words] for item in items
+    ]
+    assert [one.row for one in shelf.listings] == list(range(len(items)))
+    assert [one.masked for one in shelf.listings] == [item.mask is not None for item in items]
+    assert not {"image", "mask", "target"} & {field.name for field in fields(Listing)}
+    for row in (0, 255, 256, 263, 5, 0):  # on either side of a row group's end, back and forth
+        assert shelf.fetch(shelf.listings[row]) == items[row]
+
+
+def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
+    one = photograph("01", "")
+    pictures = [replace(one, image=bytes([n]) * (GROUP_BYTES // 2), image_id=str(n)) for n in range(12)]
+    shelf = shelve(pictures, tmp_path)
+    read = []
+
+    def counted(file, path, number, kind):
+        read.append(number)
+        return read_group(file, path, number, kind)
+
+    monkeypatch.setattr("atelier.shelf.read_group", counted)
+    for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two to a group, four groups kept
+        assert shelf.fetch(shelf.listings[row]) == pictures[row]
+    assert read == [0, 1, 2, 5, 3]
+    assert shelf.fetch(shelf.listings[2]) == pictures[2]
+    assert read == [0, 1, 2, 5, 3, 1]
+
+
+def test_a_mask_beside_an_instruction_is_not_the_garment_s(tmp_path):
+    plain = photograph("01", "")
+    given = replace(plain, instruction="make the sky red", target=plain.image)
+    shelf = shelve([plain, replace(plain, mask=None), given], tmp_path)
+    assert [one.shows_garment for one in shelf.listings] == [True, False, False]
