@@ -1,6 +1,7 @@
 """What README.md and scripts/ablations.sh tell people to type: the files, targets, parameters and values are real."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from atelier.config import read_params
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JOINED = README.replace("\\\n", " ")  # a command on several lines is one command
-EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S \S+)+)", JOINED)
+EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^']+'|\S+))+)", JOINED)
 PARAMS = ROOT / "params.yaml"
 
 
@@ -31,7 +32,7 @@ def overridden(overrides: dict[str, str], folder: Path) -> Path:
 
 def pairs(text: str) -> dict[str, str]:
     """ "-S a.b=1 -S c.d=2" → {"a.b": "1", "c.d": "2"}"""
-    return dict(word.split("=", 1) for word in text.split() if word != "-S")
+    return dict(word.split("=", 1) for word in shlex.split(text) if word != "-S")
 
 
 def configurations() -> dict[str, dict[str, str]]:
