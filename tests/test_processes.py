@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures_training import NoLog, make_models, make_settings, open_training, run_training, write_inputs
+from fixtures_training import (
+    NoLog,
+    assert_close_together,
+    make_models,
+    make_settings,
+    open_training,
+    run_training,
+    write_inputs,
+)
 from import_graph import ROOT
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
@@ -127,14 +135,6 @@ def assert_same_to_rounding(one: Path, other: Path) -> None:
     directional = curve(one, "epochs.csv", "val_directional")
     assert curve(other, "epochs.csv", "val_directional") == pytest.approx(directional, abs=0.2)  # of 100
     assert_close_together(*(load_file(folder / "finetuned/trained.safetensors") for folder in (one, other)))
-
-
-def assert_close_together(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
-    """All tensors as one vector: Adam blows up rounding in the odd number whose gradient is near 0."""
-    assert first.keys() == second.keys()
-    off = torch.stack([torch.linalg.vector_norm(second[name] - tensor) for name, tensor in first.items()])
-    size = torch.stack([torch.linalg.vector_norm(tensor) for tensor in first.values()])
-    assert torch.linalg.vector_norm(off) < 1e-3 * torch.linalg.vector_norm(size)
 
 
 def gradients_in(store: CheckpointStore) -> dict[str, torch.Tensor]:

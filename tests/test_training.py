@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fixtures_training import make_settings, make_triplet
+from fixtures_training import assert_close_together, make_settings, make_triplet
 from transformers import get_cosine_schedule_with_warmup
 
 from atelier import training, unfreeze
@@ -212,11 +212,13 @@ def test_samples_taken_in_parts_give_the_same_step(editor, data, parts, loss):
     rows = torch.arange(7)
     whole, losses = take_steps(editor, data, rows, loss=loss)
     parted, same = take_steps(editor, data, rows, loss=loss, accumulate=parts)
-    assert same == pytest.approx(losses, rel=1e-5)
-    state = parted.state()
-    for name, tensor in whole.state().items():
-        if name.endswith("exp_avg"):  # linear in the gradients; the step itself blows up rounding where they are near 0
-            torch.testing.assert_close(state[name], tensor, atol=1e-6, rtol=1e-3)
+    assert same == pytest.approx(losses, rel=1e-4)
+    assert_close_together(*(gradient_means(learner) for learner in (whole, parted)))
+
+
+def gradient_means(learner: Learner) -> dict[str, torch.Tensor]:
+    """AdamW's running means of the gradients: unlike its steps they show their scale."""
+    return {name: tensor for name, tensor in learner.state().items() if name.endswith("/exp_avg")}
 
 
 def test_checkpointed_activations_change_nothing(editor, data):
