@@ -1,6 +1,9 @@
 """Train the embedded autoencoder: an AutoencoderKL that halves a picture twice (f = 4) into 4 channels.
 
-python -m pretrain.autoencoder --corpus pretrain/corpus --out models/base/editor/vae
+    python -m pretrain.autoencoder --corpus pretrain/corpus --out pretrain/vae
+    python -m pretrain.autoencoder --corpus … --initial pretrain/vae --lr 1e-3 --out pretrain/decoder
+
+With `--initial` its decoder alone goes on learning: what was encoded stays valid, and so does every editor trained on it.
 """
 
 from pathlib import Path
@@ -34,11 +37,16 @@ def build(size: int) -> AutoencoderKL:
 
 @click.command()
 @training_options(steps=7000, batch_size=16, lr=2e-3)
-def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
+@click.option("--initial", "start", type=click.Path(path_type=Path, exists=True), help="Autoencoder whose decoder to train.")
+def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, start: Path | None) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     corpus = read_corpus(folder)
     torch.manual_seed(0)
-    vae = build(corpus.images.shape[1]).to(memory_format=torch.channels_last)
+    vae = build(corpus.images.shape[1]) if start is None else AutoencoderKL.from_pretrained(start)
+    vae = vae.to(memory_format=torch.channels_last)
+    if start is not None:
+        for part in (vae.encoder, vae.quant_conv):
+            part.requires_grad_(False)
     exact = np.array([i for i, p in enumerate(corpus.pictures) if p["scene"] < corpus.train_scenes and not p["leaky"]])
     leaky = np.array([i for i, p in enumerate(corpus.pictures) if p["scene"] < corpus.train_scenes and p["leaky"]])
 
@@ -58,7 +66,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         mse = F.mse_loss(y, x)
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
-    groups, settings = [{"params": list(vae.parameters()), "lr": lr}], {"batch": batch_size, "lr": lr}
+    groups = [{"params": [p for p in vae.parameters() if p.requires_grad], "lr": lr}]
+    settings = {"batch": batch_size, "lr": lr, "start": start}
     with fit("autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings=settings):
         vae = vae.to(memory_format=torch.contiguous_format).eval()
         held = [i for i, p in enumerate(corpus.pictures) if p["scene"] >= corpus.train_scenes and not p["leaky"]][:512]
@@ -67,9 +76,11 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
             z = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(64)])
             y = torch.cat([vae.decode(part).sample.clamp(-1, 1) for part in z.split(64)])
         psnr = 10 * torch.log10(4 / (y - x).square().mean((1, 2, 3)))
-        vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
+        if start is None:
+            vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
         vae.save_pretrained(out)
-        click.echo(f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f})")
+        error = (y - x).abs().mean() / 2
+        click.echo(f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f}), error {error:.4f}")
 
 
 if __name__ == "__main__":
