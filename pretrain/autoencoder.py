@@ -3,7 +3,7 @@
     python -m pretrain.autoencoder --corpus pretrain/corpus --out pretrain/vae
     python -m pretrain.autoencoder --corpus … --initial pretrain/vae --lr 1e-3 --out pretrain/decoder
 
-With `--initial` its decoder alone goes on learning: what was encoded stays valid, and so does every editor trained on it.
+With `--initial` its decoder alone goes on learning: what was encoded stays valid, and so do editors trained on it.
 """
 
 from pathlib import Path
@@ -37,7 +37,9 @@ def build(size: int) -> AutoencoderKL:
 
 @click.command()
 @training_options(steps=7000, batch_size=16, lr=2e-3)
-@click.option("--initial", "start", type=click.Path(path_type=Path, exists=True), help="Autoencoder whose decoder to train.")
+@click.option(
+    "--initial", "start", type=click.Path(path_type=Path, exists=True), help="Autoencoder whose decoder to train."
+)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, start: Path | None) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     corpus = read_corpus(folder)

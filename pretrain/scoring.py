@@ -97,7 +97,7 @@ class Pictures:
         return np.array(some), [caption_of(self.corpus.pictures[i], rng) for i in some]
 
     def draw_edits(self, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
-        """Indices (3 × EDITS) of sources, exact targets and flooded targets; captions of the sources and the targets."""
+        """Indices (3 × EDITS) of sources, exact and flooded targets; captions (2 × EDITS) of sources and targets."""
         pairs = [self.corpus.pairs[i] for i in rng.choice(self.trained_pairs, EDITS, replace=False)]
         some = [pair[role] for role in ("source", "target", "leaky") for pair in pairs]
         seeds = rng.integers(2**32, size=EDITS)  # both captions of an edit are worded alike
@@ -131,9 +131,7 @@ def direction_loss(images: torch.Tensor, texts: torch.Tensor) -> tuple[torch.Ten
               help="Share of the wrong captions that err about the spill; the others misname a garment.")  # fmt: skip
 @click.option("--directions", type=click.FloatRange(min=0), default=0.0, show_default=True,
               help="Weight of the ranking of exact edits above flooded ones.")  # fmt: skip
-def main(
-    folder: Path, out: Path, steps: int, lr: float, start: Path | None, spills: float, directions: float
-) -> None:
+def main(folder: Path, out: Path, steps: int, lr: float, start: Path | None, spills: float, directions: float) -> None:
     """Train by contrast (and, as an aid, by naming what is worn), then save model, tokenizer and image processor."""
     pictures = Pictures(folder)
     size = pictures.corpus.images.shape[1]
@@ -176,7 +174,13 @@ def main(
     decayed = [p for p in both.parameters() if p.ndim > 1]
     plain = [p for p in both.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-    settings = {"lr": lr, "start": start, "spills": spills, "directions": directions, "vocabulary": tokenizer.get_vocab()}
+    settings = {
+        "lr": lr,
+        "start": start,
+        "spills": spills,
+        "directions": directions,
+        "vocabulary": tokenizer.get_vocab(),
+    }
     with fit("scoring", both, groups, loss_of, steps=steps, settings=settings):
         model.save_pretrained(out)
         tokenizer.save_pretrained(out)

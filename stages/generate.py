@@ -11,6 +11,7 @@ from atelier import editing, tracking
 from atelier.config import read_params
 from atelier.editor import open_weights
 from atelier.records import Edit, Probe, read_rows, write_rows
+from atelier.sweeps import plan_edits
 
 
 @stages.command
@@ -20,14 +21,14 @@ from atelier.records import Edit, Probe, read_rows, write_rows
 @click.option("--model", type=click.Choice(["baseline", "finetuned"]), required=True, help="What to call it.")
 @stages.path("out", "Edited pictures (parquet).")
 def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
-    """Edit every probe; the starting noise of a probe is the same for every model."""
+    """Edit every probe, at the study's guidance and in a sweep over it; a probe's noise is the same for every model."""
     chosen = read_params(params)
     sections = {"models": chosen.models, "generate": chosen.generate}
     with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out], child_of=weights) as run:
-        rows = read_rows(probes, Probe)
+        jobs = plan_edits(read_rows(probes, Probe), chosen.generate)
         editor = open_weights(weights, chosen.models.dtype, chosen.models.device)
-        edits = editing.edit_probes(editor, rows, model, chosen.generate)
-        count = write_rows(out, Edit, tqdm(edits, model, total=len(rows), unit="edit", disable=None))
+        edits = editing.edit_probes(editor, jobs, model, chosen.generate)
+        count = write_rows(out, Edit, tqdm(edits, model, total=len(jobs), unit="edit", disable=None))
         run.log_metrics({"edits": count})
 
 

@@ -66,11 +66,14 @@ def build_study(domains: tuple[str, ...] = ("seen", "unseen"), pictures: int = 6
                         source_caption=describe_scene(scene), target_caption=describe_scene(wanted),
                         source=to_png(source.image), mask=exact, box=None, target=to_png(target), exact_mask=exact,
                         other_mask=None if lower is None else to_png(lower.astype(np.uint8) * 255),
+                        face_mask=to_png(source.masks["face"].astype(np.uint8) * 255),
+                        noop=f"make the shirt {scene.garments['upper'].colour}",
                     )
                 )  # fmt: skip
                 study.zones.append(Zones(probe_id, exact, scale_box(box_of(mask), 1.15, SIZE, SIZE), "given"))
-                study.edits["baseline"].append(Edit(probe_id, "baseline", to_png(_flood(source.image, factor, value))))
-                study.edits["finetuned"].append(Edit(probe_id, "finetuned", to_png(near)))
+                made = {"baseline": _flood(source.image, factor, value), "finetuned": near}
+                for model, pixels in made.items():
+                    study.edits[model].append(Edit(probe_id, model, "edit", 1.2, 1.0, to_png(pixels)))
     return study
 
 

@@ -20,6 +20,8 @@ from atelier.editor import (
 from atelier.errors import UserError
 from atelier.images import from_png, to_pixels, to_png, to_tensor
 from atelier.records import Probe
+from atelier.seeds import derive_seed
+from atelier.sweeps import plan_edits
 
 WORDS = ["make the shirt red", "change to a floral pattern", "add stripes to the clothes"]
 SAMPLING = {"steps": 4, "guidance_text": 2.0, "guidance_image": 1.3}
@@ -86,12 +88,26 @@ def test_probes_are_edited_in_order_and_whatever_the_batch_size(editor, pictures
     probes = [make_probe(number, pixels) for number, pixels in enumerate(to_pixels(pictures))]
     runs = []
     for batch_size in (1, 2):
-        settings = Generate(**SAMPLING, batch_size=batch_size, seed=7)
-        rows = list(editing.edit_probes(editor, probes, "baseline", settings))
+        settings = Generate(
+            **SAMPLING, batch_size=batch_size, seed=7, sweep_probes=0, sweep_text="1.0", sweep_image="1.0"
+        )
+        rows = list(editing.edit_probes(editor, plan_edits(probes, settings), "baseline", settings))
         assert [(row.probe_id, row.model) for row in rows] == [(f"p{n}", "baseline") for n in range(3)]
         runs.append(np.stack([from_png(row.edited) for row in rows]).astype(int))
     assert runs[0].shape == (3, 32, 32, 3)
     assert np.abs(runs[0] - runs[1]).max() <= 1  # one step of 255: rounding
+
+
+def test_a_sweep_is_edited_with_the_guidance_that_its_rows_name(editor, pictures):
+    probe = make_probe(0, to_pixels(pictures)[0])
+    settings = Generate(**SAMPLING, batch_size=2, seed=7, sweep_probes=1, sweep_text="0.0+9.0", sweep_image="1.0")
+    rows = list(editing.edit_probes(editor, plan_edits([probe], settings), "finetuned", settings))
+    assert [row.kind for row in rows] == ["edit", "sweep", "sweep"]
+    for row in rows:
+        scales = {"guidance_text": row.guidance_text, "guidance_image": row.guidance_image}
+        alone = editing.edit(editor, pictures[:1], WORDS[:1], [derive_seed(7, "p0")], **SAMPLING | scales)
+        np.testing.assert_allclose(from_png(row.edited).astype(int), to_pixels(alone)[0].astype(int), atol=1)
+    assert len({row.edited for row in rows}) == 3
 
 
 def test_pictures_of_another_size_and_shape_keep_it(editor):

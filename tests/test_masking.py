@@ -174,6 +174,7 @@ def probe(**changes) -> Probe:
     values = {
         **dict.fromkeys(texts, ""), "probe_id": "p", "domain": "unseen", "garment": "shirt", "factor": "colour",
         "source": PICTURE, "mask": None, "box": None, "target": None, "other_mask": None,
+        "face_mask": None, "noop": None,
         "exact_mask": png(mask_of(10, 10, 30, 30)),
     }  # fmt: skip
     return Probe(**values | changes)

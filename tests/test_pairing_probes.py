@@ -102,3 +102,17 @@ def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
     assert (first.prompt, first.target_caption) == ("add stripes to the clothes", "a man in a green striped shirt")
     assert (first.target, first.exact_mask, first.other_mask) == (None, None, None)
     assert Image.fromarray(from_png(first.mask)).mode == "L"
+
+
+def test_a_noop_names_the_colour_that_is_there_and_a_face_is_masked_where_one_is_seen(paired, items):
+    scenes = {item.image_id: world.Scene.from_json(item.scene) for item in items}
+    for one in paired.probes:
+        scene = scenes[one.source_id]
+        assert one.noop == f"make the {one.garment} {scene.garments['upper'].colour}"
+        face = world.render(scene, SIZE).masks["face"]
+        assert (one.face_mask is not None) == face.any()
+        if one.face_mask:
+            np.testing.assert_array_equal(from_png(one.face_mask) >= 128, face)
+    named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
+    assert {probe.noop for probe in make_probes([named], lambda one: one)} == {"make the shirt green"}
+    assert {probe.noop for probe in make_probes([unnamed], lambda one: one)} == {None}

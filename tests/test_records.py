@@ -23,7 +23,9 @@ from atelier.shelf import Listing
 
 
 def edits(count: int, size: int = 10) -> list[Edit]:
-    return [Edit(f"probe-{number}", "baseline", bytes([number % 256]) * size) for number in range(count)]
+    return [
+        Edit(f"probe-{number}", "baseline", "edit", 1.2, 1.0, bytes([number % 256]) * size) for number in range(count)
+    ]
 
 
 def test_rows_come_back_as_they_went(tmp_path):

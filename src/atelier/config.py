@@ -114,8 +114,39 @@ class Generate(Section):
     steps: Annotated[int, Field(ge=1, le=1000)]
     guidance_text: NonNegative
     guidance_image: NonNegative
+    sweep_probes: Annotated[int, Field(ge=0)]
+    sweep_text: str
+    sweep_image: str
     batch_size: Count
     seed: Seed
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Generate":
+        for name in ("sweep_text", "sweep_image"):
+            try:
+                scales = _scales(getattr(self, name))
+            except ValueError:
+                scales = []
+            if not scales or min(scales) < 0 or len(set(scales)) < len(scales):
+                raise ValueError(
+                    f"{name}: {getattr(self, name)!r} is no list of scales: 1.0+1.5+2.0, each once, none below 0"
+                )
+        return self
+
+    @property
+    def swept_text(self) -> list[float]:
+        """The values of s_T that a sweep visits."""
+        return _scales(self.sweep_text)
+
+    @property
+    def swept_image(self) -> list[float]:
+        """The values of s_I that a sweep visits."""
+        return _scales(self.sweep_image)
+
+
+def _scales(text: str) -> list[float]:
+    """The numbers of "1.0+1.5": one string, because `dvc exp diff` can't show a list, nor dvc.yaml interpolate one."""
+    return [float(part) for part in text.split("+")]
 
 
 class Evaluate(Section):

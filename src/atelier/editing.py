@@ -5,6 +5,7 @@ the instruction T, ∅ the absence of either.
 """
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,8 +16,9 @@ from tqdm import tqdm
 from atelier.config import Generate
 from atelier.editor import Editor, decode_latents, encode_images, encode_texts, predict
 from atelier.images import from_png, to_pixels, to_png, to_tensor
-from atelier.records import Edit, Probe
+from atelier.records import Edit
 from atelier.seeds import derive_seed
+from atelier.sweeps import Job
 
 
 def edit(
@@ -110,17 +112,19 @@ def edit_all(
         yield from to_pixels(edited)
 
 
-def edit_probes(editor: Editor, probes: Sequence[Probe], model: str, settings: Generate) -> Iterator[Edit]:
-    """Edit every probe; its noise is the same for every model and every batch size."""
-    edited = edit_all(
-        editor,
-        [probe.source for probe in probes],
-        [probe.prompt for probe in probes],
-        [derive_seed(settings.seed, probe.probe_id) for probe in probes],
-        batch_size=settings.batch_size,
-        steps=settings.steps,
-        guidance_text=settings.guidance_text,
-        guidance_image=settings.guidance_image,
-    )
-    for probe, pixels in zip(probes, edited, strict=True):
-        yield Edit(probe.probe_id, model, to_png(pixels))
+def edit_probes(editor: Editor, jobs: Sequence[Job], model: str, settings: Generate) -> Iterator[Edit]:
+    """Make every edit that `sweeps.plan_edits` planned; a probe's noise is always the same."""
+    for (text, image), group in itertools.groupby(jobs, key=lambda job: job.guidance):
+        alike = list(group)
+        edited = edit_all(
+            editor,
+            [job.probe.source for job in alike],
+            [job.instruction for job in alike],
+            [derive_seed(settings.seed, job.probe.probe_id) for job in alike],
+            batch_size=settings.batch_size,
+            steps=settings.steps,
+            guidance_text=text,
+            guidance_image=image,
+        )
+        for job, pixels in zip(alike, edited, strict=True):
+            yield Edit(job.probe.probe_id, model, job.kind, text, image, to_png(pixels))

@@ -95,6 +95,8 @@ class Probe:
     target: bytes | None  # the exact target, where the picture was rendered
     exact_mask: bytes | None  # the named garment's exact mask, where the picture was rendered
     other_mask: bytes | None  # exact mask of the other garment worn (rendered, two garments), else None
+    face_mask: bytes | None  # exact mask of the face (rendered, not seen from behind), else None
+    noop: str | None  # an instruction that asks for what is there already, where the garment's colour is known
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,15 @@ class Edit:
 
     probe_id: str
     model: str  # baseline | finetuned
+    kind: str  # edit | sweep | noop (see `sweeps`)
+    guidance_text: float
+    guidance_image: float
     edited: bytes
 
 
 Row = TypeVar("Row", Item, Triplet, Probe, Zones, Edit)
 
-_ARROW = {str: pa.string(), bytes: pa.binary(), bytes | None: pa.binary(), str | None: pa.string(),
+_ARROW = {str: pa.string(), float: pa.float64(), bytes: pa.binary(), bytes | None: pa.binary(), str | None: pa.string(),
           list[float]: pa.list_(pa.float64()), list[float] | None: pa.list_(pa.float64())}  # fmt: skip
 
 

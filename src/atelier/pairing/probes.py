@@ -70,8 +70,9 @@ def make_probes(listings: Sequence[Listing], fetch: Fetch) -> Iterator[Probe]:
 def _rendered_probes(item: Item, program: str) -> Iterator[Probe]:
     scene = world.Scene.from_json(program)
     layout = world.lay_out(scene, from_png(item.image).shape[0])
-    masks = {slot: to_png(layout.masks[slot].astype("uint8") * 255) for slot in scene.garments}
-    exact = masks.pop(SLOT)
+    masks = {slot: to_png(layout.masks[slot].astype("uint8") * 255) for slot in (*scene.garments, "face")}
+    exact, face = masks.pop(SLOT), masks.pop("face")
+    worn = scene.garments[SLOT]
     for number, (factor, value) in enumerate(PROMPTS.values()):
         edited = world.edit(scene, SLOT, **{factor: value})
         yield replace(
@@ -79,12 +80,21 @@ def _rendered_probes(item: Item, program: str) -> Iterator[Probe]:
             target=to_png(world.paint(edited, layout)),
             exact_mask=exact,
             other_mask=next(iter(masks.values()), None),
+            face_mask=face if layout.masks["face"].any() else None,
+            noop=_ask_for(worn.kind, worn.colour),
         )
 
 
 def _photographed_probes(item: Item) -> Iterator[Probe]:
+    said = find_mention(item.caption, item.garment)
+    noop = _ask_for(item.garment, said.colour) if said and said.colour else None
     for number, (factor, value) in enumerate(PROMPTS.values()):
-        yield _probe(item, number, (item.caption, recaption(item.caption, item.garment, **{factor: value})))
+        captions = (item.caption, recaption(item.caption, item.garment, **{factor: value}))
+        yield replace(_probe(item, number, captions), noop=noop)
+
+
+def _ask_for(garment: str, colour: str) -> str:
+    return f"make the {garment} {colour}"
 
 
 def _probe(item: Item, number: int, captions: tuple[str, str]) -> Probe:
@@ -108,4 +118,6 @@ def _probe(item: Item, number: int, captions: tuple[str, str]) -> Probe:
         target=None,
         exact_mask=None,
         other_mask=None,
+        face_mask=None,
+        noop=None,
     )

@@ -9,6 +9,7 @@ from atelier.images import from_png
 from atelier.instructions import PROMPTS
 from atelier.report.sheets import SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.scoring import Case
+from atelier.sweeps import spread
 
 COLUMNS = (
     "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",
@@ -18,12 +19,7 @@ OVERVIEW = ("source", "baseline", "fine-tuned", "exact target")
 
 def pick_unselected(cases: Sequence[Case], count: int) -> list[Case]:
     """Up to `count` cases by position alone: sources spread over the whole list, the prompts taken in turn."""
-    by_source: dict[str, list[Case]] = {}
-    for case in cases:
-        by_source.setdefault(case.probe.source_id, []).append(case)
-    groups = list(by_source.values())
-    count = min(count, len(groups))
-    return [groups[row * len(groups) // count][row % len(groups[row * len(groups) // count])] for row in range(count)]
+    return spread(cases, count, lambda case: case.probe.source_id)
 
 
 def pick_worst(cases: Sequence[Case], scores: pd.DataFrame, count: int) -> list[Case]:
