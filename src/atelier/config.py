@@ -4,6 +4,7 @@ The only module that reads a parameters file. YAML 1.2 (ruamel), because DVC wri
 returns as a string.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -166,8 +167,11 @@ class Params(Section):
     evaluate: Evaluate
 
 
-def read_params(path: Path) -> Params:
+def read_params(path: Path, changes: Mapping[str, str] | None = None) -> Params:
     """Read and check a parameters file.
+
+    Args:
+        changes: values that stand instead of the file's, `section.key` → YAML text, as `dvc exp run -S` takes them.
 
     Raises:
         UserError: the file is missing or not YAML, a key is unknown, missing, of the wrong type or out of range.
@@ -180,6 +184,11 @@ def read_params(path: Path) -> Params:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: holds no sections; expected {', '.join(Params.model_fields)}")
+    for key, text in (changes or {}).items():
+        section, _, name = key.partition(".")
+        if not isinstance(raw.get(section), dict) or name not in raw[section]:
+            raise UserError(f"{path}: {key}: no such parameter")
+        raw[section][name] = YAML(typ="safe").load(text)
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

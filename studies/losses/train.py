@@ -1,0 +1,80 @@
+"""One run of the study: fine-tune with some parameters changed, then edit every probe. Run by DVC (dvc.yaml beside it).
+
+The tensors themselves are not kept: the edits are what is measured, and the run can be made again.
+"""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.config import read_params
+from atelier.editing import edit_probes
+from atelier.editor import open_weights
+from atelier.errors import UserError
+from atelier.files import whole
+from atelier.finetuning import Silence, finetune, open_job
+from atelier.records import Edit, Probe, read_rows, write_rows
+from atelier.sweeps import plan_edits
+
+KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
+
+
+class Timed(Silence):
+    """Keeps what training cost: the records that have no epoch."""
+
+    def __init__(self) -> None:
+        self.costs: dict[str, float] = {}
+
+    def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
+        """Remember the costs of the whole run, which come last and once."""
+        if "train_seconds" in values:
+            self.costs = dict(values)
+
+
+def parse_changes(text: str) -> dict[str, str]:
+    """ "section.key=value section.key=value" → key → value.
+
+    Raises:
+        UserError: a word has no "=".
+    """
+    for word in text.split():
+        if "=" not in word:
+            raise UserError(f"--set {word}: expected section.key=value")
+    return dict(word.split("=", 1) for word in text.split())
+
+
+@stages.command
+@stages.params
+@stages.path("triplets", "Triplets (parquet).")
+@stages.path("zones", "Their trimaps (parquet).")
+@stages.path("probes", "Pictures and prompts (parquet).")
+@click.option("--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of this run: section.key=value.")
+@stages.path("out", "Folder for edits.parquet and facts.json.")
+def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, out: Path) -> None:
+    """Fine-tune, edit every probe, and say what it took."""
+    chosen = read_params(params, parse_changes(changes) | {"generate.sweep_probes": "0"})
+    rows, log, began = read_rows(probes, Probe), Timed(), time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch, whole(out) as folder:
+        made, report = Path(scratch) / "finetuned", Path(scratch) / "train.json"
+        finetune(open_job(chosen.models, chosen.train, triplets, zones), log, out=made, report=report,
+                 curves=Path(scratch) / "curves")  # fmt: skip
+        facts = json.loads(report.read_text())
+        jobs = plan_edits(rows, chosen.generate)
+        edits = edit_probes(
+            open_weights(made, chosen.models.dtype, chosen.models.device), jobs, "finetuned", chosen.generate
+        )
+        folder.mkdir()
+        write_rows(folder / "edits.parquet", Edit, tqdm(edits, "edit", total=len(jobs), unit="edit", disable=None))
+        facts = {key: facts[key] for key in KEPT} | {"changes": changes, **log.costs}
+        (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
+    click.echo(f"{out.name}: {facts['steps']} steps, {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The study's training pairs: the root pipeline's pair and mask stages with some parameters changed. Run by DVC."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.config import read_params
+from atelier.files import whole
+from atelier.masking import mask_all
+from atelier.pairing import pair_items
+from studies.losses.train import parse_changes
+
+
+@stages.command
+@stages.params
+@stages.path("items", "Items, from the root pipeline's prepare.")
+@click.option(
+    "--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of these pairs: section.key=value."
+)
+@stages.path("out", "Folder for triplets.parquet and zones.parquet.")
+def main(params: Path, items: Path, changes: str, out: Path) -> None:
+    """Make triplets and their zones; the probes are the root pipeline's."""
+    chosen = read_params(params, parse_changes(changes))
+    with whole(out) as folder, tempfile.TemporaryDirectory() as scratch:
+        folder.mkdir()
+        triplets, probes = folder / "triplets.parquet", Path(scratch) / "probes.parquet"
+        facts = pair_items(items, triplets, probes, chosen.pair)
+        mask_all(
+            triplets, probes, folder / "zones.parquet", Path(scratch) / "zones.parquet", chosen.mask, chosen.models
+        )
+    click.echo(f"{out.name}: {facts['triplets']}")
+
+
+if __name__ == "__main__":
+    main()
