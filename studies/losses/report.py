@@ -1,0 +1,141 @@
+"""Scores of all runs → the study's tables (Markdown), contrasts (CSV) and figure (PNG). Run by DVC."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pandas as pd
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.files import whole
+from atelier.report.tables import markdown, to_csv
+from studies.losses.compare import MEASURES, Contrast, contrast, level
+from studies.losses.figure import plot_arms
+
+LOSSES, PAIRS, DOMAINS = ("plain", "preserve", "trimap"), ("same_item", "half", "aligned"), ("seen", "unseen")
+USUAL = "trimap-half"  # what the grid's runs are compared with: the same seed, the study's own weights
+METHODS = {
+    "selective, 4 epochs": "trimap-aligned", "full, 4 epochs": "full-4", "full, 3 epochs": "full-3",
+    "LoRA, 4 epochs": "lora-4", "LoRA, 5 epochs": "lora-5",
+}  # fmt: skip
+
+
+def compare_losses(scores: pd.DataFrame, domain: str) -> list[Contrast]:
+    """Trimap and preserve against plain, and trimap against preserve, on each kind of pair."""
+    pairs = [("trimap", "plain"), ("preserve", "plain"), ("trimap", "preserve")]
+    return contrast(scores, [(f"{one}-{kind}", f"{other}-{kind}") for kind in PAIRS for one, other in pairs], domain)
+
+
+def compare_pairs(scores: pd.DataFrame, domain: str) -> list[Contrast]:
+    """Other kinds of pair against the paper's, under each loss."""
+    pairs = [("aligned", "same_item"), ("half", "same_item"), ("half", "aligned")]
+    return contrast(scores, [(f"{loss}-{one}", f"{loss}-{other}") for loss in LOSSES for one, other in pairs], domain)
+
+
+def compare_methods(scores: pd.DataFrame, domain: str) -> list[Contrast]:
+    """Every other method against selective training."""
+    usual, *others = METHODS.values()
+    return contrast(scores, [(other, usual) for other in others], domain)
+
+
+def compare_grid(scores: pd.DataFrame, names: Sequence[str], domain: str) -> list[Contrast]:
+    """Each single run of the grid against the usual weights at the same seed."""
+    alone = {name: f"{name}-1" for name in names} | {f"{USUAL}-1": "usual-1"}
+    renamed = scores[scores["run"].isin(alone)].assign(run=lambda table: table["run"].map(alone))
+    return contrast(renamed, [(name, "usual") for name in names], domain)
+
+
+def levels_table(scores: pd.DataFrame, arms: dict[str, str], domain: str, seconds: pd.Series | None = None) -> str:
+    """Markdown: an arm a row, a measure a column, mean ± standard deviation between seeds; `seconds` of training."""
+    rows = []
+    for label, arm in arms.items():
+        found = level(scores, arm, domain)
+        cells = [_level(*found[name], MEASURES[name][1]) for name in MEASURES]
+        rows.append([label, *([] if seconds is None else [_seconds(seconds, arm)]), *cells])
+    timed = [] if seconds is None else ["s a run"]
+    return markdown(["", *timed, *(heading for heading, _, _ in MEASURES.values())], rows)
+
+
+def contrasts_table(contrasts: Sequence[Contrast]) -> str:
+    """Markdown: two arms a row, a measure a column: difference, interval over pictures, verdict."""
+    rows: dict[str, list[str]] = {}
+    for one in contrasts:
+        digits = MEASURES[one.measure][1]
+        text = f"{one.mean:+.{digits}f} ({one.ci_lo:+.{digits}f} … {one.ci_hi:+.{digits}f})"
+        bold = f"**{text}** {one.verdict}" if one.verdict != "–" else text
+        rows.setdefault(f"{one.arm} − {one.against}", []).append(bold)
+    return markdown(["", *(heading for heading, _, _ in MEASURES.values())], [[k, *v] for k, v in rows.items()])
+
+
+def write_tables(scores: pd.DataFrame, facts: pd.DataFrame, grid: Sequence[str]) -> str:
+    """tables.md."""
+    counts = {domain: scores.loc[scores["domain"] == domain, "source_id"].nunique() for domain in DOMAINS}
+    parts = [
+        "# Losses, pairs, weights and methods",
+        f"Made by `dvc repro studies/losses/dvc.yaml`. {scores['run'].nunique()} runs; "
+        f"{counts['seen']} seen and {counts['unseen']} unseen source pictures × 4 prompts each. Levels: mean ± "
+        "standard deviation between seeds. Differences: paired by seed and picture, 95 % interval over pictures; bold where "
+        "Holm's p over the table is below .05 and every seed agrees, then whether that is better or worse.",
+    ]
+    losses = {f"{kind}, {loss}": f"{loss}-{kind}" for kind in PAIRS for loss in LOSSES}
+    for domain in DOMAINS:
+        parts += [
+            f"## {domain.capitalize()}: losses on each kind of pair", levels_table(scores, losses, domain),
+            contrasts_table(compare_losses(scores, domain)),
+            f"## {domain.capitalize()}: kinds of pair under each loss", contrasts_table(compare_pairs(scores, domain)),
+            f"## {domain.capitalize()}: weights, one seed, against {USUAL}",
+            contrasts_table(compare_grid(scores, grid, domain)),
+            f"## {domain.capitalize()}: methods on aligned pairs",
+            levels_table(scores, METHODS, domain, facts.set_index("run")["train_seconds"]),
+            contrasts_table(compare_methods(scores, domain)),
+        ]  # fmt: skip
+    return "\n\n".join(part.rstrip("\n") for part in [*parts, "![losses](losses.png)"]) + "\n"
+
+
+def all_contrasts(scores: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
+    """Every contrast of the tables as a row, with its table's name."""
+    rows = []
+    for domain in DOMAINS:
+        families = {
+            "losses": compare_losses(scores, domain), "pairs": compare_pairs(scores, domain),
+            "weights": compare_grid(scores, grid, domain), "methods": compare_methods(scores, domain),
+        }  # fmt: skip
+        rows += [
+            {"table": table, **vars(one), "verdict": one.verdict} for table, found in families.items() for one in found
+        ]
+    return pd.DataFrame(rows)
+
+
+def single_runs(scores: pd.DataFrame) -> list[str]:
+    """The runs without a seed in their name: the grid's."""
+    return sorted(name for name in scores["run"].unique() if not name.rpartition("-")[2].isdigit())
+
+
+def _level(mean: float, spread: float, digits: int) -> str:
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
+
+
+def _seconds(seconds: pd.Series, arm: str) -> str:
+    return f"{seconds[seconds.index.str.fullmatch(rf'{arm}-[0-9]+')].median():.0f}"
+
+
+@stages.command
+@stages.path("scores", "Scores by run and source (CSV).")
+@stages.path("facts", "Facts of the runs (CSV).")
+@stages.path("out", "Folder for tables.md, contrasts.csv and losses.png.")
+def main(scores: Path, facts: Path, out: Path) -> None:
+    """Compare the arms and write what was found."""
+    table = pd.read_csv(scores, dtype={"source_id": str})
+    grid = single_runs(table)
+    with whole(out) as folder:
+        folder.mkdir()
+        (folder / "tables.md").write_text(write_tables(table, pd.read_csv(facts), grid), encoding="utf-8")
+        contrasts = all_contrasts(table, grid)
+        (folder / "contrasts.csv").write_text(to_csv(contrasts), encoding="utf-8")
+        plot_arms(table, LOSSES, PAIRS, DOMAINS, folder / "losses.png")
+    click.echo(f"{(contrasts['verdict'] != '–').sum()} of {len(contrasts)} contrasts hold")
+
+
+if __name__ == "__main__":
+    main()
