@@ -75,8 +75,8 @@ def write_tables(scores: pd.DataFrame, facts: pd.DataFrame, grid: Sequence[str])
         "# Losses, pairs, weights and methods",
         f"Made by `dvc repro studies/losses/dvc.yaml`. {scores['run'].nunique()} runs; "
         f"{counts['seen']} seen and {counts['unseen']} unseen source pictures × 4 prompts each. Levels: mean ± "
-        "standard deviation between seeds. Differences: paired by seed and picture, 95 % interval over pictures; bold where "
-        "Holm's p over the table is below .05 and every seed agrees, then whether that is better or worse.",
+        "standard deviation between seeds. Differences: paired by seed and picture, 95 % interval over pictures; bold "
+        "where Holm's p over the table is below .05 and every seed agrees, then whether that is better or worse.",
     ]
     losses = {f"{kind}, {loss}": f"{loss}-{kind}" for kind in PAIRS for loss in LOSSES}
     for domain in DOMAINS:
