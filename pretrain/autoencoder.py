@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 
 from atelier.images import to_tensor
 from pretrain.common import fit, read_corpus, training_options
@@ -35,6 +37,13 @@ def build(size: int) -> AutoencoderKL:
     )
 
 
+def reopen(folder: Path) -> AutoencoderKL:
+    """A saved autoencoder that, saved again, says nothing of the folder it came from (`from_pretrained` would)."""
+    vae = AutoencoderKL.from_config(AutoencoderKL.load_config(folder))
+    vae.load_state_dict(load_file(folder / SAFETENSORS_WEIGHTS_NAME))
+    return vae
+
+
 @click.command()
 @training_options(steps=7000, batch_size=16, lr=2e-3)
 @click.option(
@@ -44,7 +53,7 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, start:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     corpus = read_corpus(folder)
     torch.manual_seed(0)
-    vae = build(corpus.images.shape[1]) if start is None else AutoencoderKL.from_pretrained(start)
+    vae = build(corpus.images.shape[1]) if start is None else reopen(start)
     vae = vae.to(memory_format=torch.channels_last)
     if start is not None:
         for part in (vae.encoder, vae.quant_conv):
