@@ -5,8 +5,10 @@ import click
 from atelier import __version__
 from atelier.cli.edit import edit
 from atelier.cli.export import export
+from atelier.cli.judge import judge
 from atelier.cli.manners import Command
 from atelier.cli.study import ablations, blocks, config, memory, methods
+from atelier.cli.survey import survey
 
 __all__ = ["Command", "main"]
 
@@ -17,5 +19,5 @@ def main() -> None:
     """Specialise a text-guided image editor on fashion pictures, and measure what that bought."""
 
 
-for command in (config, blocks, memory, ablations, methods, edit, export):
+for command in (config, blocks, memory, ablations, methods, edit, export, survey, judge):
     main.add_command(command)

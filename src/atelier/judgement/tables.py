@@ -1,0 +1,80 @@
+"""Reports of judgements as text for a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_NONE = "–"
+
+
+def survey_table(report: Mapping[str, Any]) -> str:
+    """A survey's report: win rates in all, by group and by rater; strengths; how far the raters agree."""
+    lines = [
+        report["question"],
+        f"{report['raters']} raters, {report['pairs']} pairs, {report['answers']} answers; "
+        f"{report['repeats']} repeats, {report['invalid']} invalid, {report['torn_lines']} torn lines.",
+        "",
+        *_win_table(report["win_rates"], "win rate: a tie counts half"),
+    ]
+    for key, title in (("by_group", "group"), ("by_rater", "rater")):
+        rows = {f"{name}: {pair}": cell for name, cells in report[key].items() for pair, cell in cells.items()}
+        lines += ["", *_win_table(rows, f"by {title}")] if rows else []
+    rows = [[name, *_numbers(cell, "{:+.2f}")] for name, cell in report["strengths"].items()]
+    lines += ["", *_align(["Bradley-Terry strength", "log", "95 % by rater and prompt"], rows)]
+    if not rows:
+        lines.append("none: not all systems are connected by comparisons")
+    alpha = report.get("krippendorff_alpha")
+    lines += [
+        "",
+        f"between raters: Krippendorff's alpha {_NONE if alpha is None else f'{alpha:.2f}'}",
+        f"repeats answered alike, sides swapped: {_share(report['self_agreement'])}",
+        f"left picture preferred: {_share(report['left_preferred'])}",
+    ]
+    return "\n".join(lines)
+
+
+def judge_table(report: Mapping[str, Any]) -> str:
+    """A judges' report: per model its win rates, and whether it can be believed."""
+    lines = [report["question"], f"{report['pairs']} pairs, each asked in both orders."]
+    for model, found in report["models"].items():
+        lines += ["", *_win_table(found["win_rates"], model)]
+        lines += [
+            f"invalid replies: {_share(found['invalid'])}",
+            f"verdicts that changed with the order: {_share(found['order_flips'])}",
+            f"first picture preferred: {_share(found['left_preferred'])}",
+        ]
+        if "agreement" in found:
+            kappa = found["agreement"].get("cohen_kappa")
+            said = _NONE if kappa is None else f"{kappa:.2f}"
+            lines.append(f"the same as most people: {_share(found['agreement'])}; Cohen's kappa {said}")
+    return "\n".join(lines)
+
+
+def _win_table(cells: Mapping[str, Mapping[str, float]], title: str) -> list[str]:
+    clustered = any("boot_lo" in cell for cell in cells.values())
+    header = [title, "won", "lost", "tied", "rate", "95 % (Wilson)"] + ["95 % by rater and prompt"] * clustered
+    rows = []
+    for name, cell in cells.items():
+        counts = [str(cell[key]) for key in ("wins", "losses", "ties")]
+        row = [name, *counts, *_numbers(cell, "{:.1%}")]
+        rows.append(row + ([f"{cell['boot_lo']:.1%} … {cell['boot_hi']:.1%}"] if clustered else []))
+    return _align(header, rows)
+
+
+def _numbers(cell: Mapping[str, float], form: str) -> list[str]:
+    """Mean and interval."""
+    return [form.format(cell["mean"]), f"{form.format(cell['ci_lo'])} … {form.format(cell['ci_hi'])}"]
+
+
+def _share(cell: Mapping[str, float]) -> str:
+    if not cell["n"]:
+        return f"{_NONE} (of none)"
+    mean, spread = _numbers(cell, "{:.1%}")
+    return f"{mean} ({spread}; of {cell['n']})"
+
+
+def _align(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Columns of one width: the first to the left, the others to the right."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    form = "  ".join(f"{{:{'>' if number else '<'}{width}}}" for number, width in enumerate(widths))
+    return [form.format(*line).rstrip() for line in table]
