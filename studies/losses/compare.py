@@ -7,7 +7,8 @@ little, so their standard deviation stands beside it, with the number of seeds t
 Legend: S seeds, K source pictures, M measures.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,13 +56,19 @@ class Contrast:
         return "better" if self.mean * MEASURES[self.measure][2] > 0 else "worse"
 
 
-def arm_table(scores: pd.DataFrame, arm: str, domain: str) -> np.ndarray:
-    """Scores (S, K, M) of an arm's runs, seeds and sources in order.
+def seeds_of(scores: pd.DataFrame, arm: str) -> set[str]:
+    """The seeds that an arm was run with."""
+    return {name.removeprefix(f"{arm}-") for name in scores["run"].unique() if re.fullmatch(rf"{arm}-\d+", name)}
+
+
+def arm_table(scores: pd.DataFrame, arm: str, domain: str, seeds: Collection[str] | None = None) -> np.ndarray:
+    """Scores (S, K, M) of an arm's runs, seeds and sources in order; of all its seeds, or of those given.
 
     Raises:
-        ValueError: the arm has no run, or its runs are not of the same sources.
+        ValueError: the arm has no such run, or its runs are not of the same sources.
     """
-    rows = scores[(scores["domain"] == domain) & scores["run"].str.fullmatch(rf"{arm}-\d+")]
+    names = [f"{arm}-{seed}" for seed in (seeds_of(scores, arm) if seeds is None else seeds)]
+    rows = scores[(scores["domain"] == domain) & scores["run"].isin(names)]
     if rows.empty:
         raise ValueError(f"no run of {arm} in the {domain} domain")
     runs = [group.set_index("source_id").sort_index()[list(MEASURES)] for _, group in rows.groupby("run", sort=True)]
@@ -71,18 +78,19 @@ def arm_table(scores: pd.DataFrame, arm: str, domain: str) -> np.ndarray:
 
 
 def contrast(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], domain: str) -> list[Contrast]:
-    """Every pair of arms under every measure; Holm over all of them, as one family.
+    """Every pair of arms under every measure, on the seeds that both have; Holm over all of them, as one family.
 
     Raises:
-        ValueError: two arms have other seeds or other sources.
+        ValueError: two arms have no seed in common, or other sources.
     """
     sources = np.sort(scores.loc[scores["domain"] == domain, "source_id"].unique()).astype(str)
     clusters = Clusters.draw(sources, DRAWS, SEED)
     found, chances = [], []
     for arm, against in pairs:
-        tables = arm_table(scores, arm, domain), arm_table(scores, against, domain)
+        common = seeds_of(scores, arm) & seeds_of(scores, against)
+        tables = [arm_table(scores, name, domain, common) for name in (arm, against)]
         if tables[0].shape != tables[1].shape:
-            raise ValueError(f"{arm} and {against}: not the same number of seeds and sources")
+            raise ValueError(f"{arm} and {against}: not the same source pictures")
         differences = tables[0] - tables[1]
         by_picture, by_seed = differences.mean(0), np.nanmean(differences, 1)
         low, high = interval(clusters.drawn_means(by_picture))

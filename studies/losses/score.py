@@ -1,0 +1,52 @@
+"""Edits of all runs → their scores by source picture, and what each run took. Run by DVC."""
+
+import json
+from pathlib import Path
+
+import click
+import pandas as pd
+from ruamel.yaml import YAML
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.cases import join_cases
+from atelier.config import read_params
+from atelier.evaluating import load_scorers
+from atelier.files import whole
+from atelier.records import Edit, Probe, Zones, read_rows
+from atelier.report.tables import to_csv
+from atelier.scoring import prepare_sources, score_cases
+from studies.losses.compare import MEASURES
+
+MODEL = "finetuned"
+
+
+@stages.command
+@stages.params
+@stages.path("plan", "The study's own parameters: which runs there are.")
+@stages.path("probes", "Pictures and prompts (parquet).")
+@stages.path("zones", "Their zones (parquet).")
+@stages.path("runs", "Folder of the runs.")
+@stages.path("out", "Folder for scores.csv and facts.csv.")
+def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, out: Path) -> None:
+    """Score every run of the plan as evaluate does; a source picture's score is the mean over its prompts."""
+    names = list(YAML(typ="safe").load(plan)["runs"])
+    chosen = read_params(params)
+    scorers, pictures, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
+    scores, facts, sources = [], [], None
+    for name in names:
+        cases = join_cases(pictures, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
+        sources = sources or prepare_sources(cases, scorers, chosen.evaluate.batch_size)
+        table = score_cases(cases, sources, scorers, chosen.evaluate.batch_size, controls=False)
+        by_source = table.groupby(["domain", "source_id"], sort=True)[list(MEASURES)].mean().reset_index()
+        scores.append(by_source.assign(run=name))
+        facts.append({"run": name} | json.loads((runs / name / "facts.json").read_text()))
+    with whole(out) as folder:
+        folder.mkdir()
+        (folder / "scores.csv").write_text(to_csv(pd.concat(scores)[["run", *by_source.columns]]), encoding="utf-8")
+        (folder / "facts.csv").write_text(to_csv(pd.json_normalize(facts)), encoding="utf-8")
+    click.echo(f"{len(names)} runs scored")
+
+
+if __name__ == "__main__":
+    main()
