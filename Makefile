@@ -5,11 +5,12 @@ PYTHON ?= python3
 READY := .venv/.ready
 SUPPORTED := import sys; (3, 11) <= sys.version_info < (3, 14) or \
 	sys.exit("$(PYTHON) is Python %d.%d; atelier needs 3.11, 3.12 or 3.13 (PYTHON=...)" % sys.version_info[:2])
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint ablations methods ui
+.PHONY: help repro test browser lint ablations methods ui
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +20,12 @@ repro: mlflow.db ## run the study: all six stages, or what has changed of them
 
 test: $(READY) lint ## lint and the whole test suite
 	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+# Best effort: without a Chromium the tests of the report page in a browser are skipped, and say so.
+browser: ## Debian's Chromium for the report page's tests, if there is none
+	@command -v chromium || command -v chromium-browser || \
+	{ $(AS_ROOT) apt-get update && $(AS_ROOT) apt-get install --yes --no-install-recommends chromium; } || \
+	echo "no Chromium here, and apt-get could not install one: install it by hand to test the report page" >&2
 
 lint: $(READY) ## style and format of every Python file
 	ruff check

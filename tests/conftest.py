@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixtures_browser import chromium, page_file, view  # noqa: F401
 from fixtures_edits import study  # noqa: F401
+from fixtures_page import page_data  # noqa: F401
 from fixtures_pairing import items, paired, prepared_items, shelf  # noqa: F401
 from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
 

@@ -1,10 +1,13 @@
-"""Figures: every model's measures with their intervals, and learning curves. No display, the same bytes each time."""
+"""Figures: measures with intervals, learning curves, frontiers, trained share. No display, the same bytes each time."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atelier.scoring import MODELS
+import pandas as pd
+
+from atelier.report.points import baselines_of, non_dominated, share_points
+from atelier.scoring import EDITORS, MODELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,13 +65,68 @@ def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
     _save(figure, path)
 
 
+def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
+    """Edit success against preservation, a panel per domain: every guidance setting, and each editor's best as a curve.
+
+    Args:
+        frontier: columns domain, model, success, preservation (both in [0, 1], higher is better).
+    """
+    domains = list(frontier["domain"].unique())
+    figure, axes = _panels(1, len(domains), width=4.5 * len(domains), height=3.8)
+    for axis, domain in zip(axes, domains, strict=True):
+        for model in EDITORS:
+            points = frontier[(frontier["domain"] == domain) & (frontier["model"] == model)]
+            if points.empty:
+                continue
+            axis.plot(points["preservation"], points["success"], "o", ms=3, alpha=0.5, color=COLOURS[model])
+            axis.plot(*zip(*non_dominated(points), strict=True), color=COLOURS[model], label=model)
+        axis.set_title(domain, fontsize=10)
+        axis.set_xlabel("preservation →")
+        axis.set_ylabel("edit success →")
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
+    _save(figure, path)
+
+
+def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Path) -> None:
+    """Gain over the baseline against the trained share, a panel per domain and measure.
+
+    Args:
+        ablations: `metrics/ablations.csv`, with its baseline rows.
+        methods: `docs/methods.csv`, measured on the same pictures.
+    """
+    measures = ("clip_directional", "leakage_share")
+    points = share_points(ablations, methods, baselines_of(ablations, measures))
+    domains = list(points["domain"].unique())
+    figure, axes = _panels(len(measures), len(domains), width=4.5 * len(domains), height=6.4)
+    panels = [(measure, domain) for measure in measures for domain in domains]
+    for axis, (measure, domain) in zip(axes, panels, strict=True):
+        for group, left in (("ablation", True), ("method", False)):  # equal shares: their names on either side
+            part = points[(points["domain"] == domain) & (points["group"] == group)]
+            axis.plot(part["trained_share"], part[measure], "o", ms=5, label=f"{group}s", alpha=0.8)
+            for row in part.itertuples():
+                place, offset = (row.trained_share, getattr(row, measure)), (-7 if left else 7, -3)
+                side = "right" if left else "left"
+                axis.annotate(row.label, place, xytext=offset, textcoords="offset points", fontsize=8, ha=side)
+        axis.set_xscale("log")
+        axis.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
+        axis.minorticks_off()
+        axis.set_title(f"{domain}: {SHOWN[measure]}", fontsize=10)
+        axis.set_xlabel("trained share of the UNet")
+        axis.set_ylabel("fine-tuned − baseline")
+        axis.margins(0.2)
+    axes[0].legend(frameon=False)
+    figure.tight_layout()
+    _save(figure, path)
+
+
 def _panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=110)
     FigureCanvasAgg(figure)
-    axes = list(figure.subplots(rows, columns).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)

@@ -1,0 +1,6 @@
+"""The report as one self-contained HTML page: `write_page(path, PageData(...))`."""
+
+from atelier.report.page.data import PageData
+from atelier.report.page.write import write_page
+
+__all__ = ["PageData", "write_page"]
