@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures_browser import chromium, page_file, view  # noqa: F401
+from fixtures_browser import page_file, view  # noqa: F401
+from fixtures_chromium import chromium  # noqa: F401
 from fixtures_edits import study  # noqa: F401
 from fixtures_page import page_data  # noqa: F401
 from fixtures_pairing import items, paired, prepared_items, shelf  # noqa: F401

@@ -1,10 +1,5 @@
-"""A headless Chromium that opens the report page from disk, and notes what it should not do.
+"""Opens the report page from disk in Chromium, and notes what it should not do."""
 
-Where there is no Chromium its tests are skipped; with ATELIER_BROWSER=required in the environment they fail instead.
-"""
-
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,27 +25,6 @@ class View:
         """Press the button until there is no more to show (by event: what scrolls into view loads by itself)."""
         while self.page.locator("#more").is_visible():
             self.page.locator("#more").dispatch_event("click")
-
-
-def _refuse(reason: str) -> None:
-    if os.environ.get("ATELIER_BROWSER") == "required":
-        pytest.fail(f"{reason}, and ATELIER_BROWSER=required")
-    pytest.skip(f"{reason}: the report page is not tested in a browser (make browser)")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
-        _refuse("no Chromium on the PATH")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _refuse("no Playwright in this environment")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

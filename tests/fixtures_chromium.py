@@ -1,4 +1,7 @@
-"""A headless Chromium, the system's own, for tests of pages."""
+"""A headless Chromium, the system's own, for tests of pages.
+
+Where there is none they are skipped; with ATELIER_BROWSER=required in the environment they fail instead.
+"""
 
 import os
 import shutil
@@ -10,7 +13,7 @@ import pytest
 def _give_up(reason: str) -> None:
     if os.environ.get("ATELIER_BROWSER") == "required":
         pytest.fail(f"ATELIER_BROWSER=required, but {reason}")
-    pytest.skip(f"{reason}; ATELIER_BROWSER=required makes this a failure")
+    pytest.skip(f"{reason}: pages are not tested in a browser (make browser)")
 
 
 @pytest.fixture(scope="module")

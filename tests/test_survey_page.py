@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 import pytest
-from fixtures_chromium import chromium  # noqa: F401 - a fixture
 from fixtures_judgement import running, write_pairs
 
 from atelier.judgement.answers import read_answers
@@ -27,7 +26,7 @@ def survey(tmp_path):
 
 
 @pytest.fixture
-def page(chromium, survey):  # noqa: F811 - the imported fixture
+def page(chromium, survey):
     """A page on which anything that the console calls an error, or that is asked of elsewhere, fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(10_000)
@@ -177,7 +176,7 @@ def test_every_control_is_reached_by_tab_and_named(page, survey):
 
 
 @pytest.fixture
-def unforgiving(chromium, survey):  # noqa: F811 - the imported fixture
+def unforgiving(chromium, survey):
     """A page whose console may complain: the network is made to fail."""
     context = chromium.new_context()
     context.set_default_timeout(10_000)
