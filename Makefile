@@ -18,14 +18,15 @@ help: ## this list
 repro: mlflow.db ## run the study: all six stages, or what has changed of them
 	dvc repro
 
-test: $(READY) lint ## lint and the whole test suite
+test: $(READY) lint ## lint and the whole test suite (as root, in a container say, with Chromium: see browser)
+	@test -n "$(AS_ROOT)" || $(MAKE) --no-print-directory browser
 	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# Best effort: without a Chromium the tests of the report page in a browser are skipped, and say so.
-browser: ## Debian's Chromium for the report page's tests, if there is none
+# Best effort: without a Chromium the tests of pages in a browser are skipped, and say so.
+browser: ## Debian's Chromium for the tests of pages, if there is none
 	@command -v chromium || command -v chromium-browser || \
-	{ $(AS_ROOT) apt-get update && $(AS_ROOT) apt-get install --yes --no-install-recommends chromium; } || \
-	echo "no Chromium here, and apt-get could not install one: install it by hand to test the report page" >&2
+	{ $(AS_ROOT) apt-get -q update && $(AS_ROOT) apt-get -qy install --no-install-recommends chromium; } || \
+	echo "no Chromium here, and apt-get could not install one: tests of pages in a browser will be skipped" >&2
 
 lint: $(READY) ## style and format of every Python file
 	ruff check
