@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixtures_concepts import sd, sd3, sd3_folder, sd_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401
 from fixtures_pairing import items, paired, prepared_items, shelf  # noqa: F401
 from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
