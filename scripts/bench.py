@@ -15,6 +15,7 @@ import torch
 
 from atelier import world
 from atelier.config import read_params
+from atelier.edit_task import EditSubject
 from atelier.editing import edit_all
 from atelier.editor import load_editor
 from atelier.latents import encode_triplets
@@ -48,7 +49,8 @@ def main() -> None:
     data = encode_triplets(editor, triplets, zones)
     names = select(editor.unet, params.train.unfreeze)
     learners = {
-        loss: Learner(editor, names, params.train.model_copy(update={"loss": loss})) for loss in ("plain", "trimap")
+        loss: Learner(EditSubject(editor, names, params.train.model_copy(update={"loss": loss})))
+        for loss in ("plain", "trimap")
     }
 
     def train(loss: str, start: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from fixtures_browser import page_file, view  # noqa: F401
 from fixtures_chromium import chromium  # noqa: F401
+from fixtures_concepts import sd, sd3, sd3_folder, sd_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401
 from fixtures_page import page_data  # noqa: F401
 from fixtures_pairing import items, paired, prepared_items, shelf  # noqa: F401

@@ -8,6 +8,7 @@ from fixtures_training import make_settings, make_triplet
 from torch.profiler import ProfilerActivity, profile
 
 from atelier import layouts, memory, methods
+from atelier.edit_task import EditSubject
 from atelier.editor import load_editor
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
@@ -39,9 +40,9 @@ def trainable_unet(editor, method):
     """The UNet as a learner trains it, and inputs for five samples of 16 × 16 latents."""
     settings = make_settings(method=method)
     chosen = methods.prepare(editor, settings)
-    learner = Learner(chosen.editor, list(chosen.names), settings)
+    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
     inputs = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)
-    return learner.editor.unet, inputs
+    return learner.model.unet, inputs
 
 
 @pytest.mark.parametrize("method", ["selective", "full", "lora"])
@@ -83,7 +84,7 @@ def test_states_are_those_of_a_learner(editor, layout, method):
     rows = [make_triplet(number) for number in range(2)]
     data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
     chosen = methods.prepare(editor, settings)
-    learner = Learner(chosen.editor, list(chosen.names), settings)
+    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
     learner.learn([draw_batch(editor, data, torch.arange(2), dice(1), 0.3)], 1e-3)
     state = {name: tensor.numel() * tensor.itemsize for name, tensor in learner.state().items() if tensor.ndim}
     for kind, bytes_ in (("trained", found.trained), ("average", found.average), ("optimizer", found.adamw)):

@@ -6,7 +6,7 @@ import torch
 from fixtures_training import make_settings, make_triplet
 from torch.nn.functional import mse_loss
 
-from atelier import losses, noising
+from atelier import diffusion, losses, noising
 from atelier.editor import encode_images, encode_texts, load_editor
 from atelier.images import from_png, to_tensor
 from atelier.latents import encode_triplets
@@ -57,7 +57,7 @@ def test_noising_equals_diffusers_own(editor, kind):
     clean, noise = torch.randn(2, 5, 4, 8, 8)
     timesteps = torch.tensor([0, 1, 400, 900, 999])
     signal = editor.scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    noisy, goal = noising.noised(clean, noise, signal, kind)
+    noisy, goal = diffusion.noised(clean, noise, signal, kind)
     torch.testing.assert_close(noisy, editor.scheduler.add_noise(clean, noise, timesteps))
     velocity = editor.scheduler.get_velocity(clean, noise, timesteps)
     torch.testing.assert_close(goal, velocity if kind == "v_prediction" else noise)
@@ -65,10 +65,10 @@ def test_noising_equals_diffusers_own(editor, kind):
 
 @pytest.mark.parametrize("noisiest", [0.0, 0.3, 1.0])
 def test_timesteps_come_from_the_noisy_end_as_often_as_asked(noisiest):
-    drawn = noising.draw_timesteps(40_000, 1000, noisiest, dice(1))
+    drawn = diffusion.draw_timesteps(40_000, 1000, noisiest, dice(1))
     assert drawn.min() >= 0
     assert drawn.max() <= 999
-    expected = noisiest + (1 - noisiest) * noising.NOISY_SHARE
+    expected = noisiest + (1 - noisiest) * diffusion.NOISY_SHARE
     assert float((drawn >= 850).float().mean()) == pytest.approx(expected, abs=0.01)
 
 

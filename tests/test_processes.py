@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 
 from atelier import processes, training
 from atelier.checkpoints import CheckpointStore
+from atelier.edit_task import EditTask
 from atelier.errors import UserError
 from atelier.processes import ALONE, Team
 
@@ -147,8 +148,8 @@ def stop_after_an_epoch(places: Path, monkeypatch, **changes) -> CheckpointStore
     """What one process leaves when it is abandoned in its second epoch."""
     monkeypatch.setenv("DVC_ROOT", str(places / "root-stopped"))
     job = open_training(places / "inputs", places / "editor", places / "clip", **changes)
-    parts = job.trainable.editor, list(job.trainable.names), job.data, job.validator, job.settings, job.store
-    for record in training.train(*parts):
+    task = EditTask(job.trainable.editor, list(job.trainable.names), job.settings, job.data, job.validator)
+    for record in training.train(task, job.store):
         if isinstance(record, training.Step) and record.number == 8:
             return job.store
     pytest.fail("it ended by itself")

@@ -8,6 +8,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from atelier import training, unfreeze
 from atelier.checkpoints import CheckpointStore
+from atelier.edit_task import EditSubject, EditTask
 from atelier.editor import Editor, load_editor
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
@@ -45,7 +46,7 @@ class Scripted:
 def run(editor, data, folder, validate, names=None, **changes):
     settings = make_settings(**changes)
     names = names or unfreeze.select(editor.unet, settings.unfreeze)
-    return list(training.train(editor, names, data, validate, settings, CheckpointStore(folder)))
+    return list(training.train(EditTask(editor, names, settings, data, validate), CheckpointStore(folder)))
 
 
 @pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
@@ -71,10 +72,10 @@ def test_only_the_selected_tensors_change(editor, data, tmp_path):
 
 def test_frozen_tensors_carry_no_gradient(editor, data):
     names = unfreeze.select(editor.unet, "attn")
-    learner = Learner(editor, names, make_settings())
+    learner = Learner(EditSubject(editor, names, make_settings()))
     batch = draw_batch(editor, data, torch.arange(4), dice(1), 0.3)
-    batch_loss(predict_batch(learner.editor, batch), batch, make_settings(), "v_prediction").backward()
-    with_gradient = {name for name, p in learner.editor.unet.named_parameters() if p.grad is not None}
+    batch_loss(predict_batch(learner.model, batch), batch, make_settings(), "v_prediction").backward()
+    with_gradient = {name for name, p in learner.model.unet.named_parameters() if p.grad is not None}
     assert with_gradient == set(names)
 
 
@@ -115,12 +116,16 @@ def test_a_finished_run_that_was_not_discarded_is_only_repeated(editor, data, tm
 def test_an_abandoned_run_goes_on_bit_for_bit(editor, data, tmp_path):
     """Abandoned in the middle of an epoch, two steps after the last checkpoint; kill -9 is in test_finetuning."""
     settings, names = make_settings(checkpoint_steps=4, epochs=3), unfreeze.select(editor.unet, "attn")
-    whole = list(training.train(editor, names, data, Scripted(0, 1, 3, 2), settings, CheckpointStore(tmp_path / "a")))
+
+    def make_task(*scores: float) -> EditTask:
+        return EditTask(editor, names, settings, data, Scripted(*scores))
+
+    whole = list(training.train(make_task(0, 1, 3, 2), CheckpointStore(tmp_path / "a")))
     store = CheckpointStore(tmp_path / "b")
-    for record in training.train(editor, names, data, Scripted(0, 1, 3, 2), settings, store):
+    for record in training.train(make_task(0, 1, 3, 2), store):
         if isinstance(record, Step) and record.number == 6:
             break
-    resumed = list(training.train(editor, names, data, Scripted(3, 2), settings, store))
+    resumed = list(training.train(make_task(3, 2), store))
     assert [record.fresh for record in resumed if isinstance(record, Step)] == [False] * 4 + [True] * 5
     for one, other in zip(whole, resumed, strict=True):
         if isinstance(one, Step):
@@ -171,7 +176,7 @@ def by_hand_adamw(values, gradients, moments, number, settings, lr):
 def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
     settings = make_settings(weight_decay=0.1, clip_norm=0.05, ema=0.8)
     names = unfreeze.select(editor.unet, "attn")
-    learner, shadow = Learner(editor, names, settings), Learner(editor, names, settings)
+    learner, shadow = (Learner(EditSubject(editor, names, settings)) for _ in range(2))
     values = {name: tensor.detach().double() for name, tensor in learner.trained.items()}
     average = dict(values)
     moments = {name: (torch.zeros_like(v), torch.zeros_like(v)) for name, v in values.items()}
@@ -180,7 +185,7 @@ def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
         with torch.no_grad():
             for name, tensor in shadow.trained.items():
                 tensor.copy_(learner.trained[name])
-        loss = batch_loss(predict_batch(shadow.editor, batch), batch, settings, "v_prediction")
+        loss = batch_loss(predict_batch(shadow.model, batch), batch, settings, "v_prediction")
         computed = torch.autograd.grad(loss, list(shadow.trained.values()))
         gradients = {name: gradient.double() for name, gradient in zip(names, computed, strict=True)}
         by_hand_adamw(values, gradients, moments, number, settings, lr=1e-3)
@@ -196,7 +201,7 @@ def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
 def take_steps(editor, data, rows, **changes) -> tuple[Learner, list[float]]:
     """A learner of all tensors after three steps on the triplets `rows`, and its losses."""
     settings = make_settings(unfreeze="all", **changes)
-    learner = Learner(editor, unfreeze.select(editor.unet, "all"), settings)
+    learner = Learner(EditSubject(editor, unfreeze.select(editor.unet, "all"), settings))
     losses = []
     for number in range(3):
         shares = ALONE.shares(len(rows), settings.accumulate)
@@ -226,7 +231,7 @@ def test_checkpointed_activations_change_nothing(editor, data):
     (kept, losses), (again, same) = (
         take_steps(editor, data, rows, gradient_checkpointing=flag) for flag in (False, True)
     )
-    assert again.editor.unet.is_gradient_checkpointing
+    assert again.model.unet.is_gradient_checkpointing
     assert not again.averaged.unet.is_gradient_checkpointing
     assert not editor.unet.is_gradient_checkpointing
     assert same == losses

@@ -20,6 +20,7 @@ from atelier import methods, unfreeze
 from atelier.checkpoints import CheckpointStore, open_store
 from atelier.config import Models, Train
 from atelier.costs import Meter
+from atelier.edit_task import EditTask
 from atelier.editor import TRAINED_FACTS, TRAINED_TENSORS, Editor, load_editor
 from atelier.errors import UserError
 from atelier.files import whole, write_json
@@ -120,8 +121,8 @@ def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> No
     """
     meter = Meter(job.editor.device)
     trainable = job.trainable
-    records = train(trainable.editor, list(trainable.names), job.data, job.validator, job.settings, job.store, job.team)
-    records = list(_watch(records, job, log, meter))
+    task = EditTask(trainable.editor, list(trainable.names), job.settings, job.data, job.validator)
+    records = list(_watch(train(task, job.store, job.team), job, log, meter))
     if not job.team.is_main:
         return
     finished = records[-1]

@@ -3,17 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from atelier.config import Train
-from atelier.editor import Editor, with_tensors
-from atelier.noising import NoisyBatch, batch_loss, predict_batch
 from atelier.optimizers import make_optimizer
 from atelier.processes import ALONE, Team, own_part, placed_like, whole
+from atelier.tasks import Part, Subject
 
 
 # η_i = η · (i + 1) / w      for i < w (warm-up), then      η · ½ (1 + cos π (i − w) / (n − w))
@@ -26,35 +25,46 @@ def learning_rate(step: int, total: int, warmup: float, peak: float) -> float:
 
 
 class Learner:
-    """Trains some tensors of an editor, in float32; the given editor is left as it is and shares all others.
+    """Trains some tensors of a model, in float32; the given model is left as it is and shares all others.
 
     Frozen tensors carry no gradient at all: backward computes only what the trained ones need. Sharded over several
     processes, a process holds its part of the trained tensors, of their average and of the optimiser's state only.
     """
 
-    def __init__(self, base: Editor, names: Sequence[str], settings: Train, team: Team = ALONE) -> None:
-        """Start from the base's own values of the tensors `names`."""
-        own = dict(base.unet.named_parameters())
-        self._base, self._settings, self._team = base, settings, team
-        self._kind = base.scheduler.config.prediction_type
-        self.editor = with_tensors(base, {name: own[name].float().clone() for name in names})
-        unet = self.editor.unet
-        if settings.gradient_checkpointing:
-            unet.enable_gradient_checkpointing()
-        for tensor in _pick(self.editor, names).values():
+    def __init__(self, subject: Subject, team: Team = ALONE) -> None:
+        """Start from the subject's own values of the tensors it names."""
+        own = dict(subject.network(subject.model).named_parameters())
+        self._subject, self._settings, self._team = subject, subject.settings, team
+        self.model = subject.with_tensors({name: own[name].float().clone() for name in subject.names})
+        network = subject.network(self.model)
+        if self._settings.gradient_checkpointing:
+            network.enable_gradient_checkpointing()
+        for tensor in _pick(network, subject.names).values():
             tensor.requires_grad_()
-        self._calls = team.wrap(unet, [*unet.down_blocks, unet.mid_block, *unet.up_blocks])
-        self.trained = _pick(self.editor, names)
+        self._calls = team.wrap(network, subject.blocks(network))
+        self.trained = _pick(network, subject.names)
         self.average = {name: tensor.detach().clone() for name, tensor in self.trained.items()}
-        self._optimizer = make_optimizer(settings, list(self.trained.values()))
-        self._update_average = get_ema_multi_avg_fn(settings.ema)
+        self._optimizer = self._make_optimizer()
+        self._update_average = get_ema_multi_avg_fn(self._settings.ema)
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        """One optimiser, with a group of tensors for each factor of the learning rate."""
+        groups: dict[float, list[Tensor]] = {}
+        for name, tensor in self.trained.items():
+            groups.setdefault(self._subject.factor(name), []).append(tensor)
+        self._factors = list(groups)
+        first, *others = groups.values()
+        optimizer = make_optimizer(self._settings, first)
+        for tensors in others:
+            optimizer.add_param_group({"params": tensors})
+        return optimizer
 
     @property
-    def averaged(self) -> Editor:
-        """The editor with the averaged tensors. Every process must ask at the same time."""
-        return with_tensors(self._base, {name: whole(tensor) for name, tensor in self.average.items()})
+    def averaged(self) -> Any:
+        """The model with the averaged tensors. Every process must ask at the same time."""
+        return self._subject.with_tensors({name: whole(tensor) for name, tensor in self.average.items()})
 
-    def learn(self, parts: Sequence[NoisyBatch], lr: float) -> Tensor:
+    def learn(self, parts: Sequence[Part], lr: float) -> Tensor:
         """One step of the optimiser and of the average, on samples taken one part after the other.
 
         Returns:
@@ -63,18 +73,17 @@ class Learner:
         losses = [self._add_gradients(part, last=part is parts[-1]) for part in parts]
         trained = list(self.trained.values())
         torch.nn.utils.clip_grad_norm_(trained, self._settings.clip_norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
+        for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
+            group["lr"] = lr * factor
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._update_average([own_part(t) for t in self.average.values()], [own_part(t) for t in trained], None)
         return self._team.add(torch.stack(losses).sum())
 
-    def _add_gradients(self, part: NoisyBatch, last: bool) -> Tensor:
+    def _add_gradients(self, part: Part, last: bool) -> Tensor:
         """Backward through one part; the part's portion of the step's loss. Processes exchange after the last one."""
         with nullcontext() if last else self._team.hold(self._calls):
-            prediction = predict_batch(replace(self.editor, unet=self._calls), part)
-            loss = batch_loss(prediction, part, self._settings, self._kind) * part.weight
+            loss = self._subject.loss(self.model, self._calls, part) * part.weight
             (loss * self._team.size).backward()  # the exchange takes the mean over processes, we want the sum
         return loss.detach()
 
@@ -92,12 +101,14 @@ class Learner:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a `state()` of a learner of the same tensors."""
         moments = {}
-        for index, (name, parameter) in enumerate(self.trained.items()):
+        grouped = (parameter for group in self._optimizer.param_groups for parameter in group["params"])
+        number_of = {id(parameter): number for number, parameter in enumerate(grouped)}
+        for name, parameter in self.trained.items():
             parameter.copy_(placed_like(state[f"trained/{name}"], parameter))
             self.average[name].copy_(placed_like(state[f"average/{name}"], parameter))
             prefix = f"optimizer/{name}/"
             kept = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            moments[index] = {key: _as_kept(value, parameter) for key, value in kept.items()}
+            moments[number_of[id(parameter)]] = {key: _as_kept(value, parameter) for key, value in kept.items()}
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
@@ -113,6 +124,6 @@ def _as_kept(value: Tensor, parameter: Tensor) -> Tensor | int:
     return placed_like(value, parameter) if value.shape == parameter.shape else value
 
 
-def _pick(editor: Editor, names: Sequence[str]) -> dict[str, Tensor]:
-    own = dict(editor.unet.named_parameters())
+def _pick(network: Module, names: Sequence[str]) -> dict[str, Tensor]:
+    own = dict(network.named_parameters())
     return {name: own[name] for name in names}

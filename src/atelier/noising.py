@@ -14,11 +14,10 @@ from torch.nn.functional import mse_loss
 
 from atelier import losses
 from atelier.config import Train
+from atelier.diffusion import Diffusion
 from atelier.editor import Editor, predict
 from atelier.latents import EncodedTriplets
 from atelier.processes import Share
-
-NOISY_SHARE = 0.15  # `train.noisiest` is drawn from this end of the schedule, where layout and colour are decided
 
 
 @dataclass(frozen=True)
@@ -43,27 +42,12 @@ class NoisyBatch:
     weight: float = 1.0  # these samples' part of the step that they belong to
 
 
-def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Generator) -> Tensor:
-    """(count,) int64 timesteps in [0, total): a share `noisiest` from the last 15 %, the rest from all of them."""
-    first = total - round(total * NOISY_SHARE)
-    among_noisiest = torch.rand(count, generator=generator) < noisiest
-    anywhere = torch.randint(0, total, (count,), generator=generator)
-    late = torch.randint(first, total, (count,), generator=generator)
-    return torch.where(among_noisiest, late, anywhere)
-
-
 def draw_dropped(count: int, dropout: Dropout, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Which of `count` samples go without instruction and which without source: (count,) bool each."""
     u = torch.rand(count, generator=generator)
     text_ends, image_ends = dropout.text, dropout.text + dropout.image
     both = (u >= image_ends) & (u < image_ends + dropout.both)
     return (u < text_ends) | both, ((u >= text_ends) & (u < image_ends)) | both
-
-
-def noised(clean: Tensor, noise: Tensor, signal: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """x_t and the prediction's goal: noise for `epsilon`, velocity √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
-    kept, added = signal.sqrt(), (1 - signal).sqrt()
-    return kept * clean + added * noise, (kept * noise - added * clean if kind == "v_prediction" else noise)
 
 
 def draw_batch(
@@ -92,23 +76,21 @@ def draw_parts(
 
     Everything is drawn for the whole step, so that a sample's noise does not depend on how the step is shared out.
     """
-    schedule = editor.scheduler.alphas_cumprod
-    timesteps = draw_timesteps(len(rows), len(schedule), noisiest, generator)
+    process = Diffusion(editor.scheduler.alphas_cumprod, editor.scheduler.config.prediction_type, noisiest)
+    timesteps = process.draw(len(rows), generator)
     noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator)
     dropped = draw_dropped(len(rows), dropout, generator)
-    kind = editor.scheduler.config.prediction_type
 
     def take(share: Share) -> NoisyBatch:
         own, times = rows[share.rows].to(editor.device), timesteps[share.rows]
         without_text, without_image = (flags[share.rows].to(editor.device) for flags in dropped)
-        signal = schedule[times].view(-1, 1, 1, 1).to(editor.device)
-        noisy, goal = noised(data.targets[own], noise[share.rows].to(editor.device), signal, kind)
+        made = process.noise(data.targets[own], noise[share.rows].to(editor.device), times)
         sources = data.sources[own]
         return NoisyBatch(
-            noisy=noisy,
-            goal=goal,
-            signal=signal,
-            timesteps=times.to(editor.device),
+            noisy=made.noisy,
+            goal=made.goal,
+            signal=process.signal(times, editor.device),
+            timesteps=made.timesteps,
             conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
             texts=data.instructions[data.instruction_of[own].masked_fill(without_text, 0)],
             sources=sources * data.scaling_factor,

@@ -6,22 +6,18 @@ need not know that there was one.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from atelier.checkpoints import CheckpointStore
-from atelier.config import Train
-from atelier.editor import Editor
 from atelier.errors import UserError
-from atelier.latents import EncodedTriplets
-from atelier.learner import Learner, learning_rate
-from atelier.noising import Dropout, draw_parts
+from atelier.learner import Learner
 from atelier.processes import ALONE, Team
 from atelier.seeds import dice
-from atelier.validation import Validation
+from atelier.tasks import Loop, Task, Verdict
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Step:
 class Epoch:
     number: int  # 0 is the base, before any step
     train_loss: float | None  # mean over the epoch's steps; None for the base
-    validation: Validation  # of the averaged tensors
+    validation: Verdict  # on the averaged tensors
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,6 @@ class Finished:
 
 
 Record = Step | Epoch | Finished
-Validate = Callable[[Editor], Validation]
 
 
 @dataclass
@@ -61,33 +56,25 @@ class _Progress:
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> int:
-    """Number of the first trained epoch with the highest validation directional similarity."""
+    """Number of the first trained epoch with the highest validation score."""
     trained = [epoch for epoch in epochs if epoch.number > 0]
-    return max(trained, key=lambda epoch: (epoch.validation.directional, -epoch.number)).number
+    return max(trained, key=lambda epoch: (epoch.validation.score, -epoch.number)).number
 
 
-def steps_per_epoch(triplets: int, settings: Train) -> int:
+def steps_per_epoch(rows: int, settings: Loop) -> int:
     """Steps of one epoch; the last batch may be smaller than the others."""
-    return math.ceil(triplets / settings.batch_size)
+    return math.ceil(rows / settings.batch_size)
 
 
-def rows_of(step: int, triplets: int, settings: Train) -> Tensor:
-    """Which triplets step `step` (from 0) sees: each once an epoch, in an order of that epoch's own."""
-    epoch, batch = divmod(step, steps_per_epoch(triplets, settings))
-    order = torch.randperm(triplets, generator=dice(settings.seed, "order", epoch))
+def rows_of(step: int, rows: int, settings: Loop) -> Tensor:
+    """Which rows of the data step `step` (from 0) sees: each once an epoch, in an order of that epoch's own."""
+    epoch, batch = divmod(step, steps_per_epoch(rows, settings))
+    order = torch.randperm(rows, generator=dice(settings.seed, "order", epoch))
     return order.split(settings.batch_size)[batch]
 
 
-def train(
-    base: Editor,
-    names: Sequence[str],
-    data: EncodedTriplets,
-    validate: Validate,
-    settings: Train,
-    store: CheckpointStore,
-    team: Team = ALONE,
-) -> Iterator[Record]:
-    """Train the tensors `names` of `base`, which is left as it is.
+def train(task: Task, store: CheckpointStore, team: Team = ALONE) -> Iterator[Record]:
+    """Train what a task names of its model, which is left as it is.
 
     Every process of a team runs this, in step, and yields the same records, but for the tensors of `Finished`.
 
@@ -97,40 +84,38 @@ def train(
     Raises:
         UserError: the loss stopped being finite.
     """
-    learner = Learner(base, names, settings, team)
-    batches = steps_per_epoch(len(data), settings)
+    settings, learner = task.settings, Learner(task, team)
+    batches = steps_per_epoch(len(task), settings)
     total = settings.epochs * batches
-    progress = _Progress(torch.zeros(total, device=base.device), [], {})
-    _resume(store, learner, progress, team)
-    yield from _replay(progress, batches, settings)
+    progress = _Progress(torch.zeros(total, device=task.model.device), [], {})
+    _resume(store, learner, progress, task, team)
+    yield from _replay(progress, batches, task)
     if not progress.epochs:
-        progress.epochs.append(Epoch(0, None, validate(base)))
+        progress.epochs.append(Epoch(0, None, task.validate(task.model, 0)))
         yield progress.epochs[-1]
-    dropout = Dropout(settings.drop_text, settings.drop_image, settings.drop_both)
     while progress.step < total and not _gives_up(progress.epochs, settings.patience):
         step = progress.step
-        rows, generator = rows_of(step, len(data), settings), dice(settings.seed, "step", step)
-        shares = team.shares(len(rows), settings.accumulate)
-        parts = draw_parts(base, data, rows, generator, settings.noisiest, dropout, shares)
-        lr = learning_rate(step, total, settings.warmup, settings.lr)
+        rows, generator = rows_of(step, len(task), settings), dice(settings.seed, "step", step)
+        parts = task.draw(rows, generator, team.shares(len(rows), settings.accumulate))
+        lr = task.rate(step, total)
         progress.losses[step] = learner.learn(parts, lr)
         progress.step = step + 1
         yield Step(progress.step, progress.losses[step], lr)
         ends = progress.step % batches == 0
         if ends:
-            yield _close_epoch(learner, progress, batches, validate, team)
+            yield _close_epoch(learner, progress, batches, task, team)
         if ends or progress.step % settings.checkpoint_steps == 0:
             _keep(store, learner, progress, team)
     yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
 
 
-def _close_epoch(learner: Learner, progress: _Progress, batches: int, validate: Validate, team: Team) -> Epoch:
+def _close_epoch(learner: Learner, progress: _Progress, batches: int, task: Task, team: Team) -> Epoch:
     """Validate the averaged tensors, and remember them if they are the best so far."""
     number = progress.step // batches
     loss = float(progress.losses[progress.step - batches : progress.step].mean())
     if not math.isfinite(loss):
         raise UserError(f"train: the loss in epoch {number} is {loss}; lower train.lr")
-    epoch = Epoch(number, loss, validate(learner.averaged))
+    epoch = Epoch(number, loss, task.validate(learner.averaged, number))
     progress.epochs.append(epoch)
     if best_epoch(progress.epochs) == number:
         progress.best = {name: tensor.to("cpu", copy=True) for name, tensor in team.collect(learner.average).items()}
@@ -142,13 +127,13 @@ def _gives_up(epochs: Sequence[Epoch], patience: int) -> bool:
     return last > 0 and last - best_epoch(epochs) >= patience
 
 
-def _replay(progress: _Progress, batches: int, settings: Train) -> Iterator[Record]:
+def _replay(progress: _Progress, batches: int, task: Task) -> Iterator[Record]:
     """The records of an interrupted run, as it yielded them."""
     closed = {epoch.number: epoch for epoch in progress.epochs}
     if 0 in closed:
         yield closed[0]
     for step in range(progress.step):
-        lr = learning_rate(step, len(progress.losses), settings.warmup, settings.lr)
+        lr = task.rate(step, len(progress.losses))
         yield Step(step + 1, progress.losses[step], lr, fresh=False)
         if (step + 1) % batches == 0:
             yield closed[(step + 1) // batches]
@@ -162,13 +147,15 @@ def _keep(store: CheckpointStore, learner: Learner, progress: _Progress, team: T
         return
     facts = []
     for epoch in progress.epochs:
-        scores = dict(vars(epoch.validation))
-        tensors[f"edits/{epoch.number}"] = scores.pop("edits")
+        found = vars(epoch.validation)
+        seen = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+        tensors |= {f"epochs/{epoch.number}/{name}": value for name, value in seen.items()}
+        scores = {name: value for name, value in found.items() if name not in seen}
         facts.append({"number": epoch.number, "train_loss": epoch.train_loss, "validation": scores})
     store.save(progress.step, tensors, {"step": progress.step, "epochs": facts})
 
 
-def _resume(store: CheckpointStore, learner: Learner, progress: _Progress, team: Team) -> None:
+def _resume(store: CheckpointStore, learner: Learner, progress: _Progress, task: Task, team: Team) -> None:
     """Take learner and progress to where the last checkpoint was written, if there is one.
 
     Raises:
@@ -189,5 +176,7 @@ def _resume(store: CheckpointStore, learner: Learner, progress: _Progress, team:
         best = {name: tensor for name, tensor in tensors.items() if name.startswith("best/")}
         progress.best = {name.removeprefix("best/"): tensor for name, tensor in best.items()}
     for epoch in facts["epochs"]:
-        validation = Validation(**epoch["validation"], edits=tensors[f"edits/{epoch['number']}"])
+        prefix = f"epochs/{epoch['number']}/"
+        seen = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        validation = task.verdict(**epoch["validation"], **seen)
         progress.epochs.append(Epoch(epoch["number"], epoch["train_loss"], validation))

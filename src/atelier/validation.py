@@ -37,6 +37,11 @@ class Validation:
     directional: float  # mean directional similarity of the edits, × 100
     edits: Tensor  # uint8 (K, H, W, 3), on the CPU
 
+    @property
+    def score(self) -> float:
+        """What decides which epoch is the best: higher is better."""
+        return self.directional
+
 
 @dataclass(frozen=True)
 class Validator:

@@ -22,13 +22,14 @@ def prepare(base: Editor, settings: Train) -> Trainable:
     unet = adapters.inject(base.unet, settings.lora_rank, settings.lora_alpha, settings.lora_targets)
     names = adapters.names(unet)
     empty = dict(unet.named_parameters())
-    values = {name: _start(name, empty[name], settings.seed).to(base.device) for name in names}
+    values = {name: draw_start(name, empty[name], settings.seed).to(base.device) for name in names}
     facts = {key: getattr(settings, key) for key in ("lora_rank", "lora_alpha", "lora_targets")}
     return Trainable(with_tensors(replace(base, unet=unet), values), names, facts)
 
 
 # A ~ U(−1/√n, 1/√n), n inputs of the layer      B = 0      (peft's own start, drawn from our seed)
-def _start(name: str, like: Tensor, seed: int) -> Tensor:
+def draw_start(name: str, like: Tensor, seed: int) -> Tensor:
+    """First values of an adapter's matrix, float32 on the CPU: together they change nothing."""
     values = torch.zeros(like.shape)
     if ".lora_A." in name:
         torch.nn.init.kaiming_uniform_(values, a=math.sqrt(5), generator=dice(seed, "adapter", name))

@@ -1,0 +1,24 @@
+"""Teaching a text-to-image model a concept from a few pictures: DreamBooth, Textual Inversion, LoRA.
+
+base = load_model("models/base/painter")
+rows = read_folder(Path("logo"), size_of(base), "a red plate with <logo>")
+start = prepare(base, settings)
+task = ConceptTask(start, encode_rows(base, rows), settings, judge)
+*_, finished = train(task, store)              # atelier.training's loop; `judge` sees the model after each epoch
+model = task.with_tensors(finished.tensors)
+save(model, settings, Path("out"))             # what diffusers' own loader takes
+pictures = paint(model, prompts, seeds, steps=20, guidance=7.5)
+"""
+
+from atelier.concepts.config import Concept
+from atelier.concepts.loading import load_model, open_pipeline
+from atelier.concepts.methods import prepare, save
+from atelier.concepts.models import TextToImage, size_of
+from atelier.concepts.rows import ConceptRow, EncodedRows, encode_rows, read_folder
+from atelier.concepts.sampling import make_class_rows, paint, sample
+from atelier.concepts.task import ConceptTask, Viewing
+
+__all__ = [
+    "Concept", "ConceptRow", "ConceptTask", "EncodedRows", "TextToImage", "Viewing", "encode_rows", "load_model",
+    "make_class_rows", "open_pipeline", "paint", "prepare", "read_folder", "sample", "save", "size_of",
+]  # fmt: skip

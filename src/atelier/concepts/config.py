@@ -1,0 +1,49 @@
+"""The settings of concept learning: a section of a study's parameters."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Share
+
+
+class Concept(Section):
+    """One run. The defaults of a method's own keys are what its paper or diffusers' scripts take."""
+
+    method: Literal["dreambooth", "textual_inversion", "lora"]
+    lr: Positive  # of the denoiser; for textual_inversion of the new tokens
+    epochs: Count
+    batch_size: Count
+    seed: Seed
+    # textual_inversion: as many new tokens as there are vectors, each a copy of the initialiser's at the start
+    placeholder: str = ""
+    initialiser: str = ""
+    vectors: Count = 1
+    # lora
+    lora_rank: Count = 4
+    lora_alpha: Positive = 4.0
+    lora_targets: Annotated[str, Field(min_length=1)] = "to_q+to_k+to_v+to_out.0"
+    text_lr: NonNegative = 0.0  # of the text encoder's adapters; 0: it has none
+    text_targets: Annotated[str, Field(min_length=1)] = "q_proj+k_proj+v_proj+out_proj"
+    # what a sample's squared error is multiplied by, beside its row's own weight
+    snr_gamma: Positive | None = None  # noise and velocity: Min-SNR-γ
+    flow_error: Literal["velocity", "clean"] = "velocity"  # flow matching: `clean` is the velocity's times σ²
+    # the loop, as in params.yaml's `train`
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Share = 0.0
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    weight_decay: NonNegative = 0.01
+    clip_norm: Positive = 1.0
+    accumulate: Count = 1
+    gradient_checkpointing: bool = False
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: the average is the trained tensors themselves
+    patience: Count = 1_000_000  # epochs without a better score
+    checkpoint_steps: Count = 100
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Concept":
+        if self.method == "textual_inversion" and not (self.placeholder and self.initialiser):
+            raise ValueError("textual_inversion needs a placeholder and an initialiser")
+        if self.text_lr and self.method != "lora":
+            raise ValueError(f"text_lr: {self.method} trains no adapters of the text encoder; leave it at 0")
+        return self
