@@ -30,10 +30,18 @@ def reports(level: float) -> tuple[dict, dict]:
 
 
 def add_experiment(folder: Path, name: str, level: float) -> str:
-    """Leave what `dvc exp run -n NAME` leaves: a commit on HEAD that only refs/exps/<HEAD>/NAME points to."""
+    """An experiment whose figures all depend on `level`."""
+    return write_reports(folder, name, *reports(level))
+
+
+def write_reports(folder: Path, name: str, *written: dict) -> str:
+    """Leave what `dvc exp run -n NAME` leaves: a commit on HEAD that only refs/exps/<HEAD>/NAME points to.
+
+    It holds train.json and evaluate.json.
+    """
     baseline = git(folder, "rev-parse", "HEAD")
     (folder / "metrics").mkdir(exist_ok=True)
-    for file, report in zip(("train.json", "evaluate.json"), reports(level), strict=True):
+    for file, report in zip(("train.json", "evaluate.json"), written, strict=True):
         (folder / "metrics" / file).write_text(json.dumps(report))
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", f"dvc: commit experiment {name}")

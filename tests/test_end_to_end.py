@@ -88,7 +88,7 @@ def test_the_evaluation_has_every_domain_and_model_of_the_study(first):
         assert report[domain].keys() >= {"baseline", "finetuned", "copy", "composite", "target", "gain"}
         scores = report[domain]["finetuned"]
         assert scores.keys() >= {"clip_similarity", "clip_directional", "image_similarity", "lpips", "ssim"}
-        assert scores["clip_directional"].keys() == {"mean", "ci_lo", "ci_hi", "n"}
+        assert scores["clip_directional"].keys() == {"mean", "ci_lo", "ci_hi", "n", "clusters"}
         assert report[domain]["copy"]["lpips"]["mean"] == pytest.approx(0, abs=1e-6)
         assert report[domain]["copy"]["ssim"]["mean"] == pytest.approx(1, abs=1e-6)
 

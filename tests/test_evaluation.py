@@ -9,11 +9,16 @@ import pytest
 import torch
 from fixtures_edits import Study
 
-from atelier.errors import UserError
-from atelier.evaluation import measures_of, summarise
-from atelier.measures.clip import ClipScorer
+from atelier.batches import Scorers, prepare_sources
+from atelier.cases import join_cases
+from atelier.evaluation import headline, measures_of, summarise, summarise_noops
+from atelier.images import from_png, mask_tensor, to_tensor
+from atelier.measures import leakage, pixel
+from atelier.measures.clip import ClipScorer, directional, similarity
 from atelier.measures.perceptual import Lpips
-from atelier.scoring import MODELS, Scorers, join_cases, score_cases
+from atelier.oracles import ORACLES
+from atelier.records import Probe
+from atelier.scoring import MODELS, networks_of, score_cases
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +27,14 @@ def scorers(tiny_clip_folder, tiny_features_folder) -> Scorers:
     return Scorers(clip, lpips, lambda pictures: pictures, torch.device("cpu"))
 
 
+def score(study: Study, scorers: Scorers, batch_size: int, probes: list[Probe] | None = None) -> pd.DataFrame:
+    cases = join_cases(probes or study.probes, study.zones, study.edits)
+    return score_cases(cases, prepare_sources(cases, scorers, batch_size), scorers, batch_size)
+
+
 @pytest.fixture(scope="module")
 def scores(study: Study, scorers: Scorers) -> pd.DataFrame:
-    return score_cases(join_cases(study.probes, study.zones, study.edits), scorers, batch_size=16)
+    return score(study, scorers, 16)
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +76,50 @@ def test_the_copy_is_perfect_in_preservation_and_edits_nothing(report, domain):
 
 def test_measures_are_defined_only_where_they_mean_something(scores, study):
     others = {probe.probe_id for probe in study.probes if probe.other_mask}
-    assert (scores["delta_e"].notna() == (scores["factor"] == "colour")).all()
-    assert (scores["right_garment"].notna() == scores["probe_id"].isin(others)).all()
-    rest = [name for name in measures_of(scores) if name not in ("delta_e", "right_garment")]
+    faces = {probe.probe_id for probe in study.probes if (from_png(probe.face_mask) >= 128).any()}
+    assert 0 < len(faces) < len(study.probes)
+    partly = dict.fromkeys(("delta_e", "hue_error"), scores["factor"] == "colour")
+    partly["pattern_recognised"] = scores["factor"] == "pattern"
+    partly["right_garment"] = scores["probe_id"].isin(others)
+    partly["face_change"] = scores["probe_id"].isin(faces)
+    for name, defined in partly.items():
+        assert (scores[name].notna() == defined).all(), name
+    rest = [name for name in measures_of(scores) if name not in partly]
     assert scores[rest].notna().all().all()
-    assert len(scores) == len(study.probes) * len(MODELS)
+    assert len(scores) == len(study.probes) * (len(MODELS) + len(ORACLES))
+
+
+def test_scores_are_those_of_the_measures_taken_one_at_a_time(study, scorers, scores):
+    """The batched, shared arithmetic against each public function by itself."""
+    probe = study.probes[2]
+    made = {edit.probe_id: edit.edited for edit in study.edits["baseline"]}
+    source, edited, target = (
+        to_tensor(from_png(png)[None].copy()) for png in (probe.source, made[probe.probe_id], probe.target)
+    )
+    garment = mask_tensor([probe.exact_mask])
+    row = scores[(scores["probe_id"] == probe.probe_id) & (scores["model"] == "baseline")].iloc[0]
+    features = [scorers.clip.image_features(picture) for picture in (source, edited)]
+    texts = [scorers.clip.text_features([text]) for text in (probe.source_caption, probe.target_caption)]
+    expected = {
+        "clip_similarity": 100 * similarity(features[1], texts[1]),
+        "clip_directional": 100 * directional(*features, *texts),
+        "lpips": scorers.lpips.distance(source, edited),
+        "ssim": pixel.ssim(source, edited),
+        "psnr_outside": pixel.psnr(source, edited, garment),
+        "ssim_outside": pixel.ssim(source, edited, garment),
+        "lpips_outside": scorers.lpips.distance_outside(source, edited, garment),
+        "mse_outside": pixel.squared_error(source, edited, garment),
+        "leakage_share": leakage.leakage_share(leakage.change_map(source, edited), garment),
+        "target_rmse": pixel.squared_error(edited, target).sqrt(),
+        "target_lpips": scorers.lpips.distance(edited, target),
+    }
+    assert {name: row[name] for name in expected} == pytest.approx(
+        {name: value.item() for name, value in expected.items()}, rel=1e-4, abs=1e-4
+    )
 
 
 def test_batches_do_not_matter(study, scorers, scores):
-    again = score_cases(join_cases(study.probes, study.zones, study.edits), scorers, batch_size=7)
+    again = score(study, scorers, 7)
     order = ["probe_id", "model"]
     one, other = (table.sort_values(order, ignore_index=True) for table in (scores, again))
     pd.testing.assert_frame_equal(one, other, atol=2e-3, rtol=1e-3)
@@ -133,9 +178,14 @@ def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
         replace(probe, target=None, exact_mask=None, other_mask=None) if probe.domain == "unseen" else probe
         for probe in study.probes
     ]
-    report = summarise(score_cases(join_cases(bare, study.zones, study.edits), scorers, 16), draws=100, seed=0)
+    report = summarise(score(study, scorers, 16, bare), draws=100, seed=0)
     assert "target" in report["seen"]
     unseen = report["unseen"]
+    assert (report["seen"]["rendered"], unseen["rendered"]) == (True, False)
+    assert list(report["seen"]["oracles"]) == list(ORACLES)
+    assert {name: cells["ssim"]["n"] for name, cells in unseen["oracles"].items()} == {
+        "picture_tint": 12, "box_tint": 12, "other_item": 24,
+    }  # fmt: skip
     assert "target" not in unseen
     assert "gain_over_copy" not in unseen
     assert "directional_of_target" not in unseen
@@ -154,11 +204,52 @@ def test_the_report_is_json_of_scalars_rounded_and_reproducible(scores, report):
     assert all(float(f"{leaf:.6g}") == leaf for leaf in leaves(report))
 
 
-def test_a_probe_without_zone_is_left_out_and_a_missing_edit_is_named(study):
-    cases = join_cases(study.probes, study.zones[4:], study.edits)
-    assert len(cases) == len(study.probes) - 4
-    short = study.edits | {"finetuned": study.edits["finetuned"][1:]}
-    with pytest.raises(UserError, match=f"finetuned edits: none of probe {study.probes[0].probe_id!r}"):
-        join_cases(study.probes, study.zones, short)
-    with pytest.raises(UserError, match="zones: none"):
-        join_cases(study.probes, [], study.edits)
+def test_every_cell_says_how_many_edits_and_pictures_it_is_of(report):
+    def cells(value: object) -> list[dict]:
+        if not isinstance(value, dict):
+            return []
+        return [value] if "ci_lo" in value else [cell for part in value.values() for cell in cells(part)]
+
+    found = cells(report)
+    assert len(found) > 300
+    assert all(0 < cell["clusters"] <= cell["n"] for cell in found)
+    assert report["seen"]["finetuned"]["ssim"] | {"n": 24, "clusters": 6} == report["seen"]["finetuned"]["ssim"]
+    assert not set(ORACLES) & set(report["seen"])
+
+
+def test_no_ops_are_compared_by_source():
+    rng = np.random.default_rng(0)
+    rows = [
+        ("seen", f"s{n}", f"s{n}-0", model, level + rng.normal(0, 0.01), 1.0)
+        for n in range(10)
+        for model, level in (("baseline", 0.3), ("finetuned", 0.1))
+    ]
+    noops = pd.DataFrame(rows, columns=["domain", "source_id", "probe_id", "model", "change", "lpips"])
+    report = summarise_noops(noops, draws=500, seed=0)["seen"]
+    assert report["baseline"]["change"]["mean"] == pytest.approx(0.3, abs=0.01)
+    assert report["gain"]["change"]["mean"] == pytest.approx(-0.2, abs=0.02)
+    assert report["gain"]["change"]["ci_hi"] < 0
+    assert report["gain"]["lpips"]["p"] == 1
+    assert summarise_noops(noops.iloc[:0], 100, 0) == {}
+
+
+def test_the_headline_is_a_few_rounded_numbers(report):
+    area = {"mean": 0.123456, "ci_lo": 0.1, "ci_hi": 0.2, "n": 4, "clusters": 4}
+    swept = report["seen"] | {"frontier": {"finetuned": {"area": area}, "gain": {"area": area | {"p": 0.01}}}}
+    short = headline({"networks": {"clip": "x"}, "probes_without_zone": 0, "seen": swept, "unseen": report["unseen"]})
+    names = ["directional", "clip", "lpips_outside", "leakage_share", "target_rmse"]
+    assert list(short) == ["seen", "unseen"]
+    assert list(short["seen"]) == [*names, "frontier", "gain"]
+    assert list(short["unseen"]) == [*names, "gain"]
+    assert short["seen"]["frontier"] == short["seen"]["gain"]["frontier"] == 0.1235
+    assert short["seen"]["clip"] == float(f"{report['seen']['finetuned']['clip_similarity']['mean']:.4g}")
+    assert short["seen"]["gain"]["directional"] == float(f"{report['seen']['gain']['clip_directional']['mean']:.4g}")
+
+
+def test_measures_of_networks_are_known_by_their_network(scores):
+    found = networks_of(measures_of(scores))
+    assert found["clip_inside_box"] == found["pattern_recognised"] == "clip"
+    assert found["target_lpips"] == "lpips"
+    assert found["lpips_context_above_floor"] == "lpips + leakage_floor"
+    pure = {"ssim", "psnr_outside", "ssim_outside", "mse_outside", "target_mae", "target_rmse", "delta_e", "hue_error"}
+    assert set(measures_of(scores)) - set(found) == pure | {"change_inside"}

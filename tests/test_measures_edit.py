@@ -5,9 +5,10 @@ import pytest
 import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
-from atelier.measures.colour import delta_e, median_lab
-from atelier.measures.leakage import change_map, leakage_density, leakage_share
+from atelier.measures.colour import delta_e, hue_error, median_lab
+from atelier.measures.leakage import change_inside, change_map, leakage_density, leakage_share, rms
 from atelier.measures.localisation import right_garment
+from atelier.world import COLOURS_LAB
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,45 @@ def test_colour_difference_of_a_shaded_patterned_garment_in_a_known_colour():
     expected = deltaE_ciede2000(rgb2lab(picture[10, 10][None, None])[0, 0], np.array(blue))
     assert delta_e(picture, garment, blue) == pytest.approx(float(expected), abs=0.01)
     assert delta_e(picture, garment, blue) > 40
+
+
+def plain(lab: tuple[float, float, float]) -> np.ndarray:
+    """A picture of one colour, uint8 (6, 6, 3)."""
+    return np.full((6, 6, 3), (lab2rgb(np.array(lab)[None, None])[0, 0] * 255).round(), np.uint8)
+
+
+@pytest.mark.parametrize("turn", [0, 5, 40, 90, 170, 181, 300, 355])
+@pytest.mark.parametrize("start", [10, 200])
+def test_hue_error_is_the_angle_between_hues_the_short_way_round(start, turn):
+    def lab(degrees: float, lightness: float, chroma: float) -> tuple[float, float, float]:
+        return (lightness, chroma * np.cos(np.radians(degrees)), chroma * np.sin(np.radians(degrees)))
+
+    everywhere = np.ones((6, 6), bool)
+    picture, named = plain(lab(start + turn, 60, 25)), lab(start, 40, 60)  # darker and stronger: of no account
+    assert hue_error(picture, everywhere, named) == pytest.approx(min(turn, 360 - turn), abs=2)
+
+
+def test_greys_have_no_hue():
+    everywhere = np.ones((6, 6), bool)
+    for name in ("black", "white"):
+        assert np.isnan(hue_error(plain((50, 40, 30)), everywhere, COLOURS_LAB[name]))
+    for name in set(COLOURS_LAB) - {"black", "white"}:
+        assert hue_error(plain((50, 0, 0)), everywhere, COLOURS_LAB[name]) == 90
+        assert hue_error(plain(COLOURS_LAB[name]), everywhere, COLOURS_LAB[name]) < 2
+
+
+def test_change_of_garment_and_of_picture_equal_a_loop(source, mask):
+    edited = source + torch.rand(source.shape, generator=torch.Generator().manual_seed(2)) * 0.3
+    floor = torch.full((2, 1, 12, 12), 0.1)
+    inside, moved = change_inside(source, edited, mask), rms(change_map(source, edited, floor))
+    for row in range(2):
+        difference = (edited - source)[row].numpy()
+        squares = [difference[c, y, x] ** 2 for c in range(3) for y in range(2, 8) for x in range(3, 9)]
+        assert inside[row].item() == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-4)
+        beyond = [max(np.abs(difference[:, y, x]).mean() - 0.1, 0) ** 2 for y in range(12) for x in range(12)]
+        assert moved[row].item() == pytest.approx(np.sqrt(np.mean(beyond)), rel=1e-4)
+    assert change_inside(source, source, mask).max() == 0
+    assert change_inside(torch.zeros_like(source), torch.ones_like(source), mask).tolist() == [1, 1]
 
 
 def test_an_empty_garment_has_no_colour():

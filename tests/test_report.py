@@ -3,12 +3,14 @@
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
 from fixtures_edits import Study
+from fixtures_sweeps import sweep_edits
 from PIL import Image
 
 from atelier.config import Evaluate, Models
@@ -38,7 +40,7 @@ def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
     folder = tmp_path_factory.mktemp("rows")
     write_rows(folder / "probes", Probe, study.probes)
     write_rows(folder / "zones", Zones, study.zones)
-    for model, edits in study.edits.items():
+    for model, edits in sweep_edits(study).items():
         write_rows(folder / model, Edit, edits)
     edits = {model: folder / model for model in study.edits}
     return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
@@ -62,16 +64,36 @@ def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
     assert evaluated.report["seen"]["finetuned"]["leakage_share"]["mean"] < 0.5 * np.mean(shares)
 
 
+def write(result: Evaluation, folder: Path) -> None:
+    """Write an evaluation's files into a folder."""
+    names = ("evaluate.json", "tables", "sheets")
+    write_evaluation(result, SETTINGS, *(folder / name for name in names), headline=folder / "headline.json")
+
+
+def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):
+    for domain in ("seen", "unseen"):
+        part = evaluated.report[domain]
+        assert set(part["noop"]) == {"baseline", "finetuned", "gain"}
+        assert part["noop"]["gain"]["change"]["n"] == 6
+        areas = {name: part["frontier"][name]["area"] for name in ("baseline", "finetuned", "gain")}
+        assert areas["finetuned"]["mean"] > areas["baseline"]["mean"]
+        assert (areas["gain"]["n"], areas["gain"]["clusters"]) == (4, 4)
+        assert part["probes"] == 24
+    assert evaluated.report["network_of"]["clip_directional"] == "clip"
+    assert len(evaluated.frontier) == 2 * 2 * 3
+    assert set(evaluated.frontier["n"]) == {4}
+
+
 def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
     for run in ("one", "two"):
         folder = tmp_path / run
-        write_evaluation(evaluated, SETTINGS, folder / "evaluate.json", folder / "tables", folder / "sheets")
+        write(evaluated, folder)
     files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert files == [
-        "evaluate.json",
+        "evaluate.json", "headline.json",
         "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
         "sheets/unseen-worst.png", "sheets/unseen.png",
-        "tables/comparison.md", "tables/factors.csv", "tables/prompts.csv",
+        "tables/comparison.md", "tables/factors.csv", "tables/frontier.csv", "tables/prompts.csv",
     ]  # fmt: skip
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
@@ -101,7 +123,12 @@ def test_comparison_puts_ours_beside_the_paper_s(evaluated):
     assert f"| **finetuned** | {ours['clip_similarity']['mean']:.2f} | {ours['clip_directional']['mean']:.2f} |" in text
     assert evaluated.report["networks"]["clip"] in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
-    assert widths == {6, 10}  # the two kinds of table, every row complete
+    assert widths == {8, 10}  # the two kinds of table, every row complete
+    box = evaluated.report["unseen"]["oracles"]["box_tint"]
+    assert f"| *box_tint* | {box['clip_similarity']['mean']:.2f} |" in text
+    assert "## Seen domain: 6 rendered pictures" in text
+    area = evaluated.report["seen"]["frontier"]["gain"]["area"]
+    assert f"| area under the frontier | {area['mean']:+.3g} |" in text
 
 
 def test_the_paper_s_ratio_follows_from_its_own_table():
@@ -170,8 +197,7 @@ def test_learning_curves_are_a_picture(tmp_path):
 def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path):
     cases = [replace(case, probe=replace(case.probe, target=None)) for case in evaluated.cases]
     scores = evaluated.scores[evaluated.scores["model"] != "target"]
-    result = Evaluation(evaluated.report, scores, cases)
-    write_evaluation(result, SETTINGS, tmp_path / "report.json", tmp_path / "tables", tmp_path / "sheets")
+    write(replace(evaluated, scores=scores, cases=cases), tmp_path)
     assert (tmp_path / "sheets" / "unseen.png").exists()
 
 

@@ -7,17 +7,22 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from atelier.batches import Scorers, prepare_sources
+from atelier.cases import EDITORS, Case, join_cases, join_noops, join_sweep
 from atelier.config import Evaluate, Models
 from atelier.editor import choose_device, decode_latents, encode_images, load_editor
-from atelier.evaluation import Report, summarise
+from atelier.evaluation import Report, measures_of, summarise, summarise_noops
+from atelier.evaluation import headline as shorten
 from atelier.files import whole, write_json
+from atelier.frontiers import summarise_frontiers, tabulate_frontiers
 from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_measures
 from atelier.report.tables import average, compare_with_paper, to_csv
-from atelier.scoring import EDITORS, Case, Scorers, join_cases, score_cases
+from atelier.scoring import networks_of, score_cases
+from atelier.sweeping import score_noops, score_sweep
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Evaluation:
     report: Report
     scores: pd.DataFrame
     cases: list[Case]
+    frontier: pd.DataFrame
 
 
 def load_scorers(models: Models) -> Scorers:
@@ -57,21 +63,38 @@ def evaluate(
         UserError: a file is unreadable, an edit is missing, or no probe has a zone.
     """
     rows = read_rows(probes, Probe)
-    cases = join_cases(rows, read_rows(zones, Zones), {model: read_rows(edits[model], Edit) for model in EDITORS})
-    scores = score_cases(cases, scorers, settings.batch_size)
+    made = {model: read_rows(edits[model], Edit) for model in EDITORS}
+    cases = join_cases(rows, read_rows(zones, Zones), made)
+    sources = prepare_sources(cases, scorers, settings.batch_size)
+    scores = score_cases(cases, sources, scorers, settings.batch_size)
+    noops = score_noops(join_noops(cases, made), sources, scorers, settings.batch_size)
+    points = score_sweep(join_sweep(cases, made), sources, scorers, settings.batch_size)
+
     networks = {"clip": scorers.clip.name, "lpips": scorers.lpips.name, "leakage_floor": f"{autoencoder} (VAE)"}
-    counts = {"probes_without_zone": len(rows) - len(cases)}
-    return Evaluation(
-        {"networks": networks, **counts, **summarise(scores, settings.draws, settings.seed)}, scores, cases
-    )
+    report = {
+        "networks": networks,
+        "network_of": networks_of(measures_of(scores)),
+        "probes_without_zone": len(rows) - len(cases),
+        **summarise(scores, settings.draws, settings.seed),
+    }
+    for name, parts in (
+        ("noop", summarise_noops(noops, settings.draws, settings.seed)),
+        ("frontier", summarise_frontiers(points, settings.draws, settings.seed)),
+    ):
+        for domain, part in parts.items():
+            report[domain][name] = part
+    return Evaluation(report, scores, cases, tabulate_frontiers(points))
 
 
-def write_evaluation(result: Evaluation, settings: Evaluate, report: Path, tables: Path, sheets: Path) -> None:
-    """Write the report (JSON), the tables' folder and the sheets' folder, each whole or not at all."""
+def write_evaluation(
+    result: Evaluation, settings: Evaluate, report: Path, tables: Path, sheets: Path, *, headline: Path
+) -> None:
+    """Write report and headline (JSON), the tables' folder and the sheets' folder, each whole or not at all."""
     with whole(tables) as folder:
         folder.mkdir()
         for by in ("prompt", "factor"):
             (folder / f"{by}s.csv").write_text(to_csv(average(result.scores, by)), encoding="utf-8")
+        (folder / "frontier.csv").write_text(to_csv(result.frontier), encoding="utf-8")
         (folder / "comparison.md").write_text(compare_with_paper(result.report), encoding="utf-8")
     with whole(sheets) as folder:
         folder.mkdir()
@@ -89,3 +112,4 @@ def write_evaluation(result: Evaluation, settings: Evaluate, report: Path, table
                 Image.fromarray(draw_sheet(picked, result.scores)).save(folder / f"{name}.png")
         plot_measures(result.report, folder / "measures.png")
     write_json(report, result.report)
+    write_json(headline, shorten(result.report))

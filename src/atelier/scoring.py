@@ -2,199 +2,188 @@
 
 The models are the two that made pictures (`baseline`, `finetuned`), two controls that need none (`copy`: the source as
 it is; `composite`: the fine-tuned picture inside the garment's mask, the source outside) and, where a picture was
-rendered, `target`, the exact answer.
+rendered, `target`, the exact answer. The oracles (`oracles.ORACLES`) are scored beside them, as further models.
 
 Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from atelier.errors import UserError
-from atelier.images import from_png, mask_tensor, to_pixels, to_tensor
-from atelier.measures import leakage, localisation, pixel
-from atelier.measures.clip import ClipScorer, directional, similarity
-from atelier.measures.colour import delta_e
-from atelier.measures.perceptual import Lpips
-from atelier.records import Edit, Probe, Zones
+from atelier.batches import Batch, Scorers, Sources, Texts, iter_batches, pictures, prepare_sources
+from atelier.cases import EDITORS, Case
+from atelier.images import to_pixels, to_tensor
+from atelier.instructions import PATTERNS
+from atelier.measures import leakage, localisation, pixel, recognition, regions
+from atelier.measures.clip import directional, similarity
+from atelier.measures.colour import delta_e, hue_error
+from atelier.measures.perceptual import mean_distance
+from atelier.oracles import ORACLES, draw_oracles, other_pictures
+from atelier.trimap import box_of
 from atelier.world import COLOURS_LAB
 
-EDITORS = ("baseline", "finetuned")
+__all__ = ["MODELS", "Case", "Scorers", "networks_of", "prepare_sources", "score_cases"]
+
 MODELS = (*EDITORS, "copy", "composite", "target")
+RESTS_ON = {  # a network's role → the measures that rest on it; the VAE's are those that its floor is taken off
+    "clip": ("clip_*", "image_similarity", "pattern_recognised"),
+    "lpips": ("lpips*", "target_lpips"),
+    "leakage_floor": ("leakage_*", "right_garment", "face_change", "*_above_floor"),
+}
 
 
 @dataclass(frozen=True)
-class Case:
-    """A probe with its zones and the pictures that the editors made of it."""
+class _Known:
+    """What is the same of a batch for every model."""
 
-    probe: Probe
-    zones: Zones
-    edited: dict[str, bytes]  # model → PNG
-
-
-@dataclass(frozen=True)
-class Scorers:
-    """What scores: two networks, and the passage through the editor's VAE and back (its floor is no leakage)."""
-
-    clip: ClipScorer
-    lpips: Lpips
-    reconstruct: Callable[[torch.Tensor], torch.Tensor]  # (B, 3, H, W) → (B, 3, H, W)
-    device: torch.device
+    source_features: torch.Tensor  # CLIP's, (B, D)
+    captions: tuple[torch.Tensor, torch.Tensor]  # of source and target captions, (B, D) each
+    phrase: torch.Tensor  # of what the target caption says of the garment, (B, D)
+    patterns: torch.Tensor  # of the captions that differ in the pattern, (B, N, D)
+    source_layers: list[torch.Tensor]  # LPIPS'
+    target_layers: list[torch.Tensor]
+    boxes: list[list[float]]  # around the garment
+    regions: dict[str, torch.Tensor]  # region → mask
+    floor_scores: dict[str, torch.Tensor]
+    other: torch.Tensor  # mask of the other garment; empty where there is none
+    face: torch.Tensor  # mask of the face; empty where none is known
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Some cases as tensors."""
-
-    probes: list[Probe]
-    source: torch.Tensor
-    target: torch.Tensor  # the source where no exact target is known
-    has_target: torch.Tensor  # bool (B,)
-    tight: torch.Tensor  # the zone that the composite is cut with
-    garment: torch.Tensor  # what counts as inside: the exact mask where the picture was rendered, else the tight zone
-    other: torch.Tensor  # the other garment; empty where there is none
-    floor: torch.Tensor  # (B, 1, H, W): what encoding and decoding alone change
-    source_features: torch.Tensor
-    captions: tuple[torch.Tensor, torch.Tensor]  # features of source and target captions
-
-
-def join_cases(probes: Sequence[Probe], zones: Sequence[Zones], edits: dict[str, Sequence[Edit]]) -> list[Case]:
-    """Bring the rows of one probe together, in the probes' order; a probe that `mask` refused (no zone) is left out.
-
-    Raises:
-        UserError: no probe has a zone, or a model lacks the edit of a probe.
-    """
-    zone_of = {zone.row_id: zone for zone in zones}
-    edit_of = {model: {edit.probe_id: edit.edited for edit in rows} for model, rows in edits.items()}
-    cases = []
-    for probe in probes:
-        if probe.probe_id not in zone_of:
-            continue
-        for model, rows in edit_of.items():
-            if probe.probe_id not in rows:
-                raise UserError(
-                    f"{model} edits: none of probe {probe.probe_id!r}; run the generate stage for these probes"
-                )
-        edited = {model: rows[probe.probe_id] for model, rows in edit_of.items()}
-        cases.append(Case(probe, zone_of[probe.probe_id], edited))
-    if not cases:
-        raise UserError(f"zones: none belongs to any of the {len(probes)} probes; run the mask stage for these probes")
-    return cases
-
-
-def score_cases(cases: Sequence[Case], scorers: Scorers, batch_size: int) -> pd.DataFrame:
-    """Measure every case under every model.
+def score_cases(cases: Sequence[Case], sources: Sources, scorers: Scorers, batch_size: int) -> pd.DataFrame:
+    """Measure every case under every model and oracle.
 
     Returns a row per probe and model: probe_id, domain, source_id, prompt, factor, model, and a column per measure, NaN
     where a measure is not defined (`delta_e` of a pattern, anything against a target that nobody knows).
     """
     tables = []
+    texts = Texts([text for case in cases for text in _texts_of(case)], scorers)
+    others = other_pictures(cases)
     with tqdm(total=len(cases), desc="measure", unit="probe", disable=None) as progress:
-        for batch, edited in _batches(cases, scorers, batch_size):
-            tables += [_score(model, pictures, batch, scorers) for model, pictures in edited.items()]
-            progress.update(len(batch.probes))
+        for batch in iter_batches(cases, sources, scorers, batch_size):
+            known = _know(batch, sources, texts, scorers)
+            for model, (edited, defined) in _edited(batch, others, scorers).items():
+                tables.append(_score(model, edited, batch, known, scorers)[defined])
+            progress.update(len(batch.cases))
     return pd.concat(tables, ignore_index=True)
 
 
-def _batches(
-    cases: Sequence[Case], scorers: Scorers, batch_size: int
-) -> Iterator[tuple[_Batch, dict[str, torch.Tensor]]]:
-    """The cases as tensors, with the pictures of every model. What belongs to a source is computed once per source."""
-    place, features, floors = _prepare_sources(cases, scorers, batch_size)
-    texts = sorted({text for case in cases for text in (case.probe.source_caption, case.probe.target_caption)})
-    text_at, text_features = {text: index for index, text in enumerate(texts)}, scorers.clip.text_features(texts)
-    for start in range(0, len(cases), batch_size):
-        chunk = cases[start : start + batch_size]
-        probes = [case.probe for case in chunk]
-        empty = np.zeros_like(from_png(chunk[0].zones.tight))
-        tight = mask_tensor([case.zones.tight for case in chunk])
-        garment = mask_tensor([case.probe.exact_mask or case.zones.tight for case in chunk])
-        other = torch.stack(
-            [
-                torch.from_numpy(from_png(p.other_mask) >= 128 if p.other_mask else empty > 0)[None].float()
-                for p in probes
-            ]
-        )
-        at = [place[probe.source_id] for probe in probes]
-        batch = _Batch(
-            probes=probes,
-            source=_pictures([probe.source for probe in probes], scorers),
-            target=_pictures([probe.target or probe.source for probe in probes], scorers),
-            has_target=torch.tensor([probe.target is not None for probe in probes], device=scorers.device),
-            tight=tight.to(scorers.device),
-            garment=garment.to(scorers.device),
-            other=other.to(scorers.device),
-            floor=floors[at].to(scorers.device),
-            source_features=features[at],
-            captions=(
-                text_features[[text_at[probe.source_caption] for probe in probes]],
-                text_features[[text_at[probe.target_caption] for probe in probes]],
-            ),
-        )
-        made = {model: _pictures([case.edited[model] for case in chunk], scorers) for model in EDITORS}
-        composite = torch.where(batch.tight > 0, made["finetuned"], batch.source)
-        yield batch, {**made, "copy": batch.source, "composite": composite, "target": batch.target}
+def networks_of(measures: Sequence[str]) -> dict[str, str]:
+    """Measure → the roles of the networks it rests on ("clip", "lpips + leakage_floor"); the others are left out.
+
+    `frontier` is the area under the frontier: on photographs its success is CLIP's directional similarity.
+    """
+    found = {}
+    for measure in measures:
+        roles = [role for role, names in RESTS_ON.items() if any(fnmatchcase(measure, name) for name in names)]
+        if roles:
+            found[measure] = " + ".join(roles)
+    return found | {"frontier": "leakage_floor, on photographs + clip"}
 
 
-def _prepare_sources(
-    cases: Sequence[Case], scorers: Scorers, batch_size: int
-) -> tuple[dict[str, int], torch.Tensor, torch.Tensor]:
-    """source_id → row, CLIP features (S, D) and floors (S, 1, H, W; on the CPU) of the distinct sources."""
-    sources = {case.probe.source_id: case.probe.source for case in cases}
-    features, floors = [], []
-    data = list(sources.values())
-    for start in range(0, len(data), batch_size):
-        pictures = _pictures(data[start : start + batch_size], scorers)
-        features.append(scorers.clip.image_features(pictures, batch_size))
-        floors.append(leakage.change_map(pictures, scorers.reconstruct(pictures)).cpu())
-    return {name: row for row, name in enumerate(sources)}, torch.cat(features), torch.cat(floors)
+def _texts_of(case: Case) -> list[str]:
+    probe = case.probe
+    own = [probe.source_caption, probe.target_caption, recognition.garment_phrase(probe)]
+    return own + recognition.pattern_captions(probe)
 
 
-def _score(model: str, edited: torch.Tensor, batch: _Batch, scorers: Scorers) -> pd.DataFrame:
+def _know(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -> _Known:
+    probes, rows = batch.probes, sources.rows(batch.cases)
+    alternatives = [caption for probe in probes for caption in recognition.pattern_captions(probe)]
+    return _Known(
+        source_features=sources.features[rows],
+        captions=(texts([p.source_caption for p in probes]), texts([p.target_caption for p in probes])),
+        phrase=texts([recognition.garment_phrase(probe) for probe in probes]),
+        patterns=texts(alternatives).unflatten(0, (len(probes), len(PATTERNS))),
+        source_layers=scorers.lpips.features(batch.source),
+        target_layers=scorers.lpips.features(batch.target),
+        boxes=[box_of(mask) for mask in batch.garment[:, 0].cpu().numpy() > 0],
+        regions=regions.region_masks(batch.garment, batch.zones),
+        floor_scores={name: scores[rows] for name, scores in sources.floor_scores.items()},
+        other=batch.masks([probe.other_mask for probe in probes]),
+        face=batch.masks([probe.face_mask for probe in probes]),
+    )
+
+
+def _edited(
+    batch: Batch, others: Mapping[str, bytes | None], scorers: Scorers
+) -> dict[str, tuple[torch.Tensor, np.ndarray]]:
+    """Model or oracle → its pictures (B, 3, H, W), and for which cases it is defined, bool (B,)."""
+    everywhere = np.ones(len(batch.cases), bool)
+    made = {model: pictures([case.edited[model] for case in batch.cases], scorers) for model in EDITORS}
+    composite = torch.where(batch.zones.tight > 0, made["finetuned"], batch.source)
+    found = {model: (edited, everywhere) for model, edited in made.items()}
+    found |= {"copy": (batch.source, everywhere), "composite": (composite, everywhere)}
+    found["target"] = (batch.target, batch.rendered.cpu().numpy())
+    drawn = [draw_oracles(case, others[case.probe.source_id]) for case in batch.cases]
+    for name in ORACLES:
+        defined = np.array([name in one for one in drawn])
+        if defined.any():
+            edited = batch.source.clone()
+            edited[torch.from_numpy(defined)] = to_tensor([one[name] for one in drawn if name in one]).to(edited)
+            found[name] = (edited, defined)
+    return found
+
+
+def _score(model: str, edited: torch.Tensor, batch: Batch, known: _Known, scorers: Scorers) -> pd.DataFrame:
     """All measures of one model's pictures (B, 3, H, W)."""
     source, garment = batch.source, batch.garment
     # The copy's features are the source's own, not computed again: rounding must not give it a direction.
-    features = batch.source_features if model == "copy" else scorers.clip.image_features(edited)
+    features = known.source_features if model == "copy" else scorers.clip.image_features(edited)
+    side = scorers.clip.model.config.vision_config.image_size
+    boxed = scorers.clip.image_features(recognition.crop_squares(edited, known.boxes, side))
     change = leakage.change_map(source, edited, batch.floor)
+    layers = known.source_layers if model == "copy" else scorers.lpips.features(edited)
+    maps = regions.compare(source, edited, garment, scorers.lpips, known.source_layers, layers)
+    by_region = regions.measure_regions(maps, known.regions)
     scores = {
-        "clip_similarity": 100 * similarity(features, batch.captions[1]),
-        "clip_directional": 100 * directional(batch.source_features, features, *batch.captions),
-        "image_similarity": 100 * similarity(batch.source_features, features),
-        "lpips": scorers.lpips.distance(source, edited),
-        "ssim": pixel.ssim(source, edited),
-        "psnr_outside": pixel.psnr(source, edited, garment),
-        "ssim_outside": pixel.ssim(source, edited, garment),
-        "lpips_outside": scorers.lpips.distance_outside(source, edited, garment),
+        "clip_similarity": 100 * similarity(features, known.captions[1]),
+        "clip_directional": 100 * directional(known.source_features, features, *known.captions),
+        "image_similarity": 100 * similarity(known.source_features, features),
+        "lpips": mean_distance(maps.differences),
+        "ssim": maps.ssim.mean((1, 2, 3)),
+        **{f"{kind}_outside": by_region[f"{kind}_outside"] for kind in ("psnr", "ssim", "lpips")},
         "leakage_share": leakage.leakage_share(change, garment),
         "leakage_density": leakage.leakage_density(change, garment),
-        "target_mae": _where(batch.has_target, pixel.absolute_error(edited, batch.target)),
-        "target_rmse": _where(batch.has_target, pixel.squared_error(edited, batch.target).sqrt()),
-        "target_lpips": _where(batch.has_target, scorers.lpips.distance(edited, batch.target)),
-        "delta_e": torch.tensor(_colour_differences(edited, batch)),
-        "right_garment": localisation.right_garment(change, garment, batch.other),
+        "target_mae": _where(batch.rendered, pixel.absolute_error(edited, batch.target)),
+        "target_rmse": _where(batch.rendered, pixel.squared_error(edited, batch.target).sqrt()),
+        "target_lpips": _where(batch.rendered, mean_distance(scorers.lpips.differences(layers, known.target_layers))),
+        **_colour_differences(edited, batch),
+        "right_garment": localisation.right_garment(change, garment, known.other),
+        "clip_inside_box": 100 * similarity(boxed, known.phrase),
+        "pattern_recognised": _recognised(features, batch, known),
+        "change_inside": leakage.change_inside(source, edited, garment),
+        "face_change": pixel.mean_over(change, known.face),
+        "mse_outside": by_region["mse_outside"],
+        **regions.above_floor(by_region, known.floor_scores),
     }
     facts = [(p.probe_id, p.domain, p.source_id, p.prompt, p.factor, model) for p in batch.probes]
     table = pd.DataFrame(facts, columns=["probe_id", "domain", "source_id", "prompt", "factor", "model"])
-    table = table.assign(**{name: values.double().cpu().numpy() for name, values in scores.items()})
-    return table[batch.has_target.cpu().numpy()] if model == "target" else table
+    return table.assign(**{name: values.double().cpu().numpy() for name, values in scores.items()})
 
 
-def _colour_differences(edited: torch.Tensor, batch: _Batch) -> list[float]:
-    """ΔE2000 between garment and named colour for the colour prompts; NaN for the others."""
+def _recognised(features: torch.Tensor, batch: Batch, known: _Known) -> torch.Tensor:
+    """Whether the pattern asked for is the one recognised, for the pattern prompts; NaN for the others."""
+    asks = [probe.factor == "pattern" for probe in batch.probes]
+    wanted = [PATTERNS.index(probe.value) if probe.factor == "pattern" else 0 for probe in batch.probes]
+    right = recognition.recognised(features, known.patterns, torch.tensor(wanted, device=features.device))
+    return _where(torch.tensor(asks, device=features.device), right)
+
+
+def _colour_differences(edited: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+    """ΔE2000 and hue error between garment and named colour for the colour prompts; NaN for the others."""
     pixels, masks = to_pixels(edited), batch.garment[:, 0].cpu().numpy() > 0
-    return [
-        delta_e(pixels[row], masks[row], COLOURS_LAB[probe.value]) if probe.factor == "colour" else float("nan")
-        for row, probe in enumerate(batch.probes)
-    ]
-
-
-def _pictures(data: Sequence[bytes], scorers: Scorers) -> torch.Tensor:
-    return to_tensor([from_png(png) for png in data]).to(scorers.device)
+    found = {"delta_e": [float("nan")] * len(pixels), "hue_error": [float("nan")] * len(pixels)}
+    for row, probe in enumerate(batch.probes):
+        if probe.factor == "colour":
+            for name, measure in (("delta_e", delta_e), ("hue_error", hue_error)):
+                found[name][row] = measure(pixels[row], masks[row], COLOURS_LAB[probe.value])
+    return {name: torch.tensor(values) for name, values in found.items()}
 
 
 def _where(known: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""How much of an edit landed outside the garment: what the paper claims to reduce and does not measure.
+"""Where an edit's change landed. The paper claims to reduce what lands outside the garment, and does not measure it.
 
 With Δ = |edited − source| per pixel (mean over channels), bg the pixels outside the garment's mask M:
 
@@ -12,6 +12,8 @@ Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], masks an
 """
 
 import torch
+
+from atelier.measures.pixel import mean_over
 
 GREY_LEVEL = 1 / 255  # a garment that changed less than this counts as changed by this much: keeps the ratio finite
 
@@ -35,6 +37,14 @@ def leakage_density(change: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return outside / inside.clamp_min(GREY_LEVEL)
 
 
-def mean_over(change: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
-    """Mean (B,) of a map over a zone (B, 1, H, W); NaN where the zone is empty."""
-    return (change * zone).sum((1, 2, 3)) / zone.sum((1, 2, 3))
+def change_inside(source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """RMS change (B,) of the garment's pixels, 0 nothing … 1 black to white; NaN where the mask is empty.
+
+    Not above the floor: it is there to find edits that did nothing, and those leave at most the floor.
+    """
+    return mean_over((edited - source).square(), mask).sqrt()
+
+
+def rms(change: torch.Tensor) -> torch.Tensor:
+    """Root mean square (B,) of a change map: how far a no-op instruction moved the picture. Lower is better."""
+    return change.square().mean((1, 2, 3)).sqrt()

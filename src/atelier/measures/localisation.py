@@ -5,7 +5,7 @@ Legend: B batch, H W pixels.
 
 import torch
 
-from atelier.measures.leakage import mean_over
+from atelier.measures.pixel import mean_over
 
 
 def right_garment(change: torch.Tensor, named: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -6,14 +6,14 @@ depends on the backbone, so a result names its network; values of different netw
 Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
-import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 import torch
+import torch.nn.functional as F
 
 from atelier.errors import UserError
 from atelier.measures.features import FeatureNet
@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     import lpips
 
 TORCHVISION = ("alex", "vgg", "squeeze")
+UNIT_EPSILON = 1e-10  # the package's own, against features that are zero
 
 
 @dataclass(frozen=True)
 class Lpips:
-    """A perceptual distance: `name` says which network makes it."""
+    """A perceptual distance: `name` says which network makes it.
+
+    The package's arithmetic in three steps, so that a picture which is compared with many goes through the network once
+    and one comparison gives both mean and map.
+    """
 
     name: str
-    whole: "lpips.LPIPS"
-    spatial: "lpips.LPIPS"  # the same modules, giving a map instead of a mean
+    metric: "lpips.LPIPS"
 
     @classmethod
     def load(cls, network: str, device: str | torch.device = "cpu") -> "Lpips":
@@ -43,22 +47,42 @@ class Lpips:
             UserError: the folder holds no feature network, or torchvision's weights are neither cached nor reachable.
         """
         metric = _over_torchvision(network) if network in TORCHVISION else _over_features(network)
-        metric = metric.to(device).eval().requires_grad_(False)
-        spatial = copy.copy(metric)
-        spatial.spatial = True
         kind = "lpips 0.1, torchvision" if network in TORCHVISION else "lpips without linear layers, FeatureNet"
-        return cls(f"{network} ({kind})", metric, spatial)
+        return cls(f"{network} ({kind})", metric.to(device).eval().requires_grad_(False))
 
     @torch.no_grad()
+    def features(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """The network's layers, each (B, C, h, w) and of unit length along C."""
+        layers = self.metric.net(self.metric.scaling_layer(2 * pictures - 1))
+        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + UNIT_EPSILON) for layer in layers]
+
+    @torch.no_grad()
+    def differences(self, first: Sequence[torch.Tensor], second: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Distance maps of two pictures' features, (B, 1, h, w) per layer."""
+        squares = [(one - other).square() for one, other in zip(first, second, strict=True)]
+        if not self.metric.lpips:
+            return [square.sum(1, keepdim=True) for square in squares]
+        return [weigh(square) for weigh, square in zip(self.metric.lins, squares, strict=True)]
+
     def distance(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """LPIPS (B,) of whole pictures."""
-        return self.whole(first, second, normalize=True).flatten()
+        return mean_distance(self.differences(self.features(first), self.features(second)))
 
-    @torch.no_grad()
     def distance_outside(self, source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Mean (B,) of the LPIPS map over the pixels outside the mask, the source's garment put back first."""
-        distances = self.spatial(source, paste_inside(source, edited, mask), normalize=True)
-        return mean_outside(distances, mask)
+        pasted = paste_inside(source, edited, mask)
+        differences = self.differences(self.features(source), self.features(pasted))
+        return mean_outside(distance_map(differences, tuple(mask.shape[-2:])), mask)
+
+
+def mean_distance(differences: Sequence[torch.Tensor]) -> torch.Tensor:
+    """LPIPS (B,) out of `Lpips.differences`: the mean over each layer's grid, summed over the layers."""
+    return torch.stack([layer.mean((1, 2, 3)) for layer in differences]).sum(0)
+
+
+def distance_map(differences: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """The LPIPS map (B, 1, H, W) out of `Lpips.differences`: each layer bilinearly on the picture's grid, summed."""
+    return torch.stack([F.interpolate(layer, size, mode="bilinear") for layer in differences]).sum(0)
 
 
 def _over_torchvision(network: str) -> "lpips.LPIPS":

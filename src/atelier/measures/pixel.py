@@ -15,10 +15,15 @@ SSIM_SIGMA, SSIM_RADIUS = 1.5, 5  # Wang et al. 2004: an 11 × 11 Gaussian windo
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 
 
+def mean_over(values: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
+    """Mean (B,) of a map (B, C, H, W) over a zone, shares (B, 1, H, W) in [0, 1]; NaN where the zone is empty."""
+    shares = zone.expand_as(values)
+    return (values * shares).sum((1, 2, 3)) / shares.sum((1, 2, 3))
+
+
 def mean_outside(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean (B,) of a map (B, C, H, W) over the pixels where the mask is 0; NaN where it covers everything."""
-    outside = (1 - mask).expand_as(values)
-    return (values * outside).sum((1, 2, 3)) / outside.sum((1, 2, 3))
+    return mean_over(values, 1 - mask)
 
 
 def paste_inside(source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -43,7 +48,12 @@ def absolute_error(source: torch.Tensor, edited: torch.Tensor) -> torch.Tensor:
 
 def psnr(source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
     """PSNR (B,) in dB, of the pixels outside the mask where one is given; at most 58.9, the PSNR of 8-bit rounding."""
-    return -10 * squared_error(source, edited, mask).clamp_min(ROUNDING_MSE).log10()
+    return to_psnr(squared_error(source, edited, mask))
+
+
+def to_psnr(mse: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of an MSE, at most 58.9."""
+    return -10 * mse.clamp_min(ROUNDING_MSE).log10()
 
 
 def ssim(source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -58,8 +68,13 @@ def ssim(source: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor | None =
         raise ValueError(f"SSIM needs pictures over {2 * SSIM_RADIUS} px, got {tuple(source.shape)}")
     if mask is None:
         return ssim_map(source, edited).mean((1, 2, 3))
+    return mean_outside(ssim_map(source, paste_inside(source, edited, mask)), at_windows(mask))
+
+
+def at_windows(zone: torch.Tensor) -> torch.Tensor:
+    """A zone (B, 1, H, W) at the centres of SSIM's windows: (B, 1, H − 10, W − 10)."""
     inner = slice(SSIM_RADIUS, -SSIM_RADIUS)
-    return mean_outside(ssim_map(source, paste_inside(source, edited, mask)), mask[..., inner, inner])
+    return zone[..., inner, inner]
 
 
 def ssim_map(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

@@ -30,11 +30,9 @@ class Clusters:
 
     def totals(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Per cluster the sum of the defined scores and their number, each (K, M), of scores (E, M)."""
-        shape = (self.counts.shape[1], scores.shape[1])
-        sums, sizes = np.zeros(shape), np.zeros(shape)
-        np.add.at(sums, self.member, np.nan_to_num(scores, nan=0.0))
-        np.add.at(sizes, self.member, ~np.isnan(scores))
-        return sums, sizes
+        belongs = np.zeros((self.counts.shape[1], len(scores)))
+        belongs[self.member, np.arange(len(scores))] = 1
+        return belongs @ np.nan_to_num(scores, nan=0.0), belongs @ ~np.isnan(scores)
 
     def drawn_means(self, scores: np.ndarray) -> np.ndarray:
         """Mean score of every draw, (D, M); NaN where a draw holds no defined score."""
@@ -44,10 +42,13 @@ class Clusters:
 
 
 def interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval (lo, hi), each (M,), of the draws (D, M), at 95 %."""
+    """Percentile interval (lo, hi), each (M,), of the draws (D, M), at 95 %; draws that are NaN do not count."""
     tail = (1 - LEVEL) / 2 * 100
-    low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
-    return low, high
+    columns = np.ascontiguousarray(drawn.T)
+    bounds = np.percentile(columns, [tail, 100 - tail], axis=1)
+    for m in np.flatnonzero(np.isnan(columns).any(1)):
+        bounds[:, m] = np.nanpercentile(columns[m], [tail, 100 - tail])
+    return bounds[0], bounds[1]
 
 
 def sign_flip_p(clusters: Clusters, differences: np.ndarray, draws: int, seed: int) -> np.ndarray:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from atelier.evaluation import DIGITS, measures_of
+from atelier.cells import DIGITS
+from atelier.evaluation import measures_of
 from atelier.report import paper
 from atelier.scoring import MODELS
 
 DOMAIN_NAMES = {"seen": ("seen", "DeepFashion2"), "unseen": ("unseen", "Fashionpedia")}  # ours, the paper's
 _NONE = "–"
 _COLUMNS = ("clip_similarity", "clip_directional", "lpips", "ssim")  # what the paper reports too
+_GAIN_COLUMNS = ("fine-tuned − baseline", "difference", "95 %", "p", "p (Holm)", "n", "pictures")
 _OURS = ("lpips_outside", "leakage_share", "target_mae", "right_garment")
 
 
@@ -39,7 +41,8 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
     parts = [
         "# Beside the paper",
         "Similarities × 100. LPIPS and SSIM are between source and edited picture, so that a copy of the input is "
-        "perfect in both. The paper's networks and pictures differ: compare directions and ratios, not values.",
+        "perfect in both. The paper's networks and pictures differ: compare directions and ratios, not values. Rows in "
+        "italics are oracles: edits whose quality is known without looking, for reference.",
         f"Ours by {networks}.",
     ]
     header = [
@@ -56,11 +59,9 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
     for domain, (ours, theirs) in DOMAIN_NAMES.items():
         if domain in report:
             rows = [*_paper_rows(domain, theirs), *_our_rows(report[domain])]
-            parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} pictures", markdown(header, rows)]
-            parts += [
-                markdown(["fine-tuned − baseline", "difference", "95 %", "p", "p (Holm)"], _gains(report[domain]))
-            ]
-            parts += [_ratios(report[domain])]
+            kind = "rendered pictures" if report[domain]["rendered"] else "photographs"
+            parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} {kind}", markdown(header, rows)]
+            parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(report[domain])]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
@@ -81,20 +82,27 @@ def _paper_rows(domain: str, name: str) -> list[list[str]]:
 
 def _our_rows(domain: Mapping[str, Any]) -> list[list[str]]:
     digits = dict.fromkeys(_COLUMNS + _OURS, 3) | {"clip_similarity": 2, "clip_directional": 2, "target_mae": 4}
+    models = {f"**{model}**": domain[model] for model in MODELS if model in domain}
+    oracles = {f"*{name}*": cells for name, cells in domain["oracles"].items()}
     return [
-        [f"**{model}**", *(number(domain[model].get(measure), digits[measure]) for measure in (*_COLUMNS, *_OURS))]
-        for model in MODELS
-        if model in domain
+        [name, *(number(cells.get(measure), digits[measure]) for measure in (*_COLUMNS, *_OURS))]
+        for name, cells in (models | oracles).items()
     ]
 
 
 def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
-    rows = []
-    for name, key in (("", "gain"), (", over the copy", "gain_over_copy")):
-        for measure, cell in domain.get(key, {}).items():
-            values = (f"{cell['mean']:+.3g}", f"{cell['ci_lo']:+.3g} … {cell['ci_hi']:+.3g}")
-            rows.append([measure + name, *values, f"{cell['p']:.2g}", f"{cell['p_holm']:.2g}"])
-    return rows
+    found = dict(domain["gain"])
+    found |= {f"{measure}, over the copy": cell for measure, cell in domain.get("gain_over_copy", {}).items()}
+    found |= {f"{measure}, no-op": cell for measure, cell in domain.get("noop", {}).get("gain", {}).items()}
+    if "frontier" in domain:
+        found["area under the frontier"] = domain["frontier"]["gain"]["area"]
+    return [
+        [
+            name, f"{cell['mean']:+.3g}", f"{cell['ci_lo']:+.3g} … {cell['ci_hi']:+.3g}", f"{cell['p']:.2g}",
+            f"{cell['p_holm']:.2g}" if "p_holm" in cell else _NONE, f"{cell['n']}", f"{cell['clusters']}",
+        ]
+        for name, cell in found.items()
+    ]  # fmt: skip
 
 
 def _ratios(domain: Mapping[str, Any]) -> str:
