@@ -1,4 +1,4 @@
-"""Edits → measures with intervals, tables, contact sheets. Run by DVC; by hand: `dvc repro evaluate`."""
+"""Edits → measures with intervals, tables, contact sheets, a page. Run by DVC; by hand: `dvc repro evaluate`."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import stages  # isort: skip (puts this checkout's src first)
 
 from atelier import tracking
 from atelier.config import read_params
-from atelier.evaluating import evaluate, load_scorers, write_evaluation
+from atelier.evaluating import Written, evaluate, load_scorers, write_evaluation
+from atelier.report.page import write_page
+from atelier.reporting import Beside, gather_page
 
 
 @stages.command
@@ -15,25 +17,28 @@ from atelier.evaluating import evaluate, load_scorers, write_evaluation
 @stages.path("zones", "Their zones (parquet), out of mask.")
 @stages.path("baseline", "Edits of the base editor (parquet), out of generate.")
 @stages.path("finetuned", "Edits of the fine-tuned editor (parquet), out of generate.")
+@stages.path("curves", "Curves (folder), out of train.")
+@stages.path("trained", "Report (JSON), out of train.")
+@stages.path("ablations", "Results of `make ablations` (CSV).")
+@stages.path("methods", "Results of `make methods` (CSV).")
 @stages.path("report", "Measures to write (JSON).")
+@stages.path("headline", "The few that `dvc metrics diff` shows (JSON).")
 @stages.path("tables", "Folder of tables to write.")
 @stages.path("sheets", "Folder of pictures to write.")
-def main(
-    params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, report: Path, tables: Path, sheets: Path
-) -> None:
+@stages.path("page", "Page to write (HTML).")
+def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
     """Measure baseline and fine-tuned edits against the exact target, the named colour and the untouched input."""
-    settings = read_params(params)
-    models, outputs = settings.models, [report, tables, sheets]
-    sections = {"models": models, "evaluate": settings.evaluate}
-    with tracking.run(
-        "evaluate", sections, [probes, zones, baseline, finetuned], outputs, child_of=finetuned
-    ) as record:
-        edits = {"baseline": baseline, "finetuned": finetuned}
-        result = evaluate(probes, zones, edits, load_scorers(models), settings.evaluate, models.editor)
-        write_evaluation(result, settings.evaluate, *outputs)
+    settings, inputs = read_params(params), [probes, zones, baseline, finetuned]
+    out = Written(**{name: paths.pop(name) for name in ("report", "headline", "tables", "sheets")})
+    with tracking.run("evaluate", dict(settings), inputs, [*vars(out).values(), page], child_of=finetuned) as record:
+        edits, scorers = {"baseline": baseline, "finetuned": finetuned}, load_scorers(settings.models)
+        result = evaluate(probes, zones, edits, scorers, settings.evaluate, settings.models.editor)
+        gathered = gather_page(result, Beside(**paths), settings, inputs)
+        write_evaluation(result, settings.evaluate, out)
+        write_page(page, gathered)
         record.log_report(result.report)
-        for folder in (tables, sheets):
-            record.log_artifact(folder, folder.name)
+        for made in (out.tables, out.sheets, page):
+            record.log_artifact(made, made.stem)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from fixtures_edits import Study
 
+from atelier.cases import join_cases
 from atelier.report.page import PageData
-from atelier.scoring import MODELS, join_cases
+from atelier.scoring import MODELS
 
 HTML = """<img src=x onerror="document.body.dataset.ran = 'yes'">"""
 MEANS = {  # measure → baseline, fine-tuned

@@ -47,6 +47,13 @@ def means(report: dict, domain: str, measure: str) -> dict[str, float]:
     return {model: cell["mean"] for model, cell in cells.items() if cell}
 
 
+def test_one_model_alone_scores_as_it_does_among_all(study, scorers, scores):
+    alone = join_cases(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
+    found = score_cases(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
+    among = scores[scores["model"] == "finetuned"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), among, rtol=1e-6)
+
+
 @pytest.mark.parametrize("domain", ["seen", "unseen"])
 def test_known_edits_rank_as_they_must(report, domain):
     """Exact target, near-exact edit, flooded picture and untouched copy, on what tells them apart."""

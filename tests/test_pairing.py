@@ -16,7 +16,7 @@ from atelier.images import from_png, to_png
 from atelier.pairing.splits import drop_near
 from atelier.pairing.summary import quota
 from atelier.pairing.turns import take_turns
-from atelier.pairing.wording import find_mention
+from atelier.wording import find_mention
 
 
 def test_counts_splits_and_kinds(paired, items):

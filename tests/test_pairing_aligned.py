@@ -14,8 +14,8 @@ from atelier.images import from_png, to_png
 from atelier.instructions import COLOURS, PATTERNS
 from atelier.pairing.aligned import draw_changes, make_aligned
 from atelier.pairing.recolour import name_colour
-from atelier.pairing.wording import find_mention
 from atelier.records import Item, Triplet
+from atelier.wording import find_mention
 
 
 def aligned(folder: Path, item: Item) -> list[Triplet]:

@@ -11,7 +11,7 @@ from atelier import world
 from atelier.images import from_png
 from atelier.instructions import PROMPTS
 from atelier.pairing.probes import choose_sources, make_probes
-from atelier.pairing.wording import find_mention
+from atelier.wording import find_mention
 
 
 def test_probes_are_test_pictures_under_all_four_prompts_each_of_which_changes_them(paired, items):

@@ -23,7 +23,7 @@ WITHOUT_EFFECT = frozenset({"atelier.cli", "atelier.config", "atelier.errors", "
 def sections_read(file: Path) -> set[str]:
     """The sections of params.yaml that a stage script takes from what `read_params` gives it.
 
-    Fails where the whole of it is handed on: then nobody can see what is read.
+    All of them where the whole of it is handed on.
     """
     calls = [node for node in nodes(file) if isinstance(node, ast.Call) and ast.unparse(node.func) == "read_params"]
     kept = [node for node in nodes(file) if isinstance(node, ast.Assign) and node.value in calls]
@@ -33,7 +33,8 @@ def sections_read(file: Path) -> set[str]:
     whole += [node for node in loads if node.id in names]
     taken = {node.value: node.attr for node in nodes(file) if isinstance(node, ast.Attribute)}
     assert calls
-    assert [ast.unparse(node) for node in whole if node not in taken] == [], f"{file.name}: handed on whole"
+    if any(node not in taken for node in whole):
+        return set(Params.model_fields)
     return {taken[node] for node in whole}
 
 
@@ -102,7 +103,8 @@ def test_reports_stand_in_git(name):
     entries = [entry for key in ("metrics", "outs") for entry in STAGES[name].get(key, [])]
     small = {path: options for entry in entries if isinstance(entry, dict) for path, options in entry.items()}
     assert all(path.startswith("metrics/") and options == {"cache": False} for path, options in small.items())
-    assert not [entry for entry in entries if isinstance(entry, str) and entry.startswith("metrics/")]
+    cached = {entry for entry in entries if isinstance(entry, str) and entry.startswith("metrics/")}
+    assert cached <= {"metrics/report/index.html"}  # megabytes of pictures
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,7 +14,7 @@ from fixtures_sweeps import sweep_edits
 from PIL import Image
 
 from atelier.config import Evaluate, Models
-from atelier.evaluating import Evaluation, evaluate, load_scorers, write_evaluation
+from atelier.evaluating import Evaluation, Written, evaluate, load_scorers, write_evaluation
 from atelier.images import from_png
 from atelier.records import Edit, Probe, Zones, write_rows
 from atelier.report import paper
@@ -66,8 +66,8 @@ def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
 
 def write(result: Evaluation, folder: Path) -> None:
     """Write an evaluation's files into a folder."""
-    names = ("evaluate.json", "tables", "sheets")
-    write_evaluation(result, SETTINGS, *(folder / name for name in names), headline=folder / "headline.json")
+    names = ("evaluate.json", "headline.json", "tables", "sheets")
+    write_evaluation(result, SETTINGS, Written(*(folder / name for name in names)))
 
 
 def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):
@@ -91,7 +91,7 @@ def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
     files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert files == [
         "evaluate.json", "headline.json",
-        "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
+        "sheets/frontier.png", "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
         "sheets/unseen-worst.png", "sheets/unseen.png",
         "tables/comparison.md", "tables/factors.csv", "tables/frontier.csv", "tables/prompts.csv",
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
-from atelier.report.figures import plot_measures
+from atelier.report.figures import plot_frontiers, plot_measures
 from atelier.report.tables import average, compare_with_paper, to_csv
 from atelier.scoring import networks_of, score_cases
 from atelier.sweeping import score_noops, score_sweep
@@ -86,17 +86,25 @@ def evaluate(
     return Evaluation(report, scores, cases, tabulate_frontiers(points))
 
 
-def write_evaluation(
-    result: Evaluation, settings: Evaluate, report: Path, tables: Path, sheets: Path, *, headline: Path
-) -> None:
-    """Write report and headline (JSON), the tables' folder and the sheets' folder, each whole or not at all."""
-    with whole(tables) as folder:
+@dataclass(frozen=True)
+class Written:
+    """Where an evaluation is written to."""
+
+    report: Path  # JSON
+    headline: Path  # JSON: the few figures that `dvc metrics diff` shows
+    tables: Path  # folder
+    sheets: Path  # folder
+
+
+def write_evaluation(result: Evaluation, settings: Evaluate, out: Written) -> None:
+    """Write report, headline, tables and sheets, each whole or not at all."""
+    with whole(out.tables) as folder:
         folder.mkdir()
         for by in ("prompt", "factor"):
             (folder / f"{by}s.csv").write_text(to_csv(average(result.scores, by)), encoding="utf-8")
         (folder / "frontier.csv").write_text(to_csv(result.frontier), encoding="utf-8")
         (folder / "comparison.md").write_text(compare_with_paper(result.report), encoding="utf-8")
-    with whole(sheets) as folder:
+    with whole(out.sheets) as folder:
         folder.mkdir()
         by_domain = {
             domain: [case for case in result.cases if case.probe.domain == domain]
@@ -111,5 +119,7 @@ def write_evaluation(
             for name, picked in picks.items():
                 Image.fromarray(draw_sheet(picked, result.scores)).save(folder / f"{name}.png")
         plot_measures(result.report, folder / "measures.png")
-    write_json(report, result.report)
-    write_json(headline, shorten(result.report))
+        if len(result.frontier):
+            plot_frontiers(result.frontier, folder / "frontier.png")
+    write_json(out.report, result.report)
+    write_json(out.headline, shorten(result.report))

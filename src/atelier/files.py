@@ -44,8 +44,8 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def digest(path: Path) -> str:
-    """SHA-256 (hex) of a file, or of a folder's relative names and contents in sorted order.
+def digest(path: Path, pattern: str = "*") -> str:
+    """SHA-256 (hex) of a file, or of the relative names and contents of a folder's files (of a pattern), sorted.
 
     Raises:
         UserError: there is nothing at `path`.
@@ -53,7 +53,7 @@ def digest(path: Path) -> str:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
     total = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+    for file in sorted(p for p in path.rglob(pattern) if p.is_file()) if path.is_dir() else [path]:
         with file.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256")
         if path.is_file():

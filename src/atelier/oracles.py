@@ -15,9 +15,9 @@ from scipy.ndimage import distance_transform_edt
 
 from atelier.cases import Case
 from atelier.images import from_png
-from atelier.pairing.wording import find_mention
 from atelier.records import Probe
 from atelier.trimap import box_of
+from atelier.wording import find_mention
 from atelier.world.fabric import print_fabric
 
 ORACLES = ("picture_tint", "box_tint", "dilated", "other_item")

@@ -17,7 +17,6 @@ from atelier.finding import Finder
 from atelier.garments import SLOTS, UNKNOWN_GARMENT
 from atelier.images import to_pixels, to_tensor
 from atelier.joblist import EditJob
-from atelier.pairing.wording import find_mention
 from atelier.photographs import (
     Photograph,
     composite,
@@ -28,6 +27,7 @@ from atelier.photographs import (
     save,
     to_square,
 )
+from atelier.wording import find_mention
 
 AUTO, NONE = "auto", "none"  # beside a file: where a mask comes from
 

@@ -38,6 +38,9 @@ RESTS_ON = {  # a network's role → the measures that rest on it; the VAE's are
 }
 
 
+Edited = dict[str, tuple[torch.Tensor, np.ndarray]]  # model → pictures (B, 3, H, W); where it is defined, bool (B,)
+
+
 @dataclass(frozen=True)
 class _Known:
     """What is the same of a batch for every model."""
@@ -55,8 +58,13 @@ class _Known:
     face: torch.Tensor  # mask of the face; empty where none is known
 
 
-def score_cases(cases: Sequence[Case], sources: Sources, scorers: Scorers, batch_size: int) -> pd.DataFrame:
-    """Measure every case under every model and oracle.
+def score_cases(
+    cases: Sequence[Case], sources: Sources, scorers: Scorers, batch_size: int, *, controls: bool = True
+) -> pd.DataFrame:
+    """Measure every case under every model that edited it and, beside them, under the controls and oracles.
+
+    Args:
+        controls: False leaves controls and oracles out, and any one model will do.
 
     Returns a row per probe and model: probe_id, domain, source_id, prompt, factor, model, and a column per measure, NaN
     where a measure is not defined (`delta_e` of a pattern, anything against a target that nobody knows).
@@ -67,7 +75,9 @@ def score_cases(cases: Sequence[Case], sources: Sources, scorers: Scorers, batch
     with tqdm(total=len(cases), desc="measure", unit="probe", disable=None) as progress:
         for batch in iter_batches(cases, sources, scorers, batch_size):
             known = _know(batch, sources, texts, scorers)
-            for model, (edited, defined) in _edited(batch, others, scorers).items():
+            made = _made(batch, scorers)
+            beside = _controls(batch, made["finetuned"][0], others) if controls else {}
+            for model, (edited, defined) in (made | beside).items():
                 tables.append(_score(model, edited, batch, known, scorers)[defined])
             progress.update(len(batch.cases))
     return pd.concat(tables, ignore_index=True)
@@ -110,15 +120,18 @@ def _know(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -> _Kn
     )
 
 
-def _edited(
-    batch: Batch, others: Mapping[str, bytes | None], scorers: Scorers
-) -> dict[str, tuple[torch.Tensor, np.ndarray]]:
-    """Model or oracle → its pictures (B, 3, H, W), and for which cases it is defined, bool (B,)."""
+def _made(batch: Batch, scorers: Scorers) -> Edited:
+    """What the models made."""
     everywhere = np.ones(len(batch.cases), bool)
-    made = {model: pictures([case.edited[model] for case in batch.cases], scorers) for model in EDITORS}
-    composite = torch.where(batch.zones.tight > 0, made["finetuned"], batch.source)
-    found = {model: (edited, everywhere) for model, edited in made.items()}
-    found |= {"copy": (batch.source, everywhere), "composite": (composite, everywhere)}
+    models = batch.cases[0].edited
+    return {model: (pictures([case.edited[model] for case in batch.cases], scorers), everywhere) for model in models}
+
+
+def _controls(batch: Batch, finetuned: torch.Tensor, others: Mapping[str, bytes | None]) -> Edited:
+    """What controls and oracles are made of without a model, or out of the fine-tuned one's pictures."""
+    everywhere = np.ones(len(batch.cases), bool)
+    composite = torch.where(batch.zones.tight > 0, finetuned, batch.source)
+    found = {"copy": (batch.source, everywhere), "composite": (composite, everywhere)}
     found["target"] = (batch.target, batch.rendered.cpu().numpy())
     drawn = [draw_oracles(case, others[case.probe.source_id]) for case in batch.cases]
     for name in ORACLES:

@@ -7,7 +7,7 @@ from atelier.cli.edit import edit
 from atelier.cli.export import export
 from atelier.cli.judge import judge
 from atelier.cli.manners import Command
-from atelier.cli.study import ablations, blocks, config, memory, methods
+from atelier.cli.study import ablations, blocks, config, memory, methods, seeds
 from atelier.cli.survey import survey
 
 __all__ = ["Command", "main"]
@@ -19,5 +19,5 @@ def main() -> None:
     """Specialise a text-guided image editor on fashion pictures, and measure what that bought."""
 
 
-for command in (config, blocks, memory, ablations, methods, edit, export, survey, judge):
+for command in (config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge):
     main.add_command(command)

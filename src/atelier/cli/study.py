@@ -85,6 +85,25 @@ def methods(names: tuple[str, ...], out: Path) -> None:
 
 
 @click.command(cls=Command)
+@click.argument("names", nargs=-1, required=True)
+@click.option("--out", default=Path("metrics"), show_default=True, type=PATH,
+              help="Folder for seeds.csv and seeds.md.")  # fmt: skip
+def seeds(names: tuple[str, ...], out: Path) -> None:
+    """Tabulate finished DVC experiments by NAME that differ in their seed: spread between seeds beside that between
+    pictures.
+
+    \b
+    Example:
+      dvc exp run --queue -n seed -S train.seed=1,2,3 && dvc exp run --run-all
+      atelier seeds seed-1 seed-2 seed-3
+    """
+    from atelier.seed_spread import collect_seeds  # here: it brings pandas and torch
+
+    for path in collect_seeds(names, out, Path.cwd()):
+        click.echo(path)
+
+
+@click.command(cls=Command)
 @click.option("--base", default=Path("models/base/editor"), show_default=True, type=PATH,
               help="An editor's folder: its networks' layouts are read.")  # fmt: skip
 @click.option("--full-size", is_flag=True, help="The SD-1.5 layout of the public editor instead; needs no files.")

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from atelier.instructions import PATTERNS, describe
-from atelier.pairing.wording import find_mention, recaption
 from atelier.records import Probe
+from atelier.wording import find_mention, recaption
 
 
 def garment_phrase(probe: Probe) -> str:

@@ -14,9 +14,9 @@ from atelier.images import from_png, to_png
 from atelier.instructions import COLOURS, PATTERNS, instruct
 from atelier.pairing.recolour import name_colour, recolour
 from atelier.pairing.turns import take_turns
-from atelier.pairing.wording import find_mention, name_factor, recaption
 from atelier.records import Item, Triplet
 from atelier.shelf import Fetch, Listing
+from atelier.wording import find_mention, name_factor, recaption
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
 OTHER_GARMENT = 0.4  # share of the edits of the garment that is not the item: names of garments keep their meaning

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from atelier.garments import garment_in
 from atelier.instructions import COLOURS
-from atelier.pairing.wording import PATTERN_WORDS, name_factor, recaption
 from atelier.records import Item, Triplet
 from atelier.shelf import Fetch, Listing
+from atelier.wording import PATTERN_WORDS, name_factor, recaption
 
 _NOUNS = {"stripes": "stripes", "flowers": "floral", "dots": "dots", "polka": "dots", "checks": "plaid"}
 _PATTERNS = PATTERN_WORDS | _NOUNS

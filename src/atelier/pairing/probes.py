@@ -18,9 +18,9 @@ from atelier.images import from_png, to_png
 from atelier.instructions import PROMPTS
 from atelier.pairing.recolour import name_colour
 from atelier.pairing.turns import take_turns
-from atelier.pairing.wording import find_mention, recaption
 from atelier.records import Item, Probe
 from atelier.shelf import Fetch, Listing
+from atelier.wording import find_mention, recaption
 
 SLOT = "upper"
 _ASKED = {factor: {value for kind, value in PROMPTS.values() if kind == factor} for factor in ("colour", "pattern")}

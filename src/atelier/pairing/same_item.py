@@ -13,9 +13,9 @@ from atelier.images import from_png
 from atelier.instructions import instruct
 from atelier.pairing.recolour import name_colour
 from atelier.pairing.turns import take_turns
-from atelier.pairing.wording import find_mention, name_factor
 from atelier.records import Item, Triplet
 from atelier.shelf import Fetch, Listing
+from atelier.wording import find_mention, name_factor
 
 
 def make_same_item(listings: Sequence[Listing], fetch: Fetch, seed: int, *, held_out: bool) -> Iterator[Triplet]:

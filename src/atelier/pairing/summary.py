@@ -8,10 +8,10 @@ from typing import Any
 from atelier import world
 from atelier.config import Pair
 from atelier.pairing.same_item import group_variants
-from atelier.pairing.wording import find_mention
 from atelier.records import Triplet
 from atelier.shelf import Listing
 from atelier.tallies import tally
+from atelier.wording import find_mention
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 

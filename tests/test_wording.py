@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from atelier import world
-from atelier.pairing.wording import find_mention, name_factor, recaption
+from atelier.wording import find_mention, name_factor, recaption
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""What the report page shows beside the evaluation itself: curves, ablations, methods, parameters, digests."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+import atelier
+from atelier.config import Params
+from atelier.errors import UserError
+from atelier.evaluating import Evaluation
+from atelier.files import digest
+from atelier.report.page import PageData
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files that other stages and commands left."""
+
+    curves: Path  # metrics/train
+    trained: Path  # metrics/train.json
+    ablations: Path  # metrics/ablations.csv
+    methods: Path  # docs/methods.csv
+
+
+def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iterable[Path]) -> PageData:
+    """The page's data.
+
+    Args:
+        inputs: the files that were evaluated; the page tells them by their digests.
+
+    Raises:
+        UserError: a file is missing or is not what its name says.
+    """
+    digests = {path.as_posix(): digest(path) for path in inputs}
+    return PageData(
+        report=result.report,
+        scores=result.scores,
+        cases=result.cases,
+        frontier=result.frontier,
+        ablations=_read_table(beside.ablations),
+        methods=_read_table(beside.methods),
+        epochs=_read_table(beside.curves / "epochs.csv"),
+        steps=_read_table(beside.curves / "steps.csv"),
+        trained=_read_json(beside.trained),
+        params=params.model_dump(),
+        digests=digests | {"code (src/atelier)": digest(Path(atelier.__file__).parent, "*.py")},
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no readable table: {str(error).splitlines()[0]}") from None
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no readable report: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,74 @@
+"""What the page is given beside the evaluation: read from the files that other stages leave."""
+
+import json
+
+import pytest
+from import_graph import ROOT
+
+from atelier.config import read_params
+from atelier.errors import UserError
+from atelier.evaluating import Evaluation
+from atelier.files import digest
+from atelier.report.page import PageData, write_page
+from atelier.reporting import Beside, gather_page
+
+
+@pytest.fixture
+def beside(page_data: PageData, tmp_path) -> Beside:
+    """The files, as `train`, `make ablations` and `make methods` leave them."""
+    folder = tmp_path / "beside"
+    (folder / "train").mkdir(parents=True)
+    page_data.epochs.to_csv(folder / "train/epochs.csv", index=False)
+    page_data.steps.to_csv(folder / "train/steps.csv", index=False)
+    (folder / "train.json").write_text(json.dumps(page_data.trained))
+    page_data.ablations.to_csv(folder / "ablations.csv", index=False)
+    page_data.methods.to_csv(folder / "methods.csv", index=False)
+    return Beside(
+        curves=folder / "train", trained=folder / "train.json", ablations=folder / "ablations.csv",
+        methods=folder / "methods.csv",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def result(page_data: PageData) -> Evaluation:
+    return Evaluation(page_data.report, page_data.scores, page_data.cases, page_data.frontier)
+
+
+def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):
+    read = tmp_path / "probes.parquet"
+    read.write_bytes(b"rows")
+    page = gather_page(result, beside, read_params(ROOT / "params.yaml"), [read])
+    assert page.trained == page_data.trained
+    assert page.params["train"]["loss"] == "trimap"
+    assert list(page.ablations["config"]) == list(page_data.ablations["config"])
+    assert len(page.steps) == len(page_data.steps)
+    assert page.digests[read.as_posix()] == digest(read)
+    write_page(tmp_path / "index.html", page)
+    text = (tmp_path / "index.html").read_text()
+    assert digest(read)[:12] in text
+    assert "attn+mid+up" in text
+
+
+def test_the_digest_of_the_code_is_of_its_sources_alone(result, beside, tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "module.py").write_text("x = 1")
+    before = digest(package, "*.py")
+    (package / "module.pyc").write_text("compiled")
+    assert digest(package, "*.py") == before != digest(package)
+    page = gather_page(result, beside, read_params(ROOT / "params.yaml"), [])
+    assert page.digests["code (src/atelier)"] == digest(ROOT / "src/atelier", "*.py")
+
+
+@pytest.mark.parametrize(("field", "said"), [("ablations", "no readable table"), ("trained", "no readable report")])
+def test_a_missing_file_is_named(result, beside, tmp_path, field, said):
+    beside = Beside(**vars(beside) | {field: tmp_path / "gone"})
+    with pytest.raises(UserError, match=rf"gone: {said}"):
+        gather_page(result, beside, read_params(ROOT / "params.yaml"), [])
+
+
+def test_an_empty_table_is_named(result, beside, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    with pytest.raises(UserError, match=r"empty\.csv"):
+        gather_page(result, Beside(**vars(beside) | {"methods": empty}), read_params(ROOT / "params.yaml"), [])
