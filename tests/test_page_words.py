@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from atelier.measures import frontier
 from atelier.report.figures import plot_frontiers, plot_shares
 from atelier.report.page.answer import sentence, verdict
 from atelier.report.page.failures import KINDS, NONE, failures
 from atelier.report.page.wording import DASH, figure, listed, percent, probability, wording
-from atelier.report.points import baselines_of, non_dominated, share_points
+from atelier.report.points import baselines_of, non_dominated, share_points, staircase
 
 ALL_BAD = {"leakage_share": 1, "right_garment": 0, "change_inside": 0, "delta_e": 99, "pattern_recognised": 0}
 BETTER = {"mean": 2.0, "ci_lo": 1.0, "ci_hi": 3.0, "p_holm": 0.01}
@@ -96,6 +97,14 @@ def test_the_frontier_is_what_nothing_beats():
     pairs = list(zip(known["preservation"], known["success"], strict=True))
     expected = [(x, y) for x, y in pairs if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in pairs)]
     assert non_dominated(points) == sorted(expected, reverse=True)
+
+
+def test_the_area_under_the_drawn_frontier_is_the_one_that_is_measured():
+    points = pd.DataFrame(np.random.default_rng(3).random((15, 2)), columns=["success", "preservation"])
+    corners = np.array(staircase(points))[::-1]
+    drawn = np.trapezoid(corners[:, 1], corners[:, 0])
+    measured = frontier.area(points["success"].to_numpy()[None], points["preservation"].to_numpy()[None])
+    assert drawn == pytest.approx(float(np.squeeze(measured)))
 
 
 def test_gains_are_against_the_baseline_of_the_same_domain(page_data):

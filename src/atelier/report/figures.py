@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from atelier.report.points import baselines_of, non_dominated, share_points
+from atelier.report.points import baselines_of, share_points, staircase
 from atelier.scoring import EDITORS, MODELS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
 
 
 def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
-    """Edit success against preservation, a panel per domain: every guidance setting, and each editor's best as a curve.
+    """Edit success against preservation, a panel per domain: every guidance setting, and each editor's frontier.
 
     Args:
         frontier: columns domain, model, success, preservation (both in [0, 1], higher is better).
@@ -79,8 +79,9 @@ def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
             if points.empty:
                 continue
             axis.plot(points["preservation"], points["success"], "o", ms=3, alpha=0.5, color=COLOURS[model])
-            axis.plot(*zip(*non_dominated(points), strict=True), color=COLOURS[model], label=model)
+            axis.plot(*zip(*staircase(points), strict=True), color=COLOURS[model], label=model)
         axis.set_title(domain, fontsize=10)
+        axis.set(xlim=(0, 1), ylim=(0, 1))
         axis.set_xlabel("preservation →")
         axis.set_ylabel("edit success →")
     axes[0].legend(frameon=False)

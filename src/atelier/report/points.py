@@ -20,6 +20,18 @@ def non_dominated(points: pd.DataFrame) -> list[tuple[float, float]]:
     return kept
 
 
+def staircase(points: pd.DataFrame) -> list[tuple[float, float]]:
+    """Corners (preservation, success) of the frontier F, whose area is measured, from its most preserving end to 0.
+
+    F(v) is the best success of the settings that preserve at least v (`measures.frontier.area`).
+    """
+    corners, height = [], 0.0
+    for preservation, success in non_dominated(points):
+        corners += [(preservation, height), (preservation, success)]
+        height = success
+    return [*corners, (0.0, height)]
+
+
 def share_points(
     ablations: pd.DataFrame | None, methods: pd.DataFrame | None, baselines: Mapping[str, Mapping[str, float]]
 ) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from atelier.report.page.wording import figure, listed, wording
 Verdict = Literal["better", "worse", "open"]
 
 GROUPS = {  # what the answer is made of; each measure where it was taken
-    "Edit success": ("clip_directional", "clip_inside_box", "pattern_recognised", "delta_e"),
+    "Edit success": ("clip_directional", "clip_similarity", "pattern_recognised", "delta_e"),
     "Preservation": ("leakage_share", "lpips_outside", "face_change"),
     "Both at once": ("target_rmse",),
 }

@@ -10,7 +10,7 @@ from atelier.report.page.html import Markup, element
 from atelier.report.page.svg import Plot, Scale, drawing, figure, legend, padded, step_of, tick_text, ticks
 from atelier.report.page.wording import MODELS, heading, interval_of, mean_of, wording
 from atelier.report.page.wording import figure as number
-from atelier.report.points import non_dominated
+from atelier.report.points import staircase
 
 EDITORS = ("baseline", "finetuned")
 REFERENCES = ("target", "copy")
@@ -42,7 +42,7 @@ def _panel(measure: str, group: str, domains: Mapping[str, Mapping[str, Any]]) -
     rows = {name: domain for name, domain in domains.items() if _has({name: domain}, measure)}
     cells = {(name, model): rows[name].get(model, {}).get(measure) for name in rows for model in EDITORS + REFERENCES}
     known = [cell for cell in cells.values() if cell]
-    x = Scale(*padded([cell[key] for cell in known for key in ("mean", "ci_lo", "ci_hi")], 0.05), 104, _WIDTH - 12)
+    x = Scale(*padded([cell[key] for cell in known for key in ("mean", "ci_lo", "ci_hi")], 0.05), 112, _WIDTH - 12)
     bottom = _TOP + _ROW * len(rows)
     marks = []
     steps = ticks(x.low, x.high)
@@ -98,13 +98,13 @@ def _row_marks(measure: str, domain: str, cells: Mapping[str, Any], x: Scale, y:
 
 
 def frontier_chart(points: pd.DataFrame, domain: str) -> Markup:
-    """Edit success against preservation of one domain: every guidance setting, and each model's best as a curve."""
+    """Edit success against preservation of one domain: every guidance setting, and each model's frontier."""
     points = points.dropna(subset=["success", "preservation"])
-    plot = Plot.of(padded(points["preservation"]), padded(points["success"]), height=280)
+    plot = Plot.of((0.0, 1.0), (0.0, 1.0), height=300)
     plot.axes("preservation →", "edit success →")
     for model in (name for name in EDITORS if (points["model"] == name).any()):
         part = points[points["model"] == model]
-        plot.line(non_dominated(part), model)
+        plot.line(staircase(part), model)
         for row in part.itertuples():
             title = (
                 f"{MODELS[model]}, guidance text {row.guidance_text:g}, image {row.guidance_image:g}: "

@@ -165,8 +165,9 @@ def frontiers(data: PageData) -> Markup | None:
     charts = [frontier_chart(points[points["domain"] == name], name) for name in names]
     note = (
         "Each dot is one pair of guidance scales; point at it, or go to it with the keyboard, for its values. The "
-        "curve joins the settings that no other setting of the same editor beats in both. An editor that changes too "
-        "little lies far to the right and low, so that the area under the curve, not one point, compares the two."
+        "curve is the best success at no less than that preservation. The untouched source would stand at (1, 0), the "
+        "exact target at (1, 1). An editor that changes too little lies far to the right and low, so that the area "
+        "under the curve, not one point, compares the two."
     )
     rows = [line for name in names for line in _area_rows(name, data.domains[name].get("frontier", {}))]
     areas = table("Area under the frontier", ["", "area", "n"], [rows]) if rows else None
@@ -193,7 +194,7 @@ def no_op(data: PageData) -> Markup | None:
     for name, domain in data.domains.items():
         models = {model: domain["noop"][model] for model in EDITORS if domain.get("noop", {}).get(model)}
         known = {measure for cells in models.values() for measure in cells}
-        measures = chosen(known) or sorted(known)[:WIDEST]
+        measures = sorted(known)[:WIDEST]
         if measures:
             rows = [_row_of(MODELS[model], cells, measures, domain) for model, cells in models.items()]
             header = ["", *map(heading, measures), "n", "source pictures"]

@@ -36,6 +36,7 @@ _MEASURES = {
     "leakage_density": Wording("leakage density", -1),
     "right_garment": Wording("right garment", 1),
     "face_change": Wording("change in the face", -1, 4),
+    "change": Wording("RMS change", -1, 4),
     "change_inside": Wording("change inside the garment", 0, 4),
     "area": Wording("area under the frontier", 1),
 }
