@@ -76,7 +76,8 @@ def test_blocks_of_a_folder(tiny_editor_folder):
     "words",
     [
         ["blocks", "--base", "nowhere"], ["ablations", "no-such-experiment"], ["seeds", "no-such-experiment"],
-        ["config", "full-size"], ["config", "no-such-preset"], ["export", "--out", "exported"], ["edit", "no-such-photo.jpg", "make it red"],
+        ["config", "full-size"], ["config", "no-such-preset"], ["export", "--out", "exported"],
+        ["edit", "no-such-photo.jpg", "make it red"],
     ],
 )  # fmt: skip
 def test_a_user_s_mistake_is_one_line_and_exit_code_2(words, tmp_path, monkeypatch):

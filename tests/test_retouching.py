@@ -15,7 +15,10 @@ from atelier.joblist import EditJob
 from atelier.photographs import open_photograph
 from atelier.retouching import Task, choose_mask, do_jobs, make_edits, name_garment
 
-SETTINGS = Generate(steps=2, guidance_text=2.0, guidance_image=1.2, batch_size=2, seed=7)
+SETTINGS = Generate(
+    steps=2, guidance_text=2.0, guidance_image=1.2, sweep_probes=0, sweep_text="1.0", sweep_image="1.0", batch_size=2,
+    seed=7,
+)  # fmt: skip
 SAMPLING = {"steps": 2, "guidance_text": 2.0, "guidance_image": 1.2}
 WORDS = "make the shirt red"
 

@@ -103,7 +103,7 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
     from atelier.presets import read_preset
 
     preset = read_preset("full-size")
-    return Models(**preset["models"], device="auto"), Generate(**preset["generate"], seed=0)
+    return Models(**preset["models"], device="auto"), Generate(**preset["generate"], sweep_probes=0, seed=0)
 
 
 def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:

@@ -94,8 +94,7 @@ def seeds(names: tuple[str, ...], out: Path) -> None:
 
     \b
     Example:
-      dvc exp run --queue -n seed -S train.seed=1,2,3 && dvc exp run --run-all
-      atelier seeds seed-1 seed-2 seed-3
+      atelier seeds seed-1 seed-2 seed-3   after: dvc exp run --queue -n seed -S train.seed=1,2,3; dvc exp run --run-all
     """
     from atelier.seed_spread import collect_seeds  # here: it brings pandas and torch
 
