@@ -123,8 +123,7 @@ def test_the_report_has_a_table_for_each_question():
     scores = [runs(arm, 0.01 * number) for number, arm in enumerate(arms)]
     scores += [runs(name, seeds=1).assign(run=name) for name in grid]
     table = pd.concat(scores)
-    facts = pd.DataFrame({"run": table["run"].unique(), "train_seconds": 60.0})
-    text = write_tables(table, facts, grid)
+    text = write_tables(table, grid)
     assert text.count("\n## ") == 8
     found = all_contrasts(table, grid)
     assert set(found["table"]) == {"losses", "pairs", "weights", "methods"}

@@ -46,15 +46,14 @@ def compare_grid(scores: pd.DataFrame, names: Sequence[str], domain: str) -> lis
     return contrast(renamed, [(name, "usual") for name in names], domain)
 
 
-def levels_table(scores: pd.DataFrame, arms: dict[str, str], domain: str, seconds: pd.Series | None = None) -> str:
-    """Markdown: an arm a row, a measure a column, mean ± standard deviation between seeds; `seconds` of training."""
+def levels_table(scores: pd.DataFrame, arms: dict[str, str], domain: str) -> str:
+    """Markdown: an arm a row, a measure a column, mean ± standard deviation between seeds."""
     rows = []
     for label, arm in arms.items():
         found = level(scores, arm, domain)
         cells = [_level(*found[name], MEASURES[name][1]) for name in MEASURES]
-        rows.append([label, *([] if seconds is None else [_seconds(seconds, arm)]), *cells])
-    timed = [] if seconds is None else ["s a run"]
-    return markdown(["", *timed, *(heading for heading, _, _ in MEASURES.values())], rows)
+        rows.append([label, *cells])
+    return markdown(["", *(heading for heading, _, _ in MEASURES.values())], rows)
 
 
 def contrasts_table(contrasts: Sequence[Contrast]) -> str:
@@ -68,7 +67,7 @@ def contrasts_table(contrasts: Sequence[Contrast]) -> str:
     return markdown(["", *(heading for heading, _, _ in MEASURES.values())], [[k, *v] for k, v in rows.items()])
 
 
-def write_tables(scores: pd.DataFrame, facts: pd.DataFrame, grid: Sequence[str]) -> str:
+def write_tables(scores: pd.DataFrame, grid: Sequence[str]) -> str:
     """tables.md."""
     counts = {domain: scores.loc[scores["domain"] == domain, "source_id"].nunique() for domain in DOMAINS}
     parts = [
@@ -87,7 +86,7 @@ def write_tables(scores: pd.DataFrame, facts: pd.DataFrame, grid: Sequence[str])
             f"## {domain.capitalize()}: weights, one seed, against {USUAL}",
             contrasts_table(compare_grid(scores, grid, domain)),
             f"## {domain.capitalize()}: methods on aligned pairs",
-            levels_table(scores, METHODS, domain, facts.set_index("run")["train_seconds"]),
+            levels_table(scores, METHODS, domain),
             contrasts_table(compare_methods(scores, domain)),
         ]  # fmt: skip
     return "\n\n".join(part.rstrip("\n") for part in [*parts, "![losses](losses.png)"]) + "\n"
@@ -116,21 +115,16 @@ def _level(mean: float, spread: float, digits: int) -> str:
     return f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
-def _seconds(seconds: pd.Series, arm: str) -> str:
-    return f"{seconds[seconds.index.str.fullmatch(rf'{arm}-[0-9]+')].median():.0f}"
-
-
 @stages.command
 @stages.path("scores", "Scores by run and source (CSV).")
-@stages.path("facts", "Facts of the runs (CSV).")
 @stages.path("out", "Folder for tables.md, contrasts.csv and losses.png.")
-def main(scores: Path, facts: Path, out: Path) -> None:
+def main(scores: Path, out: Path) -> None:
     """Compare the arms and write what was found."""
     table = pd.read_csv(scores, dtype={"source_id": str})
     grid = single_runs(table)
     with whole(out) as folder:
         folder.mkdir()
-        (folder / "tables.md").write_text(write_tables(table, pd.read_csv(facts), grid), encoding="utf-8")
+        (folder / "tables.md").write_text(write_tables(table, grid), encoding="utf-8")
         contrasts = all_contrasts(table, grid)
         (folder / "contrasts.csv").write_text(to_csv(contrasts), encoding="utf-8")
         plot_arms(table, LOSSES, PAIRS, DOMAINS, folder / "losses.png")
