@@ -1,8 +1,8 @@
-"""Time what docs/performance.md quotes: rendering, a training step with and without the trimap, an edit.
+"""Time what docs/performance.md quotes: rendering, a training step by loss and by method, an edit.
 
     dvc repro && python scripts/bench.py
 
-Machines are noisy: loss against loss is a ratio of neighbours, plain and trimap in turn, median over the rounds.
+Machines are noisy: steps are compared as ratios of neighbours, each kind in turn, median over the rounds.
 """
 
 import statistics
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from atelier import world
+from atelier import methods, world
 from atelier.config import read_params
 from atelier.edit_task import EditSubject
 from atelier.editing import edit_all
@@ -24,9 +24,12 @@ from atelier.noising import Dropout, draw_batch
 from atelier.records import Probe, Triplet, Zones, read_rows
 from atelier.seeds import dice
 from atelier.training import rows_of
-from atelier.unfreeze import select
 
 ROUNDS, STEPS = 15, 10
+KINDS = {  # what train's parameters are changed to; trimap is the study's own, selective and all
+    "plain": {"method": "selective", "loss": "plain"}, "trimap": {"method": "selective", "loss": "trimap"},
+    "full": {"method": "full"}, "lora": {"method": "lora"},
+}  # fmt: skip
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -47,28 +50,27 @@ def main() -> None:
     triplets = [t for t in read_rows(Path("data/pairs/triplets.parquet"), Triplet) if t.split == "train"][:320]
     zones = {z.row_id: z for z in read_rows(Path("data/masks/triplets.parquet"), Zones)}
     data = encode_triplets(editor, triplets, zones)
-    names = select(editor.unet, params.train.unfreeze)
-    learners = {
-        loss: Learner(EditSubject(editor, names, params.train.model_copy(update={"loss": loss})))
-        for loss in ("plain", "trimap")
-    }
+    learners = {}
+    for kind, changes in KINDS.items():
+        settings = params.train.model_copy(update=changes)
+        trainable = methods.prepare(editor, settings)
+        learners[kind] = Learner(EditSubject(trainable.editor, list(trainable.names), settings))
 
-    def train(loss: str, start: int) -> None:
+    def train(kind: str, start: int) -> None:
         for step in range(start, start + STEPS):
             rows = rows_of(step, len(data), params.train)
             batch = draw_batch(editor, data, rows, dice(1, "step", step), params.train.noisiest, Dropout())
-            learners[loss].learn([batch], 1e-4)
+            learners[kind].learn([batch], 1e-4)
 
-    ratios, times = [], []
+    rounds = []
     for number in range(ROUNDS):
-        took = {loss: seconds(partial(train, loss, number * STEPS)) for loss in learners}
-        if number:  # the first round warms up
-            ratios.append(took["trimap"] / took["plain"])
-            times.append(took["trimap"] / STEPS)
-    print(f"training step, trimap / plain: median {statistics.median(ratios):.3f} of {len(ratios)} rounds")
-    print(
-        f"training, batch {params.train.batch_size}: {params.train.batch_size / statistics.median(times):.0f} samples/s"
-    )
+        rounds.append({kind: seconds(partial(train, kind, number * STEPS)) for kind in learners})
+    rounds = rounds[1:]  # the first warms up
+    for kind, other in (("trimap", "plain"), ("full", "trimap"), ("lora", "trimap")):
+        ratio = statistics.median(took[kind] / took[other] for took in rounds)
+        print(f"training step, {kind} / {other}: median {ratio:.3f} of {len(rounds)} rounds")
+    usual = statistics.median(took["trimap"] for took in rounds) / STEPS
+    print(f"training, batch {params.train.batch_size}: {params.train.batch_size / usual:.0f} samples/s")
 
     probes = read_rows(Path("data/pairs/probes.parquet"), Probe)[:64]
     took = seconds(
