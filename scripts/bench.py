@@ -62,10 +62,9 @@ def main() -> None:
             batch = draw_batch(editor, data, rows, dice(1, "step", step), params.train.noisiest, Dropout())
             learners[kind].learn([batch], 1e-4)
 
-    rounds = []
-    for number in range(ROUNDS):
-        rounds.append({kind: seconds(partial(train, kind, number * STEPS)) for kind in learners})
-    rounds = rounds[1:]  # the first warms up
+    rounds = [{kind: seconds(partial(train, kind, number * STEPS)) for kind in learners} for number in range(ROUNDS)][
+        1:
+    ]  # the first warms up
     for kind, other in (("trimap", "plain"), ("full", "trimap"), ("lora", "trimap")):
         ratio = statistics.median(took[kind] / took[other] for took in rounds)
         print(f"training step, {kind} / {other}: median {ratio:.3f} of {len(rounds)} rounds")
