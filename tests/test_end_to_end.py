@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,14 @@ from atelier.files import digest
 
 pytestmark = pytest.mark.slow
 
+FACTS = ["probe_id", "kind", "guidance_text", "guidance_image"]
+TABLES = ("metrics/ablations.csv", "docs/methods.csv")  # in git, made by no stage
+
 SMALL = {
     "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
     "pair": {"triplets": 40, "probes": 4},
     "train": {"epochs": 2, "batch_size": 8, "validation": 4, "checkpoint_steps": 3},
-    "generate": {"steps": 2, "batch_size": 8},
+    "generate": {"steps": 2, "batch_size": 8, "sweep_probes": 2, "sweep_text": "1.0+1.2", "sweep_image": "1.0"},
     "evaluate": {"draws": 100, "sheet_rows": 2},
 }
 
@@ -50,6 +54,9 @@ def run_pipeline(where: Path, params: Path, editor: Path) -> Path:
         "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     (where / "params.yaml").write_bytes(params.read_bytes())
+    for table in TABLES:
+        (where / table).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / table, where / table)
     for name in STAGES:
         for words in commands(name, str(editor)):
             command = [sys.executable, "-m", *words]
@@ -103,6 +110,24 @@ def test_the_curves_that_dvc_plots_have_the_columns_it_is_told_of(first):
             assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= rows[0].keys(), path
 
 
+def test_the_page_is_one_file_with_every_edit(first):
+    page = (first / "metrics/report/index.html").read_text(encoding="utf-8")
+    probes = pq.read_table(first / "data/masks/probes.parquet")["row_id"].to_pylist()
+    assert all(probe in page for probe in probes)
+    assert "attn+mid+up" in page
+    assert digest(first / "data/edits/finetuned.parquet") in page
+
+
+def test_the_headline_is_a_few_of_the_evaluation_s_figures(first):
+    report, headline = (json.loads((first / f"metrics/{name}.json").read_text()) for name in ("evaluate", "headline"))
+    assert headline.keys() == {"seen", "unseen"}
+    for domain, figures in headline.items():
+        assert figures["directional"] == pytest.approx(
+            report[domain]["finetuned"]["clip_directional"]["mean"], rel=1e-3
+        )
+        assert figures["frontier"] == pytest.approx(report[domain]["frontier"]["finetuned"]["area"]["mean"], rel=1e-3)
+
+
 def test_pictures_are_pictures(first):
     pictures = [*(first / "metrics").rglob("*.png")]
     assert {first / "metrics" / "train" / "validation.png"} <= set(pictures)
@@ -111,13 +136,12 @@ def test_pictures_are_pictures(first):
         assert min(Image.open(picture).size) >= 32
 
 
-def test_both_models_edit_the_same_probes(first):
-    probes = [
-        pq.read_table(first / "data" / "edits" / f"{name}.parquet")["probe_id"].to_pylist()
-        for name in ("baseline", "finetuned")
-    ]
-    assert probes[0]
-    assert probes[0] == probes[1]
+def test_both_models_make_the_same_edits(first):
+    baseline, finetuned = (
+        pq.read_table(first / "data" / "edits" / f"{name}.parquet", columns=FACTS) for name in ("baseline", "finetuned")
+    )
+    assert baseline.equals(finetuned)
+    assert set(baseline["kind"].to_pylist()) == {"edit", "noop", "sweep"}
 
 
 def test_runs_are_recorded_and_the_evaluation_stands_under_the_training(first):
