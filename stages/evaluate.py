@@ -34,7 +34,7 @@ def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Pat
         edits, scorers = {"baseline": baseline, "finetuned": finetuned}, load_scorers(settings.models)
         result = evaluate(probes, zones, edits, scorers, settings.evaluate, settings.models.editor)
         gathered = gather_page(result, Beside(**paths), settings, inputs)
-        write_evaluation(result, settings.evaluate, out)
+        write_evaluation(result, settings.evaluate, out, gathered.ablations, gathered.methods)
         write_page(page, gathered)
         record.log_report(result.report)
         for made in (out.tables, out.sheets, page):

@@ -20,6 +20,7 @@ from atelier.records import Edit, Probe, Zones, write_rows
 from atelier.report import paper
 from atelier.report.edit_sheets import COLUMNS, pick_unselected, pick_worst
 from atelier.report.figures import plot_losses
+from atelier.report.page import PageData
 from atelier.report.sheets import CELL, GAP, HEADER, TEXT_WIDTH, SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.report.tables import average, compare_with_paper, markdown, to_csv
 
@@ -64,10 +65,10 @@ def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
     assert evaluated.report["seen"]["finetuned"]["leakage_share"]["mean"] < 0.5 * np.mean(shares)
 
 
-def write(result: Evaluation, folder: Path) -> None:
+def write(result: Evaluation, page: PageData, folder: Path) -> None:
     """Write an evaluation's files into a folder."""
     names = ("evaluate.json", "headline.json", "tables", "sheets")
-    write_evaluation(result, SETTINGS, Written(*(folder / name for name in names)))
+    write_evaluation(result, SETTINGS, Written(*(folder / name for name in names)), page.ablations, page.methods)
 
 
 def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):
@@ -84,14 +85,15 @@ def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated
     assert set(evaluated.frontier["n"]) == {4}
 
 
-def test_everything_is_written_whole_and_twice_the_same(evaluated, tmp_path):
+def test_everything_is_written_whole_and_twice_the_same(evaluated, page_data, tmp_path):
     for run in ("one", "two"):
         folder = tmp_path / run
-        write(evaluated, folder)
+        write(evaluated, page_data, folder)
     files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert files == [
         "evaluate.json", "headline.json",
         "sheets/frontier.png", "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
+        "sheets/shares.png",
         "sheets/unseen-worst.png", "sheets/unseen.png",
         "tables/comparison.md", "tables/factors.csv", "tables/frontier.csv", "tables/prompts.csv",
     ]  # fmt: skip
@@ -194,10 +196,10 @@ def test_learning_curves_are_a_picture(tmp_path):
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
 
 
-def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path):
+def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path, page_data):
     cases = [replace(case, probe=replace(case.probe, target=None)) for case in evaluated.cases]
     scores = evaluated.scores[evaluated.scores["model"] != "target"]
-    write(replace(evaluated, scores=scores, cases=cases), tmp_path)
+    write(replace(evaluated, scores=scores, cases=cases), page_data, tmp_path)
     assert (tmp_path / "sheets" / "unseen.png").exists()
 
 

@@ -19,7 +19,7 @@ from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
-from atelier.report.figures import plot_frontiers, plot_measures
+from atelier.report.figures import plot_frontiers, plot_measures, plot_shares
 from atelier.report.tables import average, compare_with_paper, to_csv
 from atelier.scoring import networks_of, score_cases
 from atelier.sweeping import score_noops, score_sweep
@@ -96,8 +96,14 @@ class Written:
     sheets: Path  # folder
 
 
-def write_evaluation(result: Evaluation, settings: Evaluate, out: Written) -> None:
-    """Write report, headline, tables and sheets, each whole or not at all."""
+def write_evaluation(
+    result: Evaluation, settings: Evaluate, out: Written, ablations: pd.DataFrame, methods: pd.DataFrame
+) -> None:
+    """Write report, headline, tables and sheets, each whole or not at all.
+
+    Args:
+        ablations: `metrics/ablations.csv`, for the figure of gains by trained share; `docs/methods.csv` likewise.
+    """
     with whole(out.tables) as folder:
         folder.mkdir()
         for by in ("prompt", "factor"):
@@ -121,5 +127,6 @@ def write_evaluation(result: Evaluation, settings: Evaluate, out: Written) -> No
         plot_measures(result.report, folder / "measures.png")
         if len(result.frontier):
             plot_frontiers(result.frontier, folder / "frontier.png")
+        plot_shares(ablations, methods, folder / "shares.png")
     write_json(out.report, result.report)
     write_json(out.headline, shorten(result.report))
