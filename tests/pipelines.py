@@ -1,10 +1,20 @@
-"""dvc.yaml as values."""
+"""dvc.yaml as values, and what it takes from git that no stage makes."""
+
+import shutil
+from pathlib import Path
 
 from import_graph import ROOT
 from ruamel.yaml import YAML
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}  # of generate, what both share
+
+
+def copy_tables(where: Path) -> None:
+    """The results of `make ablations` and `make methods`, which the report page shows, into a folder that is run in."""
+    for table in ("metrics/ablations.csv", "docs/methods.csv"):
+        (where / table).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / table, where / table)
 
 
 def outputs(stage: dict) -> list[str]:

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from import_graph import ROOT
 from mlflow import MlflowClient
 from PIL import Image
-from pipelines import PIPELINE, STAGES, commands, outputs
+from pipelines import PIPELINE, STAGES, commands, copy_tables, outputs
 from ruamel.yaml import YAML
 from segmenters import build_segmenter
 
@@ -22,7 +21,6 @@ from atelier.files import digest
 pytestmark = pytest.mark.slow
 
 FACTS = ["probe_id", "kind", "guidance_text", "guidance_image"]
-TABLES = ("metrics/ablations.csv", "docs/methods.csv")  # in git, made by no stage
 
 SMALL = {
     "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
@@ -54,9 +52,7 @@ def run_pipeline(where: Path, params: Path, editor: Path) -> Path:
         "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     (where / "params.yaml").write_bytes(params.read_bytes())
-    for table in TABLES:
-        (where / table).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / table, where / table)
+    copy_tables(where)
     for name in STAGES:
         for words in commands(name, str(editor)):
             command = [sys.executable, "-m", *words]

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from import_graph import ROOT
 from PIL import Image
-from pipelines import commands
+from pipelines import commands, copy_tables
 from ruamel.yaml import YAML
 from scipy.ndimage import binary_dilation
 from segmenters import build_segmenter
@@ -193,6 +193,7 @@ def test_zones_of_photographs(prepared):
 @pytest.mark.slow
 @pytest.mark.parametrize("prepared", ["letterbox"], indirect=True)
 def test_the_other_three_stages_run_on_photographs(prepared, tiny_editor_folder):
+    copy_tables(prepared.folder)
     run_stages(prepared.folder, ("train", "generate", "evaluate"), str(tiny_editor_folder))
     for model in ("baseline", "finetuned"):
         edits = read_rows(prepared.folder / f"data/edits/{model}.parquet", Edit)

@@ -323,8 +323,9 @@ def test_the_command_serves_until_it_is_interrupted(pairs, tmp_path):
     command = [sys.executable, "-c", "from atelier.cli import main; main()", *words]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])}
     served = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell has it ignored
+    )  # fmt: skip
     try:
         host = served.stdout.readline().strip().removeprefix("http://").removesuffix("/")
         connection = HTTPConnection(host, timeout=10)
