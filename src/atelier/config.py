@@ -6,7 +6,7 @@ returns as a string.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
@@ -24,6 +24,9 @@ Schema = Literal["deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_js
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Sections = TypeVar("Sections", bound=Section)
 
 
 class Models(Section):
@@ -168,7 +171,12 @@ class Params(Section):
 
 
 def read_params(path: Path, changes: Mapping[str, str] | None = None) -> Params:
-    """Read and check a parameters file.
+    """Read and check the root pipeline's parameters: `read_sections` for `Params`."""
+    return read_sections(path, Params, changes)
+
+
+def read_sections(path: Path, kind: type[Sections], changes: Mapping[str, str] | None = None) -> Sections:
+    """Read and check a parameters file whose sections are the fields of `kind`.
 
     Args:
         changes: values that stand instead of the file's, `section.key` → YAML text, as `dvc exp run -S` takes them.
@@ -183,14 +191,14 @@ def read_params(path: Path, changes: Mapping[str, str] | None = None) -> Params:
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: holds no sections; expected {', '.join(Params.model_fields)}")
+        raise UserError(f"{path}: holds no sections; expected {', '.join(kind.model_fields)}")
     for key, text in (changes or {}).items():
         section, _, name = key.partition(".")
         if not isinstance(raw.get(section), dict) or name not in raw[section]:
             raise UserError(f"{path}: {key}: no such parameter")
         raw[section][name] = YAML(typ="safe").load(text)
     try:
-        return Params.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])

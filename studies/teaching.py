@@ -1,0 +1,62 @@
+"""One training of a concept study: rows and settings in, a taught model and what was seen on the way out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from tqdm import tqdm
+
+from atelier.checkpoints import open_store
+from atelier.concepts import Concept, ConceptRow, ConceptTask, TextToImage, Viewing, encode_rows, prepare
+from atelier.concepts.task import Judge, keep_last
+from atelier.training import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
+
+__all__ = ["Taught", "stages", "teach"]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a training gave. Epoch 0 is the base."""
+
+    model: TextToImage  # with the tensors of the best epoch, by the judge's score
+    best: int  # that epoch
+    losses: tuple[float, ...]  # mean of each epoch, from epoch 1
+    viewings: tuple[Viewing, ...]  # what the judge returned, from epoch 0
+    trained: int  # how many parameters were trained
+
+
+def teach(
+    base: TextToImage, rows: Sequence[ConceptRow], settings: Concept, inputs: Iterable[str | Path],
+    judge: Judge = keep_last, name: str = "teach",
+) -> Taught:  # fmt: skip
+    """Train to the end, going on where an interrupted run of the same settings and inputs stopped.
+
+    Args:
+        inputs: files and folders that the rows and the judge came from; a run on others starts anew.
+        name: what the progress bar says.
+    """
+    start = prepare(base, settings)
+    task = ConceptTask(start, encode_rows(base, rows), settings, judge)
+    store = open_store(settings.model_dump(), inputs)
+    epochs: list[Epoch] = []
+    total = settings.epochs * steps_per_epoch(len(task), settings)
+    with tqdm(total=total, desc=name, unit="step", disable=None) as bar:
+        for record in train(task, store):
+            match record:
+                case Step():
+                    bar.update()
+                case Epoch():
+                    epochs.append(record)
+                case Finished():
+                    finished = record
+    store.discard()
+    tensors = finished.tensors
+    return Taught(
+        model=task.with_tensors(tensors),
+        best=best_epoch(epochs),
+        losses=tuple(epoch.train_loss for epoch in epochs[1:]),
+        viewings=tuple(epoch.validation for epoch in epochs),
+        trained=sum(tensor.numel() for tensor in tensors.values()),
+    )
