@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -30,8 +31,10 @@ def wordings(count: int = 4000) -> list[str]:
     return texts
 
 
-def build_tokenizer() -> CLIPTokenizer:
+def build_tokenizer(texts: Iterable[str] | None = None, vocabulary: int = VOCABULARY) -> CLIPTokenizer:
     """A CLIPTokenizer with `model_max_length` LENGTH, one token for each common word, bytes for the rest.
+
+    It is learnt from `texts`, by default the editor's wordings.
 
     Every process builds the same one: the bytes and the bytes that end a word are numbered before training, since the
     trainer would number the latter in the order of a hash map, anew each time.
@@ -43,13 +46,13 @@ def build_tokenizer() -> CLIPTokenizer:
     trained.pre_tokenizer = blank.backend_tokenizer.pre_tokenizer
     alphabet = sorted(ByteLevel.alphabet())
     trainer = BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=[*alphabet, *(piece + "</w>" for piece in alphabet)],
         end_of_word_suffix="</w>",
         show_progress=False,
         min_frequency=2,
     )
-    trained.train_from_iterator(wordings(), trainer)
+    trained.train_from_iterator(wordings() if texts is None else texts, trainer)
     model = json.loads(trained.to_str())["model"]
     pieces = [*sorted(model["vocab"], key=model["vocab"].get), *special]
     merges = [tuple(merge) for merge in model["merges"]]
