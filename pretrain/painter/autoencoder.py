@@ -10,8 +10,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import pretrain  # isort: skip (puts this checkout's src first)
-
 from atelier.images import to_tensor
 from pretrain.autoencoder import JITTER, reopen
 from pretrain.common import fit, training_options

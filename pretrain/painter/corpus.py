@@ -13,8 +13,6 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-import pretrain  # isort: skip (puts this checkout's src first)
-
 from atelier.showroom import Shot, general_shots
 
 SEED = 20_000  # no study draws from it
