@@ -1,0 +1,1 @@
+"""What concept studies measure of painted pictures: likeness to a concept, and distances between sets of pictures."""
