@@ -1,0 +1,190 @@
+"""A detector of one kind of thing, trained from scratch on a few hundred small pictures: SSDlite.
+
+Single-shot detection (Liu et al. 2016) with the depthwise heads of MobileNetV2 (Sandler et al. 2018, "SSDLite"), both
+torchvision's, on a backbone of inverted residuals that is small enough for a processor core.
+
+torchvision's SSD takes negatives in proportion to a picture's positives, so a picture that shows no thing gives no
+gradient at all, and pictures of what must *not* be found would be shown in vain. Here every picture gives some.
+
+Legend: B batch, N pictures, H W pixels, A anchors, K detections of a picture. Pictures are float32 (B, 3, H, W) in
+[0, 1]; boxes x1, y1, x2, y2 in px of the picture.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.ssd import SSD
+from torchvision.models.detection.ssdlite import SSDLiteHead
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.ops.misc import Conv2dNormActivation
+
+from atelier.errors import UserError
+from atelier.files import whole
+from atelier.seeds import derive_seed, dice
+
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_NEGATIVES = 3  # the hardest anchors without a thing, for each that has one …
+_LEAST = 12  # … and no fewer than this in a picture
+_CLIP = 5.0  # of the gradient's norm
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a detector is built; it stands in its folder."""
+
+    side: int = 128  # pictures are enlarged to this many px
+    widths: tuple[int, ...] = (16, 24, 48, 96, 128)  # channels at strides 2, 4, 8, 16, 32
+    depth: int = 3  # blocks at each stride from 8 on
+    scales: tuple[float, ...] = (0.17, 0.28, 0.45, 0.7)  # of the anchors, in picture sides; one more than maps
+    ratios: tuple[int, ...] = (2, 3)  # width to height of the anchors; 1 and the inverse ones come too
+
+
+class Detector(SSD):
+    """What `Shape` says, with weights drawn from a seed: one class beside the background."""
+
+    def __init__(self, shape: Shape, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "detector"))
+            backbone = _Backbone(shape)
+            anchors = DefaultBoxGenerator([list(shape.ratios)] * 3, scales=list(shape.scales))
+            head = SSDLiteHead(backbone.out_channels, anchors.num_anchors_per_location(), 2, nn.BatchNorm2d)
+        super().__init__(
+            backbone, anchors, (shape.side, shape.side), 2, image_mean=[0.5] * 3, image_std=[0.5] * 3, head=head,
+            score_thresh=0.01, nms_thresh=0.45, detections_per_img=10, topk_candidates=50,
+        )  # fmt: skip
+        self.shape = shape
+
+    # L = (Σ_pos smooth-L1 + Σ_pos CE + Σ_hardest CE) / max(1, number of positives)      (Liu et al., equation 1)
+    def compute_loss(
+        self, targets: list[dict[str, Tensor]], outputs: dict[str, Tensor], anchors: list[Tensor],
+        matched: list[Tensor],
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Loss of boxes and of classes; every picture gives at least `_LEAST` negatives."""
+        found, wanted = torch.stack(matched) >= 0, []  # (B, A)
+        places = found.new_zeros((), dtype=torch.float32)
+        for target, boxes, own, given, match in zip(
+            targets, outputs["bbox_regression"], anchors, found, matched, strict=True
+        ):
+            goal = self.box_coder.encode_single(target["boxes"][match[given]], own[given])
+            places = places + F.smooth_l1_loss(boxes[given], goal, reduction="sum")
+            wanted.append(given.long())
+        logits = outputs["cls_logits"]  # (B, A, 2)
+        errors = F.cross_entropy(logits.flatten(0, 1), torch.cat(wanted), reduction="none").view(found.shape)
+        order = errors.detach().masked_fill(found, -1.0).argsort(1, descending=True).argsort(1)
+        hardest = ~found & (order < (_NEGATIVES * found.sum(1, keepdim=True)).clamp_min(_LEAST))
+        count = found.sum().clamp_min(1)
+        return {"boxes": places / count, "classes": (errors[found].sum() + errors[hardest].sum()) / count}
+
+    @torch.no_grad()
+    def detect(self, pictures: Tensor, batch_size: int = 64) -> list[dict[str, Tensor]]:
+        """Per picture `boxes` (K, 4) in px and `scores` (K,) in [0, 1], the most certain first."""
+        self.eval()
+        return [found for batch in pictures.split(batch_size) for found in self(list(batch))]
+
+    def confidence(self, pictures: Tensor) -> Tensor:
+        """The highest confidence in each of B pictures, (B,) in [0, 1]; 0 where nothing is found."""
+        return torch.stack([found["scores"].max() if len(found["scores"]) else torch.tensor(0.0)
+                            for found in self.detect(pictures)])  # fmt: skip
+
+
+class _Backbone(nn.Module):
+    """(B, 3, S, S) → maps at strides 8, 16 and 32."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        first, second, *rest = shape.widths
+        self.stem = nn.Sequential(
+            Conv2dNormActivation(3, first, 3, 2, activation_layer=nn.ReLU6), InvertedResidual(first, second, 2, 4),
+            InvertedResidual(second, second, 1, 4),
+        )  # fmt: skip
+        self.stages, before = nn.ModuleList(), second
+        for width in rest:
+            blocks = [InvertedResidual(before if n == 0 else width, width, 2 if n == 0 else 1, 4)
+                      for n in range(shape.depth)]  # fmt: skip
+            self.stages.append(nn.Sequential(*blocks))
+            before = width
+        self.out_channels = rest
+
+    def forward(self, pictures: Tensor) -> OrderedDict[str, Tensor]:
+        maps, features = OrderedDict(), self.stem(pictures)
+        for number, stage in enumerate(self.stages):
+            features = stage(features)
+            maps[str(number)] = features
+        return maps
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """N pictures (N, 3, H, W) and the boxes of each, (n, 4) in px; n may be 0."""
+
+    pictures: Tensor
+    boxes: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def fit_detector(
+    detector: Detector, data: Labelled, *, epochs: int, batch_size: int, lr: float, seed: int
+) -> Iterator[float]:
+    """Train in place: AdamW, one warm-up epoch, then a cosine. Yields each epoch's mean loss.
+
+    The order is a function of (seed, epoch). Nothing is mirrored: letters would be.
+
+    Raises:
+        UserError: the loss stopped being finite.
+    """
+    optimiser = torch.optim.AdamW(detector.parameters(), lr=lr, weight_decay=0.01)
+    batches = -(-len(data) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, epochs * batches, pct_start=1 / max(epochs, 2))
+    label = [torch.ones(len(boxes), dtype=torch.int64) for boxes in data.boxes]
+    for epoch in range(epochs):
+        detector.train()
+        losses = []
+        for rows in torch.randperm(len(data), generator=dice(seed, "order", epoch)).split(batch_size):
+            targets = [{"boxes": data.boxes[row], "labels": label[row]} for row in rows.tolist()]
+            loss = sum(detector(list(data.pictures[rows]), targets).values())
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(detector.parameters(), _CLIP)
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.detach())
+        mean = torch.stack(losses).mean().item()
+        if mean != mean or mean == float("inf"):
+            raise UserError(f"detector: the loss in epoch {epoch + 1} is {mean}; lower lr")
+        yield mean
+
+
+def save_detector(detector: Detector, out: Path) -> None:
+    """Write config.json and model.safetensors."""
+    with whole(out) as folder:
+        folder.mkdir()
+        (folder / _CONFIG).write_text(json.dumps(asdict(detector.shape), indent=2) + "\n", encoding="utf-8")
+        state = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
+        save_file(state, folder / _WEIGHTS)
+
+
+def load_detector(folder: Path) -> Detector:
+    """Read a detector back, for inference.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        facts: Mapping[str, Sequence] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        shape = Shape(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+        detector = Detector(shape, 0)
+        detector.load_state_dict(load_file(folder / _WEIGHTS))
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder}: no detector ({_CONFIG}, {_WEIGHTS}) there: {reason}") from None
+    return detector.eval().requires_grad_(False)
