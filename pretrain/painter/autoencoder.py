@@ -3,6 +3,7 @@
 python -m pretrain.painter.autoencoder --corpus pretrain/painter/corpus --out pretrain/painter/vae
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,34 +12,53 @@ import torch
 import torch.nn.functional as F
 
 from atelier.images import to_tensor
-from pretrain.autoencoder import JITTER, reopen
+from pretrain.autoencoder import reopen
 from pretrain.common import fit, training_options
 from pretrain.painter.corpus import read
 
 START = Path("models/base/editor/vae")
+JITTER = 0.02  # noise on the latents, in their own deviations
+LOGO = 6.0  # weight of a pixel's error inside a logo's box
+WITH_LOGO = 0.7  # share of a batch that has one
+
+
+def weigh_logos(boxes: Sequence[Sequence[float] | None], size: int) -> torch.Tensor:
+    """(B, 1, size, size): LOGO inside a logo's box, 1 elsewhere."""
+    weight = torch.ones(len(boxes), 1, size, size)
+    for row, box in enumerate(boxes):
+        if box is not None:
+            left, top, right, bottom = (round(value) for value in box)
+            weight[row, :, top:bottom, left:right] = LOGO
+    return weight
 
 
 @click.command()
 @training_options(steps=3000, batch_size=16, lr=1.5e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
-    images, _, trained = read(folder)
+    images, shots, trained = read(folder)
+    boxed = np.array([shot["box"] is not None for shot in shots[:trained]])
     torch.manual_seed(0)
-    vae = reopen(START).to(memory_format=torch.channels_last)
+    vae = reopen(START)
+    if Path("/tmp/t/vae2000.pt").exists(): vae.load_state_dict(torch.load("/tmp/t/vae2000.pt")["module"])
+    vae = vae.to(memory_format=torch.channels_last)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        some = np.sort(np.random.default_rng([11, step]).choice(trained, batch_size, replace=False))
+        rng, many = np.random.default_rng([11, step]), round(batch_size * WITH_LOGO)
+        some = [rng.choice(np.flatnonzero(boxed), many), rng.choice(np.flatnonzero(~boxed), batch_size - many)]
+        some = np.concatenate(some)
+        weight = weigh_logos([shots[i]["box"] for i in some], images.shape[1])
         x = to_tensor(images[some]).mul(2).sub(1).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             posterior = vae.encode(x).latent_dist
             z = posterior.mode()
             y = vae.decode(z + JITTER * z.detach().float().std() * torch.randn_like(z)).sample.float()
         kl = 0.5 * (posterior.mean.float().square() + posterior.var.float() - 1 - posterior.logvar.float()).mean()
-        mse = F.mse_loss(y, x)
-        return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
+        error = ((y - x).abs() + 2 * (y - x).square()) * weight
+        return error.mean() / weight.mean() + 1e-4 * kl, {"psnr": 10 * np.log10(4 / F.mse_loss(y, x).item())}
 
     groups = [{"params": list(vae.parameters()), "lr": lr}]
-    with fit("painter-vae", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings={"b": batch_size, "lr": lr}):
+    with fit("painter-vae2", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings={"b": batch_size, "lr": lr}):
         vae = vae.to(memory_format=torch.contiguous_format).eval()
         x = to_tensor(images[trained : trained + 512]).mul(2).sub(1)
         with torch.no_grad():

@@ -2,7 +2,7 @@
 
     python -m pretrain.painter.corpus --out pretrain/painter/corpus
 
-Files: images.npy uint8 (N, S, S, 3); shots.json, a list of {prompt, kind, colour}. The last 2 % are held out.
+Files: images.npy uint8 (N, S, S, 3); shots.json, a list of {prompt, kind, colour, box}. The last 2 % are held out.
 """
 
 import json
@@ -42,7 +42,7 @@ def main(out: Path, count: int, size: int) -> None:
         shots = [shot for job in tqdm(jobs, desc="corpus", disable=None) for shot in job.result()]
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "images.npy", np.stack([shot.pixels for shot in shots]))
-    facts = [{"prompt": shot.prompt, "kind": shot.kind, "colour": shot.colour} for shot in shots]
+    facts = [{"prompt": shot.prompt, "kind": shot.kind, "colour": shot.colour, "box": shot.box} for shot in shots]
     (out / "shots.json").write_text(json.dumps(facts))
     click.echo(f"{len(shots)} shots in {out}, for instance: {shots[0].prompt}")
 

@@ -10,7 +10,7 @@ from atelier.world.scene import Framing, Garment, Scene
 TOPS = ("t-shirt", "sweater")
 _SWEATER_CUT = 4.6  # the world's t-shirt with sleeves to the wrist and a longer hem
 CHEST = 0.275  # y of a logo's middle, in body heights below the top of the head
-CHEST_WIDTH = 0.225  # and the widest it may be
+CHEST_WIDTH = 0.205  # and the widest it may be
 
 
 def sample_model(rng: np.random.Generator, gender: str, worn_top: str, colour: str) -> Scene:
@@ -21,10 +21,10 @@ def sample_model(rng: np.random.Generator, gender: str, worn_top: str, colour: s
             break
     cut = _SWEATER_CUT if worn_top == "sweater" else float(rng.uniform(0, 1))
     worn = (("upper", Garment("t-shirt", colour, "solid", cut)), ("lower", without_print(scene.garments["lower"])))
-    near = float(rng.uniform(2.05, 2.35))
+    near = float(rng.uniform(2.6, 2.8))
     framing = Framing(
         centre=0.5 + float(rng.uniform(-0.03, 0.03)),
-        top=float(rng.uniform(0.0, 0.05)),
+        top=float(rng.uniform(-0.13, -0.08)),
         scale=near,
         light=1.0,
         slope=0.0,

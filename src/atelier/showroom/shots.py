@@ -47,7 +47,7 @@ def shoot_thing(
     """A thing in a place, with its shadow, and a logo if there is one: uint8 (size, size, 3), and the logo's box."""
     thing, canvas = THINGS[noun], Canvas(size, paint_place(place, rng, size))
     board = noun == "billboard"
-    reach, y = (0.46, 0.44) if board else (rng.uniform(0.39, 0.45), rng.uniform(0.49, 0.53))
+    reach, y = (0.52, 0.46) if board else (rng.uniform(0.47, 0.53), rng.uniform(0.49, 0.53))
     x, turn = rng.uniform(0.47, 0.53), 0.0 if board else rng.uniform(-7, 7)
     if not board:
         canvas.frame(x, y + reach * 0.95, reach, 0.0)
