@@ -1,0 +1,55 @@
+"""Photographs of the concepts, and what the base paints of their classes and of the places alone. Run by DVC.
+
+Photographs are PNG files in a folder of each concept: other pictures can be put there instead (`dvc repro -s` then runs
+the stages after this one).
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+import stages  # isort: skip (puts this checkout's src first)
+from safetensors.numpy import save_file
+
+from atelier.concepts import load_model, size_of
+from atelier.files import whole
+from atelier.images import to_png
+from atelier.showroom import concept_shots
+from studies.insertion.config import read_study
+from studies.insertion.prompts import NOUNS, called, fulfil, orders, orders_without
+
+
+def write_photographs(folder: Path, pictures: list[np.ndarray]) -> None:
+    """Numbered PNG files."""
+    folder.mkdir(parents=True)
+    for number, pixels in enumerate(pictures):
+        (folder / f"{number:03}.png").write_bytes(to_png(pixels))
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@stages.path("photographs", "Folder for the photographs that concepts are taught from.")
+@stages.path("others", "Folder for other photographs of the same things.")
+@stages.path("painted", "File for what the base paints (safetensors).")
+def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
+    """Render the concepts' photographs; paint their classes and the places without them by the base."""
+    chosen = read_study(params)
+    base, given = load_model(chosen.base.painter, chosen.base.dtype, chosen.base.device), chosen.photographs
+    with whole(photographs) as taught, whole(others) as kept:
+        for noun, name in NOUNS.items():
+            shots = concept_shots(name, given.count + given.others, given.seed, size_of(base), noun)
+            pixels = [shot.pixels for shot in shots]
+            write_photographs(taught / noun, pixels[: given.count])
+            write_photographs(kept / noun, pixels[given.count :])
+    pictures = {"without": fulfil(base, orders_without(chosen.painting), chosen.painting, "places")}
+    for noun in NOUNS:
+        wanted = orders(noun, called("base", noun, chosen.teaching), chosen.painting)
+        pictures[noun] = fulfil(base, wanted, chosen.painting, noun)
+    with whole(painted) as partial:
+        save_file(pictures, partial)
+    click.echo(f"{len(NOUNS)} concepts; {sum(map(len, pictures.values()))} pictures by the base")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Scores and pictures of all runs → the study's tables, figures, contact sheets and metrics. Run by DVC."""
+
+import json
+from pathlib import Path
+
+import click
+import pandas as pd
+from safetensors.numpy import load_file
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.concepts import read_folder
+from atelier.files import whole, write_json
+from studies.insertion.claims import NAMES, examine
+from studies.insertion.config import METHODS, Frontier, Study, read_study
+from studies.insertion.figures import plot_frontier, plot_scatter
+from studies.insertion.prompts import COMPLEX, NOUNS, few, orders
+from studies.insertion.results import (
+    cells_of,
+    claims_table,
+    frontier_table,
+    metrics_of,
+    point,
+    score_table,
+    trails,
+)
+from studies.insertion.sheets import headings, row_of, write_sheet, write_sheets
+
+TABLES = """# Concept insertion
+
+Made by `dvc repro studies/insertion/dvc.yaml`. Similarities by {clip}; distances ("FID") by {features} with the real
+part of the root. Similarities: mean over {concepts} concepts and their pictures, 95 % interval of a bootstrap that
+draws concepts, then pictures of each; so few concepts make it too narrow. Distances: mean and range over concepts, N
+pictures against N.
+
+## Scores
+
+{scores}
+
+Image similarity: plain pictures with the photographs. Prompt similarity: complex pictures with the base's for the same
+prompt without the concept; class similarity: with the base's for the same prompt with the class noun. CLIP-T: with the
+text that calls the concept by its class noun.
+
+![scatter](scatter.png)
+
+## The paper's claims
+
+{claims}
+
+## The frontier
+
+By the first {plain} plain pictures and {complex} for each place.
+
+{frontier}
+
+![frontier](frontier.png)
+"""
+
+
+def draw_pictures(folder: Path, chosen: Study, photographs: Path, painted: Path, runs: Path) -> None:
+    """A contact sheet per concept, and LoRA's scales for the first."""
+    base = load_file(painted)
+    for noun in NOUNS:
+        wanted = orders(noun, "", chosen.painting)
+        shown = [row.pixels for row in read_folder(photographs / noun, base[noun].shape[1], "a photo")]
+        made = {method: load_file(runs / f"{noun}-{method}" / "pictures.safetensors") for method in METHODS}
+        rows = {f"base: a {noun}": base[noun]} | {NAMES[method]: made[method]["final"] for method in METHODS}
+        write_sheets(folder, noun, shown, rows, wanted)
+    noun = next(iter(NOUNS))
+    made, wanted = load_file(runs / f"{noun}-lora" / "pictures.safetensors"), orders(noun, "", chosen.painting)
+    small = few(wanted, chosen.frontier)
+    made["scale-1"] = made["final"][[k for k, order in enumerate(wanted) if order in small]]
+    names = sorted((at for at in made if at.startswith("scale-")), key=lambda at: float(at[6:]))
+    rows = [row_of(f"LoRA × {at[6:]}", made[at], small) for at in names]
+    write_sheet(folder / "scales.png", headings(small), rows)
+
+
+def keep_few(scores: pd.DataFrame, frontier: Frontier) -> pd.DataFrame:
+    """The rows whose pictures checkpoints and scales have too."""
+    most = scores["kind"].map({COMPLEX: frontier.complex}).fillna(frontier.plain)
+    return scores[scores["number"] < most]
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@stages.path("photographs", "Folder of the photographs that concepts were taught from.")
+@stages.path("painted", "What the base paints (safetensors).")
+@stages.path("runs", "Folder of the runs.")
+@stages.path("results", "Folder of scores.csv, distances.csv, facts.csv and networks.json.")
+@stages.path("metrics", "File for the metrics (JSON).")
+@stages.path("out", "Folder for tables.md, figures and contact sheets.")
+def main(
+    params: Path, photographs: Path, painted: Path, runs: Path, results: Path, metrics: Path, out: Path
+) -> None:  # fmt: skip
+    """Compare the methods with each other and with what the paper says."""
+    chosen = read_study(params)
+    scores, distances, facts = (pd.read_csv(results / f"{name}.csv") for name in ("scores", "distances", "facts"))
+    networks = json.loads((results / "networks.json").read_text())
+    judging = chosen.judging
+    cells, findings = cells_of(scores, judging), examine(scores, distances, judging.draws, judging.seed)
+    scales, epochs = trails(scores, facts, keep_few(scores, chosen.frontier), judging)
+    points = {name: point(scores, name, "final", judging) for name in ("base", *METHODS)}
+    baselines = cells["prompt"]["prompt similarity"], cells["other photographs"]["image similarity"]
+    text = TABLES.format(
+        **networks, concepts=len(NOUNS), plain=chosen.frontier.plain, complex=chosen.frontier.complex,
+        scores=score_table(cells, distances).rstrip(), claims=claims_table(findings).rstrip(),
+        frontier=frontier_table(scales, epochs).rstrip(),
+    )  # fmt: skip
+    with whole(out) as folder:
+        folder.mkdir()
+        (folder / "tables.md").write_text(text, encoding="utf-8")
+        plot_scatter(points, baselines, distances, folder / "scatter.png")
+        plot_frontier(scales, epochs, folder / "frontier.png")
+        draw_pictures(folder, chosen, photographs, painted, runs)
+    write_json(metrics, metrics_of(cells, distances, findings, networks))
+    click.echo("; ".join(f"{finding.claim}: {finding.verdict}" for finding in findings))
+
+
+if __name__ == "__main__":
+    main()
