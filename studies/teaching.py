@@ -1,6 +1,11 @@
-"""One training of a concept study: rows and settings in, a taught model and what was seen on the way out."""
+"""One training of a concept study: rows and settings in, a taught model and what was seen on the way out.
 
-from collections.abc import Iterable, Sequence
+As a stage of DVC it is a run in MLflow, with its settings, its curves and its digests of what it read.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +13,11 @@ import stages  # isort: skip (puts this checkout's src first)
 
 from tqdm import tqdm
 
+from atelier import tracking
 from atelier.checkpoints import open_store
 from atelier.concepts import Concept, ConceptRow, ConceptTask, TextToImage, Viewing, encode_rows, prepare
 from atelier.concepts.task import Judge, keep_last
+from atelier.finetuning import Silence
 from atelier.training import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
 
 __all__ = ["Taught", "stages", "teach"]
@@ -28,27 +35,29 @@ class Taught:
 
 
 def teach(
-    base: TextToImage, rows: Sequence[ConceptRow], settings: Concept, inputs: Iterable[str | Path],
+    base: TextToImage, rows: Sequence[ConceptRow], settings: Concept, inputs: Sequence[str | Path],
     judge: Judge = keep_last, name: str = "teach",
 ) -> Taught:  # fmt: skip
     """Train to the end, going on where an interrupted run of the same settings and inputs stopped.
 
     Args:
         inputs: files and folders that the rows and the judge came from; a run on others starts anew.
-        name: what the progress bar says.
+        name: what the progress bar and the run are called.
     """
     start = prepare(base, settings)
     task = ConceptTask(start, encode_rows(base, rows), settings, judge)
     store = open_store(settings.model_dump(), inputs)
     epochs: list[Epoch] = []
     total = settings.epochs * steps_per_epoch(len(task), settings)
-    with tqdm(total=total, desc=name, unit="step", disable=None) as bar:
+    with _record(name, settings, inputs) as log, tqdm(total=total, desc=name, unit="step", disable=None) as bar:
         for record in train(task, store):
             match record:
                 case Step():
                     bar.update()
-                case Epoch():
+                case Epoch(number, loss, viewing):
                     epochs.append(record)
+                    seen = {"score": viewing.score, **viewing.scores}
+                    log.log_metrics(seen | ({} if loss is None else {"train_loss": loss}), number)
                 case Finished():
                     finished = record
     store.discard()
@@ -60,3 +69,11 @@ def teach(
         viewings=tuple(epoch.validation for epoch in epochs),
         trained=sum(tensor.numel() for tensor in tensors.values()),
     )
+
+
+def _record(name: str, settings: Concept, inputs: Sequence[str | Path]) -> AbstractContextManager:
+    """A run in MLflow where DVC runs this as a stage; by hand, or in a test, nothing."""
+    if "DVC_STAGE" not in os.environ:
+        return nullcontext(Silence())
+    files = [Path(one) for one in inputs if Path(one).exists()]
+    return tracking.run(name, {"concept": settings}, reads=files)
