@@ -4,7 +4,7 @@ As a stage of DVC it is a run in MLflow, with its settings, its curves and its d
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,15 @@ from atelier import tracking
 from atelier.checkpoints import open_store
 from atelier.concepts import Concept, ConceptRow, ConceptTask, TextToImage, Viewing, encode_rows, prepare
 from atelier.concepts.task import Judge, keep_last
-from atelier.finetuning import Silence
 from atelier.training import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
 
 __all__ = ["Taught", "stages", "teach"]
+
+
+class Silence:
+    """The log of a training that is no stage: nothing is kept."""
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
 
 
 @dataclass(frozen=True)
