@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARENTS = {"atelier": ROOT / "src", "stages": ROOT}  # package → the folder it is in
+PARENTS = {"atelier": ROOT / "src", "stages": ROOT, "studies": ROOT}  # package → the folder it is in
 
 
 def modules(package: str) -> dict[str, Path]:
