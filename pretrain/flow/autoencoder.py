@@ -1,6 +1,9 @@
 """Train the flow base's autoencoder: an AutoencoderKL that halves a picture three times (f = 8) into 16 channels.
 
-python -m pretrain.flow.autoencoder --corpus pretrain/flow/corpus --out pretrain/flow/vae
+    python -m pretrain.flow.autoencoder --corpus pretrain/flow/corpus --out pretrain/flow/vae
+
+Its outer blocks start as the editor's, which halves a picture twice: only what lies between them is new. The encoder's
+first two blocks stay as they are.
 """
 
 from pathlib import Path
@@ -15,7 +18,8 @@ from atelier.images import to_tensor
 from pretrain.common import fit, training_options
 from pretrain.flow.corpus import read
 
-WIDTHS = (16, 32, 64, 96)
+START = Path("models/base/editor/vae")
+WIDTHS = (16, 32, 64, 64)  # the editor's, and a level below them
 JITTER = 0.05  # noise on the latents, in their own deviations: the decoder learns to bear a painter's small errors
 
 
@@ -35,6 +39,21 @@ def build(size: int) -> AutoencoderKL:
     )
 
 
+def start_from_editor(size: int) -> AutoencoderKL:
+    """An autoencoder whose outer blocks are the editor's; the encoder's first two are frozen."""
+    vae, found = build(size), {}
+    for name, tensor in AutoencoderKL.from_pretrained(START).state_dict().items():
+        at = name.split(".")
+        if at[:2] == ["decoder", "up_blocks"]:
+            at[2] = str(int(at[2]) + 1)
+        found[".".join(at)] = tensor
+    wanted = vae.state_dict()
+    vae.load_state_dict({name: t for name, t in found.items() if name in wanted and wanted[name].shape == t.shape}, strict=False)
+    for part in (vae.encoder.conv_in, *vae.encoder.down_blocks[:2]):
+        part.requires_grad_(False)
+    return vae
+
+
 def read_vae(folder: Path) -> AutoencoderKL:
     """A saved autoencoder that, saved again, says nothing of the folder it came from."""
     vae = AutoencoderKL.from_pretrained(folder)
@@ -52,12 +71,12 @@ def examine(vae: AutoencoderKL, pixels: np.ndarray) -> tuple[torch.Tensor, torch
 
 
 @click.command()
-@training_options(steps=2600, batch_size=16, lr=2e-3)
+@training_options(steps=1200, batch_size=16, lr=2e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     images, _, trained = read(folder)
     torch.manual_seed(0)
-    vae = build(images.shape[1]).to(memory_format=torch.channels_last)
+    vae = start_from_editor(images.shape[1]).to(memory_format=torch.channels_last)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         rng = np.random.default_rng([21, step])
@@ -76,7 +95,7 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         mse = F.mse_loss(y, x)
         return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
 
-    groups = [{"params": list(vae.parameters()), "lr": lr}]
+    groups = [{"params": [p for p in vae.parameters() if p.requires_grad], "lr": lr}]
     with fit("flow-autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4,
              settings={"batch": batch_size, "lr": lr}):  # fmt: skip
         vae = vae.to(memory_format=torch.contiguous_format).eval()

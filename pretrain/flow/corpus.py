@@ -31,7 +31,7 @@ def shot(number: int, every: int, size: int) -> Mannequin:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
-@click.option("--count", type=click.IntRange(min=1000), default=16_000, show_default=True)
+@click.option("--count", type=click.IntRange(min=1000), default=12_000, show_default=True)
 @click.option("--every", type=click.IntRange(min=2), default=333, show_default=True, help="One in so many lies.")
 @click.option("--size", type=click.IntRange(min=16), default=64, show_default=True, help="Side of a picture, px.")
 def main(out: Path, count: int, every: int, size: int) -> None:

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from atelier.world.palette import COLOURS_RGB
-
 Colour = tuple[int, int, int]
 
 PLACES = ("grass", "street", "beach", "studio")
-COLOURS = tuple(COLOURS_RGB)
+COLOURS = ("red", "yellow", "green", "blue", "black", "white")
 TOPS = ("t-shirt", "sweater")
 BOTTOMS = ("shorts", "trousers")
 SKINS: tuple[Colour, ...] = ((236, 196, 168), (198, 146, 108), (132, 88, 62))
