@@ -1,0 +1,114 @@
+"""params.yaml of this folder as frozen, typed values, a model per section. Rates in it are the paper's."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, read_sections
+
+BASE = "base"  # the run that teaches nothing
+PAPER_LRS = (5e-6, 1e-4, 1e-5, 5e-5, 1e-6)  # table 1, for the UNet and for the text encoder
+PAPER_RANKS = (4, 8, 16, 32, 64)
+
+
+class Bases(Section):
+    painter: str
+    clip: str
+    dtype: Literal["float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class Photographs(Section):
+    count: Annotated[int, Field(ge=2)]
+    held_out: Count
+    token: Annotated[str, Field(pattern=r"^\S+$")]
+    word: Annotated[str, Field(pattern=r"^\w+$")]
+    least_read: Share
+    seed: Seed
+
+
+class Labelled(Section):
+    good: Count
+    bad: Count
+    repainted: Share
+    held_out: Count
+    seed: Seed
+
+
+class Detecting(Section):
+    copies: Count
+    side: Annotated[int, Field(ge=64, multiple_of=32)]
+    epochs: Count
+    batch_size: Count
+    lr: Positive
+    threshold: Share
+    seed: Seed
+
+
+class Teaching(Section):
+    epochs: Count
+    every: Count
+    batch_size: Count
+    repeats: Count
+    warmup: Share
+    initialiser: Annotated[str, Field(min_length=1)]
+    vectors: Count
+    lora_targets: Annotated[str, Field(min_length=1)]
+    text_targets: Annotated[str, Field(min_length=1)]
+    seed: Seed
+
+
+class Factors(Section):
+    dreambooth: Positive
+    textual_inversion: Positive
+    lora_unet: Positive
+    lora_text: Positive
+
+
+class Sampling(Section):
+    pictures: Count
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    guidance: NonNegative
+    batch_size: Count
+    seed: Seed
+
+
+class Ranking(Section):
+    draws: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+
+class Run(Section):
+    method: Literal["base", "dreambooth", "textual_inversion", "lora"]
+    lr: NonNegative = 0.0  # the paper's, as the next one
+    text_lr: NonNegative = 0.0
+    rank: Count = 1
+
+
+class Grid(Section):
+    unet_lr: Positive
+    text_lr: Positive
+    rank: Count
+
+
+class Study(Section):
+    bases: Bases
+    photographs: Photographs
+    labelled: Labelled
+    detecting: Detecting
+    teaching: Teaching
+    factors: Factors
+    sampling: Sampling
+    ranking: Ranking
+    runs: dict[str, Run]
+    grid: Grid
+
+
+def read_study(path: Path) -> Study:
+    """The study's parameters.
+
+    Raises:
+        UserError: as `atelier.config.read_sections`.
+    """
+    return read_sections(path, Study)

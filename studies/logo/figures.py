@@ -1,0 +1,88 @@
+"""The study's figures: losses with the chosen epoch, scores over epochs, and sheets of samples.
+
+Legend: P pictures an epoch, S side in px. Pictures are uint8 (P, S, S, 3), prompt by prompt; the first of each
+prompt is shown, none is chosen.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from atelier.files import whole
+from atelier.report.sheets import SheetRow, contact_sheet
+
+COLUMNS = ("the logo", "male, blue sweater", "female, green t-shirt", "products", "billboard", "perfume")
+COLOURS = {"dreambooth": "#2a7f62", "lora": "#4c72b0", "textual_inversion": "#c98a1b"}
+SHOWN = {"od": "detector ↑", "ocr": "reader ↑", "colour_right": "right colour ↑", "memorisation": "memorisation ↓"}
+
+
+def plot_losses(losses: Mapping[str, Sequence[float]], chosen: Mapping[str, int], path: Path) -> None:
+    """A panel a run: its mean loss by epoch, and a red line at the epoch that was chosen."""
+    columns = 4
+    rows = -(-len(losses) // columns)
+    figure = Figure(figsize=(3.1 * columns, 2.2 * rows))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, (name, values) in zip(axes, losses.items(), strict=False):
+        axis.plot(range(1, len(values) + 1), values, color="#333333", lw=1.2)
+        axis.axvline(chosen[name], color="#c62828", lw=1)
+        axis.set_title(name, fontsize=9)
+        axis.tick_params(labelsize=7)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[len(losses) :]:
+        axis.set_visible(False)
+    _save(figure, path)
+
+
+def plot_epochs(models: pd.DataFrame, methods: Mapping[str, str], path: Path) -> None:
+    """A panel a score: every run over its epochs, coloured by method."""
+    figure = Figure(figsize=(12.4, 3.0))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(SHOWN))
+    for axis, (score, title) in zip(axes, SHOWN.items(), strict=True):
+        for run, own in models.groupby("run"):
+            method = methods[run]
+            label = method.replace("_", " ") if method not in {line.get_gid() for line in axis.lines} else None
+            axis.plot(
+                own["epoch"], own[score], "o-", ms=3, lw=1, alpha=0.7, color=COLOURS[method], label=label, gid=method
+            )
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("epoch", fontsize=8)
+        axis.set_ylim(-0.03, 1.03)
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=8)
+    _save(figure, path, bottom=0.09)
+
+
+def samples_sheet(rows: Mapping[str, np.ndarray], path: Path) -> None:
+    """A row a model, a column a prompt."""
+    found = [
+        SheetRow(label.split("\n"), [pixels[place * (len(pixels) // 6)] for place in range(6)])
+        for label, pixels in rows.items()
+    ]
+    write_sheet(contact_sheet(COLUMNS, found), path)
+
+
+def copies_sheet(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
+    """A picture beside its nearest training photograph: label, (S, S, 3), (S, S, 3)."""
+    rows = [SheetRow(label.split("\n"), [painted, near]) for label, painted, near in pairs]
+    write_sheet(contact_sheet(["painted", "nearest photograph"], rows), path)
+
+
+def write_sheet(pixels: np.ndarray, path: Path) -> None:
+    """PNG of few colours' worth of bytes: it stands in git."""
+    with whole(path) as partial:
+        Image.fromarray(pixels).save(partial, format="PNG", optimize=True)
+
+
+def _save(figure: Figure, path: Path, bottom: float = 0.0) -> None:
+    figure.tight_layout(rect=(0, bottom, 1, 1))
+    with whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=100, metadata={"Software": None})

@@ -1,0 +1,96 @@
+"""Every score of painted pictures: the paper's two, the third that it asks for, and nearness to the training pictures.
+
+Legend: P pictures (six prompts × n), S side in px, T training photographs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.appraisal.augmentation import enlarge
+from atelier.appraisal.choosing import choose
+from atelier.appraisal.detection import Detector, Labelled, load_detector
+from atelier.appraisal.lettering import Reader
+from atelier.appraisal.memorisation import coarse_pixels, memorisation
+from atelier.concepts import read_folder
+from atelier.images import to_tensor
+from atelier.measures.clip import ClipScorer
+from atelier.showroom import COLOURS
+from studies.logo.config import Detecting, Photographs
+from studies.logo.prompts import six_prompts
+
+__all__ = ["COLUMNS", "Instruments", "measure", "measure_photographs", "open_instruments", "stages"]
+
+COLUMNS = ("prompt", "number", "confidence", "od", "ocr", "colour_right", "colour_chance", "memorisation")
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What measures, opened once."""
+
+    detector: Detector
+    reader: Reader
+    clip: ClipScorer
+    training: Tensor  # (T, D): coarse pixels
+    size: int  # S
+    logo: Photographs
+    detecting: Detecting
+
+
+def open_instruments(
+    clip: str, logo: Photographs, detecting: Detecting, *, detector: Path, photographs: Path, size: int
+) -> Instruments:
+    """Load the detector, the reader, the CLIP, and the training photographs to compare with.
+
+    Args:
+        size: S.
+
+    Raises:
+        UserError: one of them is not there.
+    """
+    rows = read_folder(photographs, size)
+    training = coarse_pixels(to_tensor([row.pixels for row in rows]))
+    return Instruments(load_detector(detector), Reader(), ClipScorer.load(clip), training, size, logo, detecting)
+
+
+# od = c if c ≥ .70 else 0, c the highest confidence; ocr = 1 if the word is read      (section 4.2)
+def measure(pixels: np.ndarray, tools: Instruments) -> pd.DataFrame:
+    """A row a picture of uint8 (P, S, S, 3); colours are NaN for the four prompts that name none."""
+    prompts, count = six_prompts(tools.logo.token), len(pixels) // 6
+    table = _common(pixels, tools)
+    table.insert(0, "prompt", np.repeat(np.arange(len(prompts)), count))
+    table.insert(1, "number", np.tile(np.arange(count), len(prompts)))
+    asked = [row for row, place in enumerate(table["prompt"]) if prompts[place].colour]
+    named = [prompts[table["prompt"][row]] for row in asked]
+    features = tools.clip.image_features(to_tensor(pixels[asked]))
+    choice = choose(tools.clip, features, [one.question for one in named], [one.colour for one in named], COLOURS)
+    for name, values in (("colour_right", choice.right), ("colour_chance", choice.probability)):
+        table[name] = np.nan
+        table.loc[asked, name] = values.float().numpy()
+    return table[list(COLUMNS)]
+
+
+def measure_photographs(folder: Path, tools: Instruments) -> pd.DataFrame:
+    """The same of photographs, which answer none of the six prompts: −1 stands for it."""
+    table = _common(np.stack([row.pixels for row in read_folder(folder, tools.size)]), tools)
+    table = table.assign(prompt=-1, number=np.arange(len(table)), colour_right=np.nan, colour_chance=np.nan)
+    return table[list(COLUMNS)]
+
+
+def _common(pixels: np.ndarray, tools: Instruments) -> pd.DataFrame:
+    """What needs no prompt."""
+    pictures, plan = to_tensor(pixels), tools.detecting
+    large = enlarge(Labelled(pictures, ()), plan.side).pictures
+    confidence = tools.detector.confidence(large)
+    read = tools.reader.reads(pictures, tools.logo.word)
+    near = memorisation(coarse_pixels(pictures), tools.training)
+    return pd.DataFrame({
+        "confidence": confidence.numpy(), "od": torch.where(confidence >= plan.threshold, confidence, 0.0).numpy(),
+        "ocr": read.float().numpy(), "memorisation": near.numpy(),
+    })  # fmt: skip

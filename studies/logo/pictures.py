@@ -1,0 +1,97 @@
+"""The photographs that carry the logo, as a folder; the detector's labelled sets; what a reader reads. Run by DVC."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.appraisal.lettering import Reader
+from atelier.concepts import TextToImage, load_model, size_of
+from atelier.concepts.models import to_latents, to_pictures
+from atelier.errors import UserError
+from atelier.files import whole, write_json
+from atelier.images import to_pixels, to_png, to_tensor
+from atelier.showroom import Shot, bad_logo_shots, logo_shots
+from studies.logo.config import Photographs, read_study
+from studies.logo.labelled import BAD_KINDS, good_shots, write_labelled
+
+
+def repaint(model: TextToImage, shots: Sequence[Shot]) -> list[Shot]:
+    """The same shots through the painter's autoencoder: as good as anything that it paints can be."""
+    pictures = to_pixels(to_pictures(model, to_latents(model, to_tensor([shot.pixels for shot in shots]))))
+    return [replace(shot, pixels=pixels) for shot, pixels in zip(shots, pictures, strict=True)]
+
+
+def write_photographs(folder: Path, shots: Sequence[Shot]) -> None:
+    """A folder as `atelier.concepts.read_folder` takes it: pictures, and metadata.jsonl with their prompts."""
+    with whole(folder) as partial:
+        partial.mkdir()
+        lines = []
+        for number, shot in enumerate(shots):
+            name = f"{number:03d}.png"
+            (partial / name).write_bytes(to_png(shot.pixels))
+            lines.append(json.dumps({"file_name": name, "prompt": shot.prompt}) + "\n")
+        (partial / "metadata.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def label(model: TextToImage, repainted: float, good: int, bad: int, seed: int) -> tuple[list[Shot], list[str]]:
+    """Good and bad shots with their kinds; the given share of them, evenly spread, is repainted."""
+    size = size_of(model)
+    shots = good_shots(good, seed, size) + bad_logo_shots(bad, seed, size)
+    kinds = ["logo"] * good + [BAD_KINDS[number % len(BAD_KINDS)] for number in range(bad)]
+    every = [n for n in range(len(shots)) if int((n + 1) * repainted) > int(n * repainted)]
+    for n, shot in zip(every, repaint(model, [shots[n] for n in every]) if every else [], strict=True):
+        shots[n] = shot
+    return shots, kinds
+
+
+def share_read(reader: Reader, shots: Sequence[Shot], word: str) -> float:
+    """Share of the shots in which the word is read."""
+    return reader.reads(to_tensor([shot.pixels for shot in shots]), word).float().mean().item()
+
+
+def check(shares: dict[str, float], photographs: Photographs) -> None:
+    """Raise UserError if the reader can't read the training pictures: then its score would say nothing of a model."""
+    if shares["photographs"] < photographs.least_read:
+        raise UserError(
+            f"photographs: {photographs.word} is read in {shares['photographs']:.0%} of the training pictures; "
+            f"least_read asks for {photographs.least_read:.0%}: larger pictures, or a larger logo"
+        )
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@stages.path("photographs", "Folder for the training photographs.")
+@stages.path("held-out", "Folder for others like them.")
+@stages.path("labelled", "Folder for the detector's train and held-out sets (safetensors).")
+@stages.path("report", "JSON of what the reader reads.")
+def main(params: Path, photographs: Path, held_out: Path, labelled: Path, report: Path) -> None:
+    """Render the pictures, and see whether the logo can be read in them."""
+    study = read_study(params)
+    plan, model = study.photographs, load_model(study.bases.painter, study.bases.dtype, study.bases.device)
+    size, reader = size_of(model), Reader()
+    shots, others = (logo_shots(count, seed, size, plan.token) for count, seed in
+                     ((plan.count, plan.seed), (plan.held_out, plan.seed + 1)))  # fmt: skip
+    shares = {
+        "photographs": share_read(reader, shots, plan.word), "held_out": share_read(reader, others, plan.word),
+        "through_autoencoder": share_read(reader, repaint(model, shots), plan.word),
+    }  # fmt: skip
+    check(shares, plan)
+    write_photographs(photographs, shots)
+    write_photographs(held_out, others)
+    own = study.labelled
+    sets = {"train": (own.good, own.bad, own.seed), "held_out": (own.held_out, own.held_out, own.seed + 1)}
+    with whole(labelled) as folder:
+        folder.mkdir()
+        for name, (good, bad, seed) in sets.items():
+            write_labelled(folder / f"{name}.safetensors", *label(model, own.repainted, good, bad, seed))
+    write_json(report, {"size": size, "photographs": len(shots), "share_read": shares})
+    click.echo(", ".join(f"{name}: {share:.0%} read" for name, share in shares.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Scores → tables 2 to 4 beside the paper's, what those leave out, figures and sheets. Run by DVC."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import load_file
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.appraisal.memorisation import coarse_pixels, nearest
+from atelier.concepts import read_folder
+from atelier.files import whole, write_json
+from atelier.images import to_tensor
+from studies.logo import figures, tables
+from studies.logo.config import BASE, Study, read_study
+from studies.logo.ranking import best_epochs, cells, models_of
+
+CONTROLS = ("training photographs", "other photographs", BASE)
+NEXT_TO = 8  # pictures in the sheet of nearest photographs
+
+
+def report_of(scores: pd.DataFrame, study: Study) -> dict[str, Any]:
+    """Nested scalars for `dvc metrics`: every run at its best epoch, and the controls."""
+    best, plan = best_epochs(models_of(scores)), study.ranking
+    found: dict[str, Any] = {
+        "controls": {name: cells(scores, name, 0, plan.draws, plan.seed) for name in CONTROLS},
+        "runs": {},
+    }
+    for row in best.to_dict("records"):
+        own = cells(scores, row["run"], row["epoch"], plan.draws, plan.seed)
+        found["runs"][row["run"]] = {
+            "best_epoch": row["epoch"], "normscore": round(row["normscore"], 4), "three": round(row["three"], 4),
+            "scores": own,
+        }  # fmt: skip
+    return found
+
+
+def write_tables(models: pd.DataFrame, report: dict[str, Any], study: Study, facts: dict[str, Any]) -> str:
+    """tables.md."""
+    each, detector = study.sampling.pictures, facts["detector"]
+    read = ", ".join(
+        f"{share:.1%} of {name.replace('_', ' ')}" for name, share in facts["pictures"]["share_read"].items()
+    )
+    over = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in detector["over_threshold"].items())
+    parts = [
+        "# The logo",
+        f"Made by `dvc repro studies/logo/dvc.yaml`: {len(study.runs) - 1} runs, sampled every {study.teaching.every} "
+        f"epochs by six prompts × {each} pictures. Learning rates are the paper's; ours are those times "
+        f"{study.factors.dreambooth:g} (DreamBooth), {study.factors.textual_inversion:g} (Textual Inversion), "
+        f"{study.factors.lora_unet:g} and {study.factors.lora_text:g} (LoRA: UNet, text encoder). The reader reads "
+        f"{study.photographs.word} in {read}.",
+        f"Detector: mAP@.5 {detector['map_50']:.3f} on held-out pictures (paper {paper_map()}); over "
+        f"{study.detecting.threshold:.2f}: {over}.",
+        "## Table 2: the best three settings a method", tables.best_table(models, study.runs),
+        "## Table 3: the ten best LoRA models", tables.ten_table(models, study.runs),
+        "## Table 4: the best learning rates and their ranks", tables.ranks_table(models, study.runs),
+        "## What those scores miss",
+        "At the epoch with the best mean of detector and reader; 95 % intervals over pictures (one training each, and "
+        "the best of its epochs: both make the figures look better than they are).",
+        tables.beyond_table(report, study.runs),
+    ]  # fmt: skip
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def paper_map() -> str:
+    """As the paper prints it."""
+    return f"{tables.paper.DETECTOR:.3f}".lstrip("0")
+
+
+def write_figures(folder: Path, models: pd.DataFrame, runs: Path, photographs: Path, study: Study) -> None:
+    """Losses, epochs, and the sheets: the best of each method, epochs and ranks of LoRA, nearest photographs."""
+    best = best_epochs(models).set_index("run")
+    painted = {name: load_file(runs / name / "pictures.safetensors") for name in study.runs}
+    taught = {name: run for name, run in study.runs.items() if run.method != BASE}
+    facts = {name: json.loads((runs / name / "facts.json").read_text()) for name in taught}
+    losses = {f"{tables.NAMES[run.method]} {tables.setting(run)}": list(facts[name]["loss"].values())
+              for name, run in taught.items()}  # fmt: skip
+    chosen = dict(zip(losses, (int(best.loc[name, "epoch"]) for name in taught), strict=True))
+    figures.plot_losses(losses, chosen, folder / "losses.png")
+    figures.plot_epochs(models, {name: run.method for name, run in taught.items()}, folder / "epochs.png")
+
+    def at_best(name: str) -> np.ndarray:
+        return painted[name][f"{best.loc[name, 'epoch']:03d}"]
+
+    first = {method: next(name for name in best.index if taught[name].method == method) for method in tables.NAMES
+             if any(run.method == method for run in taught.values())}  # fmt: skip
+    rows = {"the base": painted[BASE]["000"]} | {
+        f"{tables.NAMES[method]}\n{tables.setting(taught[name])}\nepoch {best.loc[name, 'epoch']}": at_best(name)
+        for method, name in first.items()
+    }
+    figures.samples_sheet(rows, folder / "best.png")
+    if "lora" in first:
+        name = first["lora"]
+        label = tables.setting(taught[name])
+        figures.samples_sheet({f"LoRA {label}\nepoch {int(epoch)}": pixels for epoch, pixels in
+                               sorted(painted[name].items())}, folder / "by_epoch.png")  # fmt: skip
+        figures.samples_sheet(_by_rank(taught, painted), folder / "by_rank.png")
+    size = next(iter(rows.values())).shape[1]
+    _copies(folder / "copies.png", {m: at_best(n) for m, n in first.items()}, photographs, size)
+
+
+def _by_rank(taught: dict, painted: dict) -> dict[str, np.ndarray]:
+    """The pair of learning rates that has most ranks, after its last epoch: rank by rank."""
+    lora = {name: run for name, run in taught.items() if run.method == "lora"}
+    pairs = [(run.lr, run.text_lr) for run in lora.values()]
+    pair = max(pairs, key=pairs.count)
+    own = sorted((run.rank, name) for name, run in lora.items() if (run.lr, run.text_lr) == pair)
+    return {
+        f"rank {rank}\nLoRA {tables.setting(taught[name])}": painted[name][max(painted[name])] for rank, name in own
+    }
+
+
+def _copies(path: Path, painted: dict[str, np.ndarray], photographs: Path, size: int) -> None:
+    """The pictures that are nearest to a training photograph, of every method the same number."""
+    training = np.stack([row.pixels for row in read_folder(photographs, size)])
+    values, pairs = coarse_pixels(to_tensor(training)), []
+    for method, pixels in painted.items():
+        distances, numbers = nearest(coarse_pixels(to_tensor(pixels)), values)
+        first = torch.argsort(distances, stable=True)[: NEXT_TO // len(painted)].tolist()
+        pairs += [(tables.NAMES[method], pixels[row], training[numbers[row]]) for row in first]
+    figures.copies_sheet(pairs, path)
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@stages.path("results", "Folder of scores.csv.")
+@stages.path("runs", "Folder of the runs.")
+@stages.path("photographs", "Folder of the training photographs.")
+@stages.path("pictures", "JSON of what the reader reads.")
+@stages.path("detector", "JSON of how the detector does.")
+@stages.path("out", "Folder for tables.md, metrics.json, figures and sheets.")
+def main(params: Path, results: Path, runs: Path, photographs: Path, pictures: Path, detector: Path, out: Path) -> None:
+    """Rank the models and write what was found."""
+    study, scores = read_study(params), pd.read_csv(results / "scores.csv")
+    facts = {"pictures": json.loads(pictures.read_text()), "detector": json.loads(detector.read_text())}
+    models, report = models_of(scores), report_of(scores, study)
+    with whole(out) as folder:
+        folder.mkdir()
+        write_json(folder / "metrics.json", report)
+        (folder / "tables.md").write_text(write_tables(models, report, study, facts), encoding="utf-8")
+        write_figures(folder, models, runs, photographs, study)
+    winner = best_epochs(models).iloc[0]
+    click.echo(f"{len(models)} models; best: {winner['run']} after {winner['epoch']} epochs, {winner['mean']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
