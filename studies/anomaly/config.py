@@ -1,0 +1,52 @@
+"""The study's parameters."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atelier.concepts import Concept
+from atelier.config import Count, NonNegative, Positive, Section, Seed
+
+
+class Base(Section):
+    model: str
+    segmenter: str
+    features: str
+    dtype: Literal["float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+    t5: bool
+    t5_tokens: Count
+
+
+class Pictures(Section):
+    count: Count
+    references: Annotated[int, Field(ge=20)]
+    seed: Seed
+
+
+class Painting(Section):
+    prompts: Annotated[int, Field(ge=2)]
+    group: Annotated[int, Field(ge=2)]
+    steps: Count
+    guidance: Positive
+    batch_size: Count
+    seed: Seed
+
+
+class Prior(Section):
+    pictures: Count
+    weight: NonNegative
+
+
+class Measuring(Section):
+    draws: Count
+    seed: Seed
+
+
+class Study(Section):
+    base: Base
+    pictures: Pictures
+    painting: Painting
+    teaching: Concept
+    prior: Prior
+    measuring: Measuring

@@ -1,0 +1,48 @@
+"""Pairs of pictures for `atelier survey` and `atelier judge`: original against fine-tuned. Run by DVC (dvc.yaml beside it)."""
+
+import csv
+from pathlib import Path
+
+import click
+from PIL import Image
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.config import read_sections
+from atelier.files import whole
+from studies.anomaly.config import Study
+from studies.anomaly.painting import read_groups
+from studies.anomaly.prompts import draw_prompts
+
+COLUMNS = ("pair_id", "prompt", "group", "picture_a", "picture_b", "system_a", "system_b")
+SIDE = 384  # px: people look at these, and judges' servers refuse tiny ones
+SYSTEMS = ("original", "fine-tuned")
+
+
+@stages.command
+@stages.params
+@stages.path("original", "The base's pictures (safetensors).")
+@stages.path("taught", "The fine-tuned model's (safetensors).")
+@stages.path("out", "Folder for pairs.csv and the pictures.")
+def main(params: Path, original: Path, taught: Path, out: Path) -> None:
+    """As in the paper one pair a prompt: the first picture of each group, of the same noise. Nothing is picked."""
+    chosen = read_sections(params, Study)
+    groups = {name: read_groups(path) for name, path in zip(SYSTEMS, (original, taught), strict=True)}
+    prompts = [one for one in draw_prompts(chosen.painting.prompts, chosen.painting.seed) if one.family == "lying"]
+    with whole(out) as folder:
+        folder.mkdir()
+        with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for prompt in prompts:
+                names = [f"{name}/{prompt.key}.png" for name in SYSTEMS]
+                for name, file in zip(SYSTEMS, names, strict=True):
+                    picture = Image.fromarray(groups[name][prompt.key][0].numpy())
+                    (folder / file).parent.mkdir(exist_ok=True)
+                    picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(folder / file)
+                writer.writerow([prompt.key, prompt.text, prompt.look.place, *names, *SYSTEMS])
+    click.echo(f"{len(prompts)} pairs in {out}")
+
+
+if __name__ == "__main__":
+    main()

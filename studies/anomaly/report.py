@@ -1,0 +1,53 @@
+"""Scores and pictures → metrics.json, tables.md and a contact sheet. Run by DVC (dvc.yaml beside it)."""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from PIL import Image
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.config import read_sections
+from atelier.files import whole, write_json
+from studies.anomaly.config import Study
+from studies.anomaly.painting import read_groups
+from studies.anomaly.prompts import FAMILIES, draw_prompts
+from studies.anomaly.sheets import draw_sheet
+from studies.anomaly.summary import KINDS, count_faults, summarise
+from studies.anomaly.tables import write_tables
+
+
+@stages.command
+@stages.params
+@stages.path("results", "Folder of the scores.")
+@stages.path("original", "The base's pictures (safetensors).")
+@stages.path("runs", "Folder of the trainings.")
+@stages.path("out", "Folder for the report.")
+def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> None:
+    """Summarise, and draw."""
+    chosen = read_sections(params, Study)
+    pictures, groups, sets = (pd.read_csv(results / f"{name}.csv") for name in ("pictures", "groups", "sets"))
+    metrics = {
+        family: {
+            "deformed": summarise(pictures, "deformed", family, chosen.measuring),
+            **{kind: summarise(groups, kind, family, chosen.measuring) for kind in KINDS},
+            "to_correct": sets[sets["family"] == family].set_index("system")["to_correct"].to_dict(),
+            "faults": count_faults(pictures, family),
+        }
+        for family in FAMILIES
+    }
+    painted = {"original": read_groups(original)}
+    painted |= {arm: read_groups(runs / arm / "painted.safetensors") for arm in ("plain", "prior")}
+    prompts = draw_prompts(chosen.painting.prompts, chosen.painting.seed)
+    with whole(out) as folder:
+        folder.mkdir()
+        write_json(folder / "metrics.json", metrics)
+        (folder / "tables.md").write_text(write_tables(metrics, chosen), encoding="utf-8")
+        for family in FAMILIES:
+            Image.fromarray(draw_sheet(prompts, painted, pictures, family)).save(folder / f"{family}.png")
+    click.echo(f"report in {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Scores → cells: a mean with its interval over prompts, and paired differences from the original with p."""
+
+from collections import Counter
+
+import pandas as pd
+
+from atelier.cells import Cell, compare, describe
+from atelier.measures.statistics import Clusters
+from studies.anomaly.config import Measuring
+from studies.anomaly.lesson import ARMS
+
+ORIGINAL = "original"
+KINDS = ("frechet", "ssim", "psnr")
+
+
+def _wide(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A row a picture or group, a column a system."""
+    index = ["prompt", "number"] if "number" in table else ["prompt"]
+    return table.pivot(index=index, columns="system", values=measure)
+
+
+def summarise(table: pd.DataFrame, measure: str, family: str, chosen: Measuring) -> dict[str, dict[str, Cell]]:
+    """`levels` by system, and `gain`: each arm minus the original, paired by prompt and noise."""
+    wide = _wide(table[table["family"] == family], measure)
+    clusters = Clusters.draw(wide.index.get_level_values("prompt").to_numpy(), chosen.draws, chosen.seed)
+    gains = pd.DataFrame({arm: wide[arm] - wide[ORIGINAL] for arm in ARMS if arm in wide})
+    return {
+        "levels": describe({"": wide}, clusters)[""],
+        "gain": compare(gains, clusters, chosen.draws, chosen.seed),
+    }
+
+
+def count_faults(pictures: pd.DataFrame, family: str) -> dict[str, dict[str, int]]:
+    """System → fault → in how many of its pictures."""
+    found = {}
+    for system, rows in pictures[pictures["family"] == family].groupby("system", sort=True):
+        texts = [set(text.split("; ")) for text in rows["faults"].fillna("") if text]
+        found[str(system)] = dict(sorted(Counter(fault for text in texts for fault in text).items()))
+    return found

@@ -1,0 +1,74 @@
+"""The report's tables, in Markdown, beside the paper's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from atelier.report.tables import markdown
+from studies.anomaly.config import Study
+from studies.anomaly.lesson import ARMS
+from studies.anomaly.prompts import FAMILIES
+
+SYSTEMS = ("original", *ARMS)
+CONTROLS = ("one picture", "correct, decoded", "correct")
+LABELS = {
+    "original": "**original**", "plain": "**fine-tuned**", "prior": "**fine-tuned, prior preservation**",
+    "one picture": "*one picture ten times*", "correct, decoded": "*correct renders, encoded and decoded*",
+    "correct": "*correct renders*",
+}  # fmt: skip
+PAPER = {"original": (366.9462, 0.1387, 23.1765), "fine-tuned": (266.5844, 0.2258, 23.2820)}  # its table 1
+HEADER = ["", "deformed, %", "pairwise FID", "SSIM", "PSNR, dB", "FID to correct ones"]
+
+
+def _cell(cell: Mapping[str, float], digits: int, factor: float = 1.0) -> str:
+    return (
+        f"{cell['mean'] * factor:.{digits}f} ({cell['ci_lo'] * factor:.{digits}f} … {cell['ci_hi'] * factor:.{digits}f})"
+    )
+
+
+def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:
+    """A system a row; intervals are over prompts."""
+    rows = []
+    if with_paper:
+        rows += [[f"paper: {name}", "–", f"{f:.2f}", f"{s:.4f}", f"{p:.2f}", "–"] for name, (f, s, p) in PAPER.items()]
+    for system in (*SYSTEMS, *CONTROLS):
+        cells = [_cell(found["deformed"]["levels"][system], 1, 100)]
+        for kind, digits in (("frechet", 2), ("ssim", 4), ("psnr", 2)):
+            cells.append(_cell(found[kind]["levels"][system], digits))
+        rows.append([LABELS[system], *cells, f"{found['to_correct'][system]:.2f}"])
+    return markdown(HEADER, rows)
+
+
+def gains_table(found: Mapping[str, Any]) -> str:
+    """Each training minus the original, paired by prompt and noise, with Holm's p over the two trainings."""
+    rows = []
+    for arm in ARMS:
+        cells = []
+        for kind, digits, factor in (("deformed", 1, 100), ("frechet", 2, 1), ("ssim", 4, 1), ("psnr", 2, 1)):
+            cell = found[kind]["gain"][arm]
+            cells.append(f"{_cell(cell, digits, factor)}, p {cell['p_holm']:.2g}")
+        rows.append([f"{LABELS[arm]} − original", *cells])
+    return markdown(HEADER[:-1], rows)
+
+
+def faults_table(found: Mapping[str, Any]) -> str:
+    """How many pictures of each system have each fault; a picture can have several."""
+    faults = sorted({fault for system in (*SYSTEMS, *CONTROLS) for fault in found["faults"].get(system, {})})
+    rows = [[fault, *(str(found["faults"].get(system, {}).get(fault, 0)) for system in SYSTEMS),
+             str(found["faults"].get("correct, decoded", {}).get(fault, 0))] for fault in faults]  # fmt: skip
+    return markdown(["pictures with", *SYSTEMS, "correct, decoded"], rows)
+
+
+def write_tables(metrics: Mapping[str, Any], chosen: Study) -> str:
+    """tables.md."""
+    painting = chosen.painting
+    parts = [
+        "# Anomalous people, before and after",
+        f"Made by `dvc repro studies/anomaly/dvc.yaml`: {painting.prompts} prompts × {painting.group} pictures in each "
+        f"family, the same noise for all. In brackets 95 % intervals over prompts. Fréchet distances by "
+        f"`{chosen.base.features}`, deformity by `{chosen.base.segmenter}`: compare directions with the paper's values.",
+    ]
+    for family, title in FAMILIES.items():
+        found = metrics[family]
+        parts += [f"## {title[0].upper()}{title[1:]}", levels_table(found, family == "lying"), gains_table(found),
+                  faults_table(found), f"![{family}]({family}.png)"]  # fmt: skip
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
