@@ -43,7 +43,7 @@ def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> 
     with whole(out) as folder:
         folder.mkdir()
         write_json(folder / "metrics.json", metrics)
-        (folder / "tables.md").write_text(write_tables(metrics, chosen), encoding="utf-8")
+        (folder / "tables.md").write_text(write_tables(metrics, chosen.base, chosen.painting), encoding="utf-8")
         for family in FAMILIES:
             Image.fromarray(draw_sheet(prompts, painted, pictures, family)).save(folder / f"{family}.png")
     click.echo(f"report in {out}")

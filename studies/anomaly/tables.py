@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from atelier.report.tables import markdown
-from studies.anomaly.config import Study
+from studies.anomaly.config import Base, Painting
 from studies.anomaly.lesson import ARMS
 from studies.anomaly.prompts import FAMILIES
 
@@ -58,14 +58,13 @@ def faults_table(found: Mapping[str, Any]) -> str:
     return markdown(["pictures with", *SYSTEMS, "correct, decoded"], rows)
 
 
-def write_tables(metrics: Mapping[str, Any], chosen: Study) -> str:
+def write_tables(metrics: Mapping[str, Any], base: Base, painting: Painting) -> str:
     """tables.md."""
-    painting = chosen.painting
     parts = [
         "# Anomalous people, before and after",
         f"Made by `dvc repro studies/anomaly/dvc.yaml`: {painting.prompts} prompts × {painting.group} pictures in each "
         f"family, the same noise for all. In brackets 95 % intervals over prompts. Fréchet distances by "
-        f"`{chosen.base.features}`, deformity by `{chosen.base.segmenter}`: compare directions with the paper's values.",
+        f"`{base.features}`, deformity by `{base.segmenter}`: compare directions with the paper's values.",
     ]
     for family, title in FAMILIES.items():
         found = metrics[family]

@@ -23,7 +23,7 @@ def main(params: Path, arm: str, pictures: Path, out: Path) -> None:
     """Teach, keep the adapters, paint."""
     chosen = read_sections(params, Study)
     base = open_base(chosen.base)
-    rows = lesson(base, pictures, arm, chosen)
+    rows = lesson(base, pictures, arm, chosen.prior, chosen.painting)
     inputs = [pictures, *(path for path in [Path(chosen.base.model)] if path.exists())]
     taught = teach(base, rows, chosen.teaching, inputs, name=arm)
     with whole(out) as folder:

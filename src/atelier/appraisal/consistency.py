@@ -19,6 +19,7 @@ from torch import Tensor
 
 from atelier.appraisal.distribution import frechet_distance
 from atelier.measures.features import FeatureNet
+from atelier.measures.pixel import ssim
 
 STAGE = 1  # of a `FeatureNet`: 16 × 16 places of a 64 px picture, 64 channels
 _LEAST_ERROR = 1e-10  # mean squared error that counts as none: a copy has a PSNR of 100 dB, not an infinite one
@@ -31,16 +32,14 @@ def _pairwise(count: int, measure: Callable[[int, int], float]) -> float:
 
 
 def mean_ssim(pictures: Tensor) -> float:
-    """Mean SSIM (Wang et al. 2004; 11 × 11 Gaussian window) over the P pairs of pictures (N, 3, H, H) in [0, 1]; 1 at most.
+    """Mean SSIM (Wang et al. 2004) over the P pairs of pictures (N, 3, H, H) in [0, 1]; 1 at most.
 
     Raises:
         ValueError: there is one picture alone.
     """
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
     _pairwise(len(pictures), lambda one, other: 0.0)
     first, second = (torch.tensor(places) for places in zip(*combinations(range(len(pictures)), 2), strict=True))
-    return float(structural_similarity_index_measure(pictures[first], pictures[second], data_range=1.0))
+    return float(ssim(pictures[first], pictures[second]).mean())
 
 
 def mean_psnr(pictures: Tensor) -> float:
