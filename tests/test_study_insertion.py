@@ -20,6 +20,8 @@ import studies.insertion.report
 import studies.insertion.run
 import studies.insertion.score
 from atelier.errors import UserError
+from atelier.images import to_tensor
+from atelier.measures.clip import ClipScorer
 from studies.insertion.claims import Finding, examine
 from studies.insertion.config import METHODS, read_study, settings_of
 from studies.insertion.intervals import Cell, cell, grid
@@ -102,6 +104,32 @@ def test_every_picture_that_was_ordered_is_scored(done):
     baselines = {("photographs among themselves", "final"): 2 * 3, ("other photographs", "final"): 2 * 8}
     assert counts == finals | on_the_way | scales | baselines | {("prompt", "final"): 4}
     assert scores["image_similarity"].dropna().between(-1.000001, 1.000001).all()
+
+
+@pytest.mark.slow
+def test_scores_are_those_of_each_picture_with_its_own_references(done, tiny_clip_folder):
+    """One complex picture, by loops over the photographs and over the pictures of the same place."""
+    small, noun = read_study(done / "params.yaml"), next(iter(NOUNS))
+    scorer = ClipScorer.load(str(tiny_clip_folder))
+
+    def features(pictures):
+        return scorer.image_features(to_tensor(np.stack(pictures)))
+
+    wanted, without = orders(noun, "", small.painting), orders_without(small.painting)
+    painted, base = load_file(done / f"runs/{noun}-dreambooth/pictures.safetensors"), load_file(done / "painted")
+    k = next(k for k, order in enumerate(wanted) if order.place == NEW_PLACES[1])
+    (own,) = features([painted["final"][k]])
+    photographs = [np.asarray(Image.open(path)) for path in sorted((done / "photographs" / noun).glob("*.png"))]
+    same = [base["without"][j] for j, order in enumerate(without) if order.place == NEW_PLACES[1]]
+    scores = pd.read_csv(done / "results/scores.csv", keep_default_na=False, na_values=[""])
+    row = scores[(scores["concept"] == noun) & (scores["method"] == "dreambooth") & (scores["at"] == "final")
+                 & (scores["place"] == NEW_PLACES[1]) & (scores["number"] == wanted[k].number)]  # fmt: skip
+    assert len(row) == 1
+    for column, others in (("image_similarity", photographs), ("prompt_similarity", same)):
+        expected = np.mean([float(own @ other) for other in features(others)])
+        assert row[column].item() == pytest.approx(expected, abs=1e-4)
+    (text,) = scorer.text_features([f"a photo of a {noun} {NEW_PLACES[1]}"])
+    assert row["clip_t"].item() == pytest.approx(float(own @ text), abs=1e-4)
 
 
 @pytest.mark.slow
