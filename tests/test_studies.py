@@ -31,7 +31,7 @@ def plan(study: str) -> dict[str, Any]:
     return YAML(typ="safe").load(FOLDERS[study] / "params.yaml")
 
 
-def expand(stage: dict) -> list[dict]:
+def expand(stage: dict, params: dict) -> list[dict]:
     """The stages that a `foreach` or `matrix` stands for; a plain stage is one."""
     items: list[dict[str, str]] = [{}]
     if "matrix" in stage:
@@ -42,9 +42,11 @@ def expand(stage: dict) -> list[dict]:
         ]
     elif "foreach" in stage:
         given, stage = stage["foreach"], stage["do"]
-        assert isinstance(given, list), "list what a foreach is over, or teach this test to look it up"
+        if isinstance(given, str):  # a section of the parameters: name → values
+            section = params[given.removeprefix("${").removesuffix("}")]
+            given = [{"": name} | values for name, values in section.items()]
         items = [
-            {"item": one} if isinstance(one, str) else {f"item.{key}": value for key, value in one.items()}
+            {"item": one} if isinstance(one, str) else {f"item.{key}" if key else "key": one[key] for key in one}
             for one in given
         ]
     found = []
@@ -67,7 +69,7 @@ CASES = [
 @cache
 def stages_of(study: str, name: str) -> list[dict]:
     """The expanded stages of one name."""
-    return expand(YAML(typ="safe").load(FOLDERS[study] / "dvc.yaml")["stages"][name])
+    return expand(YAML(typ="safe").load(FOLDERS[study] / "dvc.yaml")["stages"][name], plan(study))
 
 
 def script_of(stage: dict) -> str:

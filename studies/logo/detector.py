@@ -41,7 +41,8 @@ def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: flo
 @stages.path("report", "JSON of how it does.")
 def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
     """Train from scratch on augmented pictures, and examine it on held-out ones."""
-    plan = read_study(params).detecting
+    study = read_study(params)
+    plan = study.detecting
     data, _ = read_labelled(labelled / "train.safetensors")
     test, kinds = read_labelled(labelled / "held_out.safetensors")
     more = augment(data, plan.copies, plan.side, plan.seed)

@@ -24,7 +24,7 @@ def main(params: Path, photographs: Path, detector: Path, out: Path) -> None:
     study = read_study(params)
     run = Run(method="lora", lr=study.grid.unet_lr, text_lr=study.grid.text_lr, rank=study.grid.rank)
     course = Course(
-        study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs
+        study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
     )  # fmt: skip
     lesson = learn(run, course, "grid")
     size = next(iter(lesson.pictures.values())).shape[1]

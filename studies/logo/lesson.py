@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from studies.teaching import teach  # isort: skip (puts this checkout's src first)
@@ -37,6 +38,7 @@ class Course:
     sampling: Sampling
     token: str
     photographs: Path  # folder of the training photographs
+    params: Path  # where all of this was read: an interrupted run of other parameters is not taken up
 
 
 def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> Concept:
@@ -68,7 +70,7 @@ def sample_all(model: TextToImage, course: Course) -> torch.Tensor:
             prompts.append(prompt.text)
             seeds.append(derive_seed(plan.seed, "sample", place, number))
     found = paint(model, prompts, seeds, steps=plan.steps, guidance=plan.guidance, batch_size=plan.batch_size)
-    return torch.from_numpy(to_pixels(found))
+    return torch.from_numpy(np.ascontiguousarray(to_pixels(found)))
 
 
 def judge_for(course: Course) -> Callable[[TextToImage, int], Viewing]:
@@ -101,7 +103,7 @@ def learn(run: Run, course: Course, name: str) -> Lesson:
     if run.method == BASE:
         return Lesson({0: sample_all(base, course)}, (), 0)
     settings = settings_of(run, course.teaching, course.factors, course.token)
-    inputs = [where.painter, course.photographs, f"{course.sampling!r} {course.teaching!r}"]
+    inputs = [where.painter, course.photographs, course.params]
     taught = teach(base, rows_of(base, run, course), settings, inputs, judge_for(course), name)
     seen = {epoch: view.pictures for epoch, view in enumerate(taught.viewings) if len(view.pictures)}
     return Lesson(seen, taught.losses, taught.trained)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
 
 import stages  # isort: skip (puts this checkout's src first)
 
@@ -54,6 +55,7 @@ def open_instruments(
     Raises:
         UserError: one of them is not there.
     """
+    disable_progress_bar()
     rows = read_folder(photographs, size)
     training = coarse_pixels(to_tensor([row.pixels for row in rows]))
     return Instruments(load_detector(detector), Reader(), ClipScorer.load(clip), training, size, logo, detecting)

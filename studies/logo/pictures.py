@@ -54,11 +54,11 @@ def share_read(reader: Reader, shots: Sequence[Shot], word: str) -> float:
     return reader.reads(to_tensor([shot.pixels for shot in shots]), word).float().mean().item()
 
 
-def check(shares: dict[str, float], photographs: Photographs) -> None:
+def check(share: float, photographs: Photographs) -> None:
     """Raise UserError if the reader can't read the training pictures: then its score would say nothing of a model."""
-    if shares["photographs"] < photographs.least_read:
+    if share < photographs.least_read:
         raise UserError(
-            f"photographs: {photographs.word} is read in {shares['photographs']:.0%} of the training pictures; "
+            f"photographs: {photographs.word} is read in {share:.0%} of the training pictures; "
             f"least_read asks for {photographs.least_read:.0%}: larger pictures, or a larger logo"
         )
 
@@ -67,22 +67,23 @@ def check(shares: dict[str, float], photographs: Photographs) -> None:
 @stages.path("params", "The study's parameters.")
 @stages.path("photographs", "Folder for the training photographs.")
 @stages.path("held-out", "Folder for others like them.")
+@stages.path("repainted", "Folder for the training photographs through the painter's autoencoder.")
 @stages.path("labelled", "Folder for the detector's train and held-out sets (safetensors).")
 @stages.path("report", "JSON of what the reader reads.")
-def main(params: Path, photographs: Path, held_out: Path, labelled: Path, report: Path) -> None:
+def main(
+    params: Path, photographs: Path, held_out: Path, repainted: Path, labelled: Path, report: Path
+) -> None:  # fmt: skip
     """Render the pictures, and see whether the logo can be read in them."""
     study = read_study(params)
     plan, model = study.photographs, load_model(study.bases.painter, study.bases.dtype, study.bases.device)
     size, reader = size_of(model), Reader()
     shots, others = (logo_shots(count, seed, size, plan.token) for count, seed in
                      ((plan.count, plan.seed), (plan.held_out, plan.seed + 1)))  # fmt: skip
-    shares = {
-        "photographs": share_read(reader, shots, plan.word), "held_out": share_read(reader, others, plan.word),
-        "through_autoencoder": share_read(reader, repaint(model, shots), plan.word),
-    }  # fmt: skip
-    check(shares, plan)
-    write_photographs(photographs, shots)
-    write_photographs(held_out, others)
+    folders = {photographs: shots, held_out: others, repainted: repaint(model, shots)}
+    shares = {folder.name: share_read(reader, own, plan.word) for folder, own in folders.items()}
+    check(shares[photographs.name], plan)
+    for folder, own in folders.items():
+        write_photographs(folder, own)
     own = study.labelled
     sets = {"train": (own.good, own.bad, own.seed), "held_out": (own.held_out, own.held_out, own.seed + 1)}
     with whole(labelled) as folder:

@@ -1,6 +1,5 @@
 """Scores → tables 2 to 4 beside the paper's, what those leave out, figures and sheets. Run by DVC."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ import click
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.numpy import load_file
 
 import stages  # isort: skip (puts this checkout's src first)
 
@@ -19,8 +17,9 @@ from atelier.images import to_tensor
 from studies.logo import figures, tables
 from studies.logo.config import BASE, Study, read_study
 from studies.logo.ranking import best_epochs, cells, models_of
+from studies.logo.stores import FACTS, read_facts, read_pictures, read_scores
 
-CONTROLS = ("training photographs", "other photographs", BASE)
+CONTROLS = ("photographs", "repainted", "held_out", BASE)
 NEXT_TO = 8  # pictures in the sheet of nearest photographs
 
 
@@ -44,7 +43,7 @@ def write_tables(models: pd.DataFrame, report: dict[str, Any], study: Study, fac
     """tables.md."""
     each, detector = study.sampling.pictures, facts["detector"]
     read = ", ".join(
-        f"{share:.1%} of {name.replace('_', ' ')}" for name, share in facts["pictures"]["share_read"].items()
+        f"{share:.1%} of {tables.CONTROLS[name]}" for name, share in facts["pictures"]["share_read"].items()
     )
     over = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in detector["over_threshold"].items())
     parts = [
@@ -75,9 +74,9 @@ def paper_map() -> str:
 def write_figures(folder: Path, models: pd.DataFrame, runs: Path, photographs: Path, study: Study) -> None:
     """Losses, epochs, and the sheets: the best of each method, epochs and ranks of LoRA, nearest photographs."""
     best = best_epochs(models).set_index("run")
-    painted = {name: load_file(runs / name / "pictures.safetensors") for name in study.runs}
+    painted = {name: read_pictures(runs / name) for name in study.runs}
     taught = {name: run for name, run in study.runs.items() if run.method != BASE}
-    facts = {name: json.loads((runs / name / "facts.json").read_text()) for name in taught}
+    facts = {name: read_facts(runs / name / FACTS) for name in taught}
     losses = {f"{tables.NAMES[run.method]} {tables.setting(run)}": list(facts[name]["loss"].values())
               for name, run in taught.items()}  # fmt: skip
     chosen = dict(zip(losses, (int(best.loc[name, "epoch"]) for name in taught), strict=True))
@@ -85,11 +84,11 @@ def write_figures(folder: Path, models: pd.DataFrame, runs: Path, photographs: P
     figures.plot_epochs(models, {name: run.method for name, run in taught.items()}, folder / "epochs.png")
 
     def at_best(name: str) -> np.ndarray:
-        return painted[name][f"{best.loc[name, 'epoch']:03d}"]
+        return painted[name][int(best.loc[name, "epoch"])]
 
     first = {method: next(name for name in best.index if taught[name].method == method) for method in tables.NAMES
              if any(run.method == method for run in taught.values())}  # fmt: skip
-    rows = {"the base": painted[BASE]["000"]} | {
+    rows = {"the base": painted[BASE][0]} | {
         f"{tables.NAMES[method]}\n{tables.setting(taught[name])}\nepoch {best.loc[name, 'epoch']}": at_best(name)
         for method, name in first.items()
     }
@@ -97,8 +96,8 @@ def write_figures(folder: Path, models: pd.DataFrame, runs: Path, photographs: P
     if "lora" in first:
         name = first["lora"]
         label = tables.setting(taught[name])
-        figures.samples_sheet({f"LoRA {label}\nepoch {int(epoch)}": pixels for epoch, pixels in
-                               sorted(painted[name].items())}, folder / "by_epoch.png")  # fmt: skip
+        figures.samples_sheet({f"LoRA {label}\nepoch {epoch}": pixels for epoch, pixels in
+                               painted[name].items()}, folder / "by_epoch.png")  # fmt: skip
         figures.samples_sheet(_by_rank(taught, painted), folder / "by_rank.png")
     size = next(iter(rows.values())).shape[1]
     _copies(folder / "copies.png", {m: at_best(n) for m, n in first.items()}, photographs, size)
@@ -136,8 +135,9 @@ def _copies(path: Path, painted: dict[str, np.ndarray], photographs: Path, size:
 @stages.path("out", "Folder for tables.md, metrics.json, figures and sheets.")
 def main(params: Path, results: Path, runs: Path, photographs: Path, pictures: Path, detector: Path, out: Path) -> None:
     """Rank the models and write what was found."""
-    study, scores = read_study(params), pd.read_csv(results / "scores.csv")
-    facts = {"pictures": json.loads(pictures.read_text()), "detector": json.loads(detector.read_text())}
+    study = read_study(params)
+    scores = read_scores(results / "scores.csv")
+    facts = {"pictures": read_facts(pictures), "detector": read_facts(detector)}
     models, report = models_of(scores), report_of(scores, study)
     with whole(out) as folder:
         folder.mkdir()

@@ -15,6 +15,7 @@ import stages  # isort: skip (puts this checkout's src first)
 from atelier.files import whole
 from studies.logo.config import Run, read_study
 from studies.logo.lesson import Course, learn
+from studies.logo.stores import FACTS, PICTURES
 
 
 @stages.command
@@ -27,18 +28,19 @@ from studies.logo.lesson import Course, learn
 @stages.path("out", "Folder for pictures.safetensors and facts.json.")
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
     """Teach the logo by one method at one setting; sample the six prompts every few epochs."""
-    study, run = read_study(params), Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
+    study = read_study(params)
+    run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
     began = time.monotonic()
     course = Course(
-        study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs
+        study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
     )  # fmt: skip
     lesson = learn(run, course, out.name)
     facts = run.model_dump() | {"trained_parameters": lesson.trained}
     facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(lesson.losses, 1)}}
     with whole(out) as folder:
         folder.mkdir()
-        save_file({f"{epoch:03d}": seen for epoch, seen in lesson.pictures.items()}, folder / "pictures.safetensors")
-        (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
+        save_file({f"{epoch:03d}": seen for epoch, seen in lesson.pictures.items()}, folder / PICTURES)
+        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     click.echo(
         f"{out.name}: sampled after {', '.join(map(str, lesson.pictures))} epochs, {time.monotonic() - began:.0f} s"
     )

@@ -12,7 +12,8 @@ from studies.logo.ranking import best_epochs, best_ranks
 
 NAMES = {"dreambooth": "DreamBooth", "lora": "LoRA", "textual_inversion": "Textual Inversion"}
 CONTROLS = {
-    "training photographs": "the training photographs", "other photographs": "other photographs of the line",
+    "photographs": "the training photographs", "repainted": "the same through the autoencoder",
+    "held_out": "other photographs of the line",
     "base": "the base, untaught",
 }  # fmt: skip
 _NONE = "–"
