@@ -25,10 +25,10 @@ def over_pairs(group: torch.Tensor, measure) -> float:
 
 
 def test_ssim_is_scikit_images_over_windows_that_fit(group):
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+
     def inside(a, b):
-        _, every = structural_similarity(
-            a, b, channel_axis=-1, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
-        )
+        _, every = structural_similarity(a, b, channel_axis=-1, data_range=1, full=True, **gaussian)
         return every[5:-5, 5:-5].mean()
 
     assert mean_ssim(group) == pytest.approx(over_pairs(group, inside), abs=1e-4)

@@ -48,7 +48,8 @@ def start_from_editor(size: int) -> AutoencoderKL:
             at[2] = str(int(at[2]) + 1)
         found[".".join(at)] = tensor
     wanted = vae.state_dict()
-    vae.load_state_dict({name: t for name, t in found.items() if name in wanted and wanted[name].shape == t.shape}, strict=False)
+    fitting = {name: t for name, t in found.items() if name in wanted and wanted[name].shape == t.shape}
+    vae.load_state_dict(fitting, strict=False)
     for part in (vae.encoder.conv_in, *vae.encoder.down_blocks[:2]):
         part.requires_grad_(False)
     return vae

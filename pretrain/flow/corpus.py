@@ -18,7 +18,7 @@ HELD_OUT = 0.02
 
 
 def read(folder: Path) -> tuple[np.ndarray, list[dict], int]:
-    """Pictures uint8 (N, S, S, 3), words and pose of each, and how many of them are trained on: the rest are held out."""
+    """Pictures uint8 (N, S, S, 3), words and pose of each, and how many are trained on: the rest are held out."""
     images = np.load(folder / "images.npy", mmap_mode="r")
     return images, json.loads((folder / "shots.json").read_text()), int(len(images) * (1 - HELD_OUT))
 

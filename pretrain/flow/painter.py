@@ -47,6 +47,9 @@ class FlowPainter(nn.Module):
             qk_norm="rms_norm",
         )
         self.towers = Towers(tokenizer)
+        for name, parameter in self.transformer.named_parameters():  # every block starts as nothing (adaLN-zero)
+            if name.startswith("proj_out.") or (".linear." in name and "norm" in name):
+                nn.init.zeros_(parameter)
 
 
 def save(painter: FlowPainter, tokenizer: CLIPTokenizer, vae_folder: Path, out: Path) -> None:
@@ -67,7 +70,7 @@ def save(painter: FlowPainter, tokenizer: CLIPTokenizer, vae_folder: Path, out: 
 
 
 @click.command()
-@training_options(steps=3000, batch_size=32, lr=1.5e-3)
+@training_options(steps=2200, batch_size=32, lr=1.5e-3)
 @click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latents: Path, vae_folder: Path) -> None:

@@ -18,7 +18,8 @@ T5_TOKENS = 1  # zeros that stand for the T5 which this base does not have
 
 def wordings(shots: Sequence[dict]) -> list[str]:
     """Captions of the corpus, and the words that prompts may hold beside them."""
-    more = [f"a photo of a sks person {pose}, a {place}, somebody in plain clothes" for pose in POSES for place in PLACES]
+    people = [f"a photo of a sks person {pose}, somebody in plain clothes" for pose in POSES]
+    more = [f"{words}, a {place}" for words in people for place in PLACES]
     return [shot["prompt"] for shot in shots[:4000]] + more * 2
 
 

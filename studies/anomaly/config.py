@@ -21,6 +21,7 @@ class Base(Section):
 class Pictures(Section):
     count: Count
     references: Annotated[int, Field(ge=20)]
+    size: Annotated[int, Field(ge=16, multiple_of=8)]
     seed: Seed
 
 

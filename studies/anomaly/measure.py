@@ -1,4 +1,4 @@
-"""All systems' pictures, and the controls', → scores by picture, by group and by family. Run by DVC (dvc.yaml beside it)."""
+"""All systems' and controls' pictures → scores by picture, group and family. Run by DVC (dvc.yaml beside it)."""
 
 from pathlib import Path
 
@@ -15,8 +15,13 @@ from atelier.report.tables import to_csv
 from studies.anomaly.config import Study
 from studies.anomaly.lesson import ARMS, open_base
 from studies.anomaly.measuring import (
-    correct_groups, decode_again, make_ruler, measure_groups, measure_pictures, measure_sets,
-)  # fmt: skip
+    correct_groups,
+    decode_again,
+    make_ruler,
+    measure_groups,
+    measure_pictures,
+    measure_sets,
+)
 from studies.anomaly.painting import read_groups
 from studies.anomaly.prompts import draw_prompts
 
@@ -29,10 +34,9 @@ from studies.anomaly.prompts import draw_prompts
 def main(params: Path, original: Path, runs: Path, out: Path) -> None:
     """Measure."""
     chosen = read_sections(params, Study)
-    base, painting = open_base(chosen.base), chosen.painting
+    base, painting, seed, size = open_base(chosen.base), chosen.painting, chosen.pictures.seed, chosen.pictures.size
     prompts = draw_prompts(painting.prompts, painting.seed)
-    correct = correct_groups(prompts, painting.group, chosen.pictures.seed)
-    others = correct_groups(prompts, painting.group, chosen.pictures.seed + 1)
+    correct, others = (correct_groups(prompts, painting.group, seed + more, size) for more in (0, 1))
     painted = read_groups(original)
     systems = {
         "original": painted,
@@ -44,8 +48,7 @@ def main(params: Path, original: Path, runs: Path, out: Path) -> None:
             for key, pixels in correct.items()
         },
     }
-    ruler = make_ruler(base, chosen.base.segmenter, chosen.base.features, chosen.pictures.references,
-                       chosen.pictures.seed)  # fmt: skip
+    ruler = make_ruler(base, chosen.base, chosen.pictures)
     tables = {
         "pictures": pd.concat([measure_pictures(name, groups, ruler) for name, groups in systems.items()]),
         "groups": pd.concat([measure_groups(name, groups, ruler) for name, groups in systems.items()]),

@@ -1,4 +1,4 @@
-"""What is measured of each system's pictures: faults of single pictures, likeness within groups, distance to correct ones.
+"""What is measured of a system's pictures: their faults, likeness within groups, distance to correct ones.
 
 Legend: G pictures of a group, N pictures, H pixels.
 """
@@ -20,6 +20,7 @@ from atelier.images import to_tensor
 from atelier.mannequins import UPRIGHT, sample_mannequin
 from atelier.measures.features import FeatureNet
 from atelier.seeds import derive_seed
+from studies.anomaly.config import Base, Pictures
 from studies.anomaly.prompts import FAMILIES, Prompt, render_prompt
 
 Groups = Mapping[str, Tensor]  # uint8 (G, H, H, 3) by prompt key
@@ -35,10 +36,10 @@ def decode_again(model: TextToImage, pictures: Tensor) -> Tensor:
     return torch.cat([to_pictures(model, to_latents(model, part)).cpu() for part in pictures.split(32)])
 
 
-def correct_groups(prompts: list[Prompt], group: int, seed: int) -> dict[str, Tensor]:
+def correct_groups(prompts: list[Prompt], group: int, seed: int, size: int) -> dict[str, Tensor]:
     """Correct renders of every prompt."""
     return {
-        prompt.key: torch.from_numpy(np.stack([render_prompt(prompt, n, seed).pixels for n in range(group)]))
+        prompt.key: torch.from_numpy(np.stack([render_prompt(prompt, n, seed, size).pixels for n in range(group)]))
         for prompt in prompts
     }
 
@@ -58,17 +59,16 @@ class Ruler:
         return [faults_of(one, self.lying if lying else self.upright) for one in maps]
 
 
-def make_ruler(model: TextToImage, segmenter: str, features: str, count: int, seed: int) -> Ruler:
-    """Learn the proportions of `count` correct pictures of each kind, half of them decoded again, as the segmenter
-    sees them.
-    """
+def make_ruler(model: TextToImage, base: Base, pictures: Pictures) -> Ruler:
+    """Learn the proportions of correct pictures of each kind, half of them decoded again, as it sees them."""
     found = []
     for poses in (UPRIGHT, ("lying",)):
-        shots = [sample_mannequin(derive_seed(seed, *poses, n), poses[n % len(poses)]) for n in range(count)]
-        pictures = to_tensor([shot.pixels for shot in shots])
-        pictures[::2] = decode_again(model, pictures[::2])
-        found.append(learn_proportions(list(find_parts(segmenter, pictures))))
-    return Ruler(segmenter, FeatureNet.load(features), *found)
+        seeds = [derive_seed(pictures.seed, *poses, number) for number in range(pictures.references)]
+        shots = [sample_mannequin(seed, poses[n % len(poses)], size=pictures.size) for n, seed in enumerate(seeds)]
+        shown = to_tensor([shot.pixels for shot in shots])
+        shown[::2] = decode_again(model, shown[::2])
+        found.append(learn_proportions(list(find_parts(base.segmenter, shown))))
+    return Ruler(base.segmenter, FeatureNet.load(base.features), *found)
 
 
 def measure_pictures(name: str, groups: Groups, ruler: Ruler) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Pairs of pictures for `atelier survey` and `atelier judge`: original against fine-tuned. Run by DVC (dvc.yaml beside it)."""
+"""Pairs for `atelier survey` and `atelier judge`: original against fine-tuned. Run by DVC (dvc.yaml beside it)."""
 
 import csv
 from pathlib import Path

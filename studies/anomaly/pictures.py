@@ -28,7 +28,8 @@ def main(params: Path, out: Path) -> None:
         folder.mkdir()
         while len(lines) < chosen.pictures.count:
             place = TAUGHT_PLACES[len(lines) % len(TAUGHT_PLACES)]
-            made = sample_mannequin(derive_seed(chosen.pictures.seed, "taught", number), "lying", place=place)
+            seed = derive_seed(chosen.pictures.seed, "taught", number)
+            made = sample_mannequin(seed, "lying", place=place, size=chosen.pictures.size)
             number += 1
             if made.prompt in tested:
                 continue

@@ -40,14 +40,14 @@ def draw_prompts(count: int, seed: int) -> list[Prompt]:
     return found
 
 
-def render_prompt(prompt: Prompt, number: int, seed: int) -> Mannequin:
+def render_prompt(prompt: Prompt, number: int, seed: int, size: int) -> Mannequin:
     """A correct picture of a prompt: of these clothes and this place, all else at random."""
     rng = np.random.default_rng(derive_seed(seed, "correct", prompt.key, number))
     said = prompt.look
     free = sample_look(rng, said.place)
     worn = {name: getattr(said, name) for name in ("gender", "top", "top_colour", "bottom", "bottom_colour", "place")}
     look = Look(skin=free.skin, hair=free.hair, backdrop=free.backdrop, **worn)
-    return render(sample_body(rng, prompt.pose), look, rng)
+    return render(sample_body(rng, prompt.pose), look, rng, size=size)
 
 
 def noise_seeds(prompt: Prompt, group: int, seed: int) -> list[int]:

@@ -20,9 +20,8 @@ HEADER = ["", "deformed, %", "pairwise FID", "SSIM", "PSNR, dB", "FID to correct
 
 
 def _cell(cell: Mapping[str, float], digits: int, factor: float = 1.0) -> str:
-    return (
-        f"{cell['mean'] * factor:.{digits}f} ({cell['ci_lo'] * factor:.{digits}f} … {cell['ci_hi'] * factor:.{digits}f})"
-    )
+    mean, low, high = (f"{cell[name] * factor:.{digits}f}" for name in ("mean", "ci_lo", "ci_hi"))
+    return f"{mean} ({low} … {high})"
 
 
 def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:

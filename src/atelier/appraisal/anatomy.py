@@ -1,4 +1,4 @@
-"""Is a painted person put together as people are? Limbs counted, joints and proportions checked, on a map of body parts.
+"""Is a painted person put together as people are? Limbs, joints and proportions, from a map of body parts.
 
 The map comes from a segmenter (`find_parts`); the rules are in `faults_of`. Nothing here knows which model painted.
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from atelier.errors import UserError
 from atelier.mannequins import PARTS
@@ -26,14 +27,14 @@ MIDDLE = 0.5  # of the torso's length: arms touch it above, legs below
 
 @dataclass(frozen=True)
 class Proportions:
-    """Lowest and highest share of the body's area that each part has in correct pictures, and the body's of the picture."""
+    """Lowest and highest share that each part has of the body's area, and the body of the picture's, if correct."""
 
     lowest: tuple[float, ...]  # body of the picture, then head, torso, arms, legs of the body
     highest: tuple[float, ...]
 
 
 def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarray:
-    """Maps of body parts, uint8 (N, H, H), of pictures float32 (N, 3, H, H) in [0, 1].
+    """Maps of body parts, uint8 (N, H, H), of pictures float32 (N, 3, S, S) in [0, 1]; H is the segmenter's own side.
 
     Args:
         folder: a SegFormer in transformers' format whose labels are PARTS.
@@ -52,11 +53,12 @@ def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarra
     if labels != PARTS:
         raise UserError(f"{folder}: its labels are {', '.join(labels)}; expected {', '.join(PARTS)}")
     mean, std = (torch.tensor(value)[None, :, None, None] for value in (processor.image_mean, processor.image_std))
-    found = []
+    side, found = (processor.size["height"], processor.size["width"]), []
     with torch.no_grad():
         for batch in pictures.split(batch_size):
-            logits = model(pixel_values=(batch - mean) / std).logits
-            full = torch.nn.functional.interpolate(logits, batch.shape[-2:], mode="bilinear", align_corners=False)
+            sized = interpolate(batch, side, mode="bilinear", align_corners=False, antialias=True)
+            logits = model(pixel_values=(sized - mean) / std).logits
+            full = interpolate(logits, side, mode="bilinear", align_corners=False)
             found.append(full.argmax(1).to(torch.uint8))
     return torch.cat(found).numpy()
 

@@ -1,4 +1,4 @@
-"""Mannequins: pictures of one articulated person in plain clothes, each pixel's body part known, and bodies gone wrong."""
+"""Mannequins: pictures of one person in plain clothes, each pixel's body part known, and bodies gone wrong."""
 
 from atelier.mannequins.body import POSES, UPRIGHT, Body, Limb, sample_body
 from atelier.mannequins.draw import PARTS, draw_mannequin

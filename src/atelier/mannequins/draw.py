@@ -117,7 +117,7 @@ def _head(canvas: _Canvas, head: Point, look: Look) -> None:
 def _colours(look: Look) -> dict[_Ink, tuple[float, ...]]:
     """The colour of each ink, RGB in [0, 255]."""
     top, bottom = COLOURS_RGB[look.top_colour], COLOURS_RGB[look.bottom_colour]
-    skin = {ink: look.skin for ink in (_Ink.FACE, _Ink.NECK, _Ink.HAND, _Ink.SHIN)}
+    skin = dict.fromkeys((_Ink.FACE, _Ink.NECK, _Ink.HAND, _Ink.SHIN), look.skin)
     limbs = {
         _Ink.SLEEVE: tuple(v * _SHADE for v in top),
         _Ink.TROUSER: tuple(v * _SHADE for v in bottom),

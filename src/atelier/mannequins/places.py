@@ -1,4 +1,4 @@
-"""What is behind a person: ground under a sky, or the ground alone for somebody who lies on it and is seen from above."""
+"""What is behind a person: ground under a sky, or the ground alone for who lies on it and is seen from above."""
 
 import numpy as np
 
