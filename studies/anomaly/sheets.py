@@ -16,7 +16,7 @@ def draw_sheet(
     prompts: Sequence[Prompt], painted: Mapping[str, Mapping[str, Tensor]], pictures: pd.DataFrame, family: str
 ) -> np.ndarray:
     """uint8 (H, W, 3): a prompt of the family a row, the first pictures of each system beside each other."""
-    flagged = pictures.set_index(["system", "prompt", "number"])["deformed"]
+    flagged = pictures.set_index(["system", "prompt", "number"])["deformed"].sort_index()
     columns = [f"{name} {number + 1}" for name in painted for number in range(SHOWN)]
     rows = []
     for prompt in (one for one in prompts if one.family == family):
