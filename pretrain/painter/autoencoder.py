@@ -33,14 +33,13 @@ def weigh_logos(boxes: Sequence[Sequence[float] | None], size: int) -> torch.Ten
 
 
 @click.command()
-@training_options(steps=3000, batch_size=16, lr=1.5e-3)
+@training_options(steps=4000, batch_size=16, lr=1.5e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
     images, shots, trained = read(folder)
     boxed = np.array([shot["box"] is not None for shot in shots[:trained]])
     torch.manual_seed(0)
     vae = reopen(START)
-    if Path("/tmp/t/vae2000.pt").exists(): vae.load_state_dict(torch.load("/tmp/t/vae2000.pt")["module"])
     vae = vae.to(memory_format=torch.channels_last)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
@@ -58,7 +57,7 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         return error.mean() / weight.mean() + 1e-4 * kl, {"psnr": 10 * np.log10(4 / F.mse_loss(y, x).item())}
 
     groups = [{"params": list(vae.parameters()), "lr": lr}]
-    with fit("painter-vae2", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings={"b": batch_size, "lr": lr}):
+    with fit("painter-vae", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings={"b": batch_size, "lr": lr}):
         vae = vae.to(memory_format=torch.contiguous_format).eval()
         x = to_tensor(images[trained : trained + 512]).mul(2).sub(1)
         with torch.no_grad():

@@ -60,7 +60,7 @@ def save(painter: Painter, vae_folder: Path, out: Path) -> None:
 
 
 @click.command()
-@training_options(steps=2600, batch_size=32, lr=1e-3)
+@training_options(steps=2000, batch_size=32, lr=1e-3)
 @click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latents: Path, vae_folder: Path) -> None:
