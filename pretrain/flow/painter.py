@@ -1,7 +1,7 @@
 """Train the flow base: a small SD3 transformer by flow matching and, with it, its two CLIP text towers.
 
     python -m pretrain.flow.painter --corpus pretrain/flow/corpus --latents pretrain/flow/latents \
-        --vae pretrain/flow/vae --out pretrain/base-flow/flow-painter
+        --vae pretrain/flow/decoder --out pretrain/base-flow/flow-painter
 
 Legend: B batch, C channels, h w latent; σ share of noise, x clean latent, n noise.
 """

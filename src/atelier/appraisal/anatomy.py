@@ -21,7 +21,7 @@ _BACKGROUND, _HEAD, _TORSO, _ARM, _LEG = range(len(PARTS))
 _EVERY_WAY = np.ones((3, 3), bool)  # pixels that meet at a corner are connected
 LEAST = 0.0025  # of the picture's area: a piece that is smaller is a speck of the segmenter's
 REACHES = (0.0, 3 / 64, 6 / 64, 9 / 64, 12 / 64)  # distances from the torso at which limbs are counted, picture sides
-TOUCH = 1.5 / 64  # a part that is nearer to another touches it, picture sides
+TOUCH = 2.6 / 64  # a part that is nearer to another touches it, picture sides
 MIDDLE = 0.5  # of the torso's length: arms touch it above, legs below
 
 
@@ -43,7 +43,9 @@ def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarra
         UserError: there is none, or its labels are others.
     """
     from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model = SegformerForSemanticSegmentation.from_pretrained(folder, use_safetensors=True).eval()
         processor = SegformerImageProcessor.from_pretrained(folder)
