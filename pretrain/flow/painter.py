@@ -71,7 +71,7 @@ def save(painter: FlowPainter, tokenizer: CLIPTokenizer, vae_folder: Path, out: 
 
 
 @click.command()
-@training_options(steps=1500, batch_size=32, lr=1.5e-3)
+@training_options(steps=1200, batch_size=32, lr=1.5e-3)
 @click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latents: Path, vae_folder: Path) -> None:
