@@ -52,6 +52,7 @@ class Teaching(Section):
     batch_size: Count
     repeats: Count
     warmup: Share
+    ema: Annotated[float, Field(ge=0, lt=1)]
     initialiser: Annotated[str, Field(min_length=1)]
     vectors: Count
     lora_targets: Annotated[str, Field(min_length=1)]

@@ -45,7 +45,7 @@ def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> C
     """What `atelier.concepts` takes for one run: the paper's rates times our factors. LoRA's α is its rank."""
     common = {
         "method": run.method, "epochs": teaching.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
-        "warmup": teaching.warmup,
+        "warmup": teaching.warmup, "ema": teaching.ema,
     }  # fmt: skip
     if run.method == "lora":
         own = {
