@@ -31,7 +31,7 @@ FOLDER = ROOT / "studies/insertion"
 SMALL = {  # enough for every part to have something to do
     "photographs": {"count": 3, "others": 8, "seed": 1},
     "painting": {"steps": 1, "guidance": 2.0, "plain": 4, "complex": 1, "batch_size": 8, "seed": 1},
-    "frontier": {"every": 1, "plain": 2, "complex": 1, "scales": "0+0.5"},
+    "frontier": {"checkpoints": 1, "plain": 2, "complex": 1, "scales": "0+0.5"},
     "textual_inversion": {"lr": 0.1, "epochs": 2, "vectors": 2},
     "dreambooth": {"lr": 0.01, "epochs": 2, "class_pictures": 2, "class_weight": 1.0},
     "lora": {"lr": 0.01, "text_lr": 0.0, "epochs": 2, "rank": 2, "alpha": 2.0},
@@ -282,3 +282,9 @@ def test_wrong_parameters_are_named(change, message, tmp_path):
     YAML().dump(values, tmp_path / "params.yaml")
     with pytest.raises(UserError, match=message):
         read_study(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(("checkpoints", "last", "expected"), [(3, 12, {3, 6, 9}), (3, 2, {1}), (0, 9, set())])
+def test_checkpoints_are_spread_over_a_run_and_leave_its_end_out(checkpoints, last, expected, chosen):
+    frontier = chosen.frontier.model_copy(update={"checkpoints": checkpoints})
+    assert frontier.epochs(last) == expected

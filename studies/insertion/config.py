@@ -67,7 +67,7 @@ class Lora(Section):
 
 
 class Frontier(Section):
-    every: Count
+    checkpoints: Annotated[int, Field(ge=0)]
     plain: Count
     complex: Count
     scales: Annotated[str, Field(min_length=1)]
@@ -81,6 +81,11 @@ class Frontier(Section):
         if wrong:
             raise ValueError(f"scales: {self.scales!r} is no list of scales: 0.5+1.0+1.5, each once")
         return self
+
+    def epochs(self, last: int) -> set[int]:
+        """The epochs after which a run of so many is looked at, evenly spread; the last is not among them."""
+        spread = {round(last * k / (self.checkpoints + 1)) for k in range(1, self.checkpoints + 1)}
+        return spread - {0, last}
 
     @property
     def strengths(self) -> list[float]:

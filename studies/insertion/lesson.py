@@ -32,10 +32,10 @@ def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Painting
 
 
 def judge_for(wanted: list[Order], painting: Painting, frontier: Frontier, last: int) -> Judge:
-    """Paint some pictures every so many epochs; the last is painted whole later. It counts as the best."""
+    """Paint some pictures at checkpoints; the last epoch is painted whole later. It counts as the best."""
 
     def judge(model: TextToImage, epoch: int) -> Viewing:
-        if epoch % frontier.every or epoch in (0, last):
+        if epoch not in frontier.epochs(last):
             return Viewing(float(epoch))
         pictures = fulfil(model, few(wanted, frontier), painting, f"epoch {epoch}")
         return Viewing(float(epoch), pictures=torch.from_numpy(pictures))
