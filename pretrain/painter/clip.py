@@ -2,8 +2,8 @@
 
     python -m pretrain.painter.clip --corpus pretrain/painter/corpus --out pretrain/painter/base/painter-clip
 
-Its picture tower starts as the editor's scorer's. Beside the other pictures' captions each picture has wrong captions
-of its own, that differ from the right one by one word: contrast alone would not ask for the colour.
+Its picture tower starts as the editor's scorer's. Beside the other pictures' captions each picture has a wrong
+caption of its own, that differs from the right one by one word: contrast alone would not ask for the colour.
 """
 
 import random
@@ -24,7 +24,7 @@ from pretrain.painter.words import build_words
 from pretrain.scoring import MEAN, STD, build
 
 START = Path("models/base/clip")
-WRONG = 3  # wrong captions of a picture
+WRONG = 1  # wrong captions of a picture
 _EXCHANGED = (COLOURS, tuple(THINGS), PLACES, ("male", "female"))
 
 
@@ -40,7 +40,7 @@ def err(text: str, rng: random.Random) -> str:
 
 
 @click.command()
-@training_options(steps=900, batch_size=64, lr=1e-3)
+@training_options(steps=600, batch_size=64, lr=1e-3)
 def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train by contrast; report how often the right colour, of ten, is named; save model, tokenizer and processor."""
     images, shots, trained = read(folder)
@@ -53,9 +53,8 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
     def embed(some: np.ndarray, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         x = (to_tensor(images[some]) - mean) / std
         tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16):
-            result = model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=x)
-        return tuple(F.normalize(e.float(), dim=-1) for e in (result.image_embeds, result.text_embeds))
+        result = model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask, pixel_values=x)
+        return tuple(F.normalize(e, dim=-1) for e in (result.image_embeds, result.text_embeds))
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         some = np.sort(np.random.default_rng([12, step]).choice(trained, batch_size, replace=False))
