@@ -24,7 +24,7 @@ from pretrain.flow.corpus import read
 from pretrain.flow.words import T5_TOKENS
 
 SEED, COUNT, SHOWN = 45, 100, 6  # COUNT pictures of each pose and of each fault
-SAMPLING = {"steps": 16, "guidance": 3.0, "batch_size": 20}
+SAMPLING = {"steps": 16, "guidance": 1.5, "batch_size": 20}
 KINDS = {"upright": UPRIGHT, "lying": ("lying",)}
 
 
