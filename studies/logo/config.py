@@ -55,6 +55,7 @@ class Teaching(Section):
     ema: Annotated[float, Field(ge=0, lt=1)]
     initialiser: Annotated[str, Field(min_length=1)]
     vectors: Count
+    lora_alpha: Positive
     lora_targets: Annotated[str, Field(min_length=1)]
     text_targets: Annotated[str, Field(min_length=1)]
     seed: Seed

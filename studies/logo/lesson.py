@@ -42,7 +42,7 @@ class Course:
 
 
 def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> Concept:
-    """What `atelier.concepts` takes for one run: the paper's rates times our factors. LoRA's α is its rank."""
+    """What `atelier.concepts` takes for one run: the paper's rates times our factors."""
     common = {
         "method": run.method, "epochs": teaching.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
         "warmup": teaching.warmup, "ema": teaching.ema,
@@ -50,7 +50,8 @@ def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> C
     if run.method == "lora":
         own = {
             "lr": run.lr * factors.lora_unet, "text_lr": run.text_lr * factors.lora_text, "lora_rank": run.rank,
-            "lora_alpha": run.rank, "lora_targets": teaching.lora_targets, "text_targets": teaching.text_targets,
+            "lora_alpha": teaching.lora_alpha, "lora_targets": teaching.lora_targets,
+            "text_targets": teaching.text_targets,
         }  # fmt: skip
     elif run.method == "textual_inversion":
         own = {
