@@ -24,7 +24,7 @@ def main(params: Path, arm: str, pictures: Path, out: Path) -> None:
     chosen = read_sections(params, Study)
     base = open_base(chosen.base)
     rows = lesson(base, pictures, arm, chosen.prior, chosen.painting)
-    inputs = [pictures, *(path for path in [Path(chosen.base.model)] if path.exists())]
+    inputs = [pictures, chosen.base.model, arm, chosen.prior.model_dump_json()]  # the arms' settings are the same
     taught = teach(base, rows, chosen.teaching, inputs, name=arm)
     with whole(out) as folder:
         folder.mkdir()
