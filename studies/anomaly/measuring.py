@@ -72,13 +72,13 @@ def make_ruler(model: TextToImage, base: Base, pictures: Pictures) -> Ruler:
 
 
 def measure_pictures(name: str, groups: Groups, ruler: Ruler) -> pd.DataFrame:
-    """One row a picture: system, family, prompt, number, deformed (0 or 1), faults."""
+    """One row a picture: system, family, prompt, number, deformed (0 or 1), how many faults, and which."""
     rows = []
     for key, pixels in groups.items():
         family = family_of(key)
         for number, faults in enumerate(ruler.faults(to_tensor(pixels.numpy()), family != "upright")):
-            rows.append((name, family, key, number, int(bool(faults)), "; ".join(faults)))
-    return pd.DataFrame(rows, columns=["system", "family", "prompt", "number", "deformed", "faults"])
+            rows.append((name, family, key, number, int(bool(faults)), len(faults), "; ".join(faults)))
+    return pd.DataFrame(rows, columns=["system", "family", "prompt", "number", "deformed", "count", "faults"])
 
 
 def measure_groups(name: str, groups: Groups, ruler: Ruler) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> 
     pictures, groups, sets = (pd.read_csv(results / f"{name}.csv") for name in ("pictures", "groups", "sets"))
     metrics = {
         family: {
-            "deformed": summarise(pictures, "deformed", family, chosen.measuring),
+            **{kind: summarise(pictures, kind, family, chosen.measuring) for kind in ("deformed", "count")},
             **{kind: summarise(groups, kind, family, chosen.measuring) for kind in KINDS},
             "to_correct": sets[sets["family"] == family].set_index("system")["to_correct"].to_dict(),
             "faults": count_faults(pictures, family),

@@ -1,5 +1,6 @@
 """Scores → cells: a mean with its interval over prompts, and paired differences from the original with p."""
 
+import re
 from collections import Counter
 
 import pandas as pd
@@ -11,6 +12,11 @@ from studies.anomaly.lesson import ARMS
 
 ORIGINAL = "original"
 KINDS = ("frechet", "ssim", "psnr")
+_GROUPS = {  # the words of `atelier.appraisal.anatomy.faults_of`, in this order → what a table calls them
+    r"\d+ heads": "no head, or several", r"\d+ torsos": "several torsos, or none", r"\d+ arms": "not two arms",
+    r"\d+ legs": "not two legs", r"\w+ off": "a part off the torso", r"\w+ at the \w+": "a limb at the wrong joint",
+    r"\w+ too \w+": "a part too large or too small",
+}  # fmt: skip
 
 
 def _wide(table: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -30,10 +36,15 @@ def summarise(table: pd.DataFrame, measure: str, family: str, chosen: Measuring)
     }
 
 
+def _group(fault: str) -> str:
+    return next(name for pattern, name in _GROUPS.items() if re.fullmatch(pattern, fault))
+
+
 def count_faults(pictures: pd.DataFrame, family: str) -> dict[str, dict[str, int]]:
-    """System → fault → in how many of its pictures."""
+    """System → kind of fault → in how many of its pictures."""
     found = {}
     for system, rows in pictures[pictures["family"] == family].groupby("system", sort=True):
-        texts = [set(text.split("; ")) for text in rows["faults"].fillna("") if text]
-        found[str(system)] = dict(sorted(Counter(fault for text in texts for fault in text).items()))
+        texts = [{_group(fault) for fault in text.split("; ")} for text in rows["faults"].fillna("") if text]
+        counts = Counter(kind for text in texts for kind in text)
+        found[str(system)] = {kind: counts[kind] for kind in _GROUPS.values()}
     return found

@@ -16,7 +16,10 @@ LABELS = {
     "correct": "*correct renders*",
 }  # fmt: skip
 PAPER = {"original": (366.9462, 0.1387, 23.1765), "fine-tuned": (266.5844, 0.2258, 23.2820)}  # its table 1
-HEADER = ["", "deformed, %", "pairwise FID", "SSIM", "PSNR, dB", "FID to correct ones"]
+HEADER = ["", "deformed, %", "faults a picture", "pairwise FID", "SSIM", "PSNR, dB", "FID to correct ones"]
+
+# measure, decimals, factor
+COLUMNS = (("deformed", 1, 100.0), ("count", 2, 1.0), ("frechet", 2, 1.0), ("ssim", 4, 1.0), ("psnr", 2, 1.0))
 
 
 def _cell(cell: Mapping[str, float], digits: int, factor: float = 1.0) -> str:
@@ -28,11 +31,11 @@ def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:
     """A system a row; intervals are over prompts."""
     rows = []
     if with_paper:
-        rows += [[f"paper: {name}", "–", f"{f:.2f}", f"{s:.4f}", f"{p:.2f}", "–"] for name, (f, s, p) in PAPER.items()]
+        rows += [
+            [f"paper: {name}", "–", "–", f"{f:.2f}", f"{s:.4f}", f"{p:.2f}", "–"] for name, (f, s, p) in PAPER.items()
+        ]
     for system in (*SYSTEMS, *CONTROLS):
-        cells = [_cell(found["deformed"]["levels"][system], 1, 100)]
-        for kind, digits in (("frechet", 2), ("ssim", 4), ("psnr", 2)):
-            cells.append(_cell(found[kind]["levels"][system], digits))
+        cells = [_cell(found[kind]["levels"][system], digits, factor) for kind, digits, factor in COLUMNS]
         rows.append([LABELS[system], *cells, f"{found['to_correct'][system]:.2f}"])
     return markdown(HEADER, rows)
 
@@ -42,7 +45,7 @@ def gains_table(found: Mapping[str, Any]) -> str:
     rows = []
     for arm in ARMS:
         cells = []
-        for kind, digits, factor in (("deformed", 1, 100), ("frechet", 2, 1), ("ssim", 4, 1), ("psnr", 2, 1)):
+        for kind, digits, factor in COLUMNS:
             cell = found[kind]["gain"][arm]
             cells.append(f"{_cell(cell, digits, factor)}, p {cell['p_holm']:.2g}")
         rows.append([f"{LABELS[arm]} − original", *cells])
@@ -51,10 +54,9 @@ def gains_table(found: Mapping[str, Any]) -> str:
 
 def faults_table(found: Mapping[str, Any]) -> str:
     """How many pictures of each system have each fault; a picture can have several."""
-    faults = sorted({fault for system in (*SYSTEMS, *CONTROLS) for fault in found["faults"].get(system, {})})
-    rows = [[fault, *(str(found["faults"].get(system, {}).get(fault, 0)) for system in SYSTEMS),
-             str(found["faults"].get("correct, decoded", {}).get(fault, 0))] for fault in faults]  # fmt: skip
-    return markdown(["pictures with", *SYSTEMS, "correct, decoded"], rows)
+    shown = (*SYSTEMS, "correct, decoded")
+    rows = [[fault, *(str(found["faults"][system][fault]) for system in shown)] for fault in found["faults"][shown[0]]]
+    return markdown(["pictures with", *shown], rows)
 
 
 def write_tables(metrics: Mapping[str, Any], base: Base, painting: Painting) -> str:
