@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from atelier.appraisal.lettering import Reader, forgive
+from atelier.appraisal.lettering import Reader, forgive, nearness
 from atelier.images import to_tensor
 
 
@@ -26,6 +26,15 @@ def plate(word: str) -> np.ndarray:
 )  # fmt: skip
 def test_case_zero_and_punctuation_are_forgiven_and_no_letter_is(text, left):
     assert forgive(text) == left
+
+
+@pytest.mark.parametrize(
+    ("texts", "near"),
+    [(["VETO"], 1), (["vet0"], 1), (["VITO"], 0.75), (["VTO"], 0.75), (["VETOO"], 0.75), (["WTO"], 0.5), (["OTEV"], 0),
+     (["ABCDEFGH"], 0), ([], 0), (["BAG", "VETA", "TO"], 0.75)],
+)  # fmt: skip
+def test_nearness_counts_the_letters_to_change(texts, near):
+    assert nearness(texts, "Veto") == near
 
 
 def test_it_reads_the_word_and_no_other_quietly_and_offline(monkeypatch, capfd):

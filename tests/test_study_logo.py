@@ -67,7 +67,7 @@ def scores_of(means: dict[tuple[str, int], tuple[float, float]]) -> pd.DataFrame
                 colour = float(number == 0) if prompt in (1, 2) else np.nan
                 rows.append({
                     "run": run, "epoch": epoch, "prompt": prompt, "number": number, "confidence": od, "od": od,
-                    "ocr": ocr, "colour_right": colour, "colour_chance": colour, "memorisation": 0.25,
+                    "ocr": ocr, "letters": ocr, "colour_right": colour, "colour_chance": colour, "memorisation": 0.25,
                 })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -236,8 +236,8 @@ def test_the_report_is_the_same_twice_and_its_sheets_are_pictures(work, tmp_path
 @pytest.mark.slow
 def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
     """Two experiments' commits as DVC makes them, each with the file that the grid's stage writes."""
-    run_stage(studies.logo.grid, params=work / "params.yaml", photographs=work / "photographs",
-              detector=work / "detector", out=tmp_path / "grid.json")  # fmt: skip
+    run_stage(studies.logo.grid, params=work / "params.yaml", grid=FOLDER / "queued/params.yaml",
+              photographs=work / "photographs", detector=work / "detector", out=tmp_path / "grid.json")  # fmt: skip
     made = json.loads((tmp_path / "grid.json").read_text())
     assert made["settings"] == {"unet_lr": 1e-4, "text_lr": 5e-5, "rank": 8}
     assert list(made["epochs"]) == ["epoch_002"]
@@ -253,8 +253,8 @@ def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
     for name, rank, detected in (("grid-1", 4, 0.5), ("grid-2", 16, 0.9)):
         made["settings"]["rank"] = rank
         made["epochs"]["epoch_002"] |= {"od": detected, "ocr": 0.5}
-        (tmp_path / "studies/logo").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "studies/logo/grid.json").write_text(json.dumps(made))
+        (tmp_path / "studies/logo/queued").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "studies/logo/queued/metrics.json").write_text(json.dumps(made))
         git("add", "studies")
         git("commit", "-q", "-m", name)
         git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", "HEAD")

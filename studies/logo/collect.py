@@ -23,7 +23,7 @@ from studies.logo import tables
 from studies.logo.config import Run
 from studies.logo.ranking import normalise
 
-RESULT = "studies/logo/grid.json"
+RESULT = "studies/logo/queued/metrics.json"
 
 
 def read_grid(names: Sequence[str], repository: Path) -> tuple[pd.DataFrame, dict[str, Run]]:

@@ -104,7 +104,19 @@ class Study(Section):
     sampling: Sampling
     ranking: Ranking
     runs: dict[str, Run]
+
+
+class Queued(Section):
     grid: Grid
+
+
+def read_grid(path: Path) -> Grid:
+    """The combination that a queue's experiment is to train.
+
+    Raises:
+        UserError: as `atelier.config.read_sections`.
+    """
+    return read_sections(path, Queued).grid
 
 
 def read_study(path: Path) -> Study:

@@ -18,7 +18,7 @@ from atelier.report.sheets import SheetRow, contact_sheet
 
 COLUMNS = ("the logo", "male, blue sweater", "female, green t-shirt", "products", "billboard", "perfume")
 COLOURS = {"dreambooth": "#2a7f62", "lora": "#4c72b0", "textual_inversion": "#c98a1b"}
-SHOWN = {"od": "detector ↑", "ocr": "reader ↑", "colour_right": "right colour ↑", "memorisation": "memorisation ↓"}
+SHOWN = {"od": "detector ↑", "letters": "letters ↑", "colour_right": "right colour ↑", "memorisation": "memorisation ↓"}
 
 
 def plot_losses(losses: Mapping[str, Sequence[float]], chosen: Mapping[str, int], path: Path) -> None:

@@ -4,6 +4,7 @@ Legend: P pictures (six prompts × n), S side in px, T training photographs.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import stages  # isort: skip (puts this checkout's src first)
 from atelier.appraisal.augmentation import enlarge
 from atelier.appraisal.choosing import choose
 from atelier.appraisal.detection import Detector, Labelled, load_detector
-from atelier.appraisal.lettering import Reader
+from atelier.appraisal.lettering import Reader, nearness
 from atelier.appraisal.memorisation import coarse_pixels, memorisation
 from atelier.concepts import read_folder
 from atelier.images import to_tensor
@@ -25,10 +26,11 @@ from atelier.measures.clip import ClipScorer
 from atelier.showroom import COLOURS
 from studies.logo.config import Detecting, Photographs
 from studies.logo.prompts import six_prompts
+from studies.logo.stores import METADATA, read_pictures
 
-__all__ = ["COLUMNS", "Instruments", "measure", "measure_photographs", "open_instruments", "stages"]
+__all__ = ["COLUMNS", "Case", "Instruments", "measure", "measure_run", "open_instruments", "stages"]
 
-COLUMNS = ("prompt", "number", "confidence", "od", "ocr", "colour_right", "colour_chance", "memorisation")
+COLUMNS = ("prompt", "number", "confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation")
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,30 @@ class Instruments:
     detecting: Detecting
 
 
-def open_instruments(
-    clip: str, logo: Photographs, detecting: Detecting, *, detector: Path, photographs: Path, size: int
-) -> Instruments:
-    """Load the detector, the reader, the CLIP, and the training photographs to compare with.
+@dataclass(frozen=True)
+class Case:
+    """Where the instruments are, which a process opens once."""
 
-    Args:
-        size: S.
+    clip: str
+    logo: Photographs
+    detecting: Detecting
+    detector: Path
+    photographs: Path  # folder of the training photographs
+    size: int  # S
+
+
+@cache
+def open_instruments(case: Case) -> Instruments:
+    """Load the detector, the reader, the CLIP, and the training photographs to compare with.
 
     Raises:
         UserError: one of them is not there.
     """
     disable_progress_bar()
-    rows = read_folder(photographs, size)
+    rows = read_folder(case.photographs, case.size)
     training = coarse_pixels(to_tensor([row.pixels for row in rows]))
-    return Instruments(load_detector(detector), Reader(), ClipScorer.load(clip), training, size, logo, detecting)
+    detector, clip = load_detector(case.detector), ClipScorer.load(case.clip)
+    return Instruments(detector, Reader(), clip, training, case.size, case.logo, case.detecting)
 
 
 # od = c if c ≥ .70 else 0, c the highest confidence; ocr = 1 if the word is read      (section 4.2)
@@ -85,14 +96,25 @@ def measure_photographs(folder: Path, tools: Instruments) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
+def measure_run(folder: Path, case: Case) -> pd.DataFrame:
+    """Every picture of a run, or of a folder of photographs, with the columns `run` (its name) and `epoch`."""
+    torch.set_num_threads(1)  # there is a process for each core
+    tools = open_instruments(case)
+    if (folder / METADATA).exists():
+        return measure_photographs(folder, tools).assign(run=folder.name, epoch=0)
+    seen = read_pictures(folder)
+    return pd.concat([measure(pixels, tools).assign(run=folder.name, epoch=epoch) for epoch, pixels in seen.items()])
+
+
 def _common(pixels: np.ndarray, tools: Instruments) -> pd.DataFrame:
     """What needs no prompt."""
     pictures, plan = to_tensor(pixels), tools.detecting
     large = enlarge(Labelled(pictures, ()), plan.side).pictures
     confidence = tools.detector.confidence(large)
-    read = tools.reader.reads(pictures, tools.logo.word)
+    texts, word = tools.reader.words(pictures), tools.logo.word
+    near_word = [nearness(own, word) for own in texts]
     near = memorisation(coarse_pixels(pictures), tools.training)
     return pd.DataFrame({
         "confidence": confidence.numpy(), "od": torch.where(confidence >= plan.threshold, confidence, 0.0).numpy(),
-        "ocr": read.float().numpy(), "memorisation": near.numpy(),
+        "ocr": [float(value == 1) for value in near_word], "letters": near_word, "memorisation": near.numpy(),
     })  # fmt: skip

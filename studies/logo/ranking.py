@@ -13,7 +13,7 @@ import pandas as pd
 
 from atelier.measures.statistics import Clusters, interval
 
-SCORES = ("od", "ocr", "mean", "colour_right", "colour_chance", "memorisation")
+SCORES = ("od", "ocr", "mean", "letters", "colour_right", "colour_chance", "memorisation")
 PHOTOGRAPHS = -1  # the prompt that stands for none
 
 
@@ -23,7 +23,7 @@ def models_of(scores: pd.DataFrame) -> pd.DataFrame:
     `three` is the mean of od, ocr and the share of right colours.
     """
     painted = scores[(scores["prompt"] != PHOTOGRAPHS) & (scores["epoch"] > 0)]
-    columns = ["confidence", "od", "ocr", "colour_right", "colour_chance", "memorisation"]
+    columns = ["confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation"]
     table = painted.groupby(["run", "epoch"], sort=True)[columns].mean().reset_index()
     table["mean"] = (table["od"] + table["ocr"]) / 2
     table["three"] = table[["od", "ocr", "colour_right"]].mean(axis=1)

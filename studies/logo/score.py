@@ -1,5 +1,9 @@
 """Pictures of all runs → their scores by picture, and what each run took. Run by DVC."""
 
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -11,7 +15,7 @@ import stages  # isort: skip (puts this checkout's src first)
 from atelier.files import whole
 from atelier.report.tables import to_csv
 from studies.logo.config import read_study
-from studies.logo.measuring import measure, measure_photographs, open_instruments
+from studies.logo.measuring import COLUMNS, Case, measure_run
 from studies.logo.stores import FACTS, read_facts, read_pictures
 
 
@@ -28,21 +32,15 @@ def main(
 ) -> None:  # fmt: skip
     """Score every picture of every run of the plan, and the photographs themselves."""
     study = read_study(params)
-    found, facts = [], []
-    seen = {name: read_pictures(runs / name) for name in study.runs}
-    size = next(iter(next(iter(seen.values())).values())).shape[1]
-    tools = open_instruments(
-        study.bases.clip, study.photographs, study.detecting, detector=detector, photographs=photographs, size=size
-    )
-    for name, epochs in tqdm(seen.items(), "score", unit="run", disable=None):
-        for epoch, pixels in epochs.items():
-            found.append(measure(pixels, tools).assign(run=name, epoch=epoch))
-        facts.append({"run": name} | read_facts(runs / name / FACTS))
-    controls = {"photographs": photographs, "repainted": repainted, "held_out": held_out}
-    for name, folder in controls.items():
-        found.append(measure_photographs(folder, tools).assign(run=name, epoch=0))
-    table = pd.concat(found)
-    table = table[["run", "epoch", *(column for column in table.columns if column not in ("run", "epoch"))]]
+    size = next(iter(read_pictures(runs / next(iter(study.runs))).values())).shape[1]
+    case = Case(study.bases.clip, study.photographs, study.detecting, detector, photographs, size)
+    folders = [runs / name for name in study.runs]
+    facts = [{"run": folder.name} | read_facts(folder / FACTS) for folder in folders]
+    folders += [photographs, repainted, held_out]
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        scored = pool.map(partial(measure_run, case=case), folders)
+        found = list(tqdm(scored, "score", len(folders), unit="run", disable=None))
+    table = pd.concat(found)[["run", "epoch", *COLUMNS]]
     with whole(out) as folder:
         folder.mkdir()
         (folder / "scores.csv").write_text(to_csv(table), encoding="utf-8")

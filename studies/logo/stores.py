@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from atelier.errors import UserError
 
 PICTURES, FACTS = "pictures.safetensors", "facts.json"
+METADATA = "metadata.jsonl"  # beside photographs, as `atelier.concepts.read_folder` has it
 
 
 def read_pictures(folder: Path) -> Mapping[int, np.ndarray]:

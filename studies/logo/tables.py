@@ -81,12 +81,14 @@ def beyond_table(report: Mapping[str, Any], runs: Mapping[str, Run]) -> str:
     for name, found in report["runs"].items():
         label = f"{NAMES[runs[name].method]} {setting(runs[name])}"
         rows.append([label, str(found["best_epoch"]), *_cells(found["scores"]), _three(found["three"])])
-    header = ["", "epoch", "detector", "reader", "mean", "right colour", "memorisation", "mean of three"]
+    header = [
+        "", "epoch", "detector", "reader", "mean", "letters", "right colour", "memorisation", "mean of three",
+    ]  # fmt: skip
     return markdown(header, rows)
 
 
 def _cells(cells: Mapping[str, Mapping[str, float]]) -> list[str]:
-    names = ("od", "ocr", "mean", "colour_right", "memorisation")
+    names = ("od", "ocr", "mean", "letters", "colour_right", "memorisation")
     return [
         f"{cells[name]['mean']:.3f} ({cells[name]['ci_lo']:.2f} … {cells[name]['ci_hi']:.2f})"
         if name in cells

@@ -7,6 +7,7 @@ Legend: B batch, H W pixels. Pictures are float32 (B, 3, H, W) in [0, 1].
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,6 +28,29 @@ SIDE = 320  # px that a picture is enlarged to, and that the finder of text work
 def forgive(text: str) -> str:
     """A word without its case and punctuation, with O for 0: " Vet0." and "VETO" are both "veto"."""
     return re.sub(r"[\W_]", "", text).casefold().replace("0", "o")
+
+
+# n = max over words w of max(0, 1 − edits(w, word) / len(word))      edits: Levenshtein's distance
+def nearness(texts: Sequence[str], word: str) -> float:
+    """How near the nearest of some words is to `word`, in [0, 1], all forgiven: 1 is the word, 0 no letter of it.
+
+    Raises:
+        ValueError: nothing is left of `word`.
+    """
+    wanted = forgive(word)
+    if not wanted:
+        raise ValueError(f"{word!r} has no letter")
+    return max(0.0, *(1 - _edits(forgive(text), wanted) / len(wanted) for text in (*texts, "")))
+
+
+def _edits(first: str, second: str) -> int:
+    """The fewest letters to put in, take out or change."""
+    row = list(range(len(second) + 1))
+    for i, one in enumerate(first, 1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(second, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
+    return row[-1]
 
 
 @dataclass(frozen=True)
