@@ -133,6 +133,20 @@ def test_scores_are_those_of_each_picture_with_its_own_references(done, tiny_cli
 
 
 @pytest.mark.slow
+def test_what_the_base_paints_is_kept_as_it_was_painted(done):
+    from atelier.concepts import load_model, paint
+
+    small = read_study(done / "params.yaml")
+    wanted = orders_without(small.painting)[:2]
+    pictures = paint(
+        load_model(small.base.painter, device="cpu"), [order.prompt for order in wanted],
+        [order.seed for order in wanted], steps=small.painting.steps, guidance=small.painting.guidance,
+    )  # fmt: skip
+    kept = load_file(done / "painted")["without"][:2]
+    assert np.abs(kept / 255 - pictures.permute(0, 2, 3, 1).numpy()).max() < 0.01
+
+
+@pytest.mark.slow
 def test_a_lora_at_scale_0_paints_what_its_base_does(done):
     """And what it paints at its own scale is something else."""
     from atelier.concepts import load_model

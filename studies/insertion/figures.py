@@ -35,7 +35,8 @@ def plot_scatter(points: Mapping[str, Point], baselines: Point, distances: pd.Da
         axis.set_xlabel("prompt similarity →")
         axis.set_ylabel("image similarity →")
     axes[0].plot(1, 1, "*", ms=11, color="#333333", clip_on=False, label="ideal")
-    axes[0].set(xlim=(0, 1), ylim=(0, 1))
+    lowest = [min(0.0, *(pair[which].ci_lo for pair in points.values())) - 0.05 for which in (0, 1)]
+    axes[0].set(xlim=(lowest[0], 1.02), ylim=(lowest[1], 1.02))
     axes[0].set_title("CLIP similarity, 95 % intervals", fontsize=10)
     axes[1].set_title("the same, near by", fontsize=10)
     for name in points:

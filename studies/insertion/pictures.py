@@ -47,7 +47,8 @@ def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
         wanted = orders(noun, called("base", noun, chosen.teaching), chosen.painting)
         pictures[noun] = fulfil(base, wanted, chosen.painting, noun)
     with whole(painted) as partial:
-        save_file(pictures, partial)
+        # safetensors writes the memory as it lies, and the channels of what was painted lie first in it
+        save_file({name: np.ascontiguousarray(found) for name, found in pictures.items()}, partial)
     click.echo(f"{len(NOUNS)} concepts; {sum(map(len, pictures.values()))} pictures by the base")
 
 

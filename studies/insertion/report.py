@@ -38,8 +38,9 @@ pictures against N.
 {scores}
 
 Image similarity: plain pictures with the photographs. Prompt similarity: complex pictures with the base's for the same
-prompt without the concept; class similarity: with the base's for the same prompt with the class noun. CLIP-T: with the
-text that calls the concept by its class noun.
+prompt without the concept; right place: whether the picture's rim has the colours of that prompt's rather than of
+another place's, by chance .25; class similarity: with the base's for the same prompt with the class noun. CLIP-T: with
+the text that calls the concept by its class noun.
 
 ![scatter](scatter.png)
 

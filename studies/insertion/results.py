@@ -15,8 +15,9 @@ from studies.insertion.prompts import COMPLEX, PLAIN
 
 MEASURES = {  # name in the report → column and kind of picture
     "image similarity": ("image_similarity", PLAIN), "prompt similarity": ("prompt_similarity", COMPLEX),
+    "image similarity, complex": ("image_similarity", COMPLEX), "right place": ("right_place", COMPLEX),
     "class similarity": ("class_similarity", COMPLEX), "CLIP-T plain": ("clip_t", PLAIN),
-    "CLIP-T complex": ("clip_t", COMPLEX), "image similarity, complex": ("image_similarity", COMPLEX),
+    "CLIP-T complex": ("clip_t", COMPLEX),
 }  # fmt: skip
 ROWS = {
     "base": "base, class noun", **NAMES, "other photographs": "`-image`: other photographs",
@@ -68,8 +69,8 @@ def trails(
 def score_table(cells: Mapping[str, Mapping[str, Cell]], distances: pd.DataFrame) -> str:
     """Markdown: a method a row. Similarities with intervals, distances with their range over concepts."""
     sizes = {name: int(distances[name].max()) for name in ("n_few", "n_many", "n_prompt")}
-    header = ["", *MEASURES, *(f"FID {name}, N = {sizes[size]}" for name, size in
-              {"image": "n_few", "image ": "n_many", "prompt": "n_prompt"}.items())]  # fmt: skip
+    columns = (("image", "n_few"), ("image", "n_many"), ("prompt", "n_prompt"))  # of DISTANCES
+    header = ["", *MEASURES, *(f"FID {name}, N = {sizes[size]}" for name, size in columns)]
     rows = []
     for method, label in ROWS.items():
         own = distances[distances["method"] == method]
