@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from atelier.measures.clip import ClipScorer
 from studies.insertion.claims import Finding, examine
 from studies.insertion.config import METHODS, read_study, settings_of
 from studies.insertion.intervals import Cell, cell, grid
+from studies.insertion.measuring import right_places
 from studies.insertion.prompts import COMPLEX, NEW_PLACES, NOUNS, PLAIN, called, few, orders, orders_without
 
 FOLDER = ROOT / "studies/insertion"
@@ -302,3 +304,22 @@ def test_wrong_parameters_are_named(change, message, tmp_path):
 def test_checkpoints_are_spread_over_a_run_and_leave_its_end_out(checkpoints, last, expected, chosen):
     frontier = chosen.frontier.model_copy(update={"checkpoints": checkpoints})
     assert frontier.epochs(last) == expected
+
+
+def test_a_place_is_told_by_the_rim_whatever_stands_in_the_middle():
+    """Four grounds under one sky, and a thing that reaches over the rim on one side."""
+    grounds = {"grass": (90, 160, 60), "street": (100, 100, 110), "sand": (230, 200, 150), "snow": (240, 250, 255)}
+    rng = np.random.default_rng(2)
+
+    def photograph(ground, thing=None):
+        pixels = np.empty((32, 32, 3))
+        pixels[:16], pixels[16:] = (170, 200, 230), grounds[ground]
+        if thing is not None:
+            pixels[4:30, 6:] = thing
+        return (pixels + rng.normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    places = [place for place in grounds for _ in range(3)]
+    reference = SimpleNamespace(without=SimpleNamespace(pixels=np.stack(list(map(photograph, places)))), places=places)
+    things = np.stack([photograph(place, rng.integers(0, 256, 3)) for place in places])
+    assert right_places(things, places, reference).all()
+    assert right_places(things, places[3:] + places[:3], reference).sum() == 0

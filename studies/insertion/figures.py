@@ -14,6 +14,7 @@ from studies.insertion.intervals import Cell
 COLOURS = {
     "base": "#8c8c8c", "textual_inversion": "#c98a1b", "dreambooth": "#2a7f62", "lora": "#4c72b0",
 }  # fmt: skip
+OFFSETS = {"textual_inversion": (-4, -10), "dreambooth": (-12, 5), "lora": (5, 3)}  # of labels, points
 Point = tuple[Cell, Cell]  # prompt similarity, image similarity
 
 
@@ -54,7 +55,7 @@ def plot_frontier(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[in
     """The way from the base to the concept: over LoRA's scale, and over the steps of every method."""
     figure = Figure(figsize=(9.6, 4.2))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    axes = figure.subplots(1, 2)
     _trail(axes[0], {f"{scale:g}": point for scale, point in scales.items()}, "lora")
     axes[0].set_title("LoRA over its scale", fontsize=10)
     for method, points in epochs.items():
@@ -78,7 +79,7 @@ def _trail(axis: Axes, points: Mapping[str, Point], method: str) -> None:
     places = [(prompt.mean, image.mean) for prompt, image in points.values()]
     axis.plot(*zip(*places, strict=True), "o-", ms=4, lw=1, color=COLOURS[method], label=method.replace("_", " "))
     for text, place in zip(points, places, strict=True):
-        axis.annotate(text, place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axis.annotate(text, place, xytext=OFFSETS[method], textcoords="offset points", fontsize=7)
 
 
 def _spread(found: Cell) -> list[list[float]]:

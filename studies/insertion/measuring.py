@@ -88,14 +88,16 @@ def score(painted: Pictures, wanted: Sequence[Order], reference: Reference, is_b
 
 
 def rim_colours(pixels: np.ndarray) -> np.ndarray:
-    """What is behind a thing: mean colours of the upper and the lower half of a picture's rim, an eighth of its side
-    wide. uint8 (K, H, W, 3) → float (K, 6) in [0, 255]."""
+    """What is behind a thing: median colours of the upper and the lower half of a picture's rim.
+
+    uint8 (K, H, H, 3) → float (K, 6) in [0, 255]. The rim is a sixteenth of the side wide; the median leaves out a
+    thing that reaches into it.
+    """
     side = pixels.shape[1]
     inner = np.zeros((side, side), bool)
-    inner[side // 8 : -(side // 8), side // 8 : -(side // 8)] = True
+    inner[side // 16 : -(side // 16), side // 16 : -(side // 16)] = True
     upper = np.arange(side)[:, None] < side // 2
-    halves = [pixels[:, ~inner & half].mean(1) for half in (upper, ~upper)]
-    return np.concatenate(halves, axis=1)
+    return np.concatenate([np.median(pixels[:, ~inner & half], axis=1) for half in (upper, ~upper)], axis=1)
 
 
 def right_places(pixels: np.ndarray, places: Sequence[str], reference: Reference) -> np.ndarray:
