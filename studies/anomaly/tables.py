@@ -23,7 +23,8 @@ COLUMNS = (("deformed", 1, 100.0), ("count", 2, 1.0), ("frechet", 2, 1.0), ("ssi
 
 
 def _cell(cell: Mapping[str, float], digits: int, factor: float = 1.0) -> str:
-    mean, low, high = (f"{cell[name] * factor:.{digits}f}" for name in ("mean", "ci_lo", "ci_hi"))
+    rounded = (round(cell[name] * factor, digits) + 0.0 for name in ("mean", "ci_lo", "ci_hi"))  # no minus zero
+    mean, low, high = (f"{value:.{digits}f}" for value in rounded)
     return f"{mean} ({low} … {high})"
 
 
