@@ -224,6 +224,9 @@ def fresh(tmp_path, request) -> Path:
 
     for name in ("src", *(str(file.relative_to(ROOT)) for file in (folder, ROOT / "stages")), *sorted(kept)):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
+    for path in sorted((tmp_path / "studies").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()  # git knows no empty folders
     for name in (".dvcignore", "params.yaml", "studies/teaching.py", "studies/__init__.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".dvc").mkdir()
