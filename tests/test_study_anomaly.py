@@ -158,6 +158,32 @@ def test_gains_are_paired_and_faults_are_counted_by_picture():
                       "plain": {"not two legs": 6}, "prior": {}}  # fmt: skip
 
 
+def test_the_readme_has_the_reports_figures():
+    metrics = json.loads(PARAMS.with_name("report").joinpath("metrics.json").read_text())
+    text = PARAMS.with_name("README.md").read_text()
+    table = text[text.index("| | deformed") : text.index("1. **Fine-tuning")]
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
+    families = {"lying on the grass or street": "lying", "upright": "upright", "lying elsewhere": "elsewhere"}
+    names = {"original": "original", "fine-tuned": "plain", "fine-tuned, prior preservation": "prior"}
+    family, checked = "", 0
+    for label, deformed, count, frechet, ssim, psnr, distance in rows:
+        start, _, rest = label.partition("**")
+        family = families.get(start, family)
+        name = (rest.rpartition(": ")[2] if rest else label).strip()
+        if label.startswith("paper"):
+            continue
+        found, system = metrics[family], names.get(name, name.replace("renders", "").replace(" ten times", "").strip())
+        level = {kind: found[kind]["levels"][system]["mean"] for kind in ("count", "frechet", "ssim", "psnr")}
+        assert float(deformed.split()[0]) == round(100 * found["deformed"]["levels"][system]["mean"]), label
+        for cell, value, digits in (
+            (count, level["count"], 1), (frechet, level["frechet"], 2), (ssim, level["ssim"], 3),
+            (psnr, level["psnr"], 1), (distance, found["to_correct"][system], 2),
+        ):  # fmt: skip
+            assert float(cell) == pytest.approx(value, abs=0.5001 * 10**-digits), (label, cell)
+        checked += 1
+    assert checked == 13
+
+
 @pytest.mark.parametrize("name", ["params.yaml", "full.yaml"])
 def test_both_parameter_files_are_read(name):
     chosen = read_sections(PARAMS.with_name(name), Study)
