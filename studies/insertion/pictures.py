@@ -27,6 +27,12 @@ def write_photographs(folder: Path, pictures: list[np.ndarray]) -> None:
         (folder / f"{number:03}.png").write_bytes(to_png(pixels))
 
 
+def write_painted(path: Path, pictures: dict[str, np.ndarray]) -> None:
+    """Sets of pictures, uint8 (K, H, W, 3) each, whatever order their memory has: safetensors writes it as it lies."""
+    with whole(path) as partial:
+        save_file({name: np.ascontiguousarray(found) for name, found in pictures.items()}, partial)
+
+
 @stages.command
 @stages.path("params", "The study's parameters.")
 @stages.path("photographs", "Folder for the photographs that concepts are taught from.")
@@ -46,9 +52,7 @@ def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
     for noun in NOUNS:
         wanted = orders(noun, called("base", noun, chosen.teaching), chosen.painting)
         pictures[noun] = fulfil(base, wanted, chosen.painting, noun)
-    with whole(painted) as partial:
-        # safetensors writes the memory as it lies, and the channels of what was painted lie first in it
-        save_file({name: np.ascontiguousarray(found) for name, found in pictures.items()}, partial)
+    write_painted(painted, pictures)
     click.echo(f"{len(NOUNS)} concepts; {sum(map(len, pictures.values()))} pictures by the base")
 
 
