@@ -72,7 +72,7 @@ def draw_pictures(folder: Path, chosen: Study, photographs: Path, painted: Path,
     small = few(wanted, chosen.frontier)
     made["scale-1"] = made["final"][[k for k, order in enumerate(wanted) if order in small]]
     names = sorted((at for at in made if at.startswith("scale-")), key=lambda at: float(at[6:]))
-    rows = [row_of(f"LoRA × {at[6:]}", made[at], small) for at in names]
+    rows = [row_of(f"LoRA, scale {at[6:]}", made[at], small) for at in names]
     write_sheet(folder / "scales.png", headings(small), rows)
 
 
