@@ -1,6 +1,7 @@
 """The house rules that keep modules apart. The picture of them is in README.md."""
 
 import ast
+import itertools
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -107,3 +108,21 @@ def test_no_pickle_is_loaded_and_no_remote_code_trusted(name):
     for call in (node for node in nodes(ATELIER[name]) if isinstance(node, ast.Call)):
         assert ast.unparse(call.func) != "torch.load", f"{name}:{call.lineno}"
         assert "trust_remote_code" not in {keyword.arg for keyword in call.keywords}, f"{name}:{call.lineno}"
+
+
+WINDOW = 6
+
+
+def windows(file) -> set[tuple[str, ...]]:
+    """Every stretch of six lines of a file, without indents and empty lines."""
+    lines = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    return {tuple(lines[start : start + WINDOW]) for start in range(len(lines) - WINDOW + 1)}
+
+
+@pytest.mark.parametrize("package", ["atelier.methods", "atelier.concepts.methods"])
+def test_no_stretch_of_six_lines_stands_in_two_methods(package):
+    """Five methods are where example scripts share 800-line stretches."""
+    files = {name: windows(file) for name, file in ATELIER.items() if name.startswith(f"{package}.")}
+    assert len(files) >= 3
+    for one, other in itertools.combinations(files, 2):
+        assert files[one] & files[other] == set(), f"{one}, {other}"
