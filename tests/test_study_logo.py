@@ -168,8 +168,10 @@ def work(tmp_path_factory, tiny_editor_folder, tiny_clip_folder) -> Path:
               report=folder / "detector.json")  # fmt: skip
     for name, run in SMALL["runs"].items():
         run_stage(studies.logo.run, **here, **run, out=folder / "runs" / name)
-    run_stage(studies.logo.score, **here, **more, detector=folder / "detector", runs=folder / "runs",
-              out=folder / "results")  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.cpu_count", lambda: 1)  # else each core would load torch anew
+        run_stage(studies.logo.score, **here, **more, detector=folder / "detector", runs=folder / "runs",
+                  out=folder / "results")  # fmt: skip
     return folder
 
 

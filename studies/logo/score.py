@@ -1,6 +1,7 @@
 """Pictures of all runs → their scores by picture, and what each run took. Run by DVC."""
 
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -17,6 +18,16 @@ from atelier.report.tables import to_csv
 from studies.logo.config import read_study
 from studies.logo.measuring import COLUMNS, Case, measure_run
 from studies.logo.stores import FACTS, read_facts, read_pictures
+
+
+def measure_all(folders: Sequence[Path], case: Case) -> Iterator[pd.DataFrame]:
+    """`measure_run` of every folder, in order: a process for each core, and none beside this one for a single core."""
+    cores = os.cpu_count() or 1
+    if cores == 1:
+        yield from (measure_run(folder, case) for folder in folders)
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        yield from pool.map(partial(measure_run, case=case), folders)
 
 
 @stages.command
@@ -37,9 +48,7 @@ def main(
     folders = [runs / name for name in study.runs]
     facts = [{"run": folder.name} | read_facts(folder / FACTS) for folder in folders]
     folders += [photographs, repainted, held_out]
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        scored = pool.map(partial(measure_run, case=case), folders)
-        found = list(tqdm(scored, "score", len(folders), unit="run", disable=None))
+    found = list(tqdm(measure_all(folders, case), "score", len(folders), unit="run", disable=None))
     table = pd.concat(found)[["run", "epoch", *COLUMNS]]
     with whole(out) as folder:
         folder.mkdir()
