@@ -3,6 +3,7 @@
 python -m pretrain.segmenter --corpus pretrain/corpus --out models/base/segmenter
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,13 +19,13 @@ from pretrain.corpus import SEGMENTS
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # SegformerImageProcessor's own defaults
 
 
-def build() -> SegformerForSemanticSegmentation:
-    """An untrained SegFormer whose output grid has half the picture's side."""
+def build(labels: Sequence[str] = SEGMENTS) -> SegformerForSemanticSegmentation:
+    """An untrained SegFormer of some labels, whose output grid has half the picture's side."""
     return SegformerForSemanticSegmentation(
         SegformerConfig(
-            num_labels=len(SEGMENTS),
-            id2label=dict(enumerate(SEGMENTS)),
-            label2id={name: index for index, name in enumerate(SEGMENTS)},
+            num_labels=len(labels),
+            id2label=dict(enumerate(labels)),
+            label2id={name: index for index, name in enumerate(labels)},
             depths=[1, 1, 1, 1],
             hidden_sizes=[16, 32, 64, 96],
             num_attention_heads=[1, 2, 2, 4],

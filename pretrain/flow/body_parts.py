@@ -12,35 +12,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
-from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
+from transformers import SegformerImageProcessor
 
 from atelier.images import to_tensor
 from atelier.mannequins import FAULTS, PARTS, UPRIGHT, Mannequin, sample_mannequin
 from atelier.seeds import derive_seed
 from pretrain.common import fit
-from pretrain.segmenter import MEAN, STD
+from pretrain.segmenter import MEAN, STD, build
 
 SEED = 43
 HELD_OUT = 400  # pictures for measuring alone
-
-
-def build() -> SegformerForSemanticSegmentation:
-    """An untrained SegFormer whose output grid has half the picture's side; the garment segmenter's layout."""
-    return SegformerForSemanticSegmentation(
-        SegformerConfig(
-            num_labels=len(PARTS),
-            id2label=dict(enumerate(PARTS)),
-            label2id={name: index for index, name in enumerate(PARTS)},
-            depths=[1, 1, 1, 1],
-            hidden_sizes=[16, 32, 64, 96],
-            num_attention_heads=[1, 2, 2, 4],
-            sr_ratios=[4, 2, 1, 1],
-            patch_sizes=[3, 3, 3, 3],
-            strides=[2, 2, 2, 2],
-            mlp_ratios=[2, 2, 2, 2],
-            decoder_hidden_size=64,
-        )
-    )
 
 
 def shot(number: int, size: int) -> Mannequin:
@@ -70,7 +51,7 @@ def main(out: Path, steps: int, batch_size: int, count: int, size: int) -> None:
     shots = [shot(number, size) for number in tqdm(range(count), desc="pictures", disable=None)]
     images, parts = np.stack([one.pixels for one in shots]), np.stack([one.parts for one in shots])
     torch.manual_seed(0)
-    model, mean, std = build(), *(torch.tensor(value)[None, :, None, None] for value in (MEAN, STD))
+    model, mean, std = build(PARTS), *(torch.tensor(value)[None, :, None, None] for value in (MEAN, STD))
 
     def logits_of(x: torch.Tensor) -> torch.Tensor:
         logits = model(pixel_values=(x - mean) / std).logits

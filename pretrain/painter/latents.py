@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
-from tqdm import tqdm
 
-from atelier.images import to_tensor
 from pretrain.autoencoder import reopen
+from pretrain.encoding import encode
 from pretrain.painter.corpus import read
 
 
@@ -19,17 +17,13 @@ from pretrain.painter.corpus import read
 @click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@torch.no_grad()
 def main(folder: Path, vae_folder: Path, out: Path) -> None:
     """Encode every picture."""
     images, _, _ = read(folder)
-    vae = reopen(vae_folder).eval().to(memory_format=torch.channels_last)
-    found = []
-    for start in tqdm(range(0, len(images), 128), desc="latents", disable=None):
-        x = to_tensor(images[start : start + 128]).mul(2).sub(1).to(memory_format=torch.channels_last)
-        found.append(vae.encode(x).latent_dist.mode().numpy().astype(np.float16))
+    vae = reopen(vae_folder)
+    latents = encode(images, vae)
     out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "latents.npy", np.concatenate(found))
+    np.save(out / "latents.npy", latents.astype(np.float16))
     click.echo(f"{len(images)} latents in {out}")
 
 
