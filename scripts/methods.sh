@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The three methods of fine-tuning, as DVC experiments on the present commit: the same data, seed and number of steps
-# (none stops early); scores beside trained share, seconds and peak memory in docs/methods.{csv,md}. Run by `make methods`.
+# (none stops early); scores beside trained share, seconds and peak memory in metrics/methods.{csv,md}. Run by `make methods`.
 #
 # Adapters want a higher learning rate than the tensors themselves, so that each method has its own.
 set -euo pipefail

@@ -12,7 +12,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from atelier.cli import Command
+from atelier.command import PARAMS, PATH, Command
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -24,10 +24,9 @@ def command(function: Callable[..., None]) -> click.Command:
 
 def params(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--params`: the parameters file, for `atelier.config.read_params`."""
-    kind = click.Path(path_type=Path)
-    return click.option("--params", type=kind, default=Path("params.yaml"), help="Parameters file.")(function)
+    return click.option("--params", type=PATH, default=PARAMS, help="Parameters file.")(function)
 
 
 def path(name: str, text: str) -> Decorator:
-    """Add a required `--name PATH`. Whoever opens the path says what is wrong with it, so that it takes one line."""
-    return click.option(f"--{name}", type=click.Path(path_type=Path), required=True, help=text)
+    """Add a required option `--name PATH`."""
+    return click.option(f"--{name}", type=PATH, required=True, help=text)

@@ -12,7 +12,7 @@ STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].ite
 
 def copy_tables(where: Path) -> None:
     """The results of `make ablations` and `make methods`, which the report page shows, into a folder that is run in."""
-    for table in ("metrics/ablations.csv", "docs/methods.csv"):
+    for table in ("metrics/ablations.csv", "metrics/methods.csv"):
         (where / table).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / table, where / table)
 

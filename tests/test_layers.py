@@ -2,10 +2,12 @@
 
 import ast
 import itertools
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from import_graph import graph, imports, modules, nodes, reached
+from import_graph import ROOT, graph, imports, modules, nodes, reached
 
 ATELIER, STAGES = modules("atelier"), modules("stages")
 
@@ -16,7 +18,7 @@ FOUNDATION = {
 }  # fmt: skip
 # What a library user imports one at a time: a command-line tool, a parameters file or a tracker must not come along.
 CLI = {name for name in ATELIER if name.split(".")[:2] == ["atelier", "cli"]}
-FRONT = CLI | {"atelier.config", "atelier.presets", "atelier.tracking"}
+FRONT = CLI | {"atelier.command", "atelier.config", "atelier.presets", "atelier.tracking"}
 
 
 def importers(package: str, among: dict) -> set[str]:
@@ -46,9 +48,15 @@ def test_the_front_is_imported_by_no_module_but_the_front():
     assert {name: found - {"atelier.config"} for name, found in offenders.items() if found - {"atelier.config"}} == {}
 
 
-def test_only_the_command_line_knows_click():
-    assert "atelier.cli" in importers("click", ATELIER)
-    assert importers("click", ATELIER) - CLI == set()
+def test_only_the_command_line_and_its_base_class_import_click():
+    assert {"atelier.cli", "atelier.command"} <= importers("click", ATELIER)
+    assert importers("click", ATELIER) - CLI == {"atelier.command"}
+
+
+def test_a_stage_imports_no_subcommand():
+    code = "import sys, stages.prepare; print([name for name in sys.modules if name.startswith('atelier.cli')])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
 
 
 def test_only_tracking_knows_mlflow():

@@ -150,7 +150,7 @@ def fresh(tmp_path: Path) -> Path:
     assert (ROOT / "dvc.lock").exists(), "dvc.lock is missing: run `make repro` and commit what it leaves"
     for name in ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("src", "stages", "models/base", "metrics", "docs"):
+    for name in ("src", "stages", "models/base", "metrics"):
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     (tmp_path / ".dvc").mkdir()

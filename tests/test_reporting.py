@@ -1,9 +1,15 @@
 """What the page is given beside the evaluation: read from the files that other stages leave."""
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from import_graph import ROOT
+from pipelines import STAGES
 
 from atelier.config import read_params
 from atelier.errors import UserError
@@ -49,15 +55,40 @@ def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):
     assert "attn+mid+up" in text
 
 
-def test_the_digest_of_the_code_is_of_its_sources_alone(result, beside, tmp_path):
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "module.py").write_text("x = 1")
-    before = digest(package, "*.py")
-    (package / "module.pyc").write_text("compiled")
-    assert digest(package, "*.py") == before != digest(package)
-    page = gather_page(result, beside, read_params(ROOT / "params.yaml"), [])
-    assert page.digests["code (src/atelier)"] == digest(ROOT / "src/atelier", "*.py")
+def test_page_reads_only_declared_dependencies_of_evaluate(result, tmp_path):
+    """So that its bytes depend on nothing that DVC does not hash."""
+    committed = Beside(
+        **{name: ROOT / f"metrics/{file}" for name, file in
+           {"curves": "train", "trained": "train.json", "ablations": "ablations.csv", "methods": "methods.csv"}.items()}
+    )  # fmt: skip
+    declared = [(ROOT / dep).resolve() for dep in STAGES["evaluate"]["deps"] if "data/" not in dep]
+
+    def write() -> bytes:
+        write_page(tmp_path / "index.html", gather_page(result, committed, read_params(ROOT / "params.yaml"), []))
+        return (tmp_path / "index.html").read_bytes()
+
+    first = write()  # has imported everything: the second time no file is opened to import it
+    with opened_files() as opened:
+        assert write() == first
+    ours = {path for path in opened if path.is_relative_to(ROOT)} - {ROOT / "params.yaml"}
+    assert ROOT / "metrics/methods.csv" in ours  # the recording works
+    assert {path for path in ours if not any(path.is_relative_to(dep) for dep in declared)} == set()
+
+
+@contextmanager
+def opened_files() -> Iterator[set[Path]]:
+    """Record the files that Python code opens. An audit hook cannot be removed, so it looks at a flag."""
+    opened, recording = set(), True
+
+    def record(event: str, args: tuple) -> None:
+        if recording and event == "open" and isinstance(args[0], str | bytes):
+            opened.add(Path(os.fsdecode(args[0])).resolve())
+
+    sys.addaudithook(record)
+    try:
+        yield opened
+    finally:
+        recording = False
 
 
 @pytest.mark.parametrize(("field", "said"), [("ablations", "no readable table"), ("trained", "no readable report")])

@@ -102,7 +102,7 @@ def write_evaluation(
     """Write report, headline, tables and sheets, each whole or not at all.
 
     Args:
-        ablations: `metrics/ablations.csv`, for the figure of gains by trained share; `docs/methods.csv` likewise.
+        ablations: `metrics/ablations.csv`, for the figure of gains by trained share; `metrics/methods.csv` likewise.
     """
     with whole(out.tables) as folder:
         folder.mkdir()

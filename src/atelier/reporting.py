@@ -1,4 +1,7 @@
-"""What the report page shows beside the evaluation itself: curves, ablations, methods, parameters, digests."""
+"""Gather what the report page shows beside the evaluation: curves, ablations, methods, parameters, digests.
+
+All of it comes from declared inputs of the stage `evaluate`, so that the page is a function of them alone.
+"""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-import atelier
 from atelier.config import Params
 from atelier.errors import UserError
 from atelier.evaluating import Evaluation
@@ -17,24 +19,23 @@ from atelier.report.page import PageData
 
 @dataclass(frozen=True)
 class Beside:
-    """Files that other stages and commands left."""
+    """Files that other stages and commands have written."""
 
     curves: Path  # metrics/train
     trained: Path  # metrics/train.json
     ablations: Path  # metrics/ablations.csv
-    methods: Path  # docs/methods.csv
+    methods: Path  # metrics/methods.csv
 
 
 def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iterable[Path]) -> PageData:
-    """The page's data.
+    """Collect the data of the page.
 
     Args:
-        inputs: the files that were evaluated; the page tells them by their digests.
+        inputs: the evaluated files; the page shows their digests.
 
     Raises:
-        UserError: a file is missing or is not what its name says.
+        UserError: a file is missing or cannot be parsed.
     """
-    digests = {path.as_posix(): digest(path) for path in inputs}
     return PageData(
         report=result.report,
         scores=result.scores,
@@ -46,7 +47,7 @@ def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iter
         steps=_read_table(beside.curves / "steps.csv"),
         trained=_read_json(beside.trained),
         params=params.model_dump(),
-        digests=digests | {"code (src/atelier)": digest(Path(atelier.__file__).parent, "*.py")},
+        digests={path.as_posix(): digest(path) for path in inputs},
     )
 
 

@@ -1,4 +1,4 @@
-"""The `atelier` command, and the manners that it shares with the stages: `Command`."""
+"""The `atelier` command: one click group of the subcommands that the other modules here define."""
 
 import click
 
@@ -6,11 +6,10 @@ from atelier import __version__
 from atelier.cli.edit import edit
 from atelier.cli.export import export
 from atelier.cli.judge import judge
-from atelier.cli.manners import Command
 from atelier.cli.study import ablations, blocks, config, memory, methods, seeds
 from atelier.cli.survey import survey
 
-__all__ = ["Command", "main"]
+__all__ = ["main"]
 
 
 @click.group()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atelier.cli.manners import PARAMS, PATH, Command
+from atelier.command import PARAMS, PATH, Command
 from atelier.errors import UserError
 
 if TYPE_CHECKING:

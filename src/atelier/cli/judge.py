@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from atelier.cli.manners import PATH, Command
+from atelier.command import PATH, Command
 from atelier.errors import UserError
 
 REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"

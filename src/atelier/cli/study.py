@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from atelier.cli.manners import PARAMS, PATH, Command
+from atelier.command import PARAMS, PATH, Command
 
 
 @click.command(cls=Command)
@@ -66,7 +66,7 @@ def ablations(names: tuple[str, ...], out: Path) -> None:
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, required=True)
-@click.option("--out", default=Path("docs"), show_default=True, type=PATH,
+@click.option("--out", default=Path("metrics"), show_default=True, type=PATH,
               help="Folder for methods.csv and methods.md.")  # fmt: skip
 def methods(names: tuple[str, ...], out: Path) -> None:
     """Tabulate finished DVC experiments by NAME: scores beside trained share, seconds and peak memory.

@@ -94,7 +94,7 @@ def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Pat
 
     Args:
         ablations: `metrics/ablations.csv`, with its baseline rows.
-        methods: `docs/methods.csv`, measured on the same pictures.
+        methods: `metrics/methods.csv`, measured on the same pictures.
     """
     measures = ("clip_directional", "leakage_share")
     points = share_points(ablations, methods, baselines_of(ablations, measures))

@@ -39,7 +39,7 @@ def share_points(
 
     Args:
         ablations: `metrics/ablations.csv`: config, domain, trained_share and measures.
-        methods: `docs/methods.csv`: experiment, domain, trained_share and measures.
+        methods: `metrics/methods.csv`: experiment, domain, trained_share and measures.
         baselines: domain → measure → the baseline's mean; a domain without one is left out.
 
     Returns columns label, group (ablation, method), domain, trained_share, and a gain (configuration − baseline) per

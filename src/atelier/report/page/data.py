@@ -17,7 +17,7 @@ class PageData:
     cases: list[Case]
     frontier: pd.DataFrame | None  # domain, model, guidance_text, guidance_image, success, preservation, n
     ablations: pd.DataFrame | None  # metrics/ablations.csv
-    methods: pd.DataFrame | None  # docs/methods.csv
+    methods: pd.DataFrame | None  # metrics/methods.csv
     epochs: pd.DataFrame  # metrics/train/epochs.csv
     steps: pd.DataFrame  # metrics/train/steps.csv
     trained: dict[str, Any]  # metrics/train.json
