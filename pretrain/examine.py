@@ -25,9 +25,8 @@ from atelier.editor import Editor, decode_latents, encode_images, load_editor
 from atelier.images import to_pixels, to_png, to_tensor
 from atelier.instructions import COLOURS, PATTERNS, instruct
 from atelier.measures.clip import ClipScorer, directional, similarity
-from atelier.measures.leakage import change_map, mean_over
-from atelier.measures.localisation import right_garment
-from atelier.measures.pixel import psnr
+from atelier.measures.leakage import change_map, right_garment
+from atelier.measures.pixel import mean_over, psnr, squared_error
 from atelier.segment import Segmenter, find_garments, load_segmenter
 from pretrain.common import SLOTS
 from pretrain.corpus import spill
@@ -76,8 +75,8 @@ def examine_autoencoder(editor: Editor, scenes: list[world.Scene], size: int, sh
     worn = as_tensor([np.any([one.masks[slot] for slot in SLOTS if slot in one.masks], 0) for one in rendered])
     lay_in_grid(in_turn(to_pixels(pictures), to_pixels(decoded)), columns=16).save(sheet)
     return {
-        "psnr": psnr(pictures, decoded).mean().item(),
-        "psnr_inside_garments": psnr(pictures, decoded, 1 - worn).mean().item(),
+        "psnr": psnr(squared_error(pictures, decoded)).mean().item(),
+        "psnr_inside_garments": psnr(mean_over((pictures - decoded).square(), worn)).mean().item(),
     }
 
 
@@ -185,8 +184,8 @@ def examine_edits(editor: Editor, edits: list[HeldOutEdit], sheet: Path, **sampl
         "change_inside": 255 * mean_over(change, named).nanmean().item(),
         "change_outside": 255 * mean_over(change, 1 - named).nanmean().item(),
         "right_garment": right_garment(change, named, other).nanmean().item(),
-        "psnr_to_exact": psnr(exact, result).mean().item(),
-        "psnr_of_copy": psnr(exact, source).mean().item(),
+        "psnr_to_exact": psnr(squared_error(exact, result)).mean().item(),
+        "psnr_of_copy": psnr(squared_error(exact, source)).mean().item(),
     }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fixtures_edits import Study
 
-from atelier.cases import join_cases
+from atelier.cases import join_samples
 from atelier.report.page import PageData
 from atelier.scoring import MODELS
 
@@ -67,7 +67,7 @@ def fabricate_report(scores: pd.DataFrame) -> dict[str, Any]:
 def build_page_data(study: Study) -> PageData:
     """Data for every section. The first probe's caption and the last prompt's wording are HTML."""
     scores = fabricate_scores(study)
-    cases = join_cases(study.probes, study.zones, study.edits)
+    cases = join_samples(study.probes, study.zones, study.edits)
     cases[0] = replace(cases[0], probe=replace(cases[0].probe, source_caption=HTML, garment="<b>shirt</b>"))
     last = study.probes[-1].probe_id
     cases[-1] = replace(cases[-1], probe=replace(cases[-1].probe, prompt=HTML))

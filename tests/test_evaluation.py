@@ -10,15 +10,15 @@ import torch
 from fixtures_edits import Study
 
 from atelier.batches import Scorers, prepare_sources
-from atelier.cases import join_cases
-from atelier.evaluation import headline, measures_of, summarise, summarise_noops
+from atelier.cases import join_samples
+from atelier.evaluation import headline, metrics_of, summarise, summarise_noops
 from atelier.images import from_png, mask_tensor, to_tensor
-from atelier.measures import leakage, pixel
+from atelier.measures import leakage, pixel, regions
 from atelier.measures.clip import ClipScorer, directional, similarity
 from atelier.measures.perceptual import Lpips
-from atelier.oracles import ORACLES
+from atelier.oracles import REFERENCES
 from atelier.records import Probe
-from atelier.scoring import MODELS, networks_of, score_cases
+from atelier.scoring import MODELS, networks_of, score_samples
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def scorers(tiny_clip_folder, tiny_features_folder) -> Scorers:
 
 
 def score(study: Study, scorers: Scorers, batch_size: int, probes: list[Probe] | None = None) -> pd.DataFrame:
-    cases = join_cases(probes or study.probes, study.zones, study.edits)
-    return score_cases(cases, prepare_sources(cases, scorers, batch_size), scorers, batch_size)
+    samples = join_samples(probes or study.probes, study.zones, study.edits)
+    return score_samples(samples, prepare_sources(samples, scorers, batch_size), scorers, batch_size)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def means(report: dict, domain: str, measure: str) -> dict[str, float]:
 
 
 def test_one_model_alone_scores_as_it_does_among_all(study, scorers, scores):
-    alone = join_cases(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
-    found = score_cases(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
+    alone = join_samples(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
+    found = score_samples(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
     among = scores[scores["model"] == "finetuned"].reset_index(drop=True)
     pd.testing.assert_frame_equal(found.reset_index(drop=True), among, rtol=1e-6)
 
@@ -91,9 +91,9 @@ def test_measures_are_defined_only_where_they_mean_something(scores, study):
     partly["face_change"] = scores["probe_id"].isin(faces)
     for name, defined in partly.items():
         assert (scores[name].notna() == defined).all(), name
-    rest = [name for name in measures_of(scores) if name not in partly]
+    rest = [name for name in metrics_of(scores) if name not in partly]
     assert scores[rest].notna().all().all()
-    assert len(scores) == len(study.probes) * (len(MODELS) + len(ORACLES))
+    assert len(scores) == len(study.probes) * (len(MODELS) + len(REFERENCES))
 
 
 def test_scores_are_those_of_the_measures_taken_one_at_a_time(study, scorers, scores):
@@ -107,15 +107,13 @@ def test_scores_are_those_of_the_measures_taken_one_at_a_time(study, scorers, sc
     row = scores[(scores["probe_id"] == probe.probe_id) & (scores["model"] == "baseline")].iloc[0]
     features = [scorers.clip.image_features(picture) for picture in (source, edited)]
     texts = [scorers.clip.text_features([text]) for text in (probe.source_caption, probe.target_caption)]
-    expected = {
+    layers = scorers.lpips.features(source), scorers.lpips.features(edited)
+    maps = regions.compare(source, edited, garment, scorers.lpips, *layers)
+    expected = regions.measure_regions(maps, {"outside": 1 - garment}) | {
         "clip_similarity": 100 * similarity(features[1], texts[1]),
         "clip_directional": 100 * directional(*features, *texts),
         "lpips": scorers.lpips.distance(source, edited),
         "ssim": pixel.ssim(source, edited),
-        "psnr_outside": pixel.psnr(source, edited, garment),
-        "ssim_outside": pixel.ssim(source, edited, garment),
-        "lpips_outside": scorers.lpips.distance_outside(source, edited, garment),
-        "mse_outside": pixel.squared_error(source, edited, garment),
         "leakage_share": leakage.leakage_share(leakage.change_map(source, edited), garment),
         "target_rmse": pixel.squared_error(edited, target).sqrt(),
         "target_lpips": scorers.lpips.distance(edited, target),
@@ -189,7 +187,7 @@ def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
     assert "target" in report["seen"]
     unseen = report["unseen"]
     assert (report["seen"]["rendered"], unseen["rendered"]) == (True, False)
-    assert list(report["seen"]["oracles"]) == list(ORACLES)
+    assert list(report["seen"]["oracles"]) == list(REFERENCES)
     assert {name: cells["ssim"]["n"] for name, cells in unseen["oracles"].items()} == {
         "picture_tint": 12, "box_tint": 12, "other_item": 24,
     }  # fmt: skip
@@ -221,7 +219,7 @@ def test_every_cell_says_how_many_edits_and_pictures_it_is_of(report):
     assert len(found) > 300
     assert all(0 < cell["clusters"] <= cell["n"] for cell in found)
     assert report["seen"]["finetuned"]["ssim"] | {"n": 24, "clusters": 6} == report["seen"]["finetuned"]["ssim"]
-    assert not set(ORACLES) & set(report["seen"])
+    assert not set(REFERENCES) & set(report["seen"])
 
 
 def test_no_ops_are_compared_by_source():
@@ -253,10 +251,10 @@ def test_the_headline_is_a_few_rounded_numbers(report):
     assert short["seen"]["gain"]["directional"] == float(f"{report['seen']['gain']['clip_directional']['mean']:.4g}")
 
 
-def test_measures_of_networks_are_known_by_their_network(scores):
-    found = networks_of(measures_of(scores))
+def test_metrics_of_networks_are_known_by_their_network(scores):
+    found = networks_of(metrics_of(scores))
     assert found["clip_inside_box"] == found["pattern_recognised"] == "clip"
     assert found["target_lpips"] == "lpips"
     assert found["lpips_context_above_floor"] == "lpips + leakage_floor"
     pure = {"ssim", "psnr_outside", "ssim_outside", "mse_outside", "target_mae", "target_rmse", "delta_e", "hue_error"}
-    assert set(measures_of(scores)) - set(found) == pure | {"change_inside"}
+    assert set(metrics_of(scores)) - set(found) == pure | {"change_inside"}

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from atelier.frontiers import summarise_frontiers, tabulate_frontiers
 from atelier.measures import frontier
 from atelier.measures.leakage import change_map
 from atelier.measures.statistics import Clusters
+from atelier.sweeping import summarise_frontiers, tabulate_frontiers
 
 
 @pytest.fixture(scope="module")

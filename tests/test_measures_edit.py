@@ -6,8 +6,7 @@ import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from atelier.measures.colour import delta_e, hue_error, median_lab
-from atelier.measures.leakage import change_inside, change_map, leakage_density, leakage_share, rms
-from atelier.measures.localisation import right_garment
+from atelier.measures.leakage import change_inside, change_map, leakage_density, leakage_share, right_garment, rms
 from atelier.world import COLOURS_LAB
 
 

@@ -21,13 +21,6 @@ def images() -> torch.Tensor:
     return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture(scope="module")
-def mask() -> torch.Tensor:
-    mask = torch.zeros(3, 1, 32, 32)
-    mask[:, :, 10:22, 6:20] = 1
-    return mask
-
-
 def test_distance_equals_the_definition_written_out(metric, images, tiny_features_folder):
     net = FeatureNet.load(tiny_features_folder)
     first, second = net(images[:1] * 2 - 1), net(images[1:2] * 2 - 1)
@@ -50,21 +43,6 @@ def test_a_copy_has_no_distance_and_a_stronger_change_a_larger_one(metric, image
         [metric.distance(images, (images + level * noise).clamp(0, 1)) for level in (0.05, 0.2, 0.6)]
     )
     assert (distances.diff(dim=0) > 0).all()
-
-
-def test_outside_distance_sees_the_background_only(metric, images, mask):
-    recoloured = images * (1 - mask) + (1 - images) * mask
-    flooded = images * mask + (1 - images) * (1 - mask)
-    assert metric.distance_outside(images, recoloured, mask).max() == 0
-    assert metric.distance(images, recoloured).min() > 0
-    assert metric.distance_outside(images, flooded, mask).min() > 0.01
-
-
-def test_outside_distance_is_a_mean_over_area(metric, images):
-    """Without a mask it is the mean of the whole map, and the map's mean is the distance of the whole picture."""
-    nothing = torch.zeros(3, 1, 32, 32)
-    whole = metric.distance(images, 1 - images)
-    torch.testing.assert_close(metric.distance_outside(images, 1 - images, nothing), whole, rtol=0.1, atol=0)
 
 
 def test_loading_draws_nothing_from_the_global_generator(tiny_features_folder):

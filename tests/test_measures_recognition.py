@@ -1,6 +1,4 @@
-"""CLIP on the garment: crops against Pillow, phrases and alternatives by example, recognition against a loop."""
-
-from dataclasses import replace
+"""CLIP on the garment: crops against Pillow, recognition against a loop."""
 
 import numpy as np
 import pytest
@@ -8,8 +6,7 @@ import torch
 from PIL import Image
 
 from atelier.images import to_tensor
-from atelier.instructions import PATTERNS
-from atelier.measures.recognition import crop_squares, garment_phrase, pattern_captions, recognised
+from atelier.measures.recognition import crop_squares, recognised
 
 
 @pytest.mark.parametrize(
@@ -27,25 +24,6 @@ def test_a_crop_is_pillow_s_of_the_smallest_square_around_the_box(box, square):
     expected = np.asarray(Image.fromarray(pixels).crop(square).resize((48, 48), Image.Resampling.BICUBIC))
     found = crop_squares(to_tensor(pixels[None].copy()), [box], 48)[0].permute(1, 2, 0).numpy() * 255
     assert np.abs(found - expected).max() < 1.5
-
-
-def test_what_is_compared_inside_the_box_is_the_caption_s_phrase_of_the_garment(study):
-    probe = replace(study.probes[0], garment="shirt", factor="colour", value="red")
-    named = replace(probe, target_caption="a woman in white shorts and a red dotted shirt")
-    assert garment_phrase(named) == "a red dotted shirt"
-    assert garment_phrase(replace(probe, target_caption="a woman on a bench")) == "a red shirt"
-
-
-def test_alternatives_differ_in_the_named_garment_s_pattern_alone(study):
-    said = "a man in plaid trousers and a green dotted shirt"
-    probe = replace(study.probes[0], garment="shirt", source_caption=said)
-    assert dict(zip(PATTERNS, pattern_captions(probe), strict=True)) == {
-        "solid": "a man in plaid trousers and a green shirt",
-        "stripes": "a man in plaid trousers and a green striped shirt",
-        "floral": "a man in plaid trousers and a green floral shirt",
-        "dots": said,
-        "plaid": "a man in plaid trousers and a green plaid shirt",
-    }
 
 
 def test_recognition_equals_a_loop():

@@ -140,12 +140,35 @@ def test_the_floor_is_what_every_edit_must_lose(source, edited, garment, masks, 
         torch.testing.assert_close(worse[f"{name}_background_above_floor"], expected)
 
 
-def test_a_recoloured_garment_damages_nothing_but_the_tight_zone(source, garment, masks, lpips):
-    found = measure(source, source * (1 - garment) + (1 - source) * garment, garment, masks, lpips)
+def test_a_recoloured_garment_damages_only_the_tight_zone_and_a_flooded_background_only_the_rest(
+    source, garment, masks, lpips
+):
+    recoloured = measure(source, source * (1 - garment) + (1 - source) * garment, garment, masks, lpips)
+    flooded = measure(source, source * garment + (1 - source) * (1 - garment), garment, masks, lpips)
     for region in ("outside", "context", "background"):
-        assert found[f"mse_{region}"].max() == found[f"lpips_{region}"].max() == 0
-        assert (found[f"ssim_{region}"] == 1).all()
-    assert found["mse_tight"].min() > 0.01
+        assert recoloured[f"mse_{region}"].max() == recoloured[f"lpips_{region}"].max() == 0
+        assert (recoloured[f"ssim_{region}"] == 1).all()
+        assert recoloured[f"psnr_{region}"].min() > 58
+        assert flooded[f"lpips_{region}"].min() > 0.01
+    assert recoloured["mse_tight"].min() > 0.01
+    assert flooded["mse_tight"].max() == 0
+
+
+def test_the_same_damage_outside_a_large_and_a_small_garment_is_the_same(source, garment, zones, lpips):
+    small = torch.zeros_like(garment)
+    small[:, :, :3, :3] = 1
+    source = source * 0.8
+    found = [
+        measure(source, source + 0.1, mask, {"outside": regions.region_masks(mask, zones)["outside"]}, lpips)
+        for mask in (garment, small)
+    ]
+    torch.testing.assert_close(found[0]["psnr_outside"], found[1]["psnr_outside"], atol=1e-3, rtol=0)
+
+
+def test_without_a_garment_the_distance_outside_is_that_of_the_whole_picture(source, garment, lpips):
+    nothing = torch.zeros_like(garment)
+    found = measure(source, 1 - source, nothing, {"outside": 1 - nothing}, lpips)["lpips_outside"]
+    torch.testing.assert_close(found, lpips.distance(source, 1 - source), rtol=0.1, atol=0)
 
 
 def test_an_empty_region_has_no_score(source, edited, garment, lpips):

@@ -11,12 +11,12 @@ from fixtures_edits import Study, build_study
 from scipy.ndimage import distance_transform_cdt
 
 from atelier.batches import Scorers, prepare_sources
-from atelier.cases import Case, join_cases
+from atelier.cases import Sample, join_samples
 from atelier.config import read_params
 from atelier.evaluating import load_scorers
 from atelier.images import from_png, to_png
-from atelier.oracles import ORACLES, SPILL, STRENGTH, draw_oracles, other_pictures, spill
-from atelier.scoring import score_cases
+from atelier.oracles import REFERENCES, SPILL, STRENGTH, make_references, other_pictures, spill
+from atelier.scoring import score_samples
 from atelier.sweeping import score_sweep
 from atelier.trimap import box_of
 from atelier.world import COLOURS_RGB
@@ -59,15 +59,15 @@ def scorers() -> Scorers:
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
+def samples() -> list[Sample]:
     study = build_study(("unseen",), pictures=4)
-    return join_cases(study.probes, study.zones, study.edits)
+    return join_samples(study.probes, study.zones, study.edits)
 
 
 @pytest.fixture(scope="module")
-def means(cases, scorers) -> pd.DataFrame:
+def means(samples, scorers) -> pd.DataFrame:
     """Model or oracle × measure."""
-    scores = score_cases(cases, prepare_sources(cases, scorers, 32), scorers, 32)
+    scores = score_samples(samples, prepare_sources(samples, scorers, 32), scorers, 32)
     return scores.groupby("model")[list(ORDER)].mean()
 
 
@@ -89,20 +89,23 @@ def test_the_copy_preserves_all_and_edits_nothing(means):
     assert copy["clip_directional"] == copy["pattern_recognised"] == copy["right_garment"] == 0
 
 
-def test_oracles_stand_on_the_frontier_s_plane_where_they_must(cases, scorers):
+def test_oracles_stand_on_the_frontier_s_plane_where_they_must(samples, scorers):
     """Each oracle is given as an edit at a guidance of its own."""
-    others = other_pictures(cases)
-    drawn = [draw_oracles(case, others[case.probe.source_id]) for case in cases]
-    edits = {name: [to_png(one[name]) for one in drawn] for name in ORACLES}
-    edits |= {"copy": [case.probe.source for case in cases], "target": [case.probe.target for case in cases]}
+    others = other_pictures(samples)
+    drawn = [make_references(sample, others[sample.probe.source_id]) for sample in samples]
+    edits = {name: [to_png(one[name]) for one in drawn] for name in REFERENCES}
+    edits |= {
+        "copy": [sample.probe.source for sample in samples],
+        "target": [sample.probe.target for sample in samples],
+    }
     sweep = {
         (float(number), 1.0): [
-            replace(case, edited=dict.fromkeys(("baseline", "finetuned"), png))
-            for case, png in zip(cases, pngs, strict=True)
+            replace(sample, edited=dict.fromkeys(("baseline", "finetuned"), png))
+            for sample, png in zip(samples, pngs, strict=True)
         ]
         for number, pngs in enumerate(edits.values())
     }
-    points = score_sweep(sweep, prepare_sources(cases, scorers, 32), scorers, 32)
+    points = score_sweep(sweep, prepare_sources(samples, scorers, 32), scorers, 32)
     assert points[["success", "preservation"]].stack().between(0, 1).all()
     found = points.groupby("guidance_text")[["success", "preservation"]].mean().set_axis(list(edits))
     assert tuple(found.loc["copy"]) == (0, 1)
@@ -117,16 +120,16 @@ def test_oracles_stand_on_the_frontier_s_plane_where_they_must(cases, scorers):
 
 
 def test_tints_are_of_the_fabric_asked_for_and_keep_to_their_place(study: Study):
-    case = next(c for c in join_cases(study.probes, study.zones, study.edits) if c.probe.value == "red")
-    drawn = draw_oracles(case, None)
+    sample = next(c for c in join_samples(study.probes, study.zones, study.edits) if c.probe.value == "red")
+    drawn = make_references(sample, None)
     assert list(drawn) == ["picture_tint", "box_tint", "dilated"]
-    source, mask = from_png(case.probe.source), from_png(case.probe.exact_mask) >= 128
+    source, mask = from_png(sample.probe.source), from_png(sample.probe.exact_mask) >= 128
     x1, y1, x2, y2 = map(int, box_of(mask))
     box = np.zeros_like(mask)
     box[y1:y2, x1:x2] = True
     assert (drawn["box_tint"][~box] == source[~box]).all()
     assert (drawn["box_tint"][box] == drawn["picture_tint"][box]).all()
-    tinted = draw_oracles(replace(case, probe=replace(case.probe, target=None)), None)["picture_tint"]
+    tinted = make_references(replace(sample, probe=replace(sample.probe, target=None)), None)["picture_tint"]
     expected = source * (1 - STRENGTH) + np.array(COLOURS_RGB["red"]) * STRENGTH
     assert np.abs(tinted - expected).max() <= 1
 
@@ -153,17 +156,17 @@ def test_of_a_photograph_only_what_needs_no_target_is_made(study: Study):
     for probe, zones in zip(study.probes[:4], study.zones, strict=False):
         bare = replace(probe, target=None, exact_mask=None)
         names = ["picture_tint", "box_tint", "other_item"] if probe.factor == "colour" else ["other_item"]
-        drawn = draw_oracles(Case(bare, zones, {}), other)
+        drawn = make_references(Sample(bare, zones, {}), other)
         assert list(drawn) == names
         assert (drawn["other_item"] == from_png(other)).all()
 
 
 def test_another_item_is_another_source_of_the_same_domain(study: Study):
-    cases = join_cases(study.probes, study.zones, study.edits)
-    others = other_pictures(cases)
-    source_of = {case.probe.source_id: case.probe for case in cases}
+    samples = join_samples(study.probes, study.zones, study.edits)
+    others = other_pictures(samples)
+    source_of = {sample.probe.source_id: sample.probe for sample in samples}
     by_picture = {probe.source: probe for probe in source_of.values()}
     for name, png in others.items():
         assert by_picture[png].source_id != name
         assert by_picture[png].domain == source_of[name].domain
-    assert other_pictures(cases[:4]) == {"seen-00": None}
+    assert other_pictures(samples[:4]) == {"seen-00": None}

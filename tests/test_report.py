@@ -144,7 +144,7 @@ def test_markdown_tables():
 
 
 def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
-    seen = [case for case in evaluated.cases if case.probe.domain == "seen"]
+    seen = [case for case in evaluated.samples if case.probe.domain == "seen"]
     picked = pick_unselected(seen, 4)
     assert len({case.probe.source_id for case in picked}) == 4
     assert len({case.probe.prompt for case in picked}) == 4
@@ -154,7 +154,7 @@ def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
 def test_worst_rows_are_those_that_lost_most_direction(evaluated):
     table = evaluated.scores.pivot(index="probe_id", columns="model", values="clip_directional")
     lost = (table["finetuned"] - table["baseline"])[lambda s: s.index.str.startswith("unseen")]
-    unseen = [case for case in evaluated.cases if case.probe.domain == "unseen"]
+    unseen = [case for case in evaluated.samples if case.probe.domain == "unseen"]
     assert [case.probe.probe_id for case in pick_worst(unseen, evaluated.scores, 3)] == list(lost.nsmallest(3).index)
 
 
@@ -197,9 +197,9 @@ def test_learning_curves_are_a_picture(tmp_path):
 
 
 def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path, page_data):
-    cases = [replace(case, probe=replace(case.probe, target=None)) for case in evaluated.cases]
+    samples = [replace(sample, probe=replace(sample.probe, target=None)) for sample in evaluated.samples]
     scores = evaluated.scores[evaluated.scores["model"] != "target"]
-    write(replace(evaluated, scores=scores, cases=cases), page_data, tmp_path)
+    write(replace(evaluated, scores=scores, samples=samples), page_data, tmp_path)
     assert (tmp_path / "sheets" / "unseen.png").exists()
 
 

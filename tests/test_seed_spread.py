@@ -8,7 +8,7 @@ from scipy.stats import norm
 from test_ablations import repository, write_reports  # noqa: F401 - the same small repository
 
 from atelier.errors import UserError
-from atelier.measures.variance import between_seeds, over_pictures
+from atelier.measures.statistics import between_seeds, over_pictures
 from atelier.seed_spread import collect_seeds
 
 

@@ -8,13 +8,14 @@ from fixtures_edits import Study
 from fixtures_sweeps import NOOP_CHANGE, sweep_edits
 
 from atelier.batches import Scorers, Sources, prepare_sources
-from atelier.cases import Case, join_cases, join_noops, join_sweep
+from atelier.cases import Sample, join_noops, join_samples, join_sweep
 from atelier.images import from_png, mask_tensor, to_tensor
 from atelier.measures import leakage
 from atelier.measures.clip import ClipScorer, directional
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit
-from atelier.sweeping import NOOPS, POINTS, score_noops, score_sweep
+from atelier.scoring import NOOPS, score_noops
+from atelier.sweeping import POINTS, score_sweep
 
 SHIFT = 0.01  # what the passage through this "autoencoder" changes everywhere
 
@@ -31,22 +32,22 @@ def edits(study: Study) -> dict[str, list[Edit]]:
 
 
 @pytest.fixture(scope="module")
-def cases(study: Study, edits) -> list[Case]:
+def samples(study: Study, edits) -> list[Sample]:
     """The seen domain rendered, the unseen one as if photographed."""
     probes = [
         replace(probe, target=None, exact_mask=None) if probe.domain == "unseen" else probe for probe in study.probes
     ]
-    return join_cases(probes, study.zones, edits)
+    return join_samples(probes, study.zones, edits)
 
 
 @pytest.fixture(scope="module")
-def sources(cases, scorers) -> Sources:
-    return prepare_sources(cases, scorers, 5)
+def sources(samples, scorers) -> Sources:
+    return prepare_sources(samples, scorers, 5)
 
 
 @pytest.fixture(scope="module")
-def points(cases, edits, sources, scorers):
-    return score_sweep(join_sweep(cases, edits), sources, scorers, 3)
+def points(samples, edits, sources, scorers):
+    return score_sweep(join_sweep(samples, edits), sources, scorers, 3)
 
 
 def tensor(png: bytes) -> torch.Tensor:
@@ -60,11 +61,11 @@ def test_there_is_a_row_for_every_point_model_and_probe(points):
     assert points[["success", "preservation"]].stack().between(0, 1).all()
 
 
-def test_rendered_edits_are_placed_by_the_exact_target(points, cases, edits):
-    case_of = {case.probe.probe_id: case for case in cases}
+def test_rendered_edits_are_placed_by_the_exact_target(points, samples, edits):
+    sample_of = {sample.probe.probe_id: sample for sample in samples}
     rows = points[points["domain"] == "seen"]
     for row in rows[rows["guidance_text"] == 2.0].itertuples():
-        probe = case_of[row.probe_id].probe
+        probe = sample_of[row.probe_id].probe
         png = next(
             e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 2.0)
         )
@@ -81,26 +82,28 @@ def test_rendered_edits_are_placed_by_the_exact_target(points, cases, edits):
     assert finetuned[0.4] < finetuned[2.0] < finetuned[1.2]  # too little, too much, as asked
 
 
-def test_photographs_are_placed_by_direction_and_leakage_density(points, cases, edits, scorers):
-    case_of = {case.probe.probe_id: case for case in cases}
+def test_photographs_are_placed_by_direction_and_leakage_density(points, samples, edits, scorers):
+    sample_of = {sample.probe.probe_id: sample for sample in samples}
     rows = points[(points["domain"] == "unseen") & (points["guidance_text"] == 0.4)]
     for row in rows.itertuples():
-        case = case_of[row.probe_id]
+        sample = sample_of[row.probe_id]
         png = next(
             e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 0.4)
         )
-        source, edited = tensor(case.probe.source), tensor(png)
-        texts = [scorers.clip.text_features([text]) for text in (case.probe.source_caption, case.probe.target_caption)]
+        source, edited = tensor(sample.probe.source), tensor(png)
+        texts = [
+            scorers.clip.text_features([text]) for text in (sample.probe.source_caption, sample.probe.target_caption)
+        ]
         score = directional(*(scorers.clip.image_features(one) for one in (source, edited)), *texts).item()
         assert row.success == pytest.approx(max(0, score), abs=1e-3)
         floor = leakage.change_map(source, scorers.reconstruct(source))
         change = leakage.change_map(source, edited, floor)
-        density = leakage.leakage_density(change, mask_tensor([case.zones.tight])).item()
+        density = leakage.leakage_density(change, mask_tensor([sample.zones.tight])).item()
         assert row.preservation == pytest.approx(1 - min(1, density), abs=1e-4)
 
 
-def test_a_no_op_is_scored_by_what_it_moved_above_the_floor(cases, edits, sources, scorers):
-    noops = score_noops(join_noops(cases, edits), sources, scorers, 5)
+def test_a_no_op_is_scored_by_what_it_moved_above_the_floor(samples, edits, sources, scorers):
+    noops = score_noops(join_noops(samples, edits), sources, scorers, 5)
     assert list(noops.columns) == NOOPS
     assert len(noops) == 2 * 12
     for model, levels in NOOP_CHANGE.items():

@@ -1,6 +1,6 @@
-"""Cases → tensors to be measured, a batch at a time. What belongs to a source is computed once per source.
+"""Samples as batches of tensors. What depends on the source alone is computed once per source.
 
-Legend: B batch, H W pixels, D feature width. Pictures are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
+Legend: B batch, H W pixels, D feature width. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from atelier import trimap
-from atelier.cases import Case
+from atelier.cases import Sample
 from atelier.images import from_png, mask_tensor, to_tensor
 from atelier.measures import leakage, regions
 from atelier.measures.clip import ClipScorer
@@ -19,7 +19,7 @@ from atelier.records import Probe
 
 @dataclass(frozen=True)
 class Scorers:
-    """What scores: two networks, and the passage through the editor's VAE and back (its floor is no leakage)."""
+    """Networks that score: CLIP, LPIPS, and the editor's VAE, whose reconstruction error (the floor) is not leakage."""
 
     clip: ClipScorer
     lpips: Lpips
@@ -29,42 +29,44 @@ class Scorers:
 
 @dataclass(frozen=True)
 class Sources:
-    """What is known of S sources in their zones before any edit of them is looked at."""
+    """Features and floors of S sources (in distinct zones), independent of any edit."""
 
-    row_of: dict[tuple, int]  # `_key` of a case → row
-    features: torch.Tensor  # CLIP's, (S, D)
+    row_of: dict[tuple, int]  # `_key` of a sample → row
+    features: torch.Tensor  # of CLIP, (S, D)
     floors: torch.Tensor  # (S, 1, H, W), on the CPU: what encoding and decoding alone change
-    floor_scores: dict[str, torch.Tensor]  # (S,) each: `regions.measure_regions` of that
+    floor_scores: dict[str, torch.Tensor]  # (S,) each: `regions.measure_regions` of the reconstruction
 
-    def rows(self, cases: Sequence[Case]) -> list[int]:
-        return [self.row_of[_key(case)] for case in cases]
+    def rows(self, samples: Sequence[Sample]) -> list[int]:
+        """Return the rows of the samples' sources."""
+        return [self.row_of[_key(sample)] for sample in samples]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some cases as tensors."""
+    """B samples as tensors."""
 
-    cases: Sequence[Case]
+    samples: Sequence[Sample]
     source: torch.Tensor
-    target: torch.Tensor  # the source where no exact target is known
-    rendered: torch.Tensor  # bool (B,): whether one is known
-    garment: torch.Tensor  # what counts as inside: the exact mask where the picture was rendered, else the tight zone
+    target: torch.Tensor  # the source if no exact target is known
+    rendered: torch.Tensor  # bool (B,): whether an exact target is known
+    garment: torch.Tensor  # the exact mask if the image was rendered, else the tight zone
     zones: trimap.TrimapZones
     floor: torch.Tensor  # (B, 1, H, W)
 
     @property
     def probes(self) -> list[Probe]:
-        return [case.probe for case in self.cases]
+        """Return the probes of the samples."""
+        return [sample.probe for sample in self.samples]
 
     def masks(self, pngs: Sequence[bytes | None]) -> torch.Tensor:
-        """Masks (B, 1, H, W) out of PNGs; empty where there is none."""
+        """Decode PNG masks to (B, 1, H, W); None gives an empty mask."""
         return torch.cat(
             [torch.zeros_like(self.garment[:1]) if png is None else mask_tensor([png]).to(self.garment) for png in pngs]
         )
 
 
 class Texts:
-    """CLIP's unit features of some texts, each distinct one computed once."""
+    """Unit CLIP features of texts; each distinct text is computed once."""
 
     def __init__(self, texts: Sequence[str], scorers: Scorers) -> None:
         distinct = sorted(set(texts))
@@ -72,16 +74,16 @@ class Texts:
         self._features = scorers.clip.text_features(distinct) if distinct else torch.empty(0, 0)
 
     def __call__(self, texts: Sequence[str]) -> torch.Tensor:
-        """Features (B, D) of B of them."""
+        """Return the features (B, D) of B of the texts."""
         return self._features[[self._row_of[text] for text in texts]]
 
 
-def prepare_sources(cases: Sequence[Case], scorers: Scorers, batch_size: int) -> Sources:
-    """Features and floors of the distinct sources (in distinct zones) of some cases."""
-    distinct = {_key(case): case for case in cases}
+def prepare_sources(samples: Sequence[Sample], scorers: Scorers, batch_size: int) -> Sources:
+    """Compute features and floors of the distinct sources (in distinct zones) of the samples."""
+    distinct = {_key(sample): sample for sample in samples}
     features, floors, scores = [], [], []
     for chunk in _chunks(list(distinct.values()), batch_size):
-        source = pictures([case.probe.source for case in chunk], scorers)
+        source = decode_images([sample.probe.source for sample in chunk], scorers)
         rebuilt = scorers.reconstruct(source)
         garment, zones = _zones(chunk, scorers)
         layers = scorers.lpips.features(source), scorers.lpips.features(rebuilt)
@@ -97,15 +99,15 @@ def prepare_sources(cases: Sequence[Case], scorers: Scorers, batch_size: int) ->
     )
 
 
-def iter_batches(cases: Sequence[Case], sources: Sources, scorers: Scorers, batch_size: int) -> Iterator[Batch]:
-    """The cases as tensors, `batch_size` at a time, in their order."""
-    for chunk in _chunks(cases, batch_size):
-        probes = [case.probe for case in chunk]
+def iter_batches(samples: Sequence[Sample], sources: Sources, scorers: Scorers, batch_size: int) -> Iterator[Batch]:
+    """Yield the samples as tensors, `batch_size` at a time, in order."""
+    for chunk in _chunks(samples, batch_size):
+        probes = [sample.probe for sample in chunk]
         garment, zones = _zones(chunk, scorers)
         yield Batch(
-            cases=chunk,
-            source=pictures([probe.source for probe in probes], scorers),
-            target=pictures([probe.target or probe.source for probe in probes], scorers),
+            samples=chunk,
+            source=decode_images([probe.source for probe in probes], scorers),
+            target=decode_images([probe.target or probe.source for probe in probes], scorers),
             rendered=torch.tensor([probe.target is not None for probe in probes], device=scorers.device),
             garment=garment,
             zones=zones,
@@ -113,21 +115,21 @@ def iter_batches(cases: Sequence[Case], sources: Sources, scorers: Scorers, batc
         )
 
 
-def pictures(data: Sequence[bytes], scorers: Scorers) -> torch.Tensor:
-    """PNG pictures as a tensor (B, 3, H, W) where the networks are."""
-    return to_tensor([from_png(png) for png in data]).to(scorers.device)
+def decode_images(pngs: Sequence[bytes], scorers: Scorers) -> torch.Tensor:
+    """Decode PNG images to a tensor (B, 3, H, W) on the scorers' device."""
+    return to_tensor([from_png(png) for png in pngs]).to(scorers.device)
 
 
-def _zones(cases: Sequence[Case], scorers: Scorers) -> tuple[torch.Tensor, trimap.TrimapZones]:
-    tight = mask_tensor([case.zones.tight for case in cases]).to(scorers.device)
-    garment = mask_tensor([case.probe.exact_mask or case.zones.tight for case in cases]).to(scorers.device)
-    boxes = torch.tensor([case.zones.box for case in cases], device=scorers.device)
+def _zones(samples: Sequence[Sample], scorers: Scorers) -> tuple[torch.Tensor, trimap.TrimapZones]:
+    tight = mask_tensor([sample.zones.tight for sample in samples]).to(scorers.device)
+    garment = mask_tensor([sample.probe.exact_mask or sample.zones.tight for sample in samples]).to(scorers.device)
+    boxes = torch.tensor([sample.zones.box for sample in samples], device=scorers.device)
     return garment, trimap.zones(tight, boxes)
 
 
-def _key(case: Case) -> tuple:
-    return case.probe.source_id, case.probe.exact_mask, case.zones.tight, *case.zones.box
+def _key(sample: Sample) -> tuple:
+    return sample.probe.source_id, sample.probe.exact_mask, sample.zones.tight, *sample.zones.box
 
 
-def _chunks(cases: Sequence[Case], size: int) -> Iterator[Sequence[Case]]:
-    return (cases[start : start + size] for start in range(0, len(cases), size))
+def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
+    return (samples[start : start + size] for start in range(0, len(samples), size))

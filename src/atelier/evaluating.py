@@ -1,4 +1,4 @@
-"""The evaluate stage as one call: rows in, `metrics/evaluate.json`, tables and contact sheets out."""
+"""The evaluate stage: load samples → score → summarise → report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,35 +8,34 @@ import torch
 from PIL import Image
 
 from atelier.batches import Scorers, prepare_sources
-from atelier.cases import EDITORS, Case, join_cases, join_noops, join_sweep
+from atelier.cases import EDITORS, Sample, join_noops, join_samples, join_sweep
 from atelier.config import Evaluate, Models
 from atelier.editor import choose_device, decode_latents, encode_images, load_editor
-from atelier.evaluation import Report, measures_of, summarise, summarise_noops
+from atelier.evaluation import Report, metrics_of, summarise, summarise_noops
 from atelier.evaluation import headline as shorten
 from atelier.files import whole, write_json
-from atelier.frontiers import summarise_frontiers, tabulate_frontiers
 from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_frontiers, plot_measures, plot_shares
 from atelier.report.tables import average, compare_with_paper, to_csv
-from atelier.scoring import networks_of, score_cases
-from atelier.sweeping import score_noops, score_sweep
+from atelier.scoring import networks_of, score_noops, score_samples
+from atelier.sweeping import score_sweep, summarise_frontiers, tabulate_frontiers
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, and the pictures it was measured on."""
+    """The report with the tables and samples that it summarises."""
 
     report: Report
-    scores: pd.DataFrame
-    cases: list[Case]
-    frontier: pd.DataFrame
+    scores: pd.DataFrame  # `scoring.score_samples`
+    samples: list[Sample]
+    frontier: pd.DataFrame  # `sweeping.tabulate_frontiers`
 
 
 def load_scorers(models: Models) -> Scorers:
-    """The networks that `models` names.
+    """Load the networks that `models` names.
 
     Raises:
         UserError: one of them cannot be loaded.
@@ -53,37 +52,34 @@ def load_scorers(models: Models) -> Scorers:
 def evaluate(
     probes: Path, zones: Path, edits: dict[str, Path], scorers: Scorers, settings: Evaluate, autoencoder: str
 ) -> Evaluation:
-    """Score the edits of every model against the probes, and summarise.
+    """Score the edits of both models on the probes and summarise the scores.
 
     Args:
         edits: model → file, for `baseline` and `finetuned`.
-        autoencoder: where the VAE of `scorers.reconstruct` came from, for the report.
+        autoencoder: where the VAE of `scorers.reconstruct` was loaded from, for the report.
 
     Raises:
-        UserError: a file is unreadable, an edit is missing, or no probe has a zone.
+        UserError: a file is unreadable, an edit is missing, or no probe has zones.
     """
-    rows = read_rows(probes, Probe)
-    made = {model: read_rows(edits[model], Edit) for model in EDITORS}
-    cases = join_cases(rows, read_rows(zones, Zones), made)
-    sources = prepare_sources(cases, scorers, settings.batch_size)
-    scores = score_cases(cases, sources, scorers, settings.batch_size)
-    noops = score_noops(join_noops(cases, made), sources, scorers, settings.batch_size)
-    points = score_sweep(join_sweep(cases, made), sources, scorers, settings.batch_size)
+    all_probes = read_rows(probes, Probe)
+    rows = {model: read_rows(edits[model], Edit) for model in EDITORS}
+    samples = join_samples(all_probes, read_rows(zones, Zones), rows)
+    sources = prepare_sources(samples, scorers, settings.batch_size)
+    scores = score_samples(samples, sources, scorers, settings.batch_size)
+    noops = score_noops(join_noops(samples, rows), sources, scorers, settings.batch_size)
+    points = score_sweep(join_sweep(samples, rows), sources, scorers, settings.batch_size)
 
-    networks = {"clip": scorers.clip.name, "lpips": scorers.lpips.name, "leakage_floor": f"{autoencoder} (VAE)"}
     report = {
-        "networks": networks,
-        "network_of": networks_of(measures_of(scores)),
-        "probes_without_zone": len(rows) - len(cases),
+        "networks": {"clip": scorers.clip.name, "lpips": scorers.lpips.name, "leakage_floor": f"{autoencoder} (VAE)"},
+        "network_of": networks_of(metrics_of(scores)),
+        "probes_without_zone": len(all_probes) - len(samples),
         **summarise(scores, settings.draws, settings.seed),
     }
-    for name, parts in (
-        ("noop", summarise_noops(noops, settings.draws, settings.seed)),
-        ("frontier", summarise_frontiers(points, settings.draws, settings.seed)),
-    ):
-        for domain, part in parts.items():
-            report[domain][name] = part
-    return Evaluation(report, scores, cases, tabulate_frontiers(points))
+    for domain, part in summarise_noops(noops, settings.draws, settings.seed).items():
+        report[domain]["noop"] = part
+    for domain, part in summarise_frontiers(points, settings.draws, settings.seed).items():
+        report[domain]["frontier"] = part
+    return Evaluation(report, scores, samples, tabulate_frontiers(points))
 
 
 @dataclass(frozen=True)
@@ -113,14 +109,14 @@ def write_evaluation(
     with whole(out.sheets) as folder:
         folder.mkdir()
         by_domain = {
-            domain: [case for case in result.cases if case.probe.domain == domain]
+            domain: [sample for sample in result.samples if sample.probe.domain == domain]
             for domain in result.scores["domain"].unique()
         }
         Image.fromarray(draw_overview(by_domain)).save(folder / "overview.png")
-        for domain, cases in by_domain.items():
+        for domain, samples in by_domain.items():
             picks = {
-                domain: pick_unselected(cases, settings.sheet_rows),
-                f"{domain}-worst": pick_worst(cases, result.scores, settings.sheet_rows),
+                domain: pick_unselected(samples, settings.sheet_rows),
+                f"{domain}-worst": pick_worst(samples, result.scores, settings.sheet_rows),
             }
             for name, picked in picks.items():
                 Image.fromarray(draw_sheet(picked, result.scores)).save(folder / f"{name}.png")

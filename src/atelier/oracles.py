@@ -1,11 +1,12 @@
-"""Edits whose quality is known without looking: what measures must rank as they do, and reference rows in the tables.
+"""Reference edits: edits of known quality that metrics must rank correctly and that the tables show for comparison.
 
-    picture_tint   the whole picture tinted or printed with the fabric asked for: the edit, and everything leaked
+    picture_tint   the whole image tinted or printed with the requested fabric: a complete edit with complete leakage
     box_tint       the same inside the garment's box
     dilated        the exact target, spilt a little over the garment's edge
-    other_item     another source's picture: neither the edit nor the picture
+    other_item     the image of another source: neither the edit nor the source
 
-The copy and the exact target are oracles too; they stand among `scoring.MODELS` because comparisons are made with them.
+The copy and the exact target have known quality too; they are among `scoring.MODELS` because models are compared with
+them.
 """
 
 from collections.abc import Sequence
@@ -13,59 +14,59 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from atelier.cases import Case
+from atelier.cases import Sample
 from atelier.images import from_png
 from atelier.records import Probe
 from atelier.trimap import box_of
 from atelier.wording import find_mention
 from atelier.world.fabric import print_fabric
 
-ORACLES = ("picture_tint", "box_tint", "dilated", "other_item")
-STRENGTH = 0.6  # of a tint: six tenths fabric, four tenths of what was there
-SPILL = 1 / 32  # how far `dilated` spills, as a share of the picture's side
+REFERENCES = ("picture_tint", "box_tint", "dilated", "other_item")
+STRENGTH = 0.6  # weight of the fabric in a tint; the source has the rest
+SPILL = 1 / 32  # reach of `dilated` beyond the garment, as a share of the image's side
 
 
-def draw_oracles(case: Case, other: bytes | None) -> dict[str, np.ndarray]:
-    """The oracles that can be made of a case, name → uint8 (H, W, 3), in the order of `ORACLES`.
+def make_references(sample: Sample, other: bytes | None) -> dict[str, np.ndarray]:
+    """Return the reference edits that a sample allows, name → uint8 (H, W, 3), in the order of `REFERENCES`.
 
-    On a photograph there is no exact target to spill, and no fabric to print but a plain one in a named colour.
+    A photograph has no exact target to spill, and its only known fabric is a plain one in a named colour.
 
     Args:
-        other: another source's picture (PNG), of the same domain; None where there is none.
+        other: image of another source (PNG) of the same domain; None if there is none.
     """
-    probe = case.probe
-    source, mask = from_png(probe.source), from_png(probe.exact_mask or case.zones.tight) >= 128
-    drawn = {}
-    fabric = asked_fabric(probe, source.shape[0])
+    probe = sample.probe
+    source, mask = from_png(probe.source), from_png(probe.exact_mask or sample.zones.tight) >= 128
+    edits = {}
+    fabric = requested_fabric(probe, source.shape[0])
     if fabric is not None:
         tinted = (source * (1 - STRENGTH) + fabric * STRENGTH + 0.5).astype(np.uint8)
         x1, y1, x2, y2 = map(int, box_of(mask))
         boxed = source.copy()
         boxed[y1:y2, x1:x2] = tinted[y1:y2, x1:x2]
-        drawn |= {"picture_tint": tinted, "box_tint": boxed}
+        edits |= {"picture_tint": tinted, "box_tint": boxed}
     if probe.target is not None:
-        drawn["dilated"] = spill(from_png(probe.target), mask, max(1, round(SPILL * source.shape[0])))
+        edits["dilated"] = spill(from_png(probe.target), mask, max(1, round(SPILL * source.shape[0])))
     if other is not None:
-        drawn["other_item"] = from_png(other)
-    return drawn
+        edits["other_item"] = from_png(other)
+    return edits
 
 
-def asked_fabric(probe: Probe, size: int) -> np.ndarray | None:
-    """The fabric that a prompt asks for, flat and evenly lit: float32 (size, size, 3) in [0, 255].
+def requested_fabric(probe: Probe, size: int) -> np.ndarray | None:
+    """Return the fabric that a prompt requests, flat and evenly lit: float32 (size, size, 3) in [0, 255].
 
-    What the prompt does not name stays as the target caption says it is. None where that is not known: of a photograph
-    only a named colour is.
+    What the prompt does not name is as in the target caption. None if that is unknown: for a photograph, everything
+    except a named colour is.
     """
-    said = find_mention(probe.target_caption, probe.garment) if probe.target is not None else None
-    colour = probe.value if probe.factor == "colour" else said and said.colour
+    mention = find_mention(probe.target_caption, probe.garment) if probe.target is not None else None
+    colour = probe.value if probe.factor == "colour" else mention and mention.colour
     if not colour:
         return None
-    pattern = (said and said.pattern) or "solid"
+    pattern = (mention and mention.pattern) or "solid"
     return print_fabric(colour, pattern, np.ones((size, size), np.float32), np.zeros((size, size), np.float32))
 
 
 def spill(picture: np.ndarray, mask: np.ndarray, reach: int) -> np.ndarray:
-    """A picture whose masked pixels have spread: those up to `reach` px away take the nearest masked pixel's colour."""
+    """Spread the masked pixels: pixels up to `reach` px away take the colour of the nearest masked pixel."""
     distance, nearest = distance_transform_edt(~mask, return_indices=True)
     reached = distance <= reach
     spilt = picture.copy()
@@ -73,11 +74,11 @@ def spill(picture: np.ndarray, mask: np.ndarray, reach: int) -> np.ndarray:
     return spilt
 
 
-def other_pictures(cases: Sequence[Case]) -> dict[str, bytes | None]:
-    """source_id → the picture of the next source of its domain (after the last the first); None where it is alone."""
+def other_pictures(samples: Sequence[Sample]) -> dict[str, bytes | None]:
+    """Return source_id → image of the next source of its domain, cyclically; None if the domain has one source."""
     pictures: dict[str, dict[str, bytes]] = {}
-    for case in cases:
-        pictures.setdefault(case.probe.domain, {})[case.probe.source_id] = case.probe.source
+    for sample in samples:
+        pictures.setdefault(sample.probe.domain, {})[sample.probe.source_id] = sample.probe.source
     others: dict[str, bytes | None] = {}
     for sources in pictures.values():
         names = list(sources)

@@ -14,7 +14,7 @@ from atelier.ablations import Experiment, find_experiments, read_experiment
 from atelier.errors import UserError
 from atelier.evaluation import HEADLINE
 from atelier.files import whole
-from atelier.measures.variance import between_seeds, over_pictures
+from atelier.measures.statistics import between_seeds, over_pictures
 from atelier.report.tables import DOMAIN_NAMES, markdown, to_csv
 
 KINDS = {"finetuned": "fine-tuned", "gain": "fine-tuned − baseline"}

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pandas as pd
 
-from atelier.cells import Cell, compare, describe
+from atelier.cells import Estimate, compare, estimate_means
 from atelier.measures.statistics import Clusters
 from studies.anomaly.config import Measuring
 from studies.anomaly.lesson import ARMS
@@ -25,13 +25,13 @@ def _wide(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return table.pivot(index=index, columns="system", values=measure)
 
 
-def summarise(table: pd.DataFrame, measure: str, family: str, chosen: Measuring) -> dict[str, dict[str, Cell]]:
+def summarise(table: pd.DataFrame, measure: str, family: str, chosen: Measuring) -> dict[str, dict[str, Estimate]]:
     """`levels` by system, and `gain`: each arm minus the original, paired by prompt and noise."""
     wide = _wide(table[table["family"] == family], measure)
     clusters = Clusters.draw(wide.index.get_level_values("prompt").to_numpy(), chosen.draws, chosen.seed)
     gains = pd.DataFrame({arm: wide[arm] - wide[ORIGINAL] for arm in ARMS if arm in wide})
     return {
-        "levels": describe({"": wide}, clusters)[""],
+        "levels": estimate_means({"": wide}, clusters)[""],
         "gain": compare(gains, clusters, chosen.draws, chosen.seed),
     }
 

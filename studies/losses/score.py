@@ -9,13 +9,14 @@ from ruamel.yaml import YAML
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.cases import join_cases
+from atelier.batches import prepare_sources
+from atelier.cases import join_samples
 from atelier.config import read_params
 from atelier.evaluating import load_scorers
 from atelier.files import whole
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.tables import to_csv
-from atelier.scoring import prepare_sources, score_cases
+from atelier.scoring import score_samples
 from studies.losses.compare import MEASURES
 
 MODEL = "finetuned"
@@ -35,9 +36,9 @@ def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, out: P
     scorers, pictures, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
     scores, facts, sources = [], [], None
     for name in names:
-        cases = join_cases(pictures, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
+        cases = join_samples(pictures, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
         sources = sources or prepare_sources(cases, scorers, chosen.evaluate.batch_size)
-        table = score_cases(cases, sources, scorers, chosen.evaluate.batch_size, controls=False)
+        table = score_samples(cases, sources, scorers, chosen.evaluate.batch_size, controls=False)
         by_source = table.groupby(["domain", "source_id"], sort=True)[list(MEASURES)].mean().reset_index()
         scores.append(by_source.assign(run=name))
         facts.append({"run": name} | json.loads((runs / name / "facts.json").read_text()))

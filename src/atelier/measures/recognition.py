@@ -1,9 +1,9 @@
-"""CLIP on the garment: is it what was asked for, and is its print the one that was asked for?
+"""CLIP on the garment: does the crop match the garment's phrase, and is the requested pattern recognised?
 
-    inside the box    cos(Ib, Tg)            Ib: the picture cropped to the garment, Tg: the garment's phrase
-    recognised        argmax_p cos(I, Tp)    the captions Tp differ in the pattern alone: is the one asked for nearest?
+    inside the box    cos(Ib, Tg)            Ib: the image cropped to the garment, Tg: the garment's phrase
+    recognised        argmax_p cos(I, Tp)    captions Tp differ only in the pattern; is the requested one nearest?
 
-The first is in [-1, 1] here (`clip.similarity` of the crop); reports print it × 100.
+The first is `clip.similarity` of the crop, in [-1, 1]; reports print it × 100.
 
 Legend: B batch, H W pixels, N alternatives, D feature width.
 """
@@ -14,33 +14,16 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from atelier.instructions import PATTERNS, describe
-from atelier.records import Probe
-from atelier.wording import find_mention, recaption
-
-
-def garment_phrase(probe: Probe) -> str:
-    """What the target caption says of the garment: "a red striped shirt"; by the prompt where it does not name it."""
-    said = find_mention(probe.target_caption, probe.garment)
-    if said:
-        return probe.target_caption[said.start : said.end]
-    return describe(probe.garment, **{probe.factor: probe.value})
-
-
-def pattern_captions(probe: Probe) -> list[str]:
-    """The source's caption with each pattern in turn on the garment, in the order of `instructions.PATTERNS`."""
-    return [recaption(probe.source_caption, probe.garment, pattern=pattern) for pattern in PATTERNS]
-
 
 def crop_squares(pictures: torch.Tensor, boxes: Sequence[Sequence[float]], side: int) -> torch.Tensor:
-    """The smallest square around each box, moved into the picture and resized bicubically: (B, 3, side, side).
+    """Crop the smallest square around each box, moved into the image, and resize it bicubically: (B, 3, side, side).
 
-    A square, because a squashed crop would squash the print; where the box is longer than the picture is wide, the
-    picture's middle is taken.
+    A square keeps the aspect ratio of the pattern. If the box is longer than the image is wide, the square is as large
+    as fits, around the box's centre.
 
     Args:
         pictures: (B, 3, H, W) in [0, 1].
-        boxes: [x1, y1, x2, y2] in px, one a picture, none empty.
+        boxes: [x1, y1, x2, y2] in px, one per image, none empty.
     """
     height, width = pictures.shape[-2:]
     crops = []
@@ -56,11 +39,11 @@ def crop_squares(pictures: torch.Tensor, boxes: Sequence[Sequence[float]], side:
 
 
 def recognised(image: torch.Tensor, texts: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
-    """1 where the picture is most like the text asked for, else 0, (B,). Higher is better; 1 / N by chance.
+    """Return 1 if the requested text is the nearest of N, else 0, (B,). Higher is better; 1 / N by chance.
 
     Args:
         image: unit features (B, D).
-        texts: unit features of N alternatives a picture, (B, N, D).
-        asked: the index of the one asked for, int64 (B,).
+        texts: unit features of N alternatives per image, (B, N, D).
+        asked: index of the requested text, int64 (B,).
     """
     return (torch.einsum("bd,bnd->bn", image, texts).argmax(1) == asked).to(image)

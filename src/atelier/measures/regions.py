@@ -1,15 +1,15 @@
 """Preservation by region: MSE, PSNR, SSIM and LPIPS outside the garment and in each zone of the trimap.
 
-    outside      the pixels that are not the garment's
-    tight        the trimap's garment: here a change is wanted, so these say how much there was and not how bad it is
+    outside      pixels that are not of the garment
+    tight        the trimap's garment: a change is wanted here, so the metrics say how much changed, not how bad it is
     context      the scaled box without the garment
     background   the rest
 
-Each is a mean over its region's pixels, so that the region's size does not move it. The two with a neighbourhood, SSIM
-and LPIPS, are taken of the picture with the source's garment put back (`pixel.paste_inside`), but in `tight`, where
-they are of the whole picture.
+Each is a mean over its region's pixels, so it does not depend on the region's size. SSIM and LPIPS, which have a
+neighbourhood, are computed on the image with the source's garment pasted back (`pixel.paste_inside`), except in
+`tight`, where they are computed on the edited image.
 
-Legend: B batch, H W pixels. Pictures are float (B, 3, H, W) in [0, 1], zones (B, 1, H, W) in [0, 1].
+Legend: B batch, H W pixels. Images are float (B, 3, H, W) in [0, 1], zones (B, 1, H, W) in [0, 1].
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,25 +27,29 @@ BETTER = {"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"}
 
 @dataclass(frozen=True)
 class Comparison:
-    """The maps between a picture and its source that regions are averaged over."""
+    """Maps between an image and its source; regions are averaged over them."""
 
     error: torch.Tensor  # squared, (B, 3, H, W)
-    ssim: torch.Tensor  # (B, 3, H − 10, W − 10), of the whole picture
-    ssim_outside: torch.Tensor  # the source's garment put back
-    differences: list[torch.Tensor]  # LPIPS per layer, of the whole picture
-    lpips_outside: torch.Tensor  # (B, 1, H, W), the source's garment put back
+    ssim: torch.Tensor  # (B, 3, H − 10, W − 10), of the whole image
+    ssim_outside: torch.Tensor  # the source's garment pasted back
+    differences: list[torch.Tensor]  # LPIPS per layer, of the whole image
+    lpips_outside: torch.Tensor  # (B, 1, H, W), the source's garment pasted back
 
 
 def compare(
-    source: torch.Tensor, edited: torch.Tensor, garment: torch.Tensor, lpips: Lpips, layers: Sequence[torch.Tensor],
+    source: torch.Tensor,
+    edited: torch.Tensor,
+    garment: torch.Tensor,
+    lpips: Lpips,
+    layers: Sequence[torch.Tensor],
     edited_layers: Sequence[torch.Tensor],
-) -> Comparison:  # fmt: skip
-    """Everything that is compared pixel by pixel, once.
+) -> Comparison:
+    """Compute all maps between an image and its source.
 
     Args:
-        garment: what is put back, (B, 1, H, W).
+        garment: mask that is pasted back, (B, 1, H, W).
         layers: the source's `lpips.features`.
-        edited_layers: the edited picture's.
+        edited_layers: the edited image's.
     """
     pasted = pixel.paste_inside(source, edited, garment)
     outside = lpips.differences(layers, lpips.features(pasted))
@@ -59,14 +63,14 @@ def compare(
 
 
 def region_masks(garment: torch.Tensor, zones: TrimapZones) -> dict[str, torch.Tensor]:
-    """The regions' zones. The garment is the exact one where it is known, and never counts as context or background."""
+    """Return region → zone (B, 1, H, W). The garment (exact mask if known) is removed from context and background."""
     rest = 1 - garment
     parts = (rest, zones.tight, zones.context * rest, zones.background * rest)
     return dict(zip(REGIONS, parts, strict=True))
 
 
 def measure_regions(maps: Comparison, masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """`mse_outside`, …, `lpips_background`: (B,) each, NaN where the region is empty. `BETTER` has their directions.
+    """Return `mse_outside`, …, `lpips_background`: (B,) each, NaN if the region is empty.
 
     MSE is in [0, 1]; PSNR in dB, at most 58.9; SSIM in [-1, 1]; LPIPS from 0 up.
     """
@@ -77,18 +81,18 @@ def measure_regions(maps: Comparison, masks: Mapping[str, torch.Tensor]) -> dict
         similar = maps.ssim if inside else maps.ssim_outside
         distant = distance_map(maps.differences, size) if inside else maps.lpips_outside
         scores[f"mse_{region}"] = pixel.mean_over(maps.error, mask)
-        scores[f"psnr_{region}"] = pixel.to_psnr(scores[f"mse_{region}"])
+        scores[f"psnr_{region}"] = pixel.psnr(scores[f"mse_{region}"])
         scores[f"ssim_{region}"] = pixel.mean_over(similar, pixel.at_windows(mask))
         scores[f"lpips_{region}"] = pixel.mean_over(distant, mask)
     return scores
 
 
 def above_floor(scores: Mapping[str, torch.Tensor], floors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """How much worse each of `measure_regions`' scores is than encoding and decoding alone leave it, under
-    `…_above_floor`: 0 where an edit is no worse than that; lower is better for all.
+    """Return by how much each score is worse than encoding and decoding alone: `…_above_floor`, ≥ 0, lower is better.
 
     Args:
-        floors: the scores of the source's passage through the editor's autoencoder, in the same regions.
+        scores: of `measure_regions`.
+        floors: the same scores of the source's reconstruction by the editor's autoencoder.
     """
     return {
         f"{name}_above_floor": (

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from atelier.cases import Sample
 from atelier.images import from_png
 from atelier.instructions import PROMPTS
 from atelier.report.sheets import SheetRow, contact_sheet, draw_change, draw_zones
-from atelier.scoring import Case
 from atelier.sweeps import spread
 
 COLUMNS = (
@@ -17,51 +17,51 @@ COLUMNS = (
 OVERVIEW = ("source", "baseline", "fine-tuned", "exact target")
 
 
-def pick_unselected(cases: Sequence[Case], count: int) -> list[Case]:
-    """Up to `count` cases by position alone: sources spread over the whole list, the prompts taken in turn."""
-    return spread(cases, count, lambda case: case.probe.source_id)
+def pick_unselected(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """Up to `count` samples by position alone: sources spread over the whole list, the prompts taken in turn."""
+    return spread(samples, count, lambda sample: sample.probe.source_id)
 
 
-def pick_worst(cases: Sequence[Case], scores: pd.DataFrame, count: int) -> list[Case]:
-    """Up to `count` cases where fine-tuning lost most directional similarity against the baseline, worst first."""
+def pick_worst(samples: Sequence[Sample], scores: pd.DataFrame, count: int) -> list[Sample]:
+    """Up to `count` samples where fine-tuning lost most directional similarity against the baseline, worst first."""
     table = scores.pivot(index="probe_id", columns="model", values="clip_directional")
     lost = (table["finetuned"] - table["baseline"]).sort_values(kind="stable")
-    case_of = {case.probe.probe_id: case for case in cases}
-    return [case_of[probe_id] for probe_id in lost.index if probe_id in case_of][:count]
+    sample_of = {sample.probe.probe_id: sample for sample in samples}
+    return [sample_of[probe_id] for probe_id in lost.index if probe_id in sample_of][:count]
 
 
-def draw_overview(by_domain: Mapping[str, Sequence[Case]]) -> np.ndarray:
-    """A small sheet for a first look, uint8 (H, W, 3): per prompt one unselected case of each domain."""
+def draw_overview(by_domain: Mapping[str, Sequence[Sample]]) -> np.ndarray:
+    """A small sheet for a first look, uint8 (H, W, 3): per prompt one unselected sample of each domain."""
     columns = [f"{domain}: source" if name == "source" else name for domain in by_domain for name in OVERVIEW]
-    chosen = [pick_unselected(cases, len(PROMPTS)) for cases in by_domain.values()]
+    chosen = [pick_unselected(samples, len(PROMPTS)) for samples in by_domain.values()]
     rows = []
-    for cases in zip(*chosen, strict=False):  # a domain may hold fewer sources than there are prompts
-        pictures = [picture for case in cases for picture in _overview_pictures(case)]
-        rows.append(SheetRow([f"“{cases[0].probe.prompt}”"], pictures))
+    for samples in zip(*chosen, strict=False):  # a domain may hold fewer sources than there are prompts
+        pictures = [picture for sample in samples for picture in _overview_pictures(sample)]
+        rows.append(SheetRow([f"“{samples[0].probe.prompt}”"], pictures))
     return contact_sheet(columns, rows)
 
 
-def _overview_pictures(case: Case) -> list[np.ndarray | None]:
-    pngs = (case.probe.source, case.edited["baseline"], case.edited["finetuned"], case.probe.target)
+def _overview_pictures(sample: Sample) -> list[np.ndarray | None]:
+    pngs = (sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"], sample.probe.target)
     return [None if png is None else from_png(png) for png in pngs]
 
 
-def draw_sheet(cases: Sequence[Case], scores: pd.DataFrame) -> np.ndarray:
-    """A contact sheet, uint8 (H, W, 3), of these cases with their scores beside them."""
+def draw_sheet(samples: Sequence[Sample], scores: pd.DataFrame) -> np.ndarray:
+    """A contact sheet, uint8 (H, W, 3), of these samples with their scores beside them."""
     table = scores[scores["model"].isin(("baseline", "finetuned"))].set_index(["probe_id", "model"])
-    return contact_sheet(COLUMNS, [_row(case, table) for case in cases])
+    return contact_sheet(COLUMNS, [_row(sample, table) for sample in samples])
 
 
-def _row(case: Case, scores: pd.DataFrame) -> SheetRow:
-    probe = case.probe
-    source, tight = from_png(probe.source), from_png(case.zones.tight) >= 128
-    made = {model: from_png(png) for model, png in case.edited.items()}
+def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
+    probe = sample.probe
+    source, tight = from_png(probe.source), from_png(sample.zones.tight) >= 128
+    made = {model: from_png(png) for model, png in sample.edited.items()}
     composite = np.where(tight[..., None], made["finetuned"], source)
     target = None if probe.target is None else from_png(probe.target)
     pictures = (
         source, made["baseline"], made["finetuned"], composite, target,
         draw_change(source, made["baseline"]), draw_change(source, made["finetuned"]),
-        draw_zones(source, tight, case.zones.box),
+        draw_zones(source, tight, sample.zones.box),
     )  # fmt: skip
     rows = {model: scores.loc[(probe.probe_id, model)] for model in ("baseline", "finetuned")}
     return SheetRow([f"“{probe.prompt}”", f"({probe.garment})", "", "base | tuned", *_figures(rows)], pictures)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from atelier.cases import EDITORS
 from atelier.report.points import baselines_of, share_points, staircase
-from atelier.scoring import EDITORS, MODELS
+from atelier.scoring import MODELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from atelier.cells import DIGITS
-from atelier.evaluation import measures_of
+from atelier.evaluation import metrics_of
 from atelier.report import paper
 from atelier.scoring import MODELS
 
@@ -21,7 +21,7 @@ def average(scores: pd.DataFrame, by: str) -> pd.DataFrame:
     """Mean of every measure per domain, `by` (prompt or factor) and model, with the number of edits `n`."""
     order = pd.Categorical(scores["model"], MODELS, ordered=True)
     groups = scores.assign(model=order).groupby(["domain", by, "model"], sort=True, observed=True)
-    return pd.concat([groups.size().rename("n"), groups[measures_of(scores)].mean()], axis=1).reset_index()
+    return pd.concat([groups.size().rename("n"), groups[metrics_of(scores)].mean()], axis=1).reset_index()
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from atelier.scoring import Case
+from atelier.cases import Sample
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,8 @@ class PageData:
     """Everything that a report page shows. What is None, empty or lacks a column drops its part of the page."""
 
     report: dict[str, Any]  # as metrics/evaluate.json
-    scores: pd.DataFrame  # as scoring.score_cases gives them: a row per probe and model
-    cases: list[Case]
+    scores: pd.DataFrame  # as scoring.score_samples gives them: a row per probe and model
+    cases: list[Sample]
     frontier: pd.DataFrame | None  # domain, model, guidance_text, guidance_image, success, preservation, n
     ablations: pd.DataFrame | None  # metrics/ablations.csv
     methods: pd.DataFrame | None  # metrics/methods.csv
