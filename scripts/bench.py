@@ -19,7 +19,7 @@ from atelier.edit_task import EditSubject
 from atelier.editing import edit_all
 from atelier.editor import load_editor
 from atelier.latents import encode_triplets
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.noising import Dropout, draw_batch
 from atelier.records import Probe, Triplet, Zones, read_rows
 from atelier.seeds import dice
@@ -54,7 +54,7 @@ def main() -> None:
     for kind, changes in KINDS.items():
         settings = params.train.model_copy(update=changes)
         trainable = methods.prepare(editor, settings)
-        learners[kind] = Learner(EditSubject(trainable.editor, list(trainable.names), settings))
+        learners[kind] = TrainState(EditSubject(trainable.editor, list(trainable.names), settings))
 
     def train(kind: str, start: int) -> None:
         for step in range(start, start + STEPS):

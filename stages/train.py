@@ -25,7 +25,7 @@ def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, cur
     sections = {"models": chosen.models, "train": chosen.train}
     with processes.join(chosen.models.device) as team:
         record = tracking.run("train", sections, reads=[triplets, zones], writes=[out])
-        with record if team.is_main else nullcontext(finetuning.Silence()) as run:
+        with record if team.is_main else nullcontext(finetuning.NullLogger()) as run:
             job = finetuning.open_job(chosen.models, chosen.train, triplets, zones, team)
             finetuning.finetune(job, run, out=out, report=report, curves=curves)
             run.log_artifact(out, "finetuned")

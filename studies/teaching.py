@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from atelier import tracking
 from atelier.checkpoints import open_store
-from atelier.concepts import Concept, ConceptRow, ConceptTask, TextToImage, Viewing, encode_rows, prepare
+from atelier.concepts import Concept, ConceptRow, ConceptTask, TextToImage, Validation, encode_rows, prepare
 from atelier.concepts.task import Judge, keep_last
 from atelier.training import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
 
 __all__ = ["Taught", "stages", "teach"]
 
 
-class Silence:
+class NullLogger:
     """The log of a training that is no stage: nothing is kept."""
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
@@ -35,7 +35,7 @@ class Taught:
     model: TextToImage  # with the tensors of the best epoch, by the judge's score
     best: int  # that epoch
     losses: tuple[float, ...]  # mean of each epoch, from epoch 1
-    viewings: tuple[Viewing, ...]  # what the judge returned, from epoch 0
+    validations: tuple[Validation, ...]  # what the judge returned, from epoch 0
     trained: int  # how many parameters were trained
 
 
@@ -59,9 +59,9 @@ def teach(
             match record:
                 case Step():
                     bar.update()
-                case Epoch(number, loss, viewing):
+                case Epoch(number, loss, validation):
                     epochs.append(record)
-                    seen = {"score": viewing.score, **viewing.scores}
+                    seen = {"score": validation.score, **validation.scores}
                     log.log_metrics(seen | ({} if loss is None else {"train_loss": loss}), number)
                 case Finished():
                     finished = record
@@ -71,7 +71,7 @@ def teach(
         model=task.with_tensors(tensors),
         best=best_epoch(epochs),
         losses=tuple(epoch.train_loss for epoch in epochs[1:]),
-        viewings=tuple(epoch.validation for epoch in epochs),
+        validations=tuple(epoch.validation for epoch in epochs),
         trained=sum(tensor.numel() for tensor in tensors.values()),
     )
 
@@ -79,6 +79,6 @@ def teach(
 def _record(name: str, settings: Concept, inputs: Sequence[str | Path]) -> AbstractContextManager:
     """A run in MLflow where DVC runs this as a stage; by hand, or in a test, nothing."""
     if "DVC_STAGE" not in os.environ:
-        return nullcontext(Silence())
+        return nullcontext(NullLogger())
     files = [Path(one) for one in inputs if Path(one).exists()]
     return tracking.run(name, {"concept": settings}, reads=files)

@@ -9,7 +9,7 @@ from fixtures_concepts import ADAPTERS, draw_all, make_rows, make_task
 from atelier.concepts import ConceptTask, encode_rows
 from atelier.concepts.models import to_latents
 from atelier.images import to_tensor
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.processes import ALONE
 from atelier.seeds import dice
 
@@ -32,7 +32,7 @@ def test_each_error_has_one_weight_under_min_snr_and_prior_preservation(sd, kind
         weight = min(ratio, 5.0) / (max(ratio, 1e-12) if kind == "epsilon" else ratio + 1) if share else (
             1.0 if kind == "epsilon" else 0.0
         )  # fmt: skip
-        error = float((prediction[number] - part.noised.goal[number]).square().mean())
+        error = float((prediction[number] - part.noised.target[number]).square().mean())
         total += rows[row].weight * weight * error / len(rows)
     assert part.weights.shape == (5,)
     assert float(loss) == pytest.approx(total, rel=1e-4)
@@ -60,7 +60,7 @@ def test_latents_are_kept_by_row_and_meet_their_own_prompts_in_any_order(sd):
         order, part = draw_all(task, step)
         for number, row in enumerate(order.tolist()):
             share = sd.parts["scheduler"].alphas_cumprod[part.noised.timesteps[number]]
-            clean = share.sqrt() * part.noised.noisy[number] - (1 - share).sqrt() * part.noised.goal[number]
+            clean = share.sqrt() * part.noised.noisy[number] - (1 - share).sqrt() * part.noised.target[number]
             torch.testing.assert_close(clean, latents[row], atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(part.words.context[number], contexts[row], atol=1e-5, rtol=1e-4)
             seen.append(row)
@@ -81,7 +81,7 @@ def test_samples_taken_in_parts_give_the_same_loss(sd, parts):
 def test_the_text_encoder_has_its_own_learning_rate(sd):
     """AdamW's first step is the learning rate, whatever the gradient."""
     task = make_task(sd, **{**ADAPTERS, "text_lr": 5e-4}, lr=1e-3, weight_decay=1e-9)
-    learner = Learner(task)
+    learner = TrainState(task)
     before = {name: tensor.detach().clone() for name, tensor in learner.trained.items()}
     learner.learn([draw_all(task)[1]], 1e-3)
     largest = {"unet": 0.0, "text_encoder": 0.0}
@@ -114,7 +114,7 @@ def test_checkpointed_activations_change_nothing(request, name):
     model, found = request.getfixturevalue(name), []
     for flag in (False, True):
         task = make_task(model, **{**ADAPTERS, "text_lr": 0.0}, gradient_checkpointing=flag)
-        learner = Learner(task)
+        learner = TrainState(task)
         learner.learn([draw_all(task)[1]], 1e-2)
         found.append((getattr(learner.model.networks, model.denoiser), learner.trained))
     (kept, once), (again, twice) = found

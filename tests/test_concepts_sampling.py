@@ -5,7 +5,7 @@ import pytest
 import torch
 from fixtures_concepts import PROMPTS, SAMPLING, build_sd3
 
-from atelier.concepts import load_model, make_class_rows, open_pipeline, paint, sample
+from atelier.concepts import generate, load_model, make_class_rows, open_pipeline, sample
 from atelier.concepts.models import latent_shape, to_latents, to_pictures
 from atelier.editing import draw_noise
 from atelier.errors import UserError
@@ -25,7 +25,7 @@ def test_pictures_are_those_of_diffusers_own_pipeline(request, name):
         list(PROMPTS), latents=draw_noise(SEEDS, latent_shape(model)), num_inference_steps=SAMPLING["steps"],
         guidance_scale=SAMPLING["guidance"], output_type="np", **options,
     ).images  # fmt: skip
-    ours = paint(model, PROMPTS, SEEDS, **SAMPLING).permute(0, 2, 3, 1).numpy()
+    ours = generate(model, PROMPTS, SEEDS, **SAMPLING).permute(0, 2, 3, 1).numpy()
     assert np.abs(theirs - ours).max() < 1e-3
     assert theirs.std() > 0.01
 
@@ -57,9 +57,9 @@ def test_latents_are_scaled_and_shifted_as_the_pipeline_undoes_it(request, name)
 
 
 def test_a_picture_does_not_hang_on_its_batch(sd):
-    together = paint(sd, PROMPTS, SEEDS, **SAMPLING)
-    parted = paint(sd, PROMPTS, SEEDS, **SAMPLING, batch_size=2)
-    alone = paint(sd, PROMPTS[1:2], SEEDS[1:2], **SAMPLING)
+    together = generate(sd, PROMPTS, SEEDS, **SAMPLING)
+    parted = generate(sd, PROMPTS, SEEDS, **SAMPLING, batch_size=2)
+    alone = generate(sd, PROMPTS[1:2], SEEDS[1:2], **SAMPLING)
     torch.testing.assert_close(parted, together, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=1e-3)
 
@@ -79,7 +79,7 @@ def test_class_rows_are_what_the_base_paints_with_a_weight(sd):
     options = {"seed": 4, **SAMPLING}
     rows = make_class_rows(sd, "a person", 3, 0.5, **options)
     assert [(row.prompt, row.weight, row.repeats) for row in rows] == [("a person", 0.5, 1)] * 3
-    first = paint(sd, ["a person"], [derive_seed(4, "class", 0)], **SAMPLING)
+    first = generate(sd, ["a person"], [derive_seed(4, "class", 0)], **SAMPLING)
     assert np.abs(to_pixels(first)[0].astype(int) - rows[0].pixels).max() <= 1
     assert not np.array_equal(rows[0].pixels, rows[1].pixels)
     again = make_class_rows(sd, "a person", 3, 0.5, **options)
@@ -89,7 +89,7 @@ def test_class_rows_are_what_the_base_paints_with_a_weight(sd):
 def test_a_folder_without_t5_is_loaded_as_it_is(sd3_folder, sd3):
     model = load_model(sd3_folder, device="cpu", t5_tokens=8)
     assert model.parts["text_encoder_3"] is None
-    assert torch.equal(paint(model, PROMPTS, SEEDS, **SAMPLING), paint(sd3, PROMPTS, SEEDS, **SAMPLING))
+    assert torch.equal(generate(model, PROMPTS, SEEDS, **SAMPLING), generate(sd3, PROMPTS, SEEDS, **SAMPLING))
 
 
 def test_a_shift_that_hangs_on_the_size_is_refused(tiny_editor_folder):

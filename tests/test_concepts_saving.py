@@ -9,7 +9,7 @@ from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
 from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_task
 from safetensors.torch import load_file
 
-from atelier.concepts import load_model, paint, save
+from atelier.concepts import generate, load_model, save
 from atelier.concepts.models import latent_shape
 from atelier.editing import draw_noise
 from atelier.errors import UserError
@@ -29,7 +29,7 @@ def by_diffusers(pipeline, prompt: str, seed: int, shape, **options) -> np.ndarr
 
 def assert_same_picture(model, base, theirs: np.ndarray) -> None:
     """Theirs is ours, and not the base's."""
-    ours, before = (paint(one, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy() for one in (model, base))
+    ours, before = (generate(one, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy() for one in (model, base))
     assert np.abs(theirs - ours).max() < 2e-3
     assert np.abs(theirs - before).mean() > 5e-3
 
@@ -46,7 +46,7 @@ def test_dreambooth_is_a_pipeline(sd, sd_folder, tmp_path):
     texts = [path.read_text() for path in (tmp_path / "out").rglob("*.json")]
     assert not [text for text in texts if str(sd_folder) in text or str(tmp_path) in text]
     again = load_model(tmp_path / "out", device="cpu")
-    torch.testing.assert_close(paint(again, [WORDS], [5], **SAMPLING), paint(model, [WORDS], [5], **SAMPLING))
+    torch.testing.assert_close(generate(again, [WORDS], [5], **SAMPLING), generate(model, [WORDS], [5], **SAMPLING))
 
 
 @pytest.mark.parametrize("vectors", [1, 3])
@@ -79,7 +79,7 @@ def test_adapters_are_loaded_by_load_lora_weights(sd, sd_folder, tmp_path, text_
         unet_alone = open_sd(sd_folder)
         unet_alone.load_lora_weights({name: t for name, t in saved.items() if name.startswith("unet")})
         other = by_diffusers(unet_alone, WORDS, 5, latent_shape(sd))
-        ours = paint(model, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy()
+        ours = generate(model, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy()
         assert np.abs(other - ours).max() > 1e-2  # the text encoder's part is not idle
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fixtures_concepts import ADAPTERS, learn, make_task
 
-from atelier.concepts import paint
+from atelier.concepts import generate
 from atelier.concepts.scaling import scale_adapters
 
 PROMPTS, SEEDS, SAMPLING = ["make the shirt red <logo>"] * 2, [1, 2], {"steps": 2, "guidance": 3.0}
@@ -16,11 +16,11 @@ def taught(sd, tmp_path_factory):
 
 
 def test_one_is_the_model_and_zero_the_base_to_the_bit(sd, taught):
-    itself, base = (paint(model, PROMPTS, SEEDS, **SAMPLING) for model in (taught, sd))
+    itself, base = (generate(model, PROMPTS, SEEDS, **SAMPLING) for model in (taught, sd))
     assert not torch.equal(itself, base)
-    assert torch.equal(paint(scale_adapters(taught, 1.0), PROMPTS, SEEDS, **SAMPLING), itself)
-    assert torch.equal(paint(scale_adapters(taught, 0.0), PROMPTS, SEEDS, **SAMPLING), base)
-    assert torch.equal(paint(taught, PROMPTS, SEEDS, **SAMPLING), itself)  # it was left as it is
+    assert torch.equal(generate(scale_adapters(taught, 1.0), PROMPTS, SEEDS, **SAMPLING), itself)
+    assert torch.equal(generate(scale_adapters(taught, 0.0), PROMPTS, SEEDS, **SAMPLING), base)
+    assert torch.equal(generate(taught, PROMPTS, SEEDS, **SAMPLING), itself)  # it was left as it is
 
 
 @pytest.mark.parametrize("scale", [-0.5, 0.4, 2.0])

@@ -20,9 +20,9 @@ from fixtures_concepts import (
 )
 
 from atelier.checkpoints import CheckpointStore
-from atelier.concepts import Viewing, open_pipeline, paint
+from atelier.concepts import Validation, generate, open_pipeline
 from atelier.errors import UserError
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.training import Epoch, Finished, Step, train
 
 METHODS = {"dreambooth": {}, "textual_inversion": INVERSION, "lora": ADAPTERS}
@@ -87,20 +87,20 @@ def test_adapters_and_their_moments_are_float32_on_a_bfloat16_base(sd_folder):
     pipeline = StableDiffusionPipeline.from_pretrained(sd_folder, safety_checker=None)
     half = open_pipeline(pipeline, "bfloat16", "cpu")
     task = make_task(half, **ADAPTERS)
-    learner = Learner(task)
+    learner = TrainState(task)
     loss = learner.learn([draw_all(task)[1]], 1e-2)
     assert math.isfinite(loss)
     assert {tensor.dtype for tensor in learner.state().values()} == {torch.float32}
     for name, tensor in learner.model.networks.named_parameters():
         assert tensor.dtype == (torch.float32 if name in task.names else torch.bfloat16)
-    assert paint(learner.averaged, PROMPTS[:1], [1], **SAMPLING).isfinite().all()  # and both together sample
+    assert generate(learner.averaged, PROMPTS[:1], [1], **SAMPLING).isfinite().all()  # and both together sample
 
 
 @pytest.mark.parametrize("changes", [INVERSION, ADAPTERS], ids=["textual_inversion", "lora with text encoder"])
 def test_an_abandoned_run_goes_on_bit_for_bit(sd, tmp_path, changes):
     def judge(model, epoch):
         pictures = torch.full((1, 2, 2, 3), epoch, dtype=torch.uint8)
-        return Viewing(float(epoch), {"overfit": 0.5 * epoch}, pictures)
+        return Validation(float(epoch), {"overfit": 0.5 * epoch}, pictures)
 
     task = make_task(sd, judge=judge, **changes, checkpoint_steps=4, ema=0.5)
     whole = list(train(task, CheckpointStore(tmp_path / "whole")))
@@ -123,7 +123,7 @@ def test_a_judge_sees_the_model_of_every_epoch_and_the_best_is_kept(sd, tmp_path
 
     def judge(model, epoch):
         seen[epoch] = snapshot(model)
-        return Viewing({0: 9.0, 1: 1.0, 2: 3.0, 3: 2.0}[epoch])
+        return Validation({0: 9.0, 1: 1.0, 2: 3.0, 3: 2.0}[epoch])
 
     task = make_task(sd, judge=judge, epochs=3)
     *_, finished = train(task, CheckpointStore(tmp_path))
@@ -135,7 +135,7 @@ def test_a_judge_sees_the_model_of_every_epoch_and_the_best_is_kept(sd, tmp_path
 
 def test_without_an_average_the_model_is_the_live_one(sd):
     task = make_task(sd)
-    learner = Learner(task)
+    learner = TrainState(task)
     learner.learn([draw_all(task)[1]], 1e-2)
     assert all(torch.equal(tensor, learner.average[name]) for name, tensor in learner.trained.items())
 
@@ -149,7 +149,7 @@ def test_adapters_of_an_sd3_transformer_learn_by_flow_matching(sd3, tmp_path):
     with torch.no_grad():
         prediction = sd3.networks(part.noised.noisy, part.noised.timesteps, part.words)
         loss = task.loss(sd3, sd3.networks, part)
-    torch.testing.assert_close(loss, (prediction - part.noised.goal).square().mean())  # no σ²
+    torch.testing.assert_close(loss, (prediction - part.noised.target).square().mean())  # no σ²
 
 
 def test_a_placeholder_that_no_prompt_holds_is_refused(sd):

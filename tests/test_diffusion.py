@@ -12,33 +12,33 @@ from atelier.seeds import dice
 TIMES = torch.tensor([0, 1, 400, 900, 999])
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_diffusion_is_that_of_diffusers(kind):
-    scheduler = DDPMScheduler(prediction_type=kind)
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_diffusion_is_that_of_diffusers(prediction_type):
+    scheduler = DDPMScheduler(prediction_type=prediction_type)
     clean, noise = torch.randn(2, 5, 4, 8, 8, generator=dice(1))
-    made = Diffusion(scheduler.alphas_cumprod, kind).noise(clean, noise, TIMES)
+    made = Diffusion(scheduler.alphas_cumprod, prediction_type).noise(clean, noise, TIMES)
     torch.testing.assert_close(made.noisy, scheduler.add_noise(clean, noise, TIMES))
-    goal = noise if kind == "epsilon" else scheduler.get_velocity(clean, noise, TIMES)
-    torch.testing.assert_close(made.goal, goal)
+    target = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, TIMES)
+    torch.testing.assert_close(made.target, target)
     assert torch.equal(made.weight, torch.ones(5))
     assert torch.equal(made.timesteps, TIMES)
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_min_snr_weights_by_the_papers_formula(kind):
-    scheduler = DDPMScheduler(prediction_type=kind)
-    process = Diffusion(scheduler.alphas_cumprod, kind, snr_gamma=5.0)
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_min_snr_weights_by_the_papers_formula(prediction_type):
+    scheduler = DDPMScheduler(prediction_type=prediction_type)
+    process = Diffusion(scheduler.alphas_cumprod, prediction_type, snr_gamma=5.0)
     ratios = compute_snr(scheduler, TIMES).tolist()
-    expected = [min(ratio, 5.0) / (ratio if kind == "epsilon" else ratio + 1) for ratio in ratios]
+    expected = [min(ratio, 5.0) / (ratio if prediction_type == "epsilon" else ratio + 1) for ratio in ratios]
     made = process.noise(*torch.randn(2, 5, 4, 8, 8, generator=dice(2)), TIMES)
     torch.testing.assert_close(made.weight, torch.tensor(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_min_snr_weights_are_finite_without_any_signal():
     """A schedule of zero terminal SNR ends in ᾱ = 0, where 0/0 would stand."""
-    signal = torch.tensor([0.0, 0.5, 1.0])
-    assert min_snr_weight(signal, 5.0, "epsilon").tolist() == [1.0, 1.0, 0.0]
-    assert min_snr_weight(signal, 5.0, "v_prediction").tolist() == [0.0, 0.5, 0.0]
+    alphas_cumprod = torch.tensor([0.0, 0.5, 1.0])
+    assert min_snr_weight(alphas_cumprod, 5.0, "epsilon").tolist() == [1.0, 1.0, 0.0]
+    assert min_snr_weight(alphas_cumprod, 5.0, "v_prediction").tolist() == [0.0, 0.5, 0.0]
 
 
 def test_flow_is_that_of_diffusers():
@@ -48,14 +48,14 @@ def test_flow_is_that_of_diffusers():
     made = Flow(shift=3.0).noise(clean, noise, shares)
     torch.testing.assert_close(made.timesteps, scheduler.timesteps[[0, 10, 500, 999]])
     torch.testing.assert_close(made.noisy, scheduler.scale_noise(clean, made.timesteps, noise))
-    torch.testing.assert_close(made.goal, noise - clean)
+    torch.testing.assert_close(made.target, noise - clean)
 
 
 def test_a_step_along_the_goal_leads_to_the_clean_latent():
     clean, noise = torch.randn(2, 3, 16, 8, 8, generator=dice(4))
     shares = torch.tensor([0.1, 0.5, 0.9])
     made = Flow().noise(clean, noise, shares)
-    torch.testing.assert_close(made.noisy - shares.view(-1, 1, 1, 1) * made.goal, clean, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(made.noisy - shares.view(-1, 1, 1, 1) * made.target, clean, atol=1e-5, rtol=1e-4)
 
 
 def test_noise_shares_are_logit_normal_before_the_shift():
@@ -70,7 +70,7 @@ def test_velocity_errors_count_the_same_unless_asked():
     clean, noise, prediction = torch.randn(3, 6, 16, 8, 8, generator=dice(6))
     shares = Flow().draw(6, dice(7))
     plain, asked = (Flow(error=error).noise(clean, noise, shares) for error in ("velocity", "clean"))
-    errors = (prediction - plain.goal).square().mean(dim=(1, 2, 3))
+    errors = (prediction - plain.target).square().mean(dim=(1, 2, 3))
     torch.testing.assert_close(errors * plain.weight, errors)
     sigmas = shares.view(-1, 1, 1, 1)
     preconditioned = prediction * -sigmas + plain.noisy  # theirs

@@ -96,14 +96,14 @@ def test_each_sample_counts_the_same_however_small_its_garment():
     assert losses.weighted_mse(prediction, target, weight).tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
-@pytest.mark.parametrize("signal", [0.0047, 0.5, 0.999, 1.0])
-def test_the_exact_prediction_implies_the_clean_latent(pair, kind, signal):
+@pytest.mark.parametrize("prediction_type", ["v_prediction", "epsilon"])
+@pytest.mark.parametrize("alphas_cumprod", [0.0047, 0.5, 0.999, 1.0])
+def test_the_exact_prediction_implies_the_clean_latent(pair, prediction_type, alphas_cumprod):
     clean, noise = pair
-    share = torch.full((SHAPE[0], 1, 1, 1), signal, dtype=torch.float64)
+    share = torch.full((SHAPE[0], 1, 1, 1), alphas_cumprod, dtype=torch.float64)
     noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
-    exact = share.sqrt() * noise - (1 - share).sqrt() * clean if kind == "v_prediction" else noise
-    torch.testing.assert_close(losses.predicted_clean(exact, noisy, share, kind), clean)
+    exact = share.sqrt() * noise - (1 - share).sqrt() * clean if prediction_type == "v_prediction" else noise
+    torch.testing.assert_close(losses.predicted_clean(exact, noisy, share, prediction_type), clean)
 
 
 def test_velocity_at_zero_signal_implies_a_finite_clean_latent(pair):
@@ -112,24 +112,25 @@ def test_velocity_at_zero_signal_implies_a_finite_clean_latent(pair):
     torch.testing.assert_close(clean, pair[0])
 
 
-@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
-def test_preserve_looks_outside_the_garment_only(pair, kind):
+@pytest.mark.parametrize("prediction_type", ["v_prediction", "epsilon"])
+def test_preserve_looks_outside_the_garment_only(pair, prediction_type):
     source, other = pair
     tight = torch.zeros(SHAPE[0], 1, *SHAPE[2:], dtype=torch.float64)
     tight[..., 1:3, 2:4] = 1
-    signal = torch.full((SHAPE[0], 1, 1, 1), 0.3, dtype=torch.float64)
+    alphas_cumprod = torch.full((SHAPE[0], 1, 1, 1), 0.3, dtype=torch.float64)
     changed_inside = torch.where(tight.bool(), other, source)
-    assert losses.preserve(changed_inside, source, tight, signal, kind).tolist() == [0.0] * SHAPE[0]
+    assert losses.preserve(changed_inside, source, tight, alphas_cumprod, prediction_type).tolist() == [0.0] * SHAPE[0]
     changed_outside = torch.where(tight.bool(), source, other)
-    gain = 0.3 if kind == "epsilon" else 1.0
+    gain = 0.3 if prediction_type == "epsilon" else 1.0
     expected = gain * by_loop(other, source, 1 - tight)
-    torch.testing.assert_close(losses.preserve(changed_outside, source, tight, signal, kind), expected)
+    found = losses.preserve(changed_outside, source, tight, alphas_cumprod, prediction_type)
+    torch.testing.assert_close(found, expected)
 
 
 def test_preserve_of_a_picture_that_is_all_garment_is_zero(pair):
     full = torch.ones(SHAPE[0], 1, *SHAPE[2:], dtype=torch.float64)
-    signal = torch.full((SHAPE[0], 1, 1, 1), 0.5, dtype=torch.float64)
-    assert losses.preserve(*pair, full, signal, "v_prediction").tolist() == [0.0] * SHAPE[0]
+    alphas_cumprod = torch.full((SHAPE[0], 1, 1, 1), 0.5, dtype=torch.float64)
+    assert losses.preserve(*pair, full, alphas_cumprod, "v_prediction").tolist() == [0.0] * SHAPE[0]
 
 
 def test_zone_errors_add_up_over_batches_and_equal_a_loop(pair):

@@ -12,7 +12,7 @@ from atelier.edit_task import EditSubject
 from atelier.editor import load_editor
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.noising import draw_batch
 from atelier.seeds import dice
 
@@ -40,7 +40,7 @@ def trainable_unet(editor, method):
     """The UNet as a learner trains it, and inputs for five samples of 16 × 16 latents."""
     settings = make_settings(method=method)
     chosen = methods.prepare(editor, settings)
-    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
     inputs = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)
     return learner.model.unet, inputs
 
@@ -84,7 +84,7 @@ def test_states_are_those_of_a_learner(editor, layout, method):
     rows = [make_triplet(number) for number in range(2)]
     data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
     chosen = methods.prepare(editor, settings)
-    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
     learner.learn([draw_batch(editor, data, torch.arange(2), dice(1), 0.3)], 1e-3)
     state = {name: tensor.numel() * tensor.itemsize for name, tensor in learner.state().items() if tensor.ndim}
     for kind, bytes_ in (("trained", found.trained), ("average", found.average), ("optimizer", found.adamw)):

@@ -14,7 +14,7 @@ from atelier.edit_task import EditSubject
 from atelier.editor import apply_trained, load_editor, open_weights, predict
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.noising import draw_batch
 from atelier.seeds import dice
 
@@ -67,7 +67,7 @@ def trained_lora(editor, data):
     """Adapters after two steps: the trainable and the editor that learned."""
     settings = make_settings(method="lora")
     chosen = methods.prepare(editor, settings)
-    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
     for number in range(2):
         learner.learn([draw_batch(editor, data, torch.arange(4), dice(number), 0.3)], 2e-2)
     return chosen, learner.model
@@ -101,7 +101,7 @@ def test_at_the_start_nothing_is_changed_and_the_base_is_left_alone(editor, meth
     before = {name: tensor.clone() for name, tensor in editor.unet.named_parameters()}
     state = torch.get_rng_state()
     chosen = start(editor, method=method)
-    learner = Learner(EditSubject(chosen.editor, list(chosen.names), make_settings(method=method)))
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), make_settings(method=method)))
     for other in (learner.model, learner.averaged):
         torch.testing.assert_close(look(other), look(editor), atol=1e-5, rtol=1e-5)
     assert torch.equal(torch.get_rng_state(), state)  # nobody's random numbers were used
@@ -115,7 +115,7 @@ def test_frozen_tensors_stay_half_and_trained_ones_and_their_moments_are_float32
     half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
     settings = make_settings(method=method)
     chosen = methods.prepare(half, settings)
-    learner = Learner(EditSubject(chosen.editor, list(chosen.names), settings))
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
     loss = learner.learn([draw_batch(half, data, torch.arange(4), dice(1), 0.3)], 1e-3)
     assert math.isfinite(loss)
     assert {tensor.dtype for tensor in learner.state().values()} == {torch.float32}

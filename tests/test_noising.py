@@ -52,15 +52,15 @@ def test_zones_lie_on_the_latent_grid_and_add_up_to_one(data):
     assert torch.equal(data.zones[0, 0], tight)
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_noising_equals_diffusers_own(editor, kind):
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_noising_equals_diffusers_own(editor, prediction_type):
     clean, noise = torch.randn(2, 5, 4, 8, 8)
     timesteps = torch.tensor([0, 1, 400, 900, 999])
-    signal = editor.scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    noisy, goal = diffusion.noised(clean, noise, signal, kind)
+    alphas_cumprod = editor.scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+    noisy, target = diffusion.noised(clean, noise, alphas_cumprod, prediction_type)
     torch.testing.assert_close(noisy, editor.scheduler.add_noise(clean, noise, timesteps))
     velocity = editor.scheduler.get_velocity(clean, noise, timesteps)
-    torch.testing.assert_close(goal, velocity if kind == "v_prediction" else noise)
+    torch.testing.assert_close(target, velocity if prediction_type == "v_prediction" else noise)
 
 
 @pytest.mark.parametrize("noisiest", [0.0, 0.3, 1.0])
@@ -102,27 +102,27 @@ def test_a_batch_is_a_function_of_its_generator_and_leaves_the_data_alone(editor
     assert torch.equal(before[1], data.targets)
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_the_three_losses(editor, data, kind):
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_the_three_losses(editor, data, prediction_type):
     batch = noising.draw_batch(editor, data, ROWS, dice(5), 0.3)
-    prediction = torch.randn_like(batch.goal)
-    plain = mse_loss(prediction, batch.goal)
-    got = {name: noising.batch_loss(prediction, batch, make_settings(loss=name), kind)
+    prediction = torch.randn_like(batch.target)
+    plain = mse_loss(prediction, batch.target)
+    got = {name: noising.batch_loss(prediction, batch, make_settings(loss=name), prediction_type)
            for name in ("plain", "trimap", "preserve")}  # fmt: skip
     torch.testing.assert_close(got["plain"], plain)
     weight = 1.0 * batch.zones[:, :1] + 0.5 * batch.zones[:, 1:2] + 2.0 * batch.zones[:, 2:]
-    error = (prediction - batch.goal).square()
+    error = (prediction - batch.target).square()
     torch.testing.assert_close(got["trimap"], ((error * weight).sum((1, 2, 3)) / (4 * weight.sum((1, 2, 3)))).mean())
-    clean = losses.predicted_clean(prediction, batch.noisy, batch.signal, kind)
-    kept = losses.preserve(clean, batch.sources, batch.zones[:, :1], batch.signal, kind).mean()
+    clean = losses.predicted_clean(prediction, batch.noisy, batch.alphas_cumprod, prediction_type)
+    kept = losses.preserve(clean, batch.sources, batch.zones[:, :1], batch.alphas_cumprod, prediction_type).mean()
     torch.testing.assert_close(got["preserve"], plain + 0.5 * kept)
 
 
 def test_ones_as_lambdas_train_on_plain_mse(editor, data):
     batch = noising.draw_batch(editor, data, ROWS, dice(6), 0.3)
-    prediction = torch.randn_like(batch.goal)
+    prediction = torch.randn_like(batch.target)
     ones = noising.batch_loss(prediction, batch, make_settings(lambda_ctx=1.0, lambda_bg=1.0), "v_prediction")
-    torch.testing.assert_close(ones, mse_loss(prediction, batch.goal))
+    torch.testing.assert_close(ones, mse_loss(prediction, batch.target))
 
 
 def test_trimap_weighting_costs_at_most_two_percent_of_a_step(editor, data):
@@ -138,7 +138,7 @@ def test_trimap_weighting_costs_at_most_two_percent_of_a_step(editor, data):
         return min(once() for _ in range(times))
 
     def loss(name):
-        leaf = torch.zeros_like(batch.goal, requires_grad=True)
+        leaf = torch.zeros_like(batch.target, requires_grad=True)
         noising.batch_loss(leaf, batch, make_settings(loss=name), "v_prediction").backward()
 
     editor.unet.requires_grad_(True)

@@ -82,7 +82,7 @@ def test_a_state_that_is_not_all_tensors_goes_on_bit_for_bit(tiny_editor_folder,
     rows = [make_triplet(number) for number in range(4)]
     data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
     names = unfreeze.select(editor.unet, "attn")
-    first, second = (learner.Learner(EditSubject(editor, names, make_settings())) for _ in range(2))
+    first, second = (learner.TrainState(EditSubject(editor, names, make_settings())) for _ in range(2))
     batches = [[draw_batch(editor, data, torch.arange(4), dice(number), 0.3)] for number in range(3)]
     for batch in batches[:2]:
         first.learn(batch, 1e-2)

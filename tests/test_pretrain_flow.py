@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from diffusers import AutoencoderKL
 
-from atelier.concepts import load_model, paint, size_of
+from atelier.concepts import generate, load_model, size_of
 from atelier.mannequins import UPRIGHT
 from pretrain import common
 from pretrain.flow import autoencoder, body_parts, corpus, latents, painter
@@ -88,7 +88,7 @@ def test_what_is_saved_loads_as_a_pipeline_and_reads_words_as_in_training(made):
     assert found.context.shape == (2, LENGTH + T5_TOKENS, sum(WIDTHS))
     assert torch.allclose(found.context, context, atol=1e-5)
     assert torch.allclose(found.pooled, pooled, atol=1e-5)
-    assert paint(model, prompts, [1, 2], steps=2, guidance=2.0).shape == (2, 3, 64, 64)
+    assert generate(model, prompts, [1, 2], steps=2, guidance=2.0).shape == (2, 3, 64, 64)
     for file in (made / "painter").rglob("*.json"):
         assert str(made) not in file.read_text(), file
 

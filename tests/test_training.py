@@ -12,7 +12,7 @@ from atelier.edit_task import EditSubject, EditTask
 from atelier.editor import Editor, load_editor
 from atelier.errors import UserError
 from atelier.latents import encode_triplets
-from atelier.learner import Learner, learning_rate
+from atelier.learner import TrainState, learning_rate
 from atelier.noising import Dropout, batch_loss, draw_batch, draw_parts, predict_batch
 from atelier.processes import ALONE
 from atelier.seeds import dice
@@ -72,7 +72,7 @@ def test_only_the_selected_tensors_change(editor, data, tmp_path):
 
 def test_frozen_tensors_carry_no_gradient(editor, data):
     names = unfreeze.select(editor.unet, "attn")
-    learner = Learner(EditSubject(editor, names, make_settings()))
+    learner = TrainState(EditSubject(editor, names, make_settings()))
     batch = draw_batch(editor, data, torch.arange(4), dice(1), 0.3)
     batch_loss(predict_batch(learner.model, batch), batch, make_settings(), "v_prediction").backward()
     with_gradient = {name for name, p in learner.model.unet.named_parameters() if p.grad is not None}
@@ -176,7 +176,7 @@ def by_hand_adamw(values, gradients, moments, number, settings, lr):
 def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
     settings = make_settings(weight_decay=0.1, clip_norm=0.05, ema=0.8)
     names = unfreeze.select(editor.unet, "attn")
-    learner, shadow = (Learner(EditSubject(editor, names, settings)) for _ in range(2))
+    learner, shadow = (TrainState(EditSubject(editor, names, settings)) for _ in range(2))
     values = {name: tensor.detach().double() for name, tensor in learner.trained.items()}
     average = dict(values)
     moments = {name: (torch.zeros_like(v), torch.zeros_like(v)) for name, v in values.items()}
@@ -198,10 +198,10 @@ def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
         assert torch.equal(seen, learner.average[name])  # the averaged editor is the average, not a copy of its start
 
 
-def take_steps(editor, data, rows, **changes) -> tuple[Learner, list[float]]:
+def take_steps(editor, data, rows, **changes) -> tuple[TrainState, list[float]]:
     """A learner of all tensors after three steps on the triplets `rows`, and its losses."""
     settings = make_settings(unfreeze="all", **changes)
-    learner = Learner(EditSubject(editor, unfreeze.select(editor.unet, "all"), settings))
+    learner = TrainState(EditSubject(editor, unfreeze.select(editor.unet, "all"), settings))
     losses = []
     for number in range(3):
         shares = ALONE.shares(len(rows), settings.accumulate)
@@ -221,7 +221,7 @@ def test_samples_taken_in_parts_give_the_same_step(editor, data, parts, loss):
     assert_close_together(*(gradient_means(learner) for learner in (whole, parted)))
 
 
-def gradient_means(learner: Learner) -> dict[str, torch.Tensor]:
+def gradient_means(learner: TrainState) -> dict[str, torch.Tensor]:
     """AdamW's running means of the gradients: unlike its steps they show their scale."""
     return {name: tensor for name, tensor in learner.state().items() if name.endswith("/exp_avg")}
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from atelier.appraisal.anatomy import Proportions, faults_of, find_parts, learn_proportions
-from atelier.concepts import TextToImage, load_model, paint
+from atelier.concepts import TextToImage, generate, load_model
 from atelier.concepts.models import to_latents, to_pictures
 from atelier.images import to_pixels, to_tensor
 from atelier.mannequins import FAULTS, PARTS, POSES, UPRIGHT, Mannequin, sample_mannequin
@@ -91,7 +91,7 @@ def main(folder: Path, base: Path, picture: Path, report: Path) -> None:
     rows, found["deformed_painted"] = [], {}
     for pose in POSES:
         asked = shots("painted", (pose,))
-        painted = paint(model, [one.prompt for one in asked], list(range(COUNT)), **SAMPLING)
+        painted = generate(model, [one.prompt for one in asked], list(range(COUNT)), **SAMPLING)
         kind = "lying" if pose == "lying" else "upright"
         found["deformed_painted"][pose] = flagged(segmenter, painted, proportions[kind])
         rows.append(SheetRow([pose, "", "rendered"], [one.pixels for one in asked[:SHOWN]]))

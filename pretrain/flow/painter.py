@@ -94,7 +94,7 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latent
         with torch.autocast("cpu", torch.bfloat16):
             context, pooled = painter.towers(tokens[words])
             velocity = painter.transformer(made.noisy, context, pooled, made.timesteps, return_dict=False)[0]
-        return (velocity.float() - made.goal).square().mean(), {}
+        return (velocity.float() - made.target).square().mean(), {}
 
     groups = [
         {"params": list(painter.transformer.parameters()), "lr": lr},

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from atelier.concepts import load_model, paint
+from atelier.concepts import generate, load_model
 from atelier.concepts.models import to_latents, to_pictures
 from atelier.images import to_pixels, to_tensor
 from atelier.measures.clip import ClipScorer
@@ -45,7 +45,7 @@ def main(folder: Path, base: Path, picture: Path, report: Path) -> None:
     model, clip = load_model(base / "painter"), ClipScorer.load(str(base / "painter-clip"))
     photographs, chosen = to_tensor(images[held]), [shots[i] for i in held]
     again = torch.cat([to_pictures(model, to_latents(model, part)) for part in photographs.split(32)])
-    painted = paint(model, [shot["prompt"] for shot in chosen], held, **SAMPLING, batch_size=16)
+    painted = generate(model, [shot["prompt"] for shot in chosen], held, **SAMPLING, batch_size=16)
     errors = (again - photographs).square().mean((1, 2, 3))
     texts = clip.text_features([shot["prompt"] for shot in chosen])
     found = {

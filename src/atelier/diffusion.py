@@ -1,6 +1,6 @@
 """Processes that turn a picture into noise, and what a network is to predict on the way: diffusion and flow matching.
 
-A process draws how far along each sample is, adds the noise, and says what the goal is and how much its error counts.
+A process draws how far along each sample is, adds the noise, and says what the target is and how much its error counts.
 
 Legend: B batch, C channels, h w latent; x the clean latent, n the noise, ᾱ the share of signal left at a timestep,
 σ the share of noise in a flow.
@@ -18,7 +18,7 @@ NOISY_SHARE = 0.15  # `noisiest` is drawn from this end of the schedule, where l
 @dataclass(frozen=True)
 class Noised:
     noisy: Tensor  # (B, C, h, w)
-    goal: Tensor  # what is to be predicted, (B, C, h, w)
+    target: Tensor  # what is to be predicted, (B, C, h, w)
     timesteps: Tensor  # (B,), as the network is told them
     weight: Tensor  # (B,): of the squared error
 
@@ -40,19 +40,19 @@ def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Gen
     return torch.where(among_noisiest, late, anywhere)
 
 
-def noised(clean: Tensor, noise: Tensor, signal: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """x_t and the prediction's goal: noise for `epsilon`, velocity √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
-    kept, added = signal.sqrt(), (1 - signal).sqrt()
-    return kept * clean + added * noise, (kept * noise - added * clean if kind == "v_prediction" else noise)
+def noised(clean: Tensor, noise: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> tuple[Tensor, Tensor]:
+    """x_t and the prediction's target: noise for `epsilon`, velocity √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
+    kept, added = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
+    return kept * clean + added * noise, (kept * noise - added * clean if prediction_type == "v_prediction" else noise)
 
 
 # w = min(SNR, γ) / SNR for noise      w = min(SNR, γ) / (SNR + 1) for velocity      SNR = ᾱ / (1 − ᾱ)
-def min_snr_weight(signal: Tensor, gamma: float, kind: str) -> Tensor:
-    """Weight of a sample's squared error (Hang et al. 2023, Min-SNR-γ), of the shape of `signal` (ᾱ in [0, 1])."""
-    ratio = signal / (1 - signal)
-    if kind == "v_prediction":
-        return ratio.clamp(max=gamma) * (1 - signal)  # 1 / (SNR + 1) = 1 − ᾱ
-    return (gamma / ratio).clamp(max=1.0)  # 1 where nothing is left of the signal
+def min_snr_weight(alphas_cumprod: Tensor, gamma: float, prediction_type: str) -> Tensor:
+    """Weight of a sample's squared error (Min-SNR-γ, Hang et al. 2023) at ᾱ in [0, 1]; the shape stays."""
+    ratio = alphas_cumprod / (1 - alphas_cumprod)
+    if prediction_type == "v_prediction":
+        return ratio.clamp(max=gamma) * (1 - alphas_cumprod)  # 1 / (SNR + 1) = 1 − ᾱ
+    return (gamma / ratio).clamp(max=1.0)  # 1 at ᾱ = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Diffusion:
     """x_t = √ᾱ x + √(1−ᾱ) n at integer timesteps; the network predicts n or the velocity (Salimans and Ho 2022)."""
 
     schedule: Tensor  # ᾱ by timestep, on the CPU
-    kind: str  # epsilon | v_prediction
+    prediction_type: str  # epsilon | v_prediction
     noisiest: float = 0.0  # share of the samples that is drawn from the noisy end alone
     snr_gamma: float | None = None  # γ of Min-SNR-γ; None: every sample's error counts the same
 
@@ -68,18 +68,18 @@ class Diffusion:
         """(count,) int64 timesteps."""
         return draw_timesteps(count, len(self.schedule), self.noisiest, generator)
 
-    def signal(self, times: Tensor, device: torch.device) -> Tensor:
+    def alphas_cumprod(self, times: Tensor, device: torch.device) -> Tensor:
         """ᾱ at timesteps (B,) on the CPU: (B, 1, 1, 1)."""
         return self.schedule[times].view(-1, 1, 1, 1).to(device)
 
     def noise(self, clean: Tensor, noise: Tensor, times: Tensor) -> Noised:
         """Latents with noise added, and their goals and weights."""
-        signal = self.signal(times, clean.device)
-        noisy, goal = noised(clean, noise, signal, self.kind)
+        alphas_cumprod = self.alphas_cumprod(times, clean.device)
+        noisy, target = noised(clean, noise, alphas_cumprod, self.prediction_type)
         weight = torch.ones(len(clean), device=clean.device)
         if self.snr_gamma is not None:
-            weight = min_snr_weight(signal.flatten(), self.snr_gamma, self.kind)
-        return Noised(noisy, goal, times.to(clean.device), weight)
+            weight = min_snr_weight(alphas_cumprod.flatten(), self.snr_gamma, self.prediction_type)
+        return Noised(noisy, target, times.to(clean.device), weight)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from atelier.editor import Editor, with_tensors
 from atelier.latents import EncodedTriplets
 from atelier.learner import learning_rate
 from atelier.noising import Dropout, NoisyBatch, batch_loss, draw_parts, predict_batch
-from atelier.processes import Share
+from atelier.processes import MicroBatch
 from atelier.validation import Validation
 
 
@@ -58,7 +58,7 @@ class EditTask(EditSubject):
     def __len__(self) -> int:
         return len(self.data)
 
-    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[Share]) -> list[NoisyBatch]:
+    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[MicroBatch]) -> list[NoisyBatch]:
         """Noise a step's triplets, some of them without instruction or source."""
         s = self.settings
         dropout = Dropout(s.drop_text, s.drop_image, s.drop_both)

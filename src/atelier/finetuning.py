@@ -44,7 +44,7 @@ class Log(Protocol):
     def log_picture(self, pixels: np.ndarray, name: str) -> None: ...
 
 
-class Silence:
+class NullLogger:
     """The log of a process that is not the main one: nothing is kept."""
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...

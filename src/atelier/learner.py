@@ -11,7 +11,7 @@ from torch.nn import Module
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from atelier.optimizers import make_optimizer
-from atelier.processes import ALONE, Team, own_part, placed_like, whole
+from atelier.processes import ALONE, Team, full_tensor, own_part, placed_like
 from atelier.tasks import Part, Subject
 
 
@@ -24,7 +24,7 @@ def learning_rate(step: int, total: int, warmup: float, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
 
 
-class Learner:
+class TrainState:
     """Trains some tensors of a model, in float32; the given model is left as it is and shares all others.
 
     Frozen tensors carry no gradient at all: backward computes only what the trained ones need. Sharded over several
@@ -62,7 +62,7 @@ class Learner:
     @property
     def averaged(self) -> Any:
         """The model with the averaged tensors. Every process must ask at the same time."""
-        return self._subject.with_tensors({name: whole(tensor) for name, tensor in self.average.items()})
+        return self._subject.with_tensors({name: full_tensor(tensor) for name, tensor in self.average.items()})
 
     def learn(self, parts: Sequence[Part], lr: float) -> Tensor:
         """One step of the optimiser and of the average, on samples taken one part after the other.

@@ -30,34 +30,34 @@ def trimap_weight(tight: Tensor, context: Tensor, background: Tensor, lambda_ctx
 
 
 # x̂ = √ᾱ · x_t − √(1 − ᾱ) · v      or      x̂ = (x_t − √(1 − ᾱ) · ε) / √ᾱ
-def predicted_clean(prediction: Tensor, noisy: Tensor, signal: Tensor, kind: str) -> Tensor:
+def predicted_clean(prediction: Tensor, noisy: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> Tensor:
     """The clean latent that a prediction implies, (B, C, h, w).
 
     Args:
         prediction: velocity or noise, (B, C, h, w).
         noisy: x_t, (B, C, h, w).
-        signal: ᾱ_t in [0, 1] (in (0, 1] for epsilon), (B, 1, 1, 1).
-        kind: the scheduler's prediction type, `v_prediction` or `epsilon`.
+        alphas_cumprod: ᾱ_t in [0, 1] (in (0, 1] for epsilon), (B, 1, 1, 1).
+        prediction_type: the scheduler's prediction type, `v_prediction` or `epsilon`.
     """
-    if kind == "v_prediction":
-        return signal.sqrt() * noisy - (1 - signal).sqrt() * prediction
-    return (noisy - (1 - signal).sqrt() * prediction) / signal.sqrt()
+    if prediction_type == "v_prediction":
+        return alphas_cumprod.sqrt() * noisy - (1 - alphas_cumprod).sqrt() * prediction
+    return (noisy - (1 - alphas_cumprod).sqrt() * prediction) / alphas_cumprod.sqrt()
 
 
 # L_preserve = g · Σ (1 − M) (x̂ − z_source)² / Σ (1 − M)      g = 1 for velocity, ᾱ for noise
-def preserve(clean: Tensor, source: Tensor, tight: Tensor, signal: Tensor, kind: str) -> Tensor:
+def preserve(clean: Tensor, source: Tensor, tight: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> Tensor:
     """Error of the predicted clean latent against the *source* latent outside the garment, per sample: (B,).
 
     The paper names this loss and never defines it (section 5). A predicted *noise* error is multiplied by 1/ᾱ on its
-    way to the clean latent, 200-fold at the noisiest step, so it is measured in units of the signal there: g = ᾱ.
+    way to the clean latent, 200-fold at the noisiest step, so it is multiplied by g = ᾱ.
 
     Args:
         clean, source: scaled latents, (B, C, h, w).
         tight: M, (B, 1, h, w).
-        signal: ᾱ_t, (B, 1, 1, 1).
+        alphas_cumprod: ᾱ_t, (B, 1, 1, 1).
     """
     outside = weighted_mse(clean, source, 1 - tight)
-    return outside if kind == "v_prediction" else signal.flatten() * outside
+    return outside if prediction_type == "v_prediction" else alphas_cumprod.flatten() * outside
 
 
 # E_z = Σ_b z ℓ,  A_z = Σ_b z      (mean squared error of a zone over any number of batches: ΣE_z / ΣA_z)

@@ -17,7 +17,7 @@ from atelier.config import Train
 from atelier.diffusion import Diffusion
 from atelier.editor import Editor, predict
 from atelier.latents import EncodedTriplets
-from atelier.processes import Share
+from atelier.processes import MicroBatch
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Dropout:
 @dataclass(frozen=True)
 class NoisyBatch:
     noisy: Tensor  # x_t, (B, C, h, w)
-    goal: Tensor  # the noise or velocity to be predicted, (B, C, h, w)
-    signal: Tensor  # ᾱ_t, (B, 1, 1, 1)
+    target: Tensor  # the noise or velocity to be predicted, (B, C, h, w)
+    alphas_cumprod: Tensor  # ᾱ_t, (B, 1, 1, 1)
     timesteps: Tensor  # (B,), int64
     conditions: Tensor  # unscaled source latents, zeros where dropped, (B, C, h, w)
     texts: Tensor  # (B, T, C), the empty instruction's where dropped
@@ -59,7 +59,7 @@ def draw_batch(
     dropout: Dropout = Dropout(),  # frozen: one for all calls is safe
 ) -> NoisyBatch:
     """Noise the triplets `rows` (int64 (B,), on the CPU)."""
-    every = Share(torch.arange(len(rows)), 1.0)
+    every = MicroBatch(torch.arange(len(rows)), 1.0)
     return draw_parts(editor, data, rows, generator, noisiest, dropout, [every])[0]
 
 
@@ -70,7 +70,7 @@ def draw_parts(
     generator: torch.Generator,
     noisiest: float,
     dropout: Dropout,
-    shares: Sequence[Share],
+    shares: Sequence[MicroBatch],
 ) -> list[NoisyBatch]:
     """Noise a step's triplets `rows` (int64, on the CPU) and take some shares of them.
 
@@ -81,15 +81,15 @@ def draw_parts(
     noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator)
     dropped = draw_dropped(len(rows), dropout, generator)
 
-    def take(share: Share) -> NoisyBatch:
+    def take(share: MicroBatch) -> NoisyBatch:
         own, times = rows[share.rows].to(editor.device), timesteps[share.rows]
         without_text, without_image = (flags[share.rows].to(editor.device) for flags in dropped)
         made = process.noise(data.targets[own], noise[share.rows].to(editor.device), times)
         sources = data.sources[own]
         return NoisyBatch(
             noisy=made.noisy,
-            goal=made.goal,
-            signal=process.signal(times, editor.device),
+            target=made.target,
+            alphas_cumprod=process.alphas_cumprod(times, editor.device),
             timesteps=made.timesteps,
             conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
             texts=data.instructions[data.instruction_of[own].masked_fill(without_text, 0)],
@@ -106,7 +106,7 @@ def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:
     return predict(editor, batch.noisy, batch.conditions, batch.timesteps, batch.texts)
 
 
-def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, kind: str) -> Tensor:
+def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, prediction_type: str) -> Tensor:
     """The loss that `train.loss` names, a scalar.
 
     plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 5). trimap: equation 1 (section 6.1).
@@ -114,9 +114,10 @@ def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, kind: str
     tight, context, background = batch.zones.split(1, dim=1)
     if settings.loss == "trimap":
         weight = losses.trimap_weight(tight, context, background, settings.lambda_ctx, settings.lambda_bg)
-        return losses.weighted_mse(prediction, batch.goal, weight).mean()
-    plain = mse_loss(prediction, batch.goal)
+        return losses.weighted_mse(prediction, batch.target, weight).mean()
+    plain = mse_loss(prediction, batch.target)
     if settings.loss == "plain":
         return plain
-    clean = losses.predicted_clean(prediction, batch.noisy, batch.signal, kind)
-    return plain + settings.lambda_preserve * losses.preserve(clean, batch.sources, tight, batch.signal, kind).mean()
+    clean = losses.predicted_clean(prediction, batch.noisy, batch.alphas_cumprod, prediction_type)
+    kept = losses.preserve(clean, batch.sources, tight, batch.alphas_cumprod, prediction_type)
+    return plain + settings.lambda_preserve * kept.mean()

@@ -23,7 +23,7 @@ _PATIENCE = timedelta(hours=1)  # a process may wait this long for another (the 
 
 
 @dataclass(frozen=True)
-class Share:
+class MicroBatch:
     """What one process sees of a step's samples in one pass."""
 
     rows: Tensor  # their numbers in the step, int64, at least one
@@ -44,7 +44,7 @@ class Team:
         """Whether this process writes files, logs and shows progress."""
         return self.rank == 0
 
-    def shares(self, samples: int, passes: int) -> list[Share]:
+    def shares(self, samples: int, passes: int) -> list[MicroBatch]:
         """Which of a step's samples this process takes, in at most so many passes.
 
         All processes get the same number of passes: one for whom none is left takes a sample with weight 0.
@@ -54,9 +54,9 @@ class Team:
         for number in range(passes):
             first, own = pieces[number * self.size], pieces[number * self.size + self.rank]
             if len(own):
-                found.append(Share(own, len(own) / samples))
+                found.append(MicroBatch(own, len(own) / samples))
             elif len(first):
-                found.append(Share(first[:1], 0.0))
+                found.append(MicroBatch(first[:1], 0.0))
         return found
 
     def wrap(self, unet: Module, blocks: Sequence[Module]) -> Module:
@@ -93,7 +93,7 @@ class Team:
         """Whole tensors from their shards, on the main process (sharded: on its CPU); nothing on the others."""
         found = {}
         for name, tensor in tensors.items():  # one at a time: all of them may not fit on a device
-            value = whole(tensor)
+            value = full_tensor(tensor)
             if self.is_main:
                 found[name] = value.cpu() if self.sharded else value
         return found
@@ -132,7 +132,7 @@ def join(device: str) -> Iterator[Team]:
     state.destroy_process_group()  # not after an error: that would wait for the others, who are to end as well
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """The whole of a tensor that may be sharded; every process must ask at the same time."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from atelier.processes import Share
+from atelier.processes import MicroBatch
 
 
 class Loop(Protocol):
@@ -73,7 +73,7 @@ class Task(Subject, Protocol):
     def __len__(self) -> int:
         """How many rows an epoch sees."""
 
-    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[Share]) -> list[Part]:
+    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[MicroBatch]) -> list[Part]:
         """A step's rows (int64, on the CPU), noised, and of these some shares."""
 
     def rate(self, step: int, total: int) -> float:

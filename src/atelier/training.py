@@ -14,7 +14,7 @@ from torch import Tensor
 
 from atelier.checkpoints import CheckpointStore
 from atelier.errors import UserError
-from atelier.learner import Learner
+from atelier.learner import TrainState
 from atelier.processes import ALONE, Team
 from atelier.seeds import dice
 from atelier.tasks import Loop, Task, Verdict
@@ -84,7 +84,7 @@ def train(task: Task, store: CheckpointStore, team: Team = ALONE) -> Iterator[Re
     Raises:
         UserError: the loss stopped being finite.
     """
-    settings, learner = task.settings, Learner(task, team)
+    settings, learner = task.settings, TrainState(task, team)
     batches = steps_per_epoch(len(task), settings)
     total = settings.epochs * batches
     progress = _Progress(torch.zeros(total, device=task.model.device), [], {})
@@ -109,7 +109,7 @@ def train(task: Task, store: CheckpointStore, team: Team = ALONE) -> Iterator[Re
     yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
 
 
-def _close_epoch(learner: Learner, progress: _Progress, batches: int, task: Task, team: Team) -> Epoch:
+def _close_epoch(learner: TrainState, progress: _Progress, batches: int, task: Task, team: Team) -> Epoch:
     """Validate the averaged tensors, and remember them if they are the best so far."""
     number = progress.step // batches
     loss = float(progress.losses[progress.step - batches : progress.step].mean())
@@ -139,7 +139,7 @@ def _replay(progress: _Progress, batches: int, task: Task) -> Iterator[Record]:
             yield closed[(step + 1) // batches]
 
 
-def _keep(store: CheckpointStore, learner: Learner, progress: _Progress, team: Team) -> None:
+def _keep(store: CheckpointStore, learner: TrainState, progress: _Progress, team: Team) -> None:
     """Write a checkpoint: the main process does, of what all have."""
     tensors = learner.state() | {"losses": progress.losses}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
@@ -155,7 +155,7 @@ def _keep(store: CheckpointStore, learner: Learner, progress: _Progress, team: T
     store.save(progress.step, tensors, {"step": progress.step, "epochs": facts})
 
 
-def _resume(store: CheckpointStore, learner: Learner, progress: _Progress, task: Task, team: Team) -> None:
+def _resume(store: CheckpointStore, learner: TrainState, progress: _Progress, task: Task, team: Team) -> None:
     """Take learner and progress to where the last checkpoint was written, if there is one.
 
     Raises:

@@ -77,7 +77,7 @@ class Validator:
 
     def _errors(self, editor: Editor) -> tuple[float, Tensor]:
         """Mean loss over the split, and the mean squared error of each zone (3,)."""
-        size, kind = self.settings.batch_size, editor.scheduler.config.prediction_type
+        size, prediction_type = self.settings.batch_size, editor.scheduler.config.prediction_type
         loss = torch.zeros((), device=editor.device)
         errors, areas = torch.zeros(3, device=editor.device), torch.zeros(3, device=editor.device)
         for number, rows in enumerate(torch.arange(len(self.data)).split(size)):
@@ -85,8 +85,8 @@ class Validator:
             shares = [share for share in self.team.shares(len(rows), self.settings.accumulate) if share.weight]
             for part in draw_parts(editor, self.data, rows, generator, self.settings.noisiest, Dropout(), shares):
                 prediction = predict_batch(editor, part)
-                loss += batch_loss(prediction, part, self.settings, kind) * (len(rows) * part.weight)
-                error, area = zone_errors(prediction, part.goal, part.zones)
+                loss += batch_loss(prediction, part, self.settings, prediction_type) * (len(rows) * part.weight)
+                error, area = zone_errors(prediction, part.target, part.zones)
                 errors, areas = errors + error, areas + area
         loss, errors, areas = (self.team.add(total) for total in (loss, errors, areas))
         return float(loss / len(self.data)), zone_means(errors, areas)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from atelier.concepts import ConceptRow, TextToImage, load_model, paint, read_folder, size_of
+from atelier.concepts import ConceptRow, TextToImage, generate, load_model, read_folder, size_of
 from atelier.images import to_pixels
 from atelier.seeds import derive_seed
 from studies.anomaly.config import Base, Painting, Prior
@@ -23,7 +23,7 @@ def prior_rows(model: TextToImage, prior: Prior, settings: Painting) -> list[Con
     upright = [one for one in draw_prompts(2 * prior.pictures, seed) if one.family == "upright"]
     texts = [one.text for one in upright if one.text not in tested][: prior.pictures]
     seeds = [derive_seed(seed, number) for number in range(len(texts))]
-    painted = paint(model, texts, seeds, steps=settings.steps, guidance=settings.guidance,
+    painted = generate(model, texts, seeds, steps=settings.steps, guidance=settings.guidance,
                     batch_size=settings.batch_size)  # fmt: skip
     pairs = zip(to_pixels(painted), texts, strict=True)
     return [ConceptRow(pixels, text, prior.weight) for pixels, text in pairs]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from atelier.concepts import TextToImage, paint
+from atelier.concepts import TextToImage, generate
 from atelier.files import whole
 from atelier.images import to_pixels
 from studies.anomaly.config import Painting
@@ -21,7 +21,7 @@ def paint_all(model: TextToImage, settings: Painting) -> dict[str, Tensor]:
     prompts = draw_prompts(settings.prompts, settings.seed)
     texts = [prompt.text for prompt in prompts for _ in range(settings.group)]
     seeds = [seed for prompt in prompts for seed in noise_seeds(prompt, settings.group, settings.seed)]
-    painted = paint(
+    painted = generate(
         model, texts, seeds, steps=settings.steps, guidance=settings.guidance, batch_size=settings.batch_size
     )
     groups = torch.from_numpy(to_pixels(painted)).split(settings.group)

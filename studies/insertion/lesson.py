@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from atelier.concepts import Concept, ConceptRow, TextToImage, Viewing, make_class_rows, read_folder, save, size_of
+from atelier.concepts import Concept, ConceptRow, TextToImage, Validation, make_class_rows, read_folder, save, size_of
 from atelier.concepts.scaling import scale_adapters
 from atelier.concepts.task import Judge
 from atelier.files import whole
@@ -34,11 +34,11 @@ def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Painting
 def judge_for(wanted: list[Order], painting: Painting, frontier: Frontier, last: int) -> Judge:
     """Paint some pictures at checkpoints; the last epoch is painted whole later. It counts as the best."""
 
-    def judge(model: TextToImage, epoch: int) -> Viewing:
+    def judge(model: TextToImage, epoch: int) -> Validation:
         if epoch not in frontier.epochs(last):
-            return Viewing(float(epoch))
+            return Validation(float(epoch))
         pictures = fulfil(model, few(wanted, frontier), painting, f"epoch {epoch}")
-        return Viewing(float(epoch), pictures=torch.from_numpy(pictures))
+        return Validation(float(epoch), pictures=torch.from_numpy(pictures))
 
     return judge
 
@@ -48,9 +48,9 @@ def paint_run(
 ) -> dict[str, np.ndarray]:
     """All pictures of a run: `final`, `epoch-8`, …, and a LoRA's `scale-0.5`, …; each uint8 (K, H, W, 3)."""
     found = {"final": fulfil(taught.model, wanted, painting, "paint")}
-    for epoch, viewing in enumerate(taught.viewings):
-        if len(viewing.pictures):
-            found[f"epoch-{epoch}"] = viewing.pictures.numpy()
+    for epoch, validation in enumerate(taught.validations):
+        if len(validation.pictures):
+            found[f"epoch-{epoch}"] = validation.pictures.numpy()
     for scale in frontier.strengths if settings.method == "lora" else ():
         scaled = scale_adapters(taught.model, scale)
         found[f"scale-{scale:g}"] = fulfil(scaled, few(wanted, frontier), painting, f"× {scale:g}")

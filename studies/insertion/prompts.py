@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from atelier.concepts import TextToImage, paint
+from atelier.concepts import TextToImage, generate
 from atelier.images import to_pixels
 from atelier.seeds import derive_seed
 from atelier.showroom import CONCEPTS, PLACES
@@ -75,7 +75,7 @@ def fulfil(model: TextToImage, wanted: Sequence[Order], painting: Painting, what
     with tqdm(total=len(wanted), desc=what, unit="picture", disable=None) as bar:
         for start in range(0, len(wanted), painting.batch_size):
             batch = wanted[start : start + painting.batch_size]
-            pictures = paint(
+            pictures = generate(
                 model, [order.prompt for order in batch], [order.seed for order in batch],
                 steps=painting.steps, guidance=painting.guidance, batch_size=painting.batch_size,
             )  # fmt: skip

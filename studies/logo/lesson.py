@@ -12,7 +12,7 @@ import torch
 
 from studies.teaching import teach  # isort: skip (puts this checkout's src first)
 
-from atelier.concepts import Concept, ConceptRow, TextToImage, Viewing, load_model, paint, read_folder, size_of
+from atelier.concepts import Concept, ConceptRow, TextToImage, Validation, generate, load_model, read_folder, size_of
 from atelier.images import to_pixels
 from atelier.seeds import derive_seed
 from studies.logo.config import BASE, Bases, Factors, Run, Sampling, Teaching
@@ -70,17 +70,17 @@ def sample_all(model: TextToImage, course: Course) -> torch.Tensor:
         for number in range(plan.pictures):
             prompts.append(prompt.text)
             seeds.append(derive_seed(plan.seed, "sample", place, number))
-    found = paint(model, prompts, seeds, steps=plan.steps, guidance=plan.guidance, batch_size=plan.batch_size)
+    found = generate(model, prompts, seeds, steps=plan.steps, guidance=plan.guidance, batch_size=plan.batch_size)
     return torch.from_numpy(np.ascontiguousarray(to_pixels(found)))
 
 
-def judge_for(course: Course) -> Callable[[TextToImage, int], Viewing]:
+def judge_for(course: Course) -> Callable[[TextToImage, int], Validation]:
     """Samples after every so many epochs. The score only says that later is better: epochs are ranked afterwards."""
 
-    def judge(model: TextToImage, epoch: int) -> Viewing:
+    def judge(model: TextToImage, epoch: int) -> Validation:
         if epoch == 0 or epoch % course.teaching.every:
-            return Viewing(float(epoch))
-        return Viewing(float(epoch), pictures=sample_all(model, course))
+            return Validation(float(epoch))
+        return Validation(float(epoch), pictures=sample_all(model, course))
 
     return judge
 
@@ -106,5 +106,5 @@ def learn(run: Run, course: Course, name: str) -> Lesson:
     settings = settings_of(run, course.teaching, course.factors, course.token)
     inputs = [where.painter, course.photographs, course.params]
     taught = teach(base, rows_of(base, run, course), settings, inputs, judge_for(course), name)
-    seen = {epoch: view.pictures for epoch, view in enumerate(taught.viewings) if len(view.pictures)}
+    seen = {epoch: view.pictures for epoch, view in enumerate(taught.validations) if len(view.pictures)}
     return Lesson(seen, taught.losses, taught.trained)

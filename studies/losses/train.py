@@ -18,14 +18,14 @@ from atelier.editing import edit_probes
 from atelier.editor import open_weights
 from atelier.errors import UserError
 from atelier.files import whole
-from atelier.finetuning import Silence, finetune, open_job
+from atelier.finetuning import NullLogger, finetune, open_job
 from atelier.records import Edit, Probe, read_rows, write_rows
 from atelier.sweeps import plan_edits
 
 KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
 
 
-class Timed(Silence):
+class Timed(NullLogger):
     """Keeps what training cost: the records that have no epoch."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ task = ConceptTask(start, encode_rows(base, rows), settings, judge)
 *_, finished = train(task, store)              # atelier.training's loop; `judge` sees the model after each epoch
 model = task.with_tensors(finished.tensors)
 save(model, settings, Path("out"))             # what diffusers' own loader takes
-pictures = paint(model, prompts, seeds, steps=20, guidance=7.5)
+pictures = generate(model, prompts, seeds, steps=20, guidance=7.5)
 """
 
 from atelier.concepts.config import Concept
@@ -15,10 +15,24 @@ from atelier.concepts.loading import load_model, open_pipeline
 from atelier.concepts.methods import prepare, save
 from atelier.concepts.models import TextToImage, size_of
 from atelier.concepts.rows import ConceptRow, EncodedRows, encode_rows, read_folder
-from atelier.concepts.sampling import make_class_rows, paint, sample
-from atelier.concepts.task import ConceptTask, Viewing
+from atelier.concepts.sampling import generate, make_class_rows, sample
+from atelier.concepts.task import ConceptTask, Validation
 
 __all__ = [
-    "Concept", "ConceptRow", "ConceptTask", "EncodedRows", "TextToImage", "Viewing", "encode_rows", "load_model",
-    "make_class_rows", "open_pipeline", "paint", "prepare", "read_folder", "sample", "save", "size_of",
+    "Concept",
+    "ConceptRow",
+    "ConceptTask",
+    "EncodedRows",
+    "TextToImage",
+    "Validation",
+    "encode_rows",
+    "generate",
+    "load_model",
+    "make_class_rows",
+    "open_pipeline",
+    "prepare",
+    "read_folder",
+    "sample",
+    "save",
+    "size_of",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from torch.nn import Module
 
 from atelier.concepts.config import Concept
 from atelier.concepts.networks import TransformerOnly, UNetAndText
-from atelier.concepts.words import Words
+from atelier.concepts.words import PromptEmbeds
 from atelier.diffusion import Diffusion, Flow, Process
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TextToImage(Protocol):
     def process(self, settings: Concept) -> Process:
         """How the model's latents become noise in training."""
 
-    def encode(self, texts: Sequence[str]) -> Words:
+    def encode(self, texts: Sequence[str]) -> PromptEmbeds:
         """Prompts as the model's denoiser takes them, without gradients."""
 
     def pipeline(self) -> "DiffusionPipeline":
@@ -58,16 +58,16 @@ class StableDiffusion:
         scheduler = self.parts["scheduler"]
         return Diffusion(scheduler.alphas_cumprod, scheduler.config.prediction_type, snr_gamma=settings.snr_gamma)
 
-    def tokens(self, texts: Sequence[str]) -> Words:
+    def tokens(self, texts: Sequence[str]) -> PromptEmbeds:
         """Prompts as tokens, padded or cut to the tokenizer's length."""
         for short, long in self.longhand.items():
             texts = [text.replace(short, long) for text in texts]
-        return Words(tokens=_tokens(self.parts["tokenizer"], texts).to(self.device))
+        return PromptEmbeds(tokens=_tokens(self.parts["tokenizer"], texts).to(self.device))
 
     @torch.no_grad()
-    def encode(self, texts: Sequence[str]) -> Words:
+    def encode(self, texts: Sequence[str]) -> PromptEmbeds:
         """Prompts as the text encoder's last hidden states."""
-        return Words(context=self.networks.text_encoder(self.tokens(texts).tokens)[0].float())
+        return PromptEmbeds(context=self.networks.text_encoder(self.tokens(texts).tokens)[0].float())
 
     def pipeline(self) -> "DiffusionPipeline":
         """A `StableDiffusionPipeline` of these parts."""
@@ -96,7 +96,7 @@ class StableDiffusion3:
         return Flow(config.num_train_timesteps, config.shift, error=settings.flow_error)
 
     @torch.no_grad()
-    def encode(self, texts: Sequence[str]) -> Words:
+    def encode(self, texts: Sequence[str]) -> PromptEmbeds:
         """Both CLIPs' last but one hidden states side by side, below them T5's; and both CLIPs' projections."""
         states, pooled = [], []
         for number in ("", "_2"):
@@ -106,7 +106,7 @@ class StableDiffusion3:
             pooled.append(found[0].float())
         clips, width = torch.cat(states, dim=-1), self.networks.transformer.config.joint_attention_dim
         clips = torch.nn.functional.pad(clips, (0, width - clips.shape[-1]))
-        return Words(context=torch.cat([clips, self._encode_t5(texts)], dim=1), pooled=torch.cat(pooled, dim=-1))
+        return PromptEmbeds(context=torch.cat([clips, self._encode_t5(texts)], dim=1), pooled=torch.cat(pooled, dim=-1))
 
     def _encode_t5(self, texts: Sequence[str]) -> Tensor:
         encoder = self.parts["text_encoder_3"]
@@ -167,7 +167,7 @@ def to_pictures(model: TextToImage, latents: Tensor) -> Tensor:
     return (decoded.float() / 2 + 0.5).clamp(0, 1)
 
 
-def predict(model: TextToImage, network: Module, noisy: Tensor, timesteps: Tensor, words: Words) -> Tensor:
+def predict(model: TextToImage, network: Module, noisy: Tensor, timesteps: Tensor, words: PromptEmbeds) -> Tensor:
     """The raw prediction for noisy latents (B, C, h, w) at timesteps (B,), float32.
 
     Args:

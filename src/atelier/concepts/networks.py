@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 from torch.nn.functional import embedding
 
-from atelier.concepts.words import Words
+from atelier.concepts.words import PromptEmbeds
 
 
 class UNetAndText(Module):
@@ -16,7 +16,7 @@ class UNetAndText(Module):
         super().__init__()
         self.unet, self.text_encoder = unet, text_encoder
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, words: Words) -> Tensor:
+    def forward(self, noisy: Tensor, timesteps: Tensor, words: PromptEmbeds) -> Tensor:
         """Noise or velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
         context = words.context if words.tokens is None else self.text_encoder(words.tokens)[0]
         return self.unet(noisy, timesteps, context, return_dict=False)[0]
@@ -33,7 +33,7 @@ class TransformerOnly(Module):
         super().__init__()
         self.transformer = transformer
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, words: Words) -> Tensor:
+    def forward(self, noisy: Tensor, timesteps: Tensor, words: PromptEmbeds) -> Tensor:
         """Velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
         return self.transformer(noisy, words.context, words.pooled, timesteps, return_dict=False)[0]
 
@@ -42,7 +42,7 @@ class TransformerOnly(Module):
         self.transformer.enable_gradient_checkpointing()
 
 
-class GrownEmbedding(Module):
+class ExtendedEmbedding(Module):
     """A frozen table of token embeddings with new rows below: these alone are parameters of this module."""
 
     def __init__(self, table: Module, rows: Tensor, first: int) -> None:

@@ -33,7 +33,7 @@ def sample(model: TextToImage, noise: Tensor, prompts: Sequence[str], *, steps: 
     return latents
 
 
-def paint(
+def generate(
     model: TextToImage, prompts: Sequence[str], seeds: Sequence[int], *, steps: int, guidance: float,
     batch_size: int = 8,
 ) -> Tensor:  # fmt: skip
@@ -55,5 +55,5 @@ def make_class_rows(
 ) -> list[ConceptRow]:
     """Rows of prior preservation (DreamBooth, section 3.2): what the base itself paints of the class, with weight λ."""
     seeds = [derive_seed(seed, "class", number) for number in range(count)]
-    pictures = to_pixels(paint(base, [prompt] * count, seeds, steps=steps, guidance=guidance))
+    pictures = to_pixels(generate(base, [prompt] * count, seeds, steps=steps, guidance=guidance))
     return [ConceptRow(pixels, prompt, weight) for pixels in pictures]

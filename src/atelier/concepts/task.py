@@ -17,15 +17,15 @@ from atelier.concepts.models import TextToImage, predict, with_networks
 from atelier.concepts.networks import with_values
 from atelier.concepts.rows import EncodedRows
 from atelier.concepts.start import Start
-from atelier.concepts.words import Words
+from atelier.concepts.words import PromptEmbeds
 from atelier.diffusion import Noised
 from atelier.errors import UserError
 from atelier.learner import learning_rate
-from atelier.processes import Share
+from atelier.processes import MicroBatch
 
 
 @dataclass(frozen=True)
-class Viewing:
+class Validation:
     """How a model does after an epoch. It stands in the checkpoints, so that a resumed run repeats it."""
 
     score: float  # higher is better: `Finished` has the tensors of the first best epoch
@@ -33,18 +33,18 @@ class Viewing:
     pictures: Tensor = field(default_factory=lambda: torch.zeros(0, 1, 1, 3, dtype=torch.uint8))  # (K, H, W, 3)
 
 
-Judge = Callable[[TextToImage, int], Viewing]  # the model with the averaged tensors, and the number of the epoch
+Judge = Callable[[TextToImage, int], Validation]  # the model with the averaged tensors, and the number of the epoch
 
 
-def keep_last(model: TextToImage, epoch: int) -> Viewing:
+def keep_last(model: TextToImage, epoch: int) -> Validation:
     """A judge that looks at nothing: the last epoch is the best."""
-    return Viewing(float(epoch))
+    return Validation(float(epoch))
 
 
 @dataclass(frozen=True)
 class ConceptBatch:
     noised: Noised
-    words: Words  # of B prompts
+    words: PromptEmbeds  # of B prompts
     weights: Tensor  # (B,): the row's λ times the process's weight, one for each sample's error
     weight: float  # these samples' part of the step that they belong to
 
@@ -61,7 +61,7 @@ class ConceptTask:
     data: EncodedRows
     settings: Concept
     judge: Judge = keep_last
-    verdict: ClassVar = Viewing
+    verdict: ClassVar = Validation
 
     def __post_init__(self) -> None:
         if not any(self.start.placeholder in prompt for prompt in self.data.prompts):
@@ -105,18 +105,18 @@ class ConceptTask:
         return self.settings.lr * min(1.0, (step + 1) / max(rising, 1))
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> PromptEmbeds:
         """The U prompts: as tokens where the text side is trained, else encoded once."""
         prompts = self.data.prompts
         return self.model.tokens(prompts) if self.start.trains_text else self.model.encode(prompts)
 
-    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[Share]) -> list[ConceptBatch]:
+    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[MicroBatch]) -> list[ConceptBatch]:
         """Noise a step's rows. Each finds its own latent, prompt and weight by its number, in whatever order."""
         process, data = self.model.process(self.settings), self.data
         times = process.draw(len(rows), generator)
         noise = torch.randn((len(rows), *data.latents.shape[1:]), generator=generator)
 
-        def take(share: Share) -> ConceptBatch:
+        def take(share: MicroBatch) -> ConceptBatch:
             own = rows[share.rows].to(self.model.device)
             made = process.noise(data.latents[own], noise[share.rows].to(self.model.device), times[share.rows])
             return ConceptBatch(
@@ -130,9 +130,9 @@ class ConceptTask:
         """Mean weighted squared error of a batch, a scalar: one weight for each error."""
         made = part.noised
         prediction = predict(model, network, made.noisy, made.timesteps, part.words)
-        errors = (prediction - made.goal).square().mean(dim=(1, 2, 3))
+        errors = (prediction - made.target).square().mean(dim=(1, 2, 3))
         return (errors * part.weights).mean()
 
-    def validate(self, model: TextToImage, epoch: int) -> Viewing:
+    def validate(self, model: TextToImage, epoch: int) -> Validation:
         """Ask the judge."""
         return self.judge(model, epoch)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from atelier.concepts.config import Concept
 from atelier.concepts.models import StableDiffusion, TextToImage
-from atelier.concepts.networks import GrownEmbedding, share
+from atelier.concepts.networks import ExtendedEmbedding, share
 from atelier.concepts.start import Start
 from atelier.errors import UserError
 
@@ -39,7 +39,7 @@ def prepare(base: TextToImage, settings: Concept) -> Start:
     networks = share(base.networks)
     table = networks.text_encoder.get_input_embeddings()
     rows = table.weight[found[0]].float().repeat(len(tokens), 1)
-    grown = GrownEmbedding(table, rows, first)
+    grown = ExtendedEmbedding(table, rows, first)
     networks.text_encoder.set_input_embeddings(grown)
     model = replace(
         base,
