@@ -1,8 +1,8 @@
 """Measure and draw every part of the embedded base on scenes that none of them was trained on.
 
-    python -m pretrain.examine --base models/base --pictures docs/images --report pretrain/metrics.json
+    python -m pretrain.examine --base models/base --pictures docs/models/images --report pretrain/metrics.json
 
-Writes the sheets of docs/base.md: forty reconstructions and forty edits of held-out scenes, unselected (the first forty
+Writes the sheets of docs/models/editor.md: forty reconstructions and forty edits of held-out scenes, unselected (the first forty
 that a fixed seed draws).
 
 Legend: B batch, H W pixels.

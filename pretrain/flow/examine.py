@@ -1,7 +1,7 @@
 """What the flow base can do and what it gets wrong, and how well deformity is measured, on pictures of other seeds.
 
     python -m pretrain.flow.examine --corpus pretrain/flow/corpus --base pretrain/base-flow \
-        --picture docs/images/flow-painter.png --report pretrain/flow/metrics.json
+        --picture docs/models/images/flow-painter.png --report pretrain/flow/metrics.json
 """
 
 import json

@@ -1,7 +1,7 @@
 """What the text-to-image base and its CLIP can do, on held-out captions.
 
     python -m pretrain.painter.examine --corpus pretrain/painter/corpus --base pretrain/painter/base \
-        --picture docs/images/painter.png --report pretrain/painter/metrics.json
+        --picture docs/models/images/painter.png --report pretrain/painter/metrics.json
 """
 
 import json

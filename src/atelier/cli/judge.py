@@ -27,7 +27,7 @@ def judge(
 
     PAIRS is the file of `atelier survey`. A key, where the server wants one, is read from the environment variable
     ATELIER_JUDGE_KEY. The pictures are sent to the server. Replies are kept in --out, so that nothing is asked twice.
-    A preference counts where both orders give it; else the pair is a tie. What the figures mean: docs/judgement.md.
+    A preference counts where both orders give it; else the pair is a tie. What the figures mean: docs/preferences.md.
 
     \b
     Examples:

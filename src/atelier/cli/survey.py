@@ -30,7 +30,7 @@ def survey(
     for each rater and pair. Every answer is saved at once; a rater goes on under the same name. Ctrl-C ends it.
 
     Scoring prints win rates with Wilson's intervals, Bradley-Terry strengths with intervals over raters and prompts,
-    and how far raters agree with each other and themselves. What the figures mean: docs/judgement.md.
+    and how far raters agree with each other and themselves. What the figures mean: docs/preferences.md.
 
     \b
     Examples:
