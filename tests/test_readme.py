@@ -1,4 +1,4 @@
-"""What README.md and scripts/ablations.sh tell people to type: the files, targets, parameters and values are real."""
+"""README.md, docs/ and scripts/ablations.sh: the files, links, make targets, parameters and values they name exist."""
 
 import re
 import shlex
@@ -11,14 +11,16 @@ from ruamel.yaml import YAML
 
 from atelier.config import read_params
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-JOINED = README.replace("\\\n", " ")  # a command on several lines is one command
-EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^']+'|\S+))+)", JOINED)
+README = ROOT / "README.md"
+DOCS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*DOCS, ROOT / "data" / "README.md", *sorted(ROOT.glob("studies/*/README.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in DOCS).replace("\\\n", " ")  # one command, one line
+EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^']+'|\S+))+)", TEXT)
 PARAMS = ROOT / "params.yaml"
 
 
 def overridden(overrides: dict[str, str], folder: Path) -> Path:
-    """The shipped parameters with `section.key` set to the texts given, as `dvc exp run -S` sets them."""
+    """Write the committed parameters with `section.key` set to the given texts, as `dvc exp run -S` sets them."""
     yaml = YAML()
     values = yaml.load(PARAMS)
     for key, text in overrides.items():
@@ -31,12 +33,12 @@ def overridden(overrides: dict[str, str], folder: Path) -> Path:
 
 
 def pairs(text: str) -> dict[str, str]:
-    """ "-S a.b=1 -S c.d=2" → {"a.b": "1", "c.d": "2"}"""
+    """Parse "-S a.b=1 -S c.d=2" into {"a.b": "1", "c.d": "2"}."""
     return dict(word.split("=", 1) for word in shlex.split(text) if word != "-S")
 
 
 def configurations() -> dict[str, dict[str, str]]:
-    """Name → overrides of the rows in scripts/ablations.sh, taken from what it would queue."""
+    """Return name → overrides of the experiments that scripts/ablations.sh queues."""
     queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script())
     fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script())))
     keys = ("train.lr", "train.lambda_preserve", "train.unfreeze")
@@ -62,7 +64,7 @@ def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
         assert ours[name]["train.epochs"] == "2"
 
 
-def test_the_readme_gives_the_same_four_commands():
+def test_the_documentation_gives_the_same_four_commands():
     documented = {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1}
     assert documented == configurations()
 
@@ -72,21 +74,29 @@ def test_every_documented_experiment_changes_parameters_that_exist(name, text, t
     read_params(overridden(pairs(text), tmp_path))
 
 
-def test_every_file_of_the_tree_is_there():
-    (tree,) = re.findall(r"(?s)## What is where\n\n```\n(.*?)```", README)
-    folder = ""
-    for line in tree.splitlines():
-        names = re.split(r"\s{2,}", line.strip())[0].split(", ")
-        if not line.startswith(" "):
-            folder = names[0] if names[0].endswith("/") else ""
-        for name in names:
-            path = ROOT / (folder + name if line.startswith(" ") else name)
-            made = name in ("data/", "models/finetuned")  # by the stages
-            assert path.exists() or made, f"README.md names {path.relative_to(ROOT)}"
+def test_every_folder_of_the_layout_is_there_and_every_folder_is_in_it():
+    (layout,) = re.findall(r"(?s)## Layout\n\n```\n(.*?)```", README.read_text(encoding="utf-8"))
+    named = {line.split()[0].rstrip("/") for line in layout.splitlines()}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    folders = {path.split("/")[0] for path in tracked.splitlines() if "/" in path and not path.startswith(".")}
+    assert {name.split("/")[0] for name in named} >= folders
+    assert all((ROOT / name).exists() for name in named)
 
 
-def test_every_make_target_it_names_is_there():
-    for target in set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", README)):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_to_a_file(page):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}"
+
+
+def test_the_readme_lists_every_page():
+    text = README.read_text(encoding="utf-8")
+    for page in [*DOCS[1:], *ROOT.glob("studies/*/README.md")]:
+        assert f"({page.relative_to(ROOT).as_posix()})" in text
+
+
+def test_every_documented_make_target_is_there():
+    for target in set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", TEXT)):
         result = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
 
