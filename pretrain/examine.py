@@ -2,8 +2,8 @@
 
     python -m pretrain.examine --base models/base --pictures docs/models/images --report pretrain/metrics.json
 
-Writes the sheets of docs/models/editor.md: forty reconstructions and forty edits of held-out scenes, unselected (the first forty
-that a fixed seed draws).
+Writes the sheets of docs/models/editor.md: forty reconstructions and forty edits of held-out scenes, unselected: the
+first forty that a fixed seed draws.
 
 Legend: B batch, H W pixels.
 """

@@ -1,7 +1,7 @@
 """Printed fabrics: solid, stripes, floral, dots, plaid, and the folds that shade and bend them.
 
 A print's repeat is a multiple of the autoencoder's cell and its origin is the picture's corner: an editor whose latents
-are 4 px wide can then learn exactly where each dot belongs (docs/models/editor.md tells how prints locked to the body failed).
+are 4 px wide can then learn exactly where each dot belongs. Prints locked to the body failed: docs/models/editor.md.
 The print follows the garment in three ways: the garment's edge cuts it, its roundness bends it, its folds shade it.
 """
 
