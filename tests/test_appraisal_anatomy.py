@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from atelier.appraisal.anatomy import count_limbs, faults_of, find_parts, learn_proportions, pieces, shares
+from atelier import mannequins
+from atelier.appraisal.anatomy import PARTS, count_limbs, faults_of, find_parts, learn_proportions, pieces, shares
 from atelier.errors import UserError
 from atelier.images import to_tensor
-from atelier.mannequins import FAULTS, PARTS, UPRIGHT, sample_mannequin
+from atelier.mannequins import FAULTS, UPRIGHT, sample_mannequin
 
 ARM, LEG = PARTS.index("arm"), PARTS.index("leg")
 EXPECTED = {
@@ -24,6 +25,10 @@ def maps(kind: str, first: int, count: int, fault: str = "") -> list[np.ndarray]
 @pytest.fixture(scope="module", params=["upright", "lying"])
 def kind(request):
     return request.param, learn_proportions(maps(request.param, 10_000, 60))
+
+
+def test_the_metric_and_the_renderer_name_the_parts_alike():
+    assert mannequins.PARTS == PARTS
 
 
 def test_correct_people_have_no_fault(kind):

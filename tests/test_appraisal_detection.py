@@ -6,8 +6,16 @@ import torch
 import torch.nn.functional as F
 from torchvision.ops import box_iou
 
-from atelier.appraisal.augmentation import augment, enlarge
-from atelier.appraisal.detection import Detector, Labelled, Shape, fit_detector, load_detector, save_detector
+from atelier.appraisal.detection import (
+    Detector,
+    Labelled,
+    Shape,
+    augment,
+    enlarge,
+    fit_detector,
+    load_detector,
+    save_detector,
+)
 from atelier.appraisal.precision import average_precision
 from atelier.errors import UserError
 

@@ -9,8 +9,15 @@ from tqdm import tqdm
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.appraisal.augmentation import augment, enlarge
-from atelier.appraisal.detection import Detector, Labelled, Shape, fit_detector, save_detector
+from atelier.appraisal.detection import (
+    Detector,
+    Labelled,
+    Shape,
+    augment,
+    enlarge,
+    fit_detector,
+    save_detector,
+)
 from atelier.appraisal.precision import average_precision
 from atelier.files import write_json
 from studies.logo.config import read_study

@@ -15,9 +15,8 @@ from transformers.utils.logging import disable_progress_bar
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.appraisal.augmentation import enlarge
 from atelier.appraisal.choosing import choose
-from atelier.appraisal.detection import Detector, Labelled, load_detector
+from atelier.appraisal.detection import Detector, Labelled, enlarge, load_detector
 from atelier.appraisal.lettering import Reader, nearness
 from atelier.appraisal.memorisation import coarse_pixels, memorisation
 from atelier.concepts import read_folder

@@ -1,8 +1,8 @@
-"""Is a painted person put together as people are? Limbs, joints and proportions, from a map of body parts.
+"""Anatomy of a generated person: limbs, joints and proportions, checked on a map of body parts.
 
-The map comes from a segmenter (`find_parts`); the rules are in `faults_of`. Nothing here knows which model painted.
+The map comes from a segmenter (`find_parts`); the rules are in `faults_of`. The metric is independent of the generator.
 
-Legend: N pictures, H pixels of a square picture's side; a map of parts is uint8 (H, H), indices in PARTS.
+Legend: N images, H pixels of a square image's side; a map of parts is uint8 (H, H), indices in PARTS.
 """
 
 from collections.abc import Sequence
@@ -15,32 +15,32 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from atelier.errors import UserError
-from atelier.mannequins import PARTS
 
+PARTS = ("background", "head", "torso", "arm", "leg")  # labels of the segmenter, and of `mannequins`' maps
 _BACKGROUND, _HEAD, _TORSO, _ARM, _LEG = range(len(PARTS))
-_EVERY_WAY = np.ones((3, 3), bool)  # pixels that meet at a corner are connected
-LEAST = 0.0025  # of the picture's area: a piece that is smaller is a speck of the segmenter's
-REACHES = (0.0, 3 / 64, 6 / 64, 9 / 64, 12 / 64)  # distances from the torso at which limbs are counted, picture sides
-TOUCH = 2.6 / 64  # a part that is nearer to another touches it, picture sides
-MIDDLE = 0.5  # of the torso's length: arms touch it above, legs below
+_EIGHT_CONNECTED = np.ones((3, 3), bool)  # pixels that share a corner are connected
+LEAST = 0.0025  # share of the image's area below which a component is noise of the segmenter
+REACHES = (0.0, 3 / 64, 6 / 64, 9 / 64, 12 / 64)  # distances from the torso at which limbs are counted, in image sides
+TOUCH = 2.6 / 64  # parts nearer than this touch, in image sides
+MIDDLE = 0.5  # share of the torso's length: arms touch it above, legs below
 
 
 @dataclass(frozen=True)
 class Proportions:
-    """Lowest and highest share that each part has of the body's area, and the body of the picture's, if correct."""
+    """Range, over correct images, of the body's share of the image and of each part's share of the body."""
 
-    lowest: tuple[float, ...]  # body of the picture, then head, torso, arms, legs of the body
+    lowest: tuple[float, ...]  # body, head, torso, arms, legs
     highest: tuple[float, ...]
 
 
 def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarray:
-    """Maps of body parts, uint8 (N, H, H), of pictures float32 (N, 3, S, S) in [0, 1]; H is the segmenter's own side.
+    """Segment body parts: maps uint8 (N, H, H) of images float32 (N, 3, S, S) in [0, 1]; H is the segmenter's side.
 
     Args:
-        folder: a SegFormer in transformers' format whose labels are PARTS.
+        folder: SegFormer in transformers' format with the labels PARTS.
 
     Raises:
-        UserError: there is none, or its labels are others.
+        UserError: the folder holds no SegFormer, or its labels differ.
     """
     from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
     from transformers.utils import logging
@@ -66,40 +66,40 @@ def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarra
 
 
 def pieces(mask: np.ndarray) -> list[np.ndarray]:
-    """The connected pieces of a mask (H, H) that are no specks, each bool (H, H)."""
-    numbered, count = ndimage.label(mask, _EVERY_WAY)
+    """Return the 8-connected components of a mask (H, H) of at least LEAST of its area, each bool (H, H)."""
+    numbered, count = ndimage.label(mask, _EIGHT_CONNECTED)
     sizes = ndimage.sum_labels(mask, numbered, np.arange(1, count + 1))
     return [numbered == number + 1 for number in range(count) if sizes[number] >= LEAST * mask.size]
 
 
 def count_limbs(parts: np.ndarray, part: int) -> int:
-    """How many arms (3) or legs (4) a map shows.
+    """Count arms (part 3) or legs (part 4).
 
-    Two limbs that meet where they leave the torso come apart further out: the most pieces at any of the REACHES count.
+    Two limbs that meet at the torso are apart further out: the result is the largest count over the REACHES.
     """
     away = ndimage.distance_transform_edt(parts != _TORSO) if (parts == _TORSO).any() else np.full(parts.shape, np.inf)
     return max(len(pieces((parts == part) & (away > reach * len(parts)))) for reach in REACHES)
 
 
 def shares(parts: np.ndarray) -> np.ndarray:
-    """(5,): the body's share of the picture, then the body's shares that are head, torso, arms and legs."""
+    """Return (5,): the body's share of the image, then the shares of head, torso, arms and legs of the body."""
     counts = np.bincount(parts.ravel(), minlength=len(PARTS))[1:]
     body = max(int(counts.sum()), 1)
     return np.array([counts.sum() / parts.size, *(counts / body)])
 
 
 def learn_proportions(maps: Sequence[np.ndarray], slack: float = 0.15) -> Proportions:
-    """The range of the shares among maps of correct pictures, widened by a share `slack` of each bound."""
+    """Return the range of the shares over maps of correct images, widened by the share `slack` of each bound."""
     found = np.stack([shares(one) for one in maps])
     low, high = found.min(0) * (1 - slack), found.max(0) * (1 + slack)
     return Proportions(tuple(low.tolist()), tuple(high.tolist()))
 
 
 def faults_of(parts: np.ndarray, proportions: Proportions) -> list[str]:
-    """What is wrong with the person of a map, in words; empty where nothing is.
+    """Return the faults of a person as text; an empty list if there are none.
 
-    One head that touches the torso, one torso, two arms that touch its upper half, two legs that touch its lower half,
-    and every part as large as in correct pictures. Up and down are the body's own: from the head to the legs.
+    A correct person has one head that touches the torso, one torso, two arms that touch its upper half, two legs that
+    touch its lower half, and every part in the range of `proportions`. Up and down follow the body, from head to legs.
     """
     heads, torsos = pieces(parts == _HEAD), pieces(parts == _TORSO)
     found = [] if len(heads) == 1 else [f"{len(heads)} heads"]
@@ -117,7 +117,7 @@ def faults_of(parts: np.ndarray, proportions: Proportions) -> list[str]:
 
 
 def _wrong_joints(parts: np.ndarray, heads: Sequence[np.ndarray], torso: np.ndarray) -> list[str]:
-    """Parts that touch the torso nowhere, or in its wrong half."""
+    """Return faults of parts that do not touch the torso or touch its wrong half."""
     near = ndimage.distance_transform_edt(~torso) <= TOUCH * len(parts)
     found = ["head off" for head in heads if not (head & near).any()]
     down = _axis(parts, torso)
@@ -138,7 +138,7 @@ def _wrong_joints(parts: np.ndarray, heads: Sequence[np.ndarray], torso: np.ndar
 
 
 def _axis(parts: np.ndarray, torso: np.ndarray) -> np.ndarray | None:
-    """Unit vector (row, column) down the body: from the head to the torso, or, without a head, on to the legs."""
+    """Return the unit vector (row, column) from head to torso or, without a head, from torso to legs."""
     middles = {part: np.argwhere(parts == part).mean(0) for part in (_HEAD, _LEG) if (parts == part).any()}
     trunk = np.argwhere(torso).mean(0)
     if _HEAD in middles:

@@ -1,16 +1,17 @@
-"""A detector of one kind of thing, trained from scratch on a few hundred small pictures: SSDlite.
+"""Object detector for one class, trained from scratch on a few hundred small images: SSDLite.
 
 Single-shot detection (Liu et al. 2016) with the depthwise heads of MobileNetV2 (Sandler et al. 2018, "SSDLite"), both
-torchvision's, on a backbone of inverted residuals that is small enough for a processor core.
+from torchvision, on a backbone of inverted residuals small enough for one CPU core.
 
-torchvision's SSD takes negatives in proportion to a picture's positives, so a picture that shows no thing gives no
-gradient at all, and pictures of what must *not* be found would be shown in vain. Here every picture gives some.
+torchvision's SSD takes negatives in proportion to an image's positives, so that an image without objects has no
+gradient and negative examples teach nothing. Here every image contributes negatives.
 
-Legend: B batch, N pictures, H W pixels, A anchors, K detections of a picture. Pictures are float32 (B, 3, H, W) in
-[0, 1]; boxes x1, y1, x2, y2 in px of the picture.
+Legend: B batch, N images, n boxes of an image, H W pixels, S side, A anchors, K detections of an image. Images are
+float32 (B, 3, H, W) in [0, 1]; boxes are x1, y1, x2, y2 in px of the image.
 """
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,24 +32,28 @@ from atelier.files import whole
 from atelier.seeds import derive_seed, dice
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
-_NEGATIVES = 3  # the hardest anchors without a thing, for each that has one …
-_LEAST = 12  # … and no fewer than this in a picture
-_CLIP = 5.0  # of the gradient's norm
+_NEGATIVES = 3  # hardest negative anchors per positive anchor …
+_LEAST = 12  # … and at least this many per image
+_CLIP = 5.0  # maximum norm of the gradient
+TURN = 8.0  # augmentation: largest rotation in degrees, either way
+ZOOM = (0.95, 1.6)
+LIGHT = (0.75, 1.2)
+_LEAST_VISIBLE = 0.85  # share of a box's area that a crop must keep
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How a detector is built; it stands in its folder."""
+    """Architecture of a detector; saved as its config.json."""
 
-    side: int = 128  # pictures are enlarged to this many px
+    side: int = 128  # images are resized to this many px
     widths: tuple[int, ...] = (16, 24, 48, 96, 128)  # channels at strides 2, 4, 8, 16, 32
     depth: int = 3  # blocks at each stride from 8 on
-    scales: tuple[float, ...] = (0.17, 0.28, 0.45, 0.7)  # of the anchors, in picture sides; one more than maps
-    ratios: tuple[int, ...] = (2, 3)  # width to height of the anchors; 1 and the inverse ones come too
+    scales: tuple[float, ...] = (0.17, 0.28, 0.45, 0.7)  # of the anchors, in image sides; one more than feature maps
+    ratios: tuple[int, ...] = (2, 3)  # width to height of the anchors; 1 and the inverses are added
 
 
 class Detector(SSD):
-    """What `Shape` says, with weights drawn from a seed: one class beside the background."""
+    """SSDLite of a `Shape` with one class beside the background; the seed determines the initial weights."""
 
     def __init__(self, shape: Shape, seed: int) -> None:
         with torch.random.fork_rng(devices=[]):
@@ -67,7 +72,7 @@ class Detector(SSD):
         self, targets: list[dict[str, Tensor]], outputs: dict[str, Tensor], anchors: list[Tensor],
         matched: list[Tensor],
     ) -> dict[str, Tensor]:  # fmt: skip
-        """Loss of boxes and of classes; every picture gives at least `_LEAST` negatives."""
+        """Return the losses of boxes and classes; every image contributes at least `_LEAST` negatives."""
         found, wanted = torch.stack(matched) >= 0, []  # (B, A)
         places = found.new_zeros((), dtype=torch.float32)
         for target, boxes, own, given, match in zip(
@@ -85,12 +90,12 @@ class Detector(SSD):
 
     @torch.no_grad()
     def detect(self, pictures: Tensor, batch_size: int = 64) -> list[dict[str, Tensor]]:
-        """Per picture `boxes` (K, 4) in px and `scores` (K,) in [0, 1], the most certain first."""
+        """Return per image `boxes` (K, 4) in px and `scores` (K,) in [0, 1], in descending order of score."""
         self.eval()
         return [found for batch in pictures.split(batch_size) for found in self(list(batch))]
 
     def confidence(self, pictures: Tensor) -> Tensor:
-        """The highest confidence in each of B pictures, (B,) in [0, 1]; 0 where nothing is found."""
+        """Return the highest score in each of B images, (B,) in [0, 1]; 0 if nothing is detected."""
         return torch.stack([found["scores"].max() if len(found["scores"]) else torch.tensor(0.0)
                             for found in self.detect(pictures)])  # fmt: skip
 
@@ -123,7 +128,7 @@ class _Backbone(nn.Module):
 
 @dataclass(frozen=True)
 class Labelled:
-    """N pictures (N, 3, H, W) and the boxes of each, (n, 4) in px; n may be 0."""
+    """N images (N, 3, H, W) with their boxes, (n, 4) in px each; n may be 0."""
 
     pictures: Tensor
     boxes: tuple[Tensor, ...]
@@ -135,12 +140,12 @@ class Labelled:
 def fit_detector(
     detector: Detector, data: Labelled, *, epochs: int, batch_size: int, lr: float, seed: int
 ) -> Iterator[float]:
-    """Train in place: AdamW, one warm-up epoch, then a cosine. Yields each epoch's mean loss.
+    """Train in place with AdamW, one warm-up epoch and a cosine schedule; yield each epoch's mean loss.
 
-    The order is a function of (seed, epoch). Nothing is mirrored: letters would be.
+    The order of the images is a function of (seed, epoch).
 
     Raises:
-        UserError: the loss stopped being finite.
+        UserError: the loss is not finite.
     """
     optimiser = torch.optim.AdamW(detector.parameters(), lr=lr, weight_decay=0.01)
     batches = -(-len(data) // batch_size)
@@ -174,10 +179,10 @@ def save_detector(detector: Detector, out: Path) -> None:
 
 
 def load_detector(folder: Path) -> Detector:
-    """Read a detector back, for inference.
+    """Load a detector that `save_detector` wrote, for inference.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder holds no detector.
     """
     try:
         facts: Mapping[str, Sequence] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
@@ -188,3 +193,63 @@ def load_detector(folder: Path) -> Detector:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: no detector ({_CONFIG}, {_WEIGHTS}) there: {reason}") from None
     return detector.eval().requires_grad_(False)
+
+
+def enlarge(data: Labelled, side: int) -> Labelled:
+    """Resize the images, bicubically, and their boxes."""
+    factor = side / data.pictures.shape[-1]
+    pictures = F.interpolate(data.pictures, size=(side, side), mode="bicubic").clamp(0, 1)
+    return Labelled(pictures, tuple(boxes * factor for boxes in data.boxes))
+
+
+def augment(data: Labelled, copies: int, side: int, seed: int) -> Labelled:
+    """Return every image and `copies` − 1 augmented ones, N · copies in all, of side `side`.
+
+    Augmentation rotates a little, zooms, shifts and changes the brightness; it does not mirror, as letters would be. A
+    box encloses its four transformed corners and is clipped to the image.
+    """
+    parts = [enlarge(data, side)]
+    for copy in range(1, copies):
+        found = [
+            _change(data.pictures[n], data.boxes[n], side, dice(seed, "augment", copy, n)) for n in range(len(data))
+        ]
+        parts.append(Labelled(torch.stack([pixels for pixels, _ in found]), tuple(boxes for _, boxes in found)))
+    return Labelled(torch.cat([part.pictures for part in parts]), tuple(box for part in parts for box in part.boxes))
+
+
+def _change(picture: Tensor, boxes: Tensor, side: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Augment one image; try again, with less zoom and shift, until its boxes stay visible."""
+
+    def draw(low: float, high: float) -> float:
+        return low + (high - low) * torch.rand((), generator=dice).item()
+
+    light = draw(*LIGHT)
+    for reach in (1.0, 1.0, 0.5, 0.25, 0.0):  # the last one does not shift or zoom
+        angle, zoom = math.radians(draw(-TURN, TURN)), 1 + (draw(*ZOOM) - 1) * reach
+        spare = max(zoom - 1, 0.0) / zoom * reach
+        shift = torch.tensor([draw(-spare, spare), draw(-spare, spare)])
+        inverse = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) / zoom
+        moved, kept = _move(boxes, inverse, shift, picture.shape[-1], side)
+        if kept >= _LEAST_VISIBLE:
+            break
+    theta = torch.cat([inverse, shift[:, None]], 1)[None]
+    grid = F.affine_grid(theta, [1, 3, side, side], align_corners=False)
+    turned = F.grid_sample(picture[None], grid, "bicubic", "border", align_corners=False)[0]
+    return (turned * light).clamp(0, 1), moved
+
+
+def _move(boxes: Tensor, inverse: Tensor, shift: Tensor, before: int, side: int) -> tuple[Tensor, float]:
+    """Return the transformed boxes (n, 4) and the smallest share of a box that stays in the image."""
+    if not len(boxes):
+        return boxes, 1.0
+    corners = torch.stack([boxes[:, [0, 1]], boxes[:, [2, 1]], boxes[:, [2, 3]], boxes[:, [0, 3]]], 1)  # (n, 4, 2)
+    units = (corners / before * 2 - 1 - shift) @ torch.linalg.inv(inverse).T
+    points = (units + 1) / 2 * side
+    whole = torch.cat([points.amin(1), points.amax(1)], 1)
+    cut = whole.clamp(0, side)
+    share = _area(cut) / _area(whole)
+    return cut, share.min().item()
+
+
+def _area(boxes: Tensor) -> Tensor:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchmetrics.functional.text import edit_distance
 
 from atelier.images import to_pixels
 
@@ -40,17 +41,9 @@ def nearness(texts: Sequence[str], word: str) -> float:
     wanted = forgive(word)
     if not wanted:
         raise ValueError(f"{word!r} has no letter")
-    return max(0.0, *(1 - _edits(forgive(text), wanted) / len(wanted) for text in (*texts, "")))
-
-
-def _edits(first: str, second: str) -> int:
-    """The fewest letters to put in, take out or change."""
-    row = list(range(len(second) + 1))
-    for i, one in enumerate(first, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(second, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
-    return row[-1]
+    guesses = [forgive(text) for text in texts]
+    edits = edit_distance(guesses, [wanted] * len(guesses), reduction="none").tolist() if guesses else []
+    return max([0.0, *(1 - count / len(wanted) for count in edits)])
 
 
 @dataclass(frozen=True)
