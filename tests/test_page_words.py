@@ -6,9 +6,9 @@ import pytest
 
 from atelier.measures import frontier
 from atelier.report.figures import plot_frontiers, plot_shares
+from atelier.report.format import DASH, figure, listed, percent, probability, wording
 from atelier.report.page.answer import sentence, verdict
 from atelier.report.page.failures import KINDS, NONE, failures
-from atelier.report.page.wording import DASH, figure, listed, percent, probability, wording
 from atelier.report.points import baselines_of, non_dominated, share_points, staircase
 
 ALL_BAD = {"leakage_share": 1, "right_garment": 0, "change_inside": 0, "delta_e": 99, "pattern_recognised": 0}

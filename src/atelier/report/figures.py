@@ -1,17 +1,24 @@
-"""Figures: measures with intervals, learning curves, frontiers, trained share. No display, the same bytes each time."""
+"""Figures: metrics with intervals, learning curves, frontiers, trained share. Deterministic; need no display.
 
-from collections.abc import Mapping
+`draw_…` functions draw on one Axes, for the PNGs here and for the SVGs of the report page alike. They name every marker
+by `_label_markers`; the page shows these labels as tooltips.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from atelier.cases import EDITORS
+from atelier.report import format as words
 from atelier.report.points import baselines_of, share_points, staircase
 from atelier.scoring import MODELS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 COLOURS = {
     "baseline": "#c44e52",
@@ -31,25 +38,37 @@ SHOWN = {  # measure → title; the arrow says which way is better
 
 
 def plot_measures(report: Mapping[str, Any], path: Path) -> None:
-    """One panel per measure, one group per domain: mean and 95 % interval of each model."""
-    domains = [name for name in ("seen", "unseen") if name in report]
+    """One panel per metric: mean and 95 % interval of each model in each domain."""
+    domains = {name: report[name] for name in ("seen", "unseen") if name in report}
     figure, axes = _panels(2, 3, width=10.5, height=5.2)
     for axis, (measure, title) in zip(axes, SHOWN.items(), strict=True):
-        for d, domain in enumerate(domains):
-            for m, model in enumerate(MODELS):
-                cell = report[domain].get(model, {}).get(measure)
-                if cell:
-                    spread = [[cell["mean"] - cell["ci_lo"]], [cell["ci_hi"] - cell["mean"]]]
-                    label = model if d == 0 else None
-                    place = d + (m - 2) * 0.15
-                    axis.errorbar(place, cell["mean"], spread, fmt="o", ms=5, color=COLOURS[model], label=label)
+        draw_metric(axis, domains, measure)
         axis.set_title(title, fontsize=10)
-        axis.set_xticks(range(len(domains)), domains)
-        axis.margins(x=0.25, y=0.15)
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(MODELS), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
     _save(figure, path)
+
+
+def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: str) -> None:
+    """Draw a metric's mean and 95 % interval for each model, grouped by domain.
+
+    Args:
+        domains: name → model → metric → cell.
+    """
+    for d, (name, domain) in enumerate(domains.items()):
+        for m, model in enumerate(MODELS):
+            cell = domain.get(model, {}).get(metric)
+            if cell:
+                spread = [[cell["mean"] - cell["ci_lo"]], [cell["ci_hi"] - cell["mean"]]]
+                label = model if d == 0 else None
+                place = d + (m - 2) * 0.15
+                mean = axis.errorbar(place, cell["mean"], spread, fmt="o", ms=5, color=COLOURS[model], label=label)[0]
+                digits = words.wording(metric).digits
+                value = f"{words.mean_of(cell, digits)} ({words.interval_of(cell, digits)}), n = {cell['n']}"
+                _label_markers(mean, [f"{name}, {words.MODELS[model]}: {value}"])
+    axis.set_xticks(range(len(domains)), domains)
+    axis.margins(x=0.25, y=0.15)
 
 
 def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
@@ -57,7 +76,7 @@ def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
     figure, axes = _panels(1, 2, width=9, height=3.6)
     for axis, (column, title) in zip(axes, {"train_loss": "training", "val_loss": "validation"}.items(), strict=True):
         for name, losses in curves.items():
-            axis.plot(range(1, len(losses[column]) + 1), losses[column], "o-", ms=4, label=name)
+            draw_curve(axis, name, range(1, len(losses[column]) + 1), losses[column])
         axis.set_title(f"{title} loss", fontsize=10)
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -66,32 +85,60 @@ def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
     _save(figure, path)
 
 
-def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
-    """Edit success against preservation, a panel per domain: every guidance setting, and each editor's frontier.
+def draw_curve(axis: "Axes", name: str, x: Sequence[float], y: Sequence[float], **style: Any) -> None:
+    """Draw one learning curve with a marker per point.
 
     Args:
-        frontier: columns domain, model, success, preservation (both in [0, 1], higher is better).
+        style: of the line, as `Axes.plot` takes it.
+    """
+    (line,) = axis.plot(x, y, "o-", **({"ms": 4, "label": name} | style))
+    _label_markers(line, [f"{name}, {a:g}: {b:.4g}" for a, b in zip(x, y, strict=True)])
+
+
+def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
+    """Edit success against preservation, one panel per domain.
+
+    Args:
+        frontier: as for `draw_frontier`, and a column domain.
     """
     domains = list(frontier["domain"].unique())
     figure, axes = _panels(1, len(domains), width=4.5 * len(domains), height=3.8)
     for axis, domain in zip(axes, domains, strict=True):
-        for model in EDITORS:
-            points = frontier[(frontier["domain"] == domain) & (frontier["model"] == model)]
-            if points.empty:
-                continue
-            axis.plot(points["preservation"], points["success"], "o", ms=3, alpha=0.5, color=COLOURS[model])
-            axis.plot(*zip(*staircase(points), strict=True), color=COLOURS[model], label=model)
+        draw_frontier(axis, frontier[frontier["domain"] == domain])
         axis.set_title(domain, fontsize=10)
-        axis.set(xlim=(0, 1), ylim=(0, 1))
-        axis.set_xlabel("preservation →")
-        axis.set_ylabel("edit success →")
     axes[0].legend(frameon=False)
     figure.tight_layout()
     _save(figure, path)
 
 
+def draw_frontier(axis: "Axes", frontier: pd.DataFrame) -> None:
+    """Draw every guidance setting of one domain, and each editor's frontier.
+
+    Args:
+        frontier: columns model, guidance_text, guidance_image, n, success and preservation (both in [0, 1], higher is
+            better).
+    """
+    for model in EDITORS:
+        points = frontier[frontier["model"] == model].dropna(subset=["success", "preservation"])
+        if points.empty:
+            continue
+        (dots,) = axis.plot(points["preservation"], points["success"], "o", ms=3, alpha=0.5, color=COLOURS[model])
+        _label_markers(
+            dots,
+            (
+                f"{words.MODELS[model]}, guidance text {row.guidance_text:g}, image {row.guidance_image:g}: "
+                f"success {row.success:.3f}, preservation {row.preservation:.3f}, n = {row.n:g}"
+                for row in points.itertuples()
+            ),
+        )
+        axis.plot(*zip(*staircase(points), strict=True), color=COLOURS[model], label=model)
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    axis.set_xlabel("preservation →")
+    axis.set_ylabel("edit success →")
+
+
 def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Path) -> None:
-    """Gain over the baseline against the trained share, a panel per domain and measure.
+    """Gain over the baseline against the trained share, a panel per domain and metric.
 
     Args:
         ablations: `metrics/ablations.csv`, with its baseline rows.
@@ -103,23 +150,40 @@ def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Pat
     figure, axes = _panels(len(measures), len(domains), width=4.5 * len(domains), height=6.4)
     panels = [(measure, domain) for measure in measures for domain in domains]
     for axis, (measure, domain) in zip(axes, panels, strict=True):
-        for group, left in (("ablation", True), ("method", False)):  # equal shares: their names on either side
-            part = points[(points["domain"] == domain) & (points["group"] == group)]
-            axis.plot(part["trained_share"], part[measure], "o", ms=5, label=f"{group}s", alpha=0.8)
-            for row in part.itertuples():
-                place, offset = (row.trained_share, getattr(row, measure)), (-7 if left else 7, -3)
-                side = "right" if left else "left"
-                axis.annotate(row.label, place, xytext=offset, textcoords="offset points", fontsize=8, ha=side)
-        axis.set_xscale("log")
-        axis.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
-        axis.minorticks_off()
+        draw_shares(axis, points[points["domain"] == domain], measure)
         axis.set_title(f"{domain}: {SHOWN[measure]}", fontsize=10)
-        axis.set_xlabel("trained share of the UNet")
-        axis.set_ylabel("fine-tuned − baseline")
-        axis.margins(0.2)
     axes[0].legend(frameon=False)
     figure.tight_layout()
     _save(figure, path)
+
+
+def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
+    """Draw the gain over the baseline against the trained share (logarithmic).
+
+    Args:
+        points: columns label, group, trained_share and `metric`, as `share_points` returns them, of one domain.
+    """
+    for group, left in (("ablation", True), ("method", False)):  # equal shares: their names on either side
+        part = points[points["group"] == group]
+        places = list(zip(part["trained_share"], part[metric], strict=True))
+        (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)
+        digits = words.wording(metric).digits
+        gains = [f"{share:.1%} trained, {words.figure(gain, digits, signed=True)}" for share, gain in places]
+        _label_markers(dots, [f"{name}: {gain}" for name, gain in zip(part["label"], gains, strict=True)])
+        for name, place in zip(part["label"], places, strict=True):
+            offset, side = (-7 if left else 7, -3), "right" if left else "left"
+            axis.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=8, ha=side)
+    axis.set_xscale("log")
+    axis.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
+    axis.minorticks_off()
+    axis.set_xlabel("trained share of the UNet")
+    axis.set_ylabel("fine-tuned − baseline")
+    axis.margins(0.2)
+
+
+def _label_markers(line: "Line2D", labels: Iterable[str]) -> None:
+    """Name each marker of a line, in the order of its points. The labels become the group's id in an SVG."""
+    line.set_gid("\n".join(labels))
 
 
 def _panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:

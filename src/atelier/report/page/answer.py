@@ -6,7 +6,7 @@ A difference is only claimed where its interval excludes zero and its p after Ho
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from atelier.report.page.wording import figure, listed, wording
+from atelier.report.format import figure, listed, wording
 
 Verdict = Literal["better", "worse", "open"]
 

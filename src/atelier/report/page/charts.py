@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from atelier.report.format import MODELS, heading, interval_of, mean_of, wording
+from atelier.report.format import figure as number
 from atelier.report.page.answer import GROUPS, verdict
 from atelier.report.page.html import Markup, element
 from atelier.report.page.svg import Plot, Scale, drawing, figure, legend, padded, step_of, tick_text, ticks
-from atelier.report.page.wording import MODELS, heading, interval_of, mean_of, wording
-from atelier.report.page.wording import figure as number
 from atelier.report.points import staircase
 
 EDITORS = ("baseline", "finetuned")

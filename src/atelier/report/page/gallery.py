@@ -17,10 +17,10 @@ import pandas as pd
 from PIL import Image
 
 from atelier.images import from_png
+from atelier.report.format import wording
 from atelier.report.page.data import PageData
 from atelier.report.page.failures import KINDS, NONE, failures
 from atelier.report.page.html import Markup, element, paragraphs, section
-from atelier.report.page.wording import wording
 
 EXACT, REDUCED, QUALITY = 96, 128, 90  # px, px, WebP quality of a reduced picture
 LEVELS = 4  # channel values are rounded to multiples of this

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from atelier.report.format import figure, percent
 from atelier.report.page.data import PageData
 from atelier.report.page.html import Markup, element, paragraphs, row, section, table
-from atelier.report.page.wording import figure, percent
 
 
 def making(data: PageData) -> Markup:

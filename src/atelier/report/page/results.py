@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from atelier.report import paper
+from atelier.report.format import DASH, MODELS, figure, heading, interval_of, mean_of, probability, wording
 from atelier.report.page.answer import KEY_MEASURES, describe_domain, kind_of_picture, sentence
 from atelier.report.page.charts import answer_figure, frontier_chart
 from atelier.report.page.data import PageData
 from atelier.report.page.html import Child, Markup, element, joined, paragraphs, row, section, table
 from atelier.report.page.svg import legend
-from atelier.report.page.wording import DASH, MODELS, figure, heading, interval_of, mean_of, probability, wording
 from atelier.report.tables import average
 
 EDITORS = ("baseline", "finetuned")

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from atelier.report import paper
+from atelier.report.format import DASH, figure, heading, percent, wording
 from atelier.report.page.charts import curve_chart, share_chart
 from atelier.report.page.data import PageData
 from atelier.report.page.html import Markup, element, paragraphs, row, section, table
 from atelier.report.page.svg import legend
-from atelier.report.page.wording import DASH, figure, heading, percent, wording
 from atelier.report.points import share_points
 
 _PAPER_KEY = {"clip_similarity": "clip", "clip_directional": "directional", "lpips": "lpips", "ssim": "ssim"}
