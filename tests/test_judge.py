@@ -15,8 +15,8 @@ from atelier.cli import main
 from atelier.errors import UserError
 from atelier.judgement.answers import Answers, read_answers
 from atelier.judgement.client import KEY, Client, endpoint, read_key
-from atelier.judgement.judging import judge_pairs, read_choice, read_people, report_judges
-from atelier.judgement.pairs import fingerprint, read_pairs
+from atelier.judgement.judging import judge_pairs, majority_of_people, parse_choice, report_judges
+from atelier.judgement.pairs import pair_digest, read_pairs
 from atelier.judgement.survey import QUESTION
 
 SECRET = "sk-not-to-be-seen-anywhere"
@@ -109,7 +109,7 @@ def test_a_pair_with_one_invalid_reply_has_no_verdict(pairs, tmp_path):
     ],
 )  # fmt: skip
 def test_replies_are_read_strictly(reply, choice):
-    assert read_choice(reply) == choice
+    assert parse_choice(reply) == choice
 
 
 def test_a_repeat_asks_nothing_and_any_change_asks_again(pairs, tmp_path):
@@ -145,7 +145,7 @@ def test_busy_and_broken_servers_are_asked_again_ever_more_slowly(pairs, tmp_pat
 def test_a_server_that_stays_busy_or_silent_or_away_is_named(pairs, tmp_path):
     waits = []
     with stand_in(lambda request, headers: (503, {}, b"")) as (url, asked):
-        with pytest.raises(UserError, match=r"HTTP 503, 5 times; what was answered is kept"):
+        with pytest.raises(UserError, match=r"HTTP 503, 5 times; replies so far are cached"):
             ask_all(url, pairs, tmp_path / "cache", "fair", sleep=waits.append)
         assert (len(asked), waits) == (5, [1, 2, 4, 8])
     with pytest.raises(UserError, match="cannot be reached, 2 times"):
@@ -166,13 +166,13 @@ def test_a_server_that_stays_busy_or_silent_or_away_is_named(pairs, tmp_path):
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        ((200, {}, b"<html>"), "not with a chat completion"),
-        ((200, {}, b'{"choices": []}'), "not with a chat completion"),
-        (says(["A"]), "not with a chat completion"),
-        (says(0), "not with a chat completion"),
+        ((200, {}, b"<html>"), "the response is not a chat completion"),
+        ((200, {}, b'{"choices": []}'), "the response is not a chat completion"),
+        (says(["A"]), "the response is not a chat completion"),
+        (says(0), "the response is not a chat completion"),
         ((404, {}, b'{"error": "no  model\n fair"}'), r'HTTP 404: {"error": "no model fair"}'),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "HTTP 302: no reason given"),
-        ((401, {}, b"bad key"), "HTTP 401: the server wants a ATELIER_JUDGE_KEY"),
+        ((401, {}, b"bad key"), "HTTP 401: the server requires a key in ATELIER_JUDGE_KEY"),
     ],
 )
 def test_what_will_not_get_better_is_said_at_once(pairs, tmp_path, reply, message):
@@ -266,13 +266,13 @@ def test_what_is_no_address_of_a_server_is_refused(url):
 
 def people_who_say(pairs, choices) -> Answers:
     """Answers of one person on the first pairs, the fine-tuned picture on the left."""
-    contents = [fingerprint(pair) for pair in read_pairs(pairs)]
+    contents = [pair_digest(pair) for pair in read_pairs(pairs)]
     rows = zip(choices, contents, strict=False)
     return Answers([answer("ann", n, choice, content=content) for n, (choice, content) in enumerate(rows)], None)
 
 
 def test_agreement_with_people_is_raw_and_beyond_chance(pairs, tmp_path):
-    people = read_people(people_who_say(pairs, ["left", "left", "right"]), read_pairs(pairs), QUESTION)
+    people = majority_of_people(people_who_say(pairs, ["left", "left", "right"]), read_pairs(pairs), QUESTION)
     assert people == {"p00": "finetuned", "p01": "finetuned", "p02": "original"}
     with stand_in(prefers_light) as (url, _):
         rows = ask_all(url, pairs, tmp_path / "cache", "fair")
@@ -284,10 +284,10 @@ def test_agreement_with_people_is_raw_and_beyond_chance(pairs, tmp_path):
 def test_people_must_have_been_shown_these_pairs_and_asked_this_question(pairs):
     listed, said = read_pairs(pairs), people_who_say(pairs, ["left"])
     with pytest.raises(UserError, match="people were asked 'Which picture looks more natural"):
-        read_people(said, listed, "Which?")
+        majority_of_people(said, listed, "Which?")
     for rows in ([answer("ann", 77, "left")], [answer("ann", 0, "left", content="other")]):
         with pytest.raises(UserError, match="people were not shown these pairs"):
-            read_people(Answers(rows, None), listed, QUESTION)
+            majority_of_people(Answers(rows, None), listed, QUESTION)
 
 
 def test_the_command_asks_several_models_and_writes_a_report(pairs, tmp_path):

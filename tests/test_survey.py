@@ -18,10 +18,9 @@ from import_graph import ROOT
 
 from atelier.errors import UserError
 from atelier.judgement.answers import append_answer, read_answers
-from atelier.judgement.pairs import fingerprint, read_pairs
+from atelier.judgement.pairs import pair_digest, read_pairs
 from atelier.judgement.server import SurveyServer
-from atelier.judgement.showing import plan_showings
-from atelier.judgement.survey import QUESTION, open_survey
+from atelier.judgement.survey import QUESTION, open_survey, plan_trials
 
 PROMPTS = [f"a person lying on the grass, {number}" for number in range(6)]
 
@@ -71,11 +70,11 @@ def test_csv_and_jsonl_give_the_same_pairs_with_paths_beside_the_file(pairs, tmp
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("p01,", "p00,"), "line 3: pair_id 'p00' is there already"),
+        (("p01,", "p00,"), "line 3: pair_id 'p00' occurs twice"),
         (("original-2.png", "none.png"), "line 4: .*none.png: no such file"),
         (("original-2.png", "pairs.csv"), "line 4: .*pairs.csv: not a picture in PNG"),
         (("original,finetuned\r\np02", "original,original\r\np02"), "line 3: system_a and system_b must differ"),
-        (("original,finetuned\r\np02", "original,tie\r\np02"), "line 3: .* neither be called 'tie'"),
+        (("original,finetuned\r\np02", "original,tie\r\np02"), "line 3: .* neither may be 'tie'"),
         (("system_b", "system_c"), "line 2: system_b: Field required"),
         (("odd", ""), None),
         (("odd", "odd,more"), "line 3: more values than columns"),
@@ -94,7 +93,7 @@ def test_files_that_hold_no_pairs_are_refused(tmp_path):
     for name, content, message in (
         ("a.txt", b"", "ends in .csv or .jsonl"),
         ("none.csv", None, "No such file"),
-        ("empty.csv", ",".join(COLUMNS).encode(), "holds no pairs"),
+        ("empty.csv", ",".join(COLUMNS).encode(), "contains no pairs"),
         ("a.jsonl", b"{}\n{", "line 1: pair_id: Field required"),
         ("b.jsonl", b"\n{", "line 2: not a JSON object"),
         ("c.csv", b"\xff\xfe", "not UTF-8"),
@@ -106,16 +105,16 @@ def test_files_that_hold_no_pairs_are_refused(tmp_path):
 
 
 def test_a_fingerprint_changes_with_a_picture_s_bytes(pairs, tmp_path):
-    (before, other, *_) = [fingerprint(pair) for pair in read_pairs(pairs)]
+    (before, other, *_) = [pair_digest(pair) for pair in read_pairs(pairs)]
     (tmp_path / "original-0.png").write_bytes((tmp_path / "original-1.png").read_bytes())
-    after = [fingerprint(pair) for pair in read_pairs(pairs)]
+    after = [pair_digest(pair) for pair in read_pairs(pairs)]
     assert after[0] != before
     assert after[1] == other
 
 
 def test_each_pair_comes_once_and_a_share_again_with_sides_swapped_at_least_half_a_survey_later():
     names = [f"p{number}" for number in range(21)]
-    plan = plan_showings(names, "ann", seed=3, repeats=0.1)
+    plan = plan_trials(names, "ann", seed=3, repeats=0.1)
     first, again = plan[:21], plan[21:]
     assert sorted(showing.pair_id for showing in first) == sorted(names)
     assert len(again) == 3  # 2.1, rounded up
@@ -124,14 +123,14 @@ def test_each_pair_comes_once_and_a_share_again_with_sides_swapped_at_least_half
         assert showing.repeat
         assert showing.a_is_left != first[before].a_is_left
         assert plan.index(showing) - before >= 10
-    assert plan == plan_showings(reversed(names), "ann", seed=3, repeats=0.1)
-    assert len(plan_showings(names, "ann", seed=3, repeats=0)) == 21
-    assert len(plan_showings(["only"], "ann", seed=3, repeats=0.5)) == 2
+    assert plan == plan_trials(reversed(names), "ann", seed=3, repeats=0.1)
+    assert len(plan_trials(names, "ann", seed=3, repeats=0)) == 21
+    assert len(plan_trials(["only"], "ann", seed=3, repeats=0.5)) == 2
 
 
 def test_order_and_sides_differ_between_raters_and_sides_are_fair():
     names = [f"p{number}" for number in range(20)]
-    plans = [plan_showings(names, f"rater {number}", seed=0, repeats=0) for number in range(100)]
+    plans = [plan_trials(names, f"rater {number}", seed=0, repeats=0) for number in range(100)]
     assert len({tuple(showing.pair_id for showing in plan) for plan in plans}) == 100
     sides = Counter((showing.pair_id, showing.a_is_left) for plan in plans for showing in plan)
     assert all(30 <= sides[name, True] <= 70 for name in names)  # 4 standard deviations
@@ -335,4 +334,4 @@ def test_the_command_serves_until_it_is_interrupted(pairs, tmp_path):
         served.send_signal(signal.SIGINT)
         _, said = served.communicate(timeout=30)
     assert served.returncode == 0
-    assert said.splitlines()[-1] == f"ended; atelier survey --score {tmp_path / 'answers.jsonl'}"
+    assert said.splitlines()[-1] == f"stopped; score the answers: atelier survey --score {tmp_path / 'answers.jsonl'}"

@@ -12,22 +12,24 @@ REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 
 @click.command(cls=Command)
 @click.argument("pairs", type=PATH)
-@click.option("--url", required=True, help="An OpenAI-compatible server: http(s)://HOST[:PORT][/v1].")
-@click.option("--model", "models", required=True, multiple=True, help="As the server calls it; several times: several.")
-@click.option("--out", required=True, type=PATH, help="Folder for report.json, answers.jsonl and the cache.")
-@click.option("--answers", type=PATH, help="People's answers, from `atelier survey`, to compare with.")
-@click.option("--question", help="What models are asked.  [default: Which picture looks more natural?]")
+@click.option("--url", required=True, help="Address of an OpenAI-compatible server: http(s)://HOST[:PORT][/v1].")
+@click.option(
+    "--model", "models", required=True, multiple=True, help="Model name on the server. Repeat for several models."
+)
+@click.option("--out", required=True, type=PATH, help="Folder to write report.json, answers.jsonl and the cache to.")
+@click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
+@click.option("--question", help="Question to ask the models.  [default: Which picture looks more natural?]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
               help="Seconds to wait for a reply.")  # fmt: skip
 def judge(
     pairs: Path, url: str, models: tuple[str, ...], out: Path, answers: Path | None, question: str | None,
     timeout: float,
 ) -> None:  # fmt: skip
-    """Ask models which picture of each of PAIRS is better, in both orders, and say how far they can be believed.
+    """Ask models which picture of each pair in PAIRS is better, and measure how reliable their answers are.
 
-    PAIRS is the file of `atelier survey`. A key, where the server wants one, is read from the environment variable
-    ATELIER_JUDGE_KEY. The pictures are sent to the server. Replies are kept in --out, so that nothing is asked twice.
-    A preference counts where both orders give it; else the pair is a tie. What the figures mean: docs/preferences.md.
+    PAIRS is the same file as for `atelier survey`. The pictures are sent to the server. If the server requires a key,
+    set the environment variable ATELIER_JUDGE_KEY. Replies are cached in --out, so that no request is sent twice. Each
+    pair is asked in both orders; it counts as a tie unless both orders agree. docs/preferences.md explains the figures.
 
     \b
     Examples:
@@ -39,7 +41,7 @@ def judge(
     from atelier.files import whole, write_json
     from atelier.judgement.answers import read_answers
     from atelier.judgement.client import Client, endpoint, read_key
-    from atelier.judgement.judging import judge_pairs, read_people, report_judges
+    from atelier.judgement.judging import judge_pairs, majority_of_people, report_judges
     from atelier.judgement.pairs import read_pairs
     from atelier.judgement.survey import check_question
     from atelier.judgement.tables import judge_table
@@ -47,9 +49,9 @@ def judge(
     client = Client(endpoint(url), out / CACHE, read_key(), timeout)
     chosen = list(dict.fromkeys(name.strip() for name in models))
     if not all(chosen):
-        raise UserError("--model: a name is empty; give it as the server calls it")
+        raise UserError("--model: the name is empty; use the model's name on the server")
     asked, listed = check_question(question), read_pairs(pairs)
-    people = read_people(read_answers(answers), listed, asked) if answers else None
+    people = majority_of_people(read_answers(answers), listed, asked) if answers else None
     with tqdm(desc="judge", total=2 * len(listed) * len(chosen), unit="reply", disable=None) as progress:
         rows = []
         for model in chosen:

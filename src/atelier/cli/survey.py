@@ -1,4 +1,4 @@
-"""`atelier survey`: ask people which of two pictures is better, and score what they said."""
+"""`atelier survey`: ask people which of two pictures is better, and score their answers."""
 
 from pathlib import Path
 
@@ -12,25 +12,32 @@ DRAWS = 1000
 
 @click.command(cls=Command)
 @click.argument("pairs", required=False, type=PATH)
-@click.option("--out", type=PATH, help="Answers to add to, JSONL; with --score the report to write.  "
-              "[default with --score: its name with .json]")  # fmt: skip
-@click.option("--score", type=PATH, metavar="ANSWERS", help="Score these answers instead of asking.")
-@click.option("--question", help="What raters are asked.  [default: Which picture looks more natural?]")
+@click.option("--out", type=PATH, help="JSONL file to append answers to; with --score, the report to write.  "
+              "[default with --score: ANSWERS with the suffix .json]")  # fmt: skip
+@click.option("--score", type=PATH, metavar="ANSWERS", help="Score these answers instead of serving the page.")
+@click.option("--question", help="Question to ask the raters.  [default: Which picture looks more natural?]")
 @click.option("--repeats", type=click.FloatRange(0, 0.5), default=0.1, show_default=True,
-              help="Share of pairs that come a second time, sides swapped.")  # fmt: skip
+              help="Share of pairs to show a second time with the sides swapped.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Of order and sides; with --score of the bootstrap.")  # fmt: skip
-@click.option("--port", type=click.IntRange(0, 65535), default=8777, show_default=True, help="0 takes a free one.")
+              help="Seed of order and sides; with --score, of the bootstrap.")  # fmt: skip
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8777,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 def survey(
     pairs: Path | None, out: Path | None, score: Path | None, question: str | None, repeats: float, seed: int, port: int
 ) -> None:
-    """Serve a page on this machine where people judge PAIRS of pictures, or score their answers.
+    """Serve a web page on this machine where people compare PAIRS of pictures, or score their answers.
 
-    PAIRS is a CSV or JSONL file: pair_id, prompt, picture_a, picture_b, system_a, system_b[, group]. Sides are random
-    for each rater and pair. Every answer is saved at once; a rater goes on under the same name. Ctrl-C ends it.
+    PAIRS is a CSV or JSONL file with the columns pair_id, prompt, picture_a, picture_b, system_a, system_b[, group].
+    Sides are random for each rater and pair. Every answer is saved immediately; a rater resumes by entering the same
+    name. Ctrl-C stops the server.
 
-    Scoring prints win rates with Wilson's intervals, Bradley-Terry strengths with intervals over raters and prompts,
-    and how far raters agree with each other and themselves. What the figures mean: docs/preferences.md.
+    Scoring prints win rates with Wilson intervals, Bradley-Terry strengths with intervals over raters and prompts, and
+    the raters' agreement with each other and with themselves. docs/preferences.md explains the figures.
 
     \b
     Examples:
@@ -54,11 +61,11 @@ def _serve(pairs: Path, out: Path, question: str | None, repeats: float, seed: i
     opened = open_survey(read_pairs(pairs), out, check_question(question), seed, repeats)
     with SurveyServer(opened, port) as server:
         click.echo(server.url)
-        click.echo(f"{len(opened.pairs)} pairs; answers go to {out}; Ctrl-C ends the survey", err=True)
+        click.echo(f"{len(opened.pairs)} pairs; answers go to {out}; Ctrl-C stops the server", err=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            click.echo(f"ended; atelier survey --score {out}", err=True)
+            click.echo(f"stopped; score the answers: atelier survey --score {out}", err=True)
 
 
 def _score(answers: Path, out: Path, seed: int) -> None:
@@ -68,10 +75,10 @@ def _score(answers: Path, out: Path, seed: int) -> None:
     from atelier.judgement.tables import survey_table
 
     if out == answers:
-        raise UserError(f"{out}: holds the answers; write the report under another name")
+        raise UserError(f"{out} contains the answers; write the report under another name")
     found = read_answers(answers)
     if found.torn_line is not None:
-        click.echo(f"{answers}, line {found.torn_line}: torn, left out", err=True)
+        click.echo(f"{answers}, line {found.torn_line}: incomplete, skipped", err=True)
     report = score_answers(found, draws=DRAWS, seed=seed)
     write_json(out, report)
     click.echo(survey_table(report))

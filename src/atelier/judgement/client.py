@@ -1,7 +1,10 @@
-"""A client of any OpenAI-compatible server: one chat completion at a time, retried and remembered on disk.
+"""Client of an OpenAI-compatible server: one chat completion at a time, retried, and cached on disk.
 
-The key goes into one request header and nowhere else: it is not in a repr, a message, the cache or a reply that is
-kept, and redirects, which would carry it to another host, are not followed.
+Not `huggingface_hub.InferenceClient`: without a key it sends the saved Hub token to the server, it follows redirects,
+and it fails with HF_HUB_OFFLINE even for a server on this machine (huggingface_hub 2.4).
+
+The key is sent in one request header only. It appears in no repr, message, cache file or stored reply, and redirects,
+which would carry it to another host, are not followed.
 """
 
 import hashlib
@@ -10,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -20,28 +23,28 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from atelier.errors import UserError
 from atelier.files import whole
 
-KEY = "ATELIER_JUDGE_KEY"  # the environment variable
-PAUSE, MAX_PAUSE = 1.0, 60.0  # seconds before the second try, doubled before each further one; at most
-MAX_REPLY = 2**20  # bytes of a response that are read
+KEY = "ATELIER_JUDGE_KEY"  # environment variable
+PAUSE, MAX_PAUSE = 1.0, 60.0  # seconds before the second try, doubled before each further one, and their maximum
+MAX_REPLY = 2**20  # bytes of a response to read
 
 
 class RetryError(Exception):
-    """What may go better the next time: too many requests, a fault of the server's, silence."""
+    """A failure that may be temporary: too many requests, a server error, a timeout."""
 
-    def __init__(self, reason: str, after: float = 0) -> None:
-        """The server may name seconds to wait for: `after`."""
+    def __init__(self, reason: str, after: str = "") -> None:
+        """Keep the reason and the seconds to wait from a `Retry-After` header, if it has whole seconds."""
         super().__init__(reason)
-        self.after = after
+        self.after = float(after) if after.isascii() and after.isdecimal() else 0
 
 
 class _NoRedirect(HTTPRedirectHandler):
     def redirect_request(self, *args: Any) -> None:
-        """Let the redirection stand as the error that it then is."""
+        """Return None: a redirect is raised as the HTTPError that it is."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """Where to ask, and where replies are kept: one file per request, named by the request's digest."""
+    """A server's address, and the cache: one file per request, named by the request's digest."""
 
     url: str
     cache: Path
@@ -51,106 +54,96 @@ class Client:
     sleep: Callable[[float], None] = time.sleep
 
     def ask(self, request: dict[str, Any]) -> str:
-        """The reply's text to a chat completion request; one that was answered before is not sent again.
+        """Return the reply to a chat completion request, from the cache where the same request was sent before.
 
         Raises:
-            UserError: the server refuses it, cannot be reached, or answers no such thing.
+            UserError: the server refuses it, cannot be reached, or does not reply with a chat completion.
         """
         body = json.dumps(request, sort_keys=True).encode()
-        kept = self.cache / f"{hashlib.sha256(body).hexdigest()}.json"
-        if kept.exists():
-            return json.loads(kept.read_text(encoding="utf-8"))["reply"]
-        reply = self._ask_patiently(body)
-        with whole(kept) as partial:
+        cached = self.cache / f"{hashlib.sha256(body).hexdigest()}.json"
+        if cached.exists():
+            return json.loads(cached.read_text(encoding="utf-8"))["reply"]
+        reply = self._ask_with_retries(body)
+        with whole(cached) as partial:
             text = json.dumps({"model": request["model"], "reply": reply}, ensure_ascii=False)
             partial.write_text(text + "\n", encoding="utf-8")
         return reply
 
-    def _ask_patiently(self, body: bytes) -> str:
+    def _ask_with_retries(self, body: bytes) -> str:
         for number in range(self.tries):
             try:
-                return self._ask_once(body)
+                return self._redact(_parse_reply(self._send(body), self.url))
             except RetryError as error:
                 reason = str(error)
                 if number + 1 < self.tries:
                     self.sleep(min(max(PAUSE * 2**number, error.after), MAX_PAUSE))
-        raise UserError(f"{self.url}: {reason}, {self.tries} times; what was answered is kept, so ask again later")
+        raise UserError(f"{self.url}: {reason}, {self.tries} times; replies so far are cached, so run it again later")
 
-    def _ask_once(self, body: bytes) -> str:
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
+    def _send(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         try:
             with build_opener(_NoRedirect).open(Request(self.url, body, headers), timeout=self.timeout) as response:
-                content = response.read(MAX_REPLY)
+                return response.read(MAX_REPLY)
         except HTTPError as error:
             with error:
                 raise self._refusal(error) from None
-        except TimeoutError:
-            raise RetryError(f"no answer within {self.timeout:g} s") from None
-        except URLError as error:
-            late = isinstance(error.reason, TimeoutError)
-            raise RetryError(f"no answer within {self.timeout:g} s" if late else "cannot be reached") from None
-        except (HTTPException, OSError):
-            raise RetryError("the connection broke") from None
-        return self._hide(_read_reply(content, self.url))
+        except (HTTPException, OSError) as error:
+            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+                raise RetryError(f"no answer within {self.timeout:g} s") from None
+            raise RetryError("cannot be reached" if isinstance(error, URLError) else "the connection broke") from None
 
     def _refusal(self, error: HTTPError) -> Exception:
         if error.code in (408, 429) or error.code >= 500:
-            return RetryError(f"HTTP {error.code}", _read_pause(error.headers))
-        if error.code in (401, 403):  # servers like to quote the key here
-            return UserError(f"{self.url}: HTTP {error.code}: the server wants {'another' if self.key else 'a'} {KEY}")
+            return RetryError(f"HTTP {error.code}", error.headers.get("Retry-After", ""))
+        if error.code in (401, 403):  # without the server's message, which often quotes the key
+            need = "rejects the key in" if self.key else "requires a key in"
+            return UserError(f"{self.url}: HTTP {error.code}: the server {need} {KEY}")
         try:
-            said = " ".join(self._hide(error.read(MAX_REPLY).decode("utf-8", "replace")).split())[:300]
+            message = " ".join(self._redact(error.read(MAX_REPLY).decode("utf-8", "replace")).split())[:300]
         except (HTTPException, OSError):
-            said = ""
-        return UserError(f"{self.url}: HTTP {error.code}: {said or 'no reason given'}")
+            message = ""
+        return UserError(f"{self.url}: HTTP {error.code}: {message or 'no reason given'}")
 
-    def _hide(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         return text.replace(self.key, f"[{KEY}]") if self.key else text
 
 
 def read_key() -> str:
-    """The key from the environment, empty where none is set.
+    """Return the key from the environment, empty if it is not set.
 
     Raises:
-        UserError: it holds what no header can carry.
+        UserError: the key contains characters that an HTTP header cannot carry.
     """
     key = os.environ.get(KEY, "").strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise UserError(f"{KEY} holds a space or a character that no key has")
+        raise UserError(f"{KEY} contains a space or a character that cannot be part of a key")
     return key
 
 
 def endpoint(url: str) -> str:
-    """The address of chat completions on a server: `…/v1` and what follows are added where they are missing.
+    """Return the address of a server's chat completions, adding `/v1` and `/chat/completions` where missing.
 
     Raises:
-        UserError: not an address of a server, or one with a password, query or fragment: reports name it.
+        UserError: not a server's address, or one with a password, query or fragment (reports contain the address).
     """
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
     except ValueError:
-        fits = False
-    fits = fits and url.isascii() and url.isprintable() and " " not in url
-    if not fits or parts.username is not None or parts.query or parts.fragment:
-        raise UserError(f"--url: expected http(s)://HOST[:PORT][/v1] and no more; a key goes into {KEY}")
+        valid = False
+    valid = valid and url.isascii() and url.isprintable() and " " not in url
+    if not valid or parts.username is not None or parts.query or parts.fragment:
+        raise UserError(f"--url: expected http(s)://HOST[:PORT][/v1] and nothing else; put a key into {KEY}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v1') else path + '/v1'}/chat/completions"
 
 
-def _read_reply(content: bytes, url: str) -> str:
-    """The text of the first choice; empty where the model gave none."""
+def _parse_reply(content: bytes, url: str) -> str:
+    """Return the text of the first choice, empty where the model gave none."""
     try:
         text = json.loads(content)["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError):
         text = 0
     if not isinstance(text, str | None):
-        raise UserError(f"{url}: answers, but not with a chat completion")
-    return (text or "").encode(errors="replace").decode()  # half a character cannot be written down
-
-
-def _read_pause(headers: HTTPMessage) -> float:
-    said = headers.get("Retry-After", "")
-    return float(said) if said.isascii() and said.isdecimal() else 0
+        raise UserError(f"{url}: the response is not a chat completion")
+    return (text or "").encode(errors="replace").decode()  # a lone surrogate cannot be encoded as UTF-8

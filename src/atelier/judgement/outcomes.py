@@ -1,4 +1,4 @@
-"""Answers as outcomes: who preferred which system of two, counted and resampled.
+"""Outcomes of comparisons: which of two systems was preferred, counted and bootstrapped.
 
 Legend: E outcomes, S systems, D draws.
 """
@@ -17,7 +17,7 @@ from atelier.measures.statistics import Clusters
 
 @dataclass(frozen=True)
 class Outcome:
-    """One rater's verdict on one pair."""
+    """The result of one rater's comparison of one pair."""
 
     rater: str
     pair_id: str
@@ -28,13 +28,13 @@ class Outcome:
 
 
 def outcome_of(answer: Answer, winner: str) -> Outcome:
-    """The outcome of a pair that an answer is about."""
+    """Return the outcome of the pair in an answer, with the given winner."""
     first, second = sorted((answer.left, answer.right))
     return Outcome(answer.rater, answer.pair_id, answer.prompt, answer.group, (first, second), winner)
 
 
 def count(outcomes: Iterable[Outcome]) -> Iterator[tuple[tuple[str, str], Counter[str]]]:
-    """(systems, how often each of them won or there was a tie), in order of the systems."""
+    """Yield (systems, number of wins of each and of ties), sorted by systems."""
     found: dict[tuple[str, str], Counter[str]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.systems, Counter())[outcome.winner] += 1
@@ -42,7 +42,7 @@ def count(outcomes: Iterable[Outcome]) -> Iterator[tuple[tuple[str, str], Counte
 
 
 def majority(outcomes: Iterable[Outcome]) -> dict[str, str]:
-    """pair_id → what most raters said; `tie` where no answer has more than every other."""
+    """Return pair_id → the most frequent winner; `tie` where two are equally frequent."""
     votes: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         votes.setdefault(outcome.pair_id, Counter())[outcome.winner] += 1
@@ -54,7 +54,7 @@ def majority(outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 
 def share_wins(outcomes: Sequence[Outcome], systems: Sequence[str]) -> np.ndarray:
-    """Float (E, S, S): [e, i, j] is what outcome e counts as wins of i over j; a tie is half a win of each."""
+    """Return float (E, S, S): [e, i, j] is the wins of i over j in outcome e; a tie is half a win for each."""
     index = {name: number for number, name in enumerate(systems)}
     given = np.zeros((len(outcomes), len(systems), len(systems)))
     for number, outcome in enumerate(outcomes):
@@ -65,10 +65,10 @@ def share_wins(outcomes: Sequence[Outcome], systems: Sequence[str]) -> np.ndarra
 
 
 def draw_wins(outcomes: Sequence[Outcome], systems: Sequence[str], draws: int, seed: int) -> np.ndarray:
-    """Bootstrapped wins, float (D, S, S): raters and prompts are drawn with replacement, independently of each other.
+    """Return bootstrapped wins, float (D, S, S): raters and prompts are resampled independently of each other.
 
-    An outcome counts as often as its rater was drawn times as often as its prompt was (the pigeonhole bootstrap, Owen
-    2007), as answers of one rater are alike, and so are answers to one prompt.
+    The weight of an outcome is the number of times its rater was drawn times the number of times its prompt was drawn
+    (pigeonhole bootstrap, Owen 2007): answers of one rater are correlated, and so are answers to one prompt.
     """
     seeds = random.Random(seed)
     weights = np.ones((draws, len(outcomes)))

@@ -1,7 +1,7 @@
-"""The pairs of pictures that are judged, from a CSV or JSONL file: one pair a row.
+"""The pairs of pictures to compare, read from a CSV or JSONL file with one pair per row.
 
-Columns: pair_id, prompt, picture_a, picture_b, system_a, system_b, and optionally group. Pictures' paths are relative
-to the file's own folder. A file with one bad row is refused as a whole: a hole in a survey cannot be repaired later.
+Columns: pair_id, prompt, picture_a, picture_b, system_a, system_b, and optionally group. Picture paths are relative to
+the file's folder. One bad row refuses the whole file, because a pair cannot be added once a survey has begun.
 """
 
 import csv
@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from atelier.errors import UserError
 
-FORMATS = ("PNG", "JPEG", "WEBP")  # what every browser and judge takes
-MAX_BYTES = 20 * 2**20  # of one picture: what judges' servers accept, about
+FORMATS = ("PNG", "JPEG", "WEBP")  # formats that browsers and model servers accept
+MAX_BYTES = 20 * 2**20  # per picture, about what model servers accept
 TIE = "tie"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -38,10 +38,10 @@ class Pair(BaseModel):
 
 
 def read_pairs(file: Path) -> list[Pair]:
-    """The pairs of a CSV or JSONL file, every picture checked to be one (its header is read, no pixel).
+    """Read the pairs of a CSV or JSONL file and check each picture's header.
 
     Raises:
-        UserError: the file cannot be read, holds no pairs, or has a row that is wrong; the message names its line.
+        UserError: the file cannot be read, contains no pairs, or has an invalid row; the message says which line.
     """
     pairs: dict[str, Pair] = {}
     for line, row in _read_rows(file):
@@ -49,12 +49,12 @@ def read_pairs(file: Path) -> list[Pair]:
         try:
             pair = Pair.model_validate(row)
         except ValidationError as error:
-            raise UserError(f"{where}: {describe(error)}; columns: {', '.join(Pair.model_fields)}") from None
+            raise UserError(f"{where}: {validation_message(error)}; columns: {', '.join(Pair.model_fields)}") from None
         pair = pair.model_copy(update={side: file.parent / getattr(pair, side) for side in ("picture_a", "picture_b")})
         if pair.pair_id in pairs:
-            raise UserError(f"{where}: pair_id {pair.pair_id!r} is there already; each pair needs its own")
+            raise UserError(f"{where}: pair_id {pair.pair_id!r} occurs twice; each pair needs its own")
         if pair.system_a == pair.system_b or TIE in (pair.system_a, pair.system_b):
-            raise UserError(f"{where}: system_a and system_b must differ, and neither be called {TIE!r}")
+            raise UserError(f"{where}: system_a and system_b must differ, and neither may be {TIE!r}")
         for picture in (pair.picture_a, pair.picture_b):
             try:
                 media_type(picture)
@@ -62,15 +62,15 @@ def read_pairs(file: Path) -> list[Pair]:
                 raise UserError(f"{where}: {error}") from None
         pairs[pair.pair_id] = pair
     if not pairs:
-        raise UserError(f"{file}: holds no pairs; expected one a row: {', '.join(Pair.model_fields)}")
+        raise UserError(f"{file}: contains no pairs; expected one per row: {', '.join(Pair.model_fields)}")
     return list(pairs.values())
 
 
 def media_type(picture: Path) -> str:
-    """A picture's MIME type, from its content.
+    """Return a picture's MIME type, determined from its content.
 
     Raises:
-        UserError: there is no such file, it is none of FORMATS, or is larger than MAX_BYTES.
+        UserError: the file does not exist, is in none of FORMATS, or is larger than MAX_BYTES.
     """
     try:
         if picture.stat().st_size > MAX_BYTES:
@@ -83,25 +83,25 @@ def media_type(picture: Path) -> str:
         raise UserError(f"{picture}: not a picture in {', '.join(FORMATS)}") from None
 
 
-def fingerprint(pair: Pair) -> str:
-    """16 hex digits of what a judgement of this pair is about: prompt, systems and the pictures' bytes."""
+def pair_digest(pair: Pair) -> str:
+    """Return 16 hex digits of the SHA-256 of prompt, systems and the pictures' bytes."""
     total = hashlib.sha256(json.dumps([pair.prompt, pair.system_a, pair.system_b]).encode())
     for picture in (pair.picture_a, pair.picture_b):
         total.update(hashlib.sha256(picture.read_bytes()).digest())
     return total.hexdigest()[:16]
 
 
-def describe(error: ValidationError) -> str:
-    """The first thing that pydantic found wrong, in few words."""
+def validation_message(error: ValidationError) -> str:
+    """Return the first error that pydantic found, as `field: reason`."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'row'}: {first['msg']}"
 
 
 def _read_rows(file: Path) -> Iterator[tuple[int, Any]]:
-    """(line, row) of every row that is not blank."""
+    """Yield (line number, row) of every row that is not blank."""
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl}
     if file.suffix.lower() not in readers:
-        raise UserError(f"{file}: a pairs file ends in {' or '.join(readers)}")
+        raise UserError(f"{file}: the name of a pairs file ends in {' or '.join(readers)}")
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             yield from readers[file.suffix.lower()](file, stream)

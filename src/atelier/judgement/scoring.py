@@ -1,30 +1,32 @@
-"""What a survey's answers say: who was preferred and how surely, and how far the raters can be trusted.
+"""Score a survey: win rates, Bradley-Terry strengths and the raters' agreement, with intervals.
 
-Only first showings count as votes; repeats give self-agreement. Ties are reported, and count half a win for each.
+Only the first trial of a pair counts as a vote; repeats measure self-agreement. A tie counts half a win for each
+system. Legend: S systems.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import choix
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from atelier.errors import UserError
 from atelier.judgement.answers import Answer, Answers
 from atelier.judgement.outcomes import Outcome, count, draw_wins, outcome_of, share_wins
 from atelier.judgement.pairs import TIE
 from atelier.judgement.rates import DIGITS, krippendorff_alpha, rate
-from atelier.judgement.strengths import bradley_terry, connected
 from atelier.measures.statistics import interval
 
 
 def score_answers(answers: Answers, *, draws: int, seed: int) -> dict[str, Any]:
-    """A survey's report: nested, with scalars only. Intervals are at 95 %.
+    """Return a survey's report: a nested mapping of scalars, with 95 % intervals.
 
     Args:
-        draws: of the bootstrap over raters and prompts.
+        draws: number of bootstrap draws over raters and prompts.
 
     Raises:
-        UserError: there are no valid answers, they are to several questions, or one pair_id stands for several pairs.
+        UserError: there are no valid answers, they are to several questions, or one pair_id names several pairs.
     """
     valid = check_alike(answers.rows)
     outcomes = vote(valid)
@@ -53,22 +55,22 @@ def score_answers(answers: Answers, *, draws: int, seed: int) -> dict[str, Any]:
 
 
 def check_alike(rows: Sequence[Answer]) -> list[Answer]:
-    """The valid answers, if all are about the same question and, where they name the same pair, the same pictures.
+    """Return the valid answers, after checking that question and pictures of each pair are the same in all.
 
     Raises:
-        UserError: they are not, or there are none, or a rater answered a showing twice.
+        UserError: they differ, there are no valid answers, or a rater answered a trial twice.
     """
     valid = [row for row in rows if row.choice != "invalid"]
     if not valid:
         raise UserError("no valid answers to score; `atelier survey PAIRS --out ANSWERS` collects some")
     questions = sorted({row.question for row in rows})
     if len(questions) > 1:
-        raise UserError(f"answers to several questions: {questions[0]!r} and {questions[1]!r}; score them apart")
+        raise UserError(f"answers to several questions: {questions[0]!r} and {questions[1]!r}; score them separately")
     contents: dict[str, str] = {}
     seen: set[tuple[str, str, bool]] = set()
     for row in rows:
         if contents.setdefault(row.pair_id, row.content) != row.content:
-            raise UserError(f"pair {row.pair_id!r} stands for two different pairs; score their answers apart")
+            raise UserError(f"pair {row.pair_id!r} is the name of two different pairs; score their answers separately")
         if (key := (row.rater, row.pair_id, row.repeat)) in seen:
             raise UserError(f"rater {row.rater!r} answered pair {row.pair_id!r} twice; keep one of the answers")
         seen.add(key)
@@ -76,14 +78,15 @@ def check_alike(rows: Sequence[Answer]) -> list[Answer]:
 
 
 def vote(valid: Sequence[Answer]) -> list[Outcome]:
-    """The outcomes of the first showings."""
+    """Return the outcomes of the first trials."""
     return [outcome_of(row, row.winner) for row in valid if not row.repeat]
 
 
 def win_rates(outcomes: Sequence[Outcome], *, draws: int = 0, seed: int = 0) -> dict[str, dict[str, float]]:
-    """ "a over b" → wins, losses, ties and a's win rate with Wilson's interval; with draws, the clustered one too.
+    """Return "a over b" → wins, losses, ties and a's win rate with its intervals.
 
-    Wilson's interval takes answers as independent. The clustered one (boot_lo, boot_hi) resamples raters and prompts.
+    Wilson's interval (ci_lo, ci_hi) treats answers as independent. With `draws`, the clustered bootstrap interval
+    (boot_lo, boot_hi) resamples raters and prompts.
     """
     cells = {}
     systems = _systems(outcomes)
@@ -101,11 +104,14 @@ def win_rates(outcomes: Sequence[Outcome], *, draws: int = 0, seed: int = 0) -> 
 
 
 def strengths(outcomes: Sequence[Outcome], *, draws: int, seed: int) -> dict[str, dict[str, float]]:
-    """System → Bradley-Terry log strength with its clustered interval; empty where not all systems are connected."""
+    """Return system → Bradley-Terry log strength with its clustered bootstrap interval.
+
+    Empty if some systems are not connected by a chain of comparisons: they have no common scale.
+    """
     systems = _systems(outcomes)
     wins = share_wins(outcomes, systems).sum(0)
     compared = (wins + wins.T) > 0
-    if not connected(compared):
+    if connected_components(compared, directed=False, return_labels=False) > 1:
         return {}
     drawn = [bradley_terry(one, compared) for one in draw_wins(outcomes, systems, draws, seed)]
     low, high = interval(np.stack(drawn))
@@ -117,15 +123,28 @@ def strengths(outcomes: Sequence[Outcome], *, draws: int, seed: int) -> dict[str
     }
 
 
+def bradley_terry(wins: np.ndarray, compared: np.ndarray) -> np.ndarray:
+    """Return log strengths (S,) with mean 0: P(i is preferred to j) = 1 / (1 + exp(s_j - s_i)).
+
+    The maximum-likelihood estimate by `choix`, with one additional tie between all systems that were compared: without
+    it a system that never lost would have infinite strength (for two systems: the Haldane-Anscombe correction).
+
+    Args:
+        wins: float (S, S), [i, j] is the number of times i was preferred to j, a tie half a time; the diagonal is 0.
+        compared: bool (S, S), symmetric: which systems were compared at all; they must be connected.
+    """
+    return choix.ilsr_pairwise_dense(wins + 0.5 * compared)
+
+
 def self_agreement(valid: Sequence[Answer]) -> dict[str, float]:
-    """How often a rater's repeat, with its sides swapped, had the first showing's outcome; n repeats."""
+    """Return the share of repeats (sides swapped) in which the rater gave the same answer as in the first trial."""
     first = {(row.rater, row.pair_id): row.winner for row in valid if not row.repeat}
     again = [(row, first[row.rater, row.pair_id]) for row in valid if row.repeat and (row.rater, row.pair_id) in first]
     return rate(sum(row.winner == before for row, before in again), len(again))
 
 
 def left_preferred(valid: Sequence[Answer]) -> dict[str, float]:
-    """How often the left picture won where one did, repeats included: .5 where sides play no part."""
+    """Return the share of answers other than ties that chose left, repeats included; 0.5 without a position bias."""
     decided = [row.choice for row in valid if row.choice != TIE]
     return rate(decided.count("left"), len(decided))
 
@@ -135,7 +154,7 @@ def _systems(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _split(outcomes: Sequence[Outcome], key: Callable[[Outcome], str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Win rates of each part; parts without a name are left out."""
+    """Return the win rates of each part; parts whose key is empty are omitted."""
     parts: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         parts.setdefault(key(outcome), []).append(outcome)

@@ -1,4 +1,4 @@
-"""Reports of judgements as text for a terminal."""
+"""Format preference reports as text tables for a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ _NONE = "–"
 
 
 def survey_table(report: Mapping[str, Any]) -> str:
-    """A survey's report: win rates in all, by group and by rater; strengths; how far the raters agree."""
+    """Format a survey's report: win rates overall, by group and by rater; strengths; agreement of the raters."""
     lines = [
         report["question"],
         f"{report['raters']} raters, {report['pairs']} pairs, {report['answers']} answers; "
-        f"{report['repeats']} repeats, {report['invalid']} invalid, {report['torn_lines']} torn lines.",
+        f"{report['repeats']} repeats, {report['invalid']} invalid, {report['torn_lines']} incomplete lines.",
         "",
         *_win_table(report["win_rates"], "win rate: a tie counts half"),
     ]
@@ -26,14 +26,14 @@ def survey_table(report: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"between raters: Krippendorff's alpha {_NONE if alpha is None else f'{alpha:.2f}'}",
-        f"repeats answered alike, sides swapped: {_share(report['self_agreement'])}",
+        f"repeats with the same answer, sides swapped: {_share(report['self_agreement'])}",
         f"left picture preferred: {_share(report['left_preferred'])}",
     ]
     return "\n".join(lines)
 
 
 def judge_table(report: Mapping[str, Any]) -> str:
-    """A judges' report: per model its win rates, and whether it can be believed."""
+    """Format the judges' report: for each model its win rates and measures of its reliability."""
     lines = [report["question"], f"{report['pairs']} pairs, each asked in both orders."]
     for model, found in report["models"].items():
         lines += ["", *_win_table(found["win_rates"], model)]
@@ -44,8 +44,8 @@ def judge_table(report: Mapping[str, Any]) -> str:
         ]
         if "agreement" in found:
             kappa = found["agreement"].get("cohen_kappa")
-            said = _NONE if kappa is None else f"{kappa:.2f}"
-            lines.append(f"the same as most people: {_share(found['agreement'])}; Cohen's kappa {said}")
+            kappa_text = _NONE if kappa is None else f"{kappa:.2f}"
+            lines.append(f"the same as most people: {_share(found['agreement'])}; Cohen's kappa {kappa_text}")
     return "\n".join(lines)
 
 
@@ -61,7 +61,7 @@ def _win_table(cells: Mapping[str, Mapping[str, float]], title: str) -> list[str
 
 
 def _numbers(cell: Mapping[str, float], form: str) -> list[str]:
-    """Mean and interval."""
+    """Return the mean and the interval as text."""
     return [form.format(cell["mean"]), f"{form.format(cell['ci_lo'])} … {form.format(cell['ci_hi'])}"]
 
 
@@ -73,7 +73,7 @@ def _share(cell: Mapping[str, float]) -> str:
 
 
 def _align(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Columns of one width: the first to the left, the others to the right."""
+    """Return lines with aligned columns: the first column left, the others right."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     form = "  ".join(f"{{:{'>' if number else '<'}{width}}}" for number, width in enumerate(widths))
