@@ -22,7 +22,8 @@ from atelier.report.edit_sheets import COLUMNS, pick_unselected, pick_worst
 from atelier.report.figures import plot_losses
 from atelier.report.page import PageData
 from atelier.report.sheets import CELL, GAP, HEADER, TEXT_WIDTH, SheetRow, contact_sheet, draw_change, draw_zones
-from atelier.report.tables import average, compare_with_paper, markdown, to_csv
+from atelier.report.tables import average, compare_with_paper
+from atelier.stats.tables import markdown, to_csv
 
 SETTINGS = Evaluate(batch_size=16, draws=200, seed=7, sheet_rows=3)
 

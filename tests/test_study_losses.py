@@ -52,7 +52,7 @@ def test_a_contrast_is_paired_by_seed_and_picture():
         assert one.mean == pytest.approx(0.3, abs=1e-9)  # noise and levels cancel
         assert one.seed_sd == pytest.approx(0.1, abs=1e-9)
         assert (one.agree, one.seeds, one.clusters) == (3, 3, 24)
-        assert one.verdict == ("better" if MEASURES[measure][2] > 0 else "worse")
+        assert one.verdict == ("better" if MEASURES[measure].better > 0 else "worse")
 
 
 def test_an_interval_over_pictures_agrees_with_the_t_interval():

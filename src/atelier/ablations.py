@@ -15,9 +15,11 @@ import pandas as pd
 
 from atelier.errors import UserError
 from atelier.files import whole
+from atelier.measures.registry import beside_paper
 from atelier.report import paper
 from atelier.report.figures import plot_losses
-from atelier.report.tables import DOMAIN_NAMES, markdown, number, to_csv
+from atelier.report.tables import DOMAIN_NAMES
+from atelier.stats.tables import DASH, join_parts, markdown, number, to_csv
 
 TRAIN, EVALUATE = "metrics/train.json", "metrics/evaluate.json"
 
@@ -119,41 +121,33 @@ def tabulate(experiments: Sequence[Experiment]) -> pd.DataFrame:
 def compare_with_paper(experiments: Sequence[Experiment]) -> str:
     """Markdown: tables 3 and 4 of the paper with ours beside them."""
     reported = {(row.label, row.domain): row for row in paper.ABLATIONS}
-    scores, losses = [], []
+    metrics, scores, losses = beside_paper("paper"), [], []
     for one in experiments:
         for domain, (ours, theirs) in DOMAIN_NAMES.items():
             if domain in one.evaluate:
                 cells = one.evaluate[domain]["finetuned"]
-                values = [number(cells.get(m), d) for m, d in _SCORES.items()]
+                values = [number(cells.get(metric.key), metric.decimals) for metric in metrics]
                 row = reported.get((one.name, domain))
-                given = [f"{v:.{d}f}" for v, d in zip(_values(row), (2, 2, 3, 3), strict=True)] if row else ["–"] * 4
+                given = [row.text(m.paper_key, m.decimals) if row else DASH for m in metrics if m.paper_key]
                 share = f"{one.train['trained_share']:.2%}"
                 scores.append([f"{one.name}, {ours} ({theirs})", share, *values, *given])
         given = paper.ABLATION_LOSSES.get(one.name, ((), ()))
         losses.append([one.name, *(_arrows(one.losses(k)) for k in ("train_loss", "val_loss")), *map(_arrows, given)])
-    scores_header = ["", "trained", "CLIP", "directional", "LPIPS", "SSIM", "LPIPS outside", "leakage"]
+    published = [metric.short for metric in metrics if metric.paper_key]
+    header = ["", "trained", *(metric.short for metric in metrics), f"paper: {published[0]}", *published[1:]]
     parts = [
         "# Ablations beside the paper",
         "Ours are of this repository's pictures and networks, the paper's of its own: compare the order of the "
         "configurations, not values. Losses under different lambdas can't be compared with each other.",
-        markdown([*scores_header, "paper: CLIP", "directional", "LPIPS", "SSIM"], scores),
+        markdown(header, scores),
         markdown(["", "training loss", "validation loss", "paper: training", "validation"], losses),
         "![learning curves](ablations.png)",
     ]
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
-
-
-_SCORES = {  # measure → decimals
-    "clip_similarity": 2, "clip_directional": 2, "lpips": 3, "ssim": 3, "lpips_outside": 3, "leakage_share": 3,
-}  # fmt: skip
-
-
-def _values(row: paper.Reported) -> tuple[float, ...]:
-    return row.clip, row.directional, row.lpips, row.ssim
+    return join_parts(parts)
 
 
 def _arrows(losses: Sequence[float]) -> str:
-    return " → ".join(f"{loss:.4f}" for loss in losses) or "–"
+    return " → ".join(f"{loss:.4f}" for loss in losses) or DASH
 
 
 def _means(cells: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -11,13 +11,11 @@ import pandas as pd
 
 from atelier.ablations import Experiment, find_experiments, read_experiment
 from atelier.files import whole
-from atelier.report.tables import DOMAIN_NAMES, markdown, number, to_csv
+from atelier.measures.registry import view
+from atelier.report.tables import DOMAIN_NAMES
+from atelier.stats.tables import join_parts, markdown, number, to_csv
 
 _COSTS = ("train_seconds", "seconds_per_step", "peak_cuda_gib", "peak_rss_gib", "processes")
-_SCORES = {  # measure → its heading and decimals
-    "clip_directional": ("directional", 2), "clip_similarity": ("CLIP", 2), "lpips_outside": ("LPIPS outside", 3),
-    "leakage_share": ("leakage", 3), "target_mae": ("error to target", 4),
-}  # fmt: skip
 
 Costs = Mapping[str, float]
 
@@ -67,15 +65,15 @@ def describe(experiments: Sequence[Experiment], costs: Mapping[str, Costs]) -> s
         rows = [
             [
                 one.name,
-                *(number(one.evaluate[domain]["finetuned"].get(key), digits) for key, (_, digits) in _SCORES.items()),
+                *(number(one.evaluate[domain]["finetuned"].get(m.key), m.decimals) for m in view("methods")),
             ]
             for one in experiments
             if domain in one.evaluate
         ]
         if rows:
-            heading = [heading for heading, _ in _SCORES.values()]
-            parts += [f"## {domain.capitalize()} domain", markdown(["", *heading], rows)]
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+            header = ["", *(metric.short for metric in view("methods"))]
+            parts += [f"## {domain.capitalize()} domain", markdown(header, rows)]
+    return join_parts(parts)
 
 
 def _cost_row(one: Experiment, costs: Costs) -> list[str]:

@@ -19,8 +19,9 @@ from atelier.measures.perceptual import Lpips
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_frontiers, plot_measures, plot_shares
-from atelier.report.tables import average, compare_with_paper, to_csv
+from atelier.report.tables import average, compare_with_paper
 from atelier.scoring import networks_of, score_noops, score_samples
+from atelier.stats.tables import to_csv
 from atelier.sweeping import score_sweep, summarise_frontiers, tabulate_frontiers
 
 

@@ -12,10 +12,11 @@ import pandas as pd
 
 from atelier.ablations import Experiment, find_experiments, read_experiment
 from atelier.errors import UserError
-from atelier.evaluation import HEADLINE
 from atelier.files import whole
+from atelier.measures.registry import view
 from atelier.measures.statistics import between_seeds, over_pictures
-from atelier.report.tables import DOMAIN_NAMES, markdown, to_csv
+from atelier.report.tables import DOMAIN_NAMES
+from atelier.stats.tables import join_parts, markdown, to_csv
 
 KINDS = {"finetuned": "fine-tuned", "gain": "fine-tuned − baseline"}
 
@@ -75,7 +76,7 @@ def describe(table: pd.DataFrame) -> str:
             for row in part.itertuples()
         ]  # fmt: skip
         parts += [f"## {domain.capitalize()} domain", markdown(header, rows)]
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+    return join_parts(parts)
 
 
 def _cells(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Mapping[str, float]]]:
@@ -84,7 +85,9 @@ def _cells(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Ma
         for kind in KINDS:
             cells = report.get(domain, {}).get(kind, {})
             yield from (
-                ((domain, kind, name), cells[measure]) for measure, name in HEADLINE.items() if measure in cells
+                ((domain, kind, metric.headline), cells[metric.key])
+                for metric in view("headline")
+                if metric.key in cells
             )
             area = report.get(domain, {}).get("frontier", {}).get(kind, {}).get("area")
             if area:

@@ -11,7 +11,7 @@ import stages  # isort: skip (puts this checkout's src first)
 from atelier.config import read_sections
 from atelier.files import whole
 from atelier.images import to_pixels, to_tensor
-from atelier.report.tables import to_csv
+from atelier.stats.tables import to_csv
 from studies.anomaly.config import Study
 from studies.anomaly.lesson import ARMS, open_base
 from studies.anomaly.measuring import (

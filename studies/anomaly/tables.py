@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from atelier.report.tables import markdown
+from atelier.stats.tables import DASH, join_parts, markdown
 from studies.anomaly.config import Base, Painting
 from studies.anomaly.lesson import ARMS
 from studies.anomaly.prompts import FAMILIES
@@ -33,7 +33,8 @@ def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:
     rows = []
     if with_paper:
         rows += [
-            [f"paper: {name}", "–", "–", f"{f:.2f}", f"{s:.4f}", f"{p:.2f}", "–"] for name, (f, s, p) in PAPER.items()
+            [f"paper: {name}", DASH, DASH, f"{f:.2f}", f"{s:.4f}", f"{p:.2f}", DASH]
+            for name, (f, s, p) in PAPER.items()
         ]
     for system in (*SYSTEMS, *CONTROLS):
         cells = [_cell(found[kind]["levels"][system], digits, factor) for kind, digits, factor in COLUMNS]
@@ -72,4 +73,4 @@ def write_tables(metrics: Mapping[str, Any], base: Base, painting: Painting) -> 
         found = metrics[family]
         parts += [f"## {title[0].upper()}{title[1:]}", levels_table(found, family == "lying"), gains_table(found),
                   faults_table(found), f"![{family}]({family}.png)"]  # fmt: skip
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+    return join_parts(parts)

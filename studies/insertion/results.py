@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from atelier.cells import significant
-from atelier.report.tables import markdown
+from atelier.stats.tables import DASH, markdown
 from studies.insertion.claims import NAMES, Finding
 from studies.insertion.config import METHODS, Judging
 from studies.insertion.figures import Point
@@ -123,7 +123,7 @@ def metrics_of(
 
 
 def _text(found: Cell | None) -> str:
-    return "–" if found is None else f"{found.mean:.3f} ({found.ci_lo:.3f} … {found.ci_hi:.3f})"
+    return DASH if found is None else f"{found.mean:.3f} ({found.ci_lo:.3f} … {found.ci_hi:.3f})"
 
 
 def _signed(found: Cell) -> str:
@@ -132,5 +132,5 @@ def _signed(found: Cell) -> str:
 
 def _range(values: pd.Series) -> str:
     if values.empty:
-        return "–"
+        return DASH
     return f"{values.mean():.3g} ({values.min():.3g} … {values.max():.3g})"

@@ -15,7 +15,7 @@ from atelier.concepts import read_folder
 from atelier.editor import choose_device
 from atelier.files import whole
 from atelier.measures.clip import ClipScorer
-from atelier.report.tables import to_csv
+from atelier.stats.tables import to_csv
 from studies.insertion import measuring
 from studies.insertion.config import METHODS, Study, read_study
 from studies.insertion.prompts import NOUNS, few, orders, orders_without

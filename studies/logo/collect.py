@@ -18,7 +18,7 @@ import stages  # isort: skip (puts this checkout's src first)
 from atelier.ablations import find_experiments
 from atelier.errors import UserError
 from atelier.files import whole
-from atelier.report.tables import to_csv
+from atelier.stats.tables import to_csv
 from studies.logo import tables
 from studies.logo.config import Run
 from studies.logo.ranking import normalise

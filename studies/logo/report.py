@@ -14,6 +14,7 @@ from atelier.appraisal.memorisation import coarse_pixels, nearest
 from atelier.concepts import read_folder
 from atelier.files import whole, write_json
 from atelier.images import to_tensor
+from atelier.stats.tables import join_parts
 from studies.logo import figures, tables
 from studies.logo.config import BASE, Study, read_study
 from studies.logo.ranking import best_epochs, cells, models_of
@@ -63,7 +64,7 @@ def write_tables(models: pd.DataFrame, report: dict[str, Any], study: Study, fac
         "the best of its epochs: both make the figures look better than they are).",
         tables.beyond_table(report, study.runs),
     ]  # fmt: skip
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+    return join_parts(parts)
 
 
 def paper_map() -> str:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.files import whole
-from atelier.report.tables import to_csv
+from atelier.stats.tables import to_csv
 from studies.logo.config import read_study
 from studies.logo.measuring import COLUMNS, Case, measure_run
 from studies.logo.stores import FACTS, read_facts, read_pictures

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from atelier.report.tables import markdown
+from atelier.stats.tables import DASH, markdown
 from studies.logo import paper
 from studies.logo.config import Run
 from studies.logo.ranking import best_epochs, best_ranks
@@ -16,7 +16,6 @@ CONTROLS = {
     "held_out": "other photographs of the line",
     "base": "the base, untaught",
 }  # fmt: skip
-_NONE = "–"
 
 
 def setting(run: Run) -> str:
@@ -32,13 +31,13 @@ def best_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
         own = best[[runs[run].method == method for run in best["run"]]][:3].to_dict("records")
         theirs = [row for row in paper.BEST if row[0] == method]
         for place in range(max(len(own), len(theirs))):
-            _, label, *scores = theirs[place] if place < len(theirs) else (method, _NONE, *[None] * 3)
+            _, label, *scores = theirs[place] if place < len(theirs) else (method, DASH, *[None] * 3)
             line = [f"{name} {place + 1}", label, *map(_three, scores)]
             if place < len(own):
                 one = own[place]
                 line += [setting(runs[one["run"]]), str(one["epoch"])]
                 line += [_three(one[key]) for key in ("mean", "od", "ocr")]
-            rows.append(line + [_NONE] * (10 - len(line)))
+            rows.append(line + [DASH] * (10 - len(line)))
     header = ["", "paper", "mean", "detector", "reader", "ours", "epoch", "mean", "detector", "reader"]
     return markdown(header, rows)
 
@@ -54,7 +53,7 @@ def ten_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
             one = ranked[place]
             line += [setting(runs[one["run"]]), str(one["epoch"])]
             line += [_three(one[key]) for key in ("normscore", "od", "ocr")]
-        rows.append(line + [_NONE] * (11 - len(line)))
+        rows.append(line + [DASH] * (11 - len(line)))
     header = ["", "paper", "epoch", "norm", "detector", "reader", "ours", "epoch", "norm", "detector", "reader"]
     return markdown(header, rows)
 
@@ -69,7 +68,7 @@ def ranks_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
         if place < len(mine):
             found = [f"{rank} ({norm:.2f})" for rank, norm in mine[place]["ranks"]]
             line += [f"{_rate(mine[place]['lr'])}, {_rate(mine[place]['text_lr'])}", *found]
-        rows.append(line + [_NONE] * (9 - len(line)))
+        rows.append(line + [DASH] * (9 - len(line)))
     return markdown(["", "paper", "best", "second", "third", "ours", "best", "second", "third"], rows)
 
 
@@ -77,7 +76,7 @@ def beyond_table(report: Mapping[str, Any], runs: Mapping[str, Run]) -> str:
     """Every run at its best epoch under all scores, with intervals; above them what was not taught."""
     rows = []
     for name, cells in report["controls"].items():
-        rows.append([CONTROLS[name], _NONE, *_cells(cells), _NONE])
+        rows.append([CONTROLS[name], DASH, *_cells(cells), DASH])
     for name, found in report["runs"].items():
         label = f"{NAMES[runs[name].method]} {setting(runs[name])}"
         rows.append([label, str(found["best_epoch"]), *_cells(found["scores"]), _three(found["three"])])
@@ -92,13 +91,13 @@ def _cells(cells: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [
         f"{cells[name]['mean']:.3f} ({cells[name]['ci_lo']:.2f} … {cells[name]['ci_hi']:.2f})"
         if name in cells
-        else _NONE
+        else DASH
         for name in names
     ]
 
 
 def _three(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.3f}"
+    return DASH if value is None else f"{value:.3f}"
 
 
 def _rate(value: float) -> str:

@@ -14,19 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from atelier.measures.registry import view
 from atelier.measures.statistics import Clusters, holm, interval, sign_flip_p
+from atelier.stats.tables import DASH
 
-# measure → (heading, decimals, +1 if higher is better, else −1)
-MEASURES = {
-    "clip_directional": ("directional", 2, 1),
-    "clip_similarity": ("CLIP", 2, 1),
-    "lpips_outside": ("LPIPS outside", 3, -1),
-    "leakage_share": ("leakage", 3, -1),
-    "ssim_outside": ("SSIM outside", 3, 1),
-    "target_rmse": ("RMSE to target", 4, -1),
-    "target_mae": ("MAE to target", 4, -1),
-    "delta_e": ("ΔE", 2, -1),
-}
+MEASURES = {metric.key: metric for metric in view("losses")}
+HEADINGS = ["", *({key: metric.short for key, metric in MEASURES.items()} | {"target_mae": "MAE to target"}).values()]
 DRAWS, SEED = 10_000, 7
 LEVEL = 0.05
 
@@ -52,8 +45,8 @@ class Contrast:
     def verdict(self) -> str:
         """`better`, `worse`, or `–` where the interval, Holm's p or a seed does not bear it out."""
         if self.p_holm >= LEVEL or self.ci_lo <= 0 <= self.ci_hi or self.agree < self.seeds:
-            return "–"
-        return "better" if self.mean * MEASURES[self.measure][2] > 0 else "worse"
+            return DASH
+        return "better" if self.mean * MEASURES[self.measure].better > 0 else "worse"
 
 
 def seeds_of(scores: pd.DataFrame, arm: str) -> set[str]:

@@ -32,8 +32,7 @@ def plot_arms(
                     label = loss if k == 0 else None
                     axis.plot([x] * len(means), means, "o", ms=4, alpha=0.75, color=COLOURS[loss], label=label)
                     axis.hlines(means.mean(), x - 0.1, x + 0.1, color=COLOURS[loss], lw=2)
-            heading, _, better = MEASURES[measure]
-            axis.set_title(f"{domain}: {heading} {'↑' if better > 0 else '↓'}", fontsize=10)
+            axis.set_title(f"{domain}: {MEASURES[measure].short} {MEASURES[measure].arrow}", fontsize=10)
             axis.set_xticks(range(len(pairs)), [PAIR_NAMES[kind] for kind in pairs])
             axis.margins(x=0.12, y=0.15)
             axis.spines[["top", "right"]].set_visible(False)

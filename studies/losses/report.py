@@ -9,8 +9,8 @@ import pandas as pd
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.files import whole
-from atelier.report.tables import markdown, to_csv
-from studies.losses.compare import MEASURES, Contrast, contrast, level
+from atelier.stats.tables import DASH, join_parts, markdown, to_csv
+from studies.losses.compare import HEADINGS, MEASURES, Contrast, contrast, level
 from studies.losses.figure import plot_arms
 
 LOSSES, PAIRS, DOMAINS = ("plain", "preserve", "trimap"), ("same_item", "half", "aligned"), ("seen", "unseen")
@@ -51,20 +51,20 @@ def levels_table(scores: pd.DataFrame, arms: dict[str, str], domain: str) -> str
     rows = []
     for label, arm in arms.items():
         found = level(scores, arm, domain)
-        cells = [_level(*found[name], MEASURES[name][1]) for name in MEASURES]
+        cells = [_level(*found[name], MEASURES[name].decimals) for name in MEASURES]
         rows.append([label, *cells])
-    return markdown(["", *(heading for heading, _, _ in MEASURES.values())], rows)
+    return markdown(HEADINGS, rows)
 
 
 def contrasts_table(contrasts: Sequence[Contrast]) -> str:
     """Markdown: two arms a row, a measure a column: difference, interval over pictures, verdict."""
     rows: dict[str, list[str]] = {}
     for one in contrasts:
-        digits = MEASURES[one.measure][1]
+        digits = MEASURES[one.measure].decimals
         text = f"{one.mean:+.{digits}f} ({one.ci_lo:+.{digits}f} … {one.ci_hi:+.{digits}f})"
-        bold = f"**{text}** {one.verdict}" if one.verdict != "–" else text
+        bold = f"**{text}** {one.verdict}" if one.verdict != DASH else text
         rows.setdefault(f"{one.arm} − {one.against}", []).append(bold)
-    return markdown(["", *(heading for heading, _, _ in MEASURES.values())], [[k, *v] for k, v in rows.items()])
+    return markdown(HEADINGS, [[k, *v] for k, v in rows.items()])
 
 
 def write_tables(scores: pd.DataFrame, grid: Sequence[str]) -> str:
@@ -89,7 +89,7 @@ def write_tables(scores: pd.DataFrame, grid: Sequence[str]) -> str:
             levels_table(scores, METHODS, domain),
             contrasts_table(compare_methods(scores, domain)),
         ]  # fmt: skip
-    return "\n\n".join(part.rstrip("\n") for part in [*parts, "![losses](losses.png)"]) + "\n"
+    return join_parts([*parts, "![losses](losses.png)"])
 
 
 def all_contrasts(scores: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
@@ -128,7 +128,7 @@ def main(scores: Path, out: Path) -> None:
         contrasts = all_contrasts(table, grid)
         (folder / "contrasts.csv").write_text(to_csv(contrasts), encoding="utf-8")
         plot_arms(table, LOSSES, PAIRS, DOMAINS, folder / "losses.png")
-    click.echo(f"{(contrasts['verdict'] != '–').sum()} of {len(contrasts)} contrasts hold")
+    click.echo(f"{(contrasts['verdict'] != DASH).sum()} of {len(contrasts)} contrasts hold")
 
 
 if __name__ == "__main__":

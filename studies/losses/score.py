@@ -15,8 +15,8 @@ from atelier.config import read_params
 from atelier.evaluating import load_scorers
 from atelier.files import whole
 from atelier.records import Edit, Probe, Zones, read_rows
-from atelier.report.tables import to_csv
 from atelier.scoring import score_samples
+from atelier.stats.tables import to_csv
 from studies.losses.compare import MEASURES
 
 MODEL = "finetuned"

@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from atelier.measures.registry import MODEL_TITLES, beside_paper
 from atelier.provenance import SHEET, Provenance
-from atelier.report.tables import markdown
+from atelier.stats.tables import DASH, interval, join_parts, markdown
 
 ADAPTERS, KOHYA_ADAPTERS = "pytorch_lora_weights.safetensors", "lora-kohya.safetensors"
 _SETTINGS = ("loss", "lambda_preserve", "lambda_ctx", "lambda_bg", "lr", "epochs", "batch_size", "ema", "seed")
-_MEASURES = {  # key in metrics/evaluate.json → heading
-    "clip_similarity": "CLIP", "clip_directional": "directional", "lpips": "LPIPS", "ssim": "SSIM",
-    "lpips_outside": "LPIPS outside", "leakage_share": "leakage",
-}  # fmt: skip
-_MODELS = {"baseline": "base", "finetuned": "**this editor**", "copy": "copy of the input"}
+_MODELS = {model: MODEL_TITLES[model] for model in ("baseline", "finetuned", "copy")} | {"finetuned": "**this editor**"}
 _LICENCES = """\
 ## Licence
 
@@ -44,7 +41,7 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         _figures(known.report),
         _LICENCES,
     ]
-    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+    return join_parts(parts)
 
 
 def _front_matter(base: str) -> str:
@@ -109,6 +106,7 @@ def _value(value: Any) -> str:
 def _figures(report: Mapping[str, Any] | None) -> str:
     if report is None:
         return ""
+    metrics = beside_paper("paper")
     parts = [
         "## How it scored",
         "Means with 95 % intervals (clusters: source pictures). Similarities × 100; LPIPS and SSIM are between source "
@@ -119,16 +117,16 @@ def _figures(report: Mapping[str, Any] | None) -> str:
         if domain in report:
             found = report[domain]
             rows = [
-                [name, *(_cell(found[model].get(measure)) for measure in _MEASURES)]
-                for model, name in _MODELS.items()
+                [title, *(_cell(found[model].get(metric.key)) for metric in metrics)]
+                for model, title in _MODELS.items()
                 if model in found
             ]
             heading = f"### {domain.capitalize()} domain: {found['sources']} pictures, {found['probes']} edits"
-            parts += [heading, markdown(["", *_MEASURES.values()], rows)]
-    return "\n\n".join(part.rstrip("\n") for part in parts)
+            parts += [heading, markdown(["", *(metric.short for metric in metrics)], rows)]
+    return join_parts(parts)
 
 
 def _cell(cell: Mapping[str, float] | None) -> str:
     if cell is None:
-        return "–"
-    return f"{cell['mean']:.3g} ({cell['ci_lo']:.3g} … {cell['ci_hi']:.3g})"
+        return DASH
+    return f"{cell['mean']:.3g} ({interval(cell, '.3g')})"

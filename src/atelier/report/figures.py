@@ -4,16 +4,17 @@
 by `_label_markers`; the page shows these labels as tooltips.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from atelier.cases import EDITORS
+from atelier.measures import registry
+from atelier.measures.registry import EDITORS, MODELS
 from atelier.report import format as words
 from atelier.report.points import baselines_of, share_points, staircase
-from atelier.scoring import MODELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,23 +28,19 @@ COLOURS = {
     "composite": "#7aa6c2",
     "target": "#333333",
 }
-SHOWN = {  # measure → title; the arrow says which way is better
-    "clip_directional": "CLIP directional ↑",
-    "clip_similarity": "CLIP similarity ↑",
-    "lpips_outside": "LPIPS outside ↓",
-    "leakage_share": "leakage share ↓",
-    "target_mae": "error to exact target ↓",
-    "delta_e": "ΔE2000 to the named colour ↓",
-}
 
 
 def plot_measures(report: Mapping[str, Any], path: Path) -> None:
     """One panel per metric: mean and 95 % interval of each model in each domain."""
     domains = {name: report[name] for name in ("seen", "unseen") if name in report}
-    figure, axes = _panels(2, 3, width=10.5, height=5.2)
-    for axis, (measure, title) in zip(axes, SHOWN.items(), strict=True):
-        draw_metric(axis, domains, measure)
-        axis.set_title(title, fontsize=10)
+    shown = registry.view("figure")
+    rows = math.ceil(len(shown) / 3)
+    figure, axes = _panels(rows, 3, width=10.5, height=2.6 * rows)
+    for axis, metric in zip(axes, shown, strict=False):
+        draw_metric(axis, domains, metric.key)
+        axis.set_title(metric.panel, fontsize=10)
+    for axis in axes[len(shown) :]:
+        axis.set_visible(False)
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(MODELS), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
@@ -151,7 +148,7 @@ def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Pat
     panels = [(measure, domain) for measure in measures for domain in domains]
     for axis, (measure, domain) in zip(axes, panels, strict=True):
         draw_shares(axis, points[points["domain"] == domain], measure)
-        axis.set_title(f"{domain}: {SHOWN[measure]}", fontsize=10)
+        axis.set_title(f"{domain}: {registry.metric(measure).panel}", fontsize=10)
     axes[0].legend(frameon=False)
     figure.tight_layout()
     _save(figure, path)

@@ -1,10 +1,11 @@
-"""The figures that the paper reports, to print beside ours. Similarities × 100; None where it gives none.
+"""The values that the paper reports, to print beside ours. Similarities × 100; None where it reports none.
 
-Its absolute values come from another CLIP, another LPIPS network and other pictures, so that only directions and ratios
-can be compared.
+The paper used another CLIP, another LPIPS network and other pictures: only directions and ratios can be compared.
 """
 
 from dataclasses import dataclass
+
+from atelier.stats.tables import DASH
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Reported:
     directional: float
     lpips: float | None = None
     ssim: float | None = None
+
+    def text(self, name: str, digits: int) -> str:
+        """Return a value with a number of decimals; a dash where the paper gives none."""
+        value = getattr(self, name, None)
+        return DASH if value is None else f"{value:.{digits}f}"
 
 
 MAIN = (  # tables 2, 5 and 6

@@ -1,0 +1,1 @@
+"""Numbers and how they are written: Markdown and CSV tables."""
