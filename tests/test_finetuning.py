@@ -1,18 +1,21 @@
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import import_graph
 import pytest
 import torch
 from fixtures_training import NoLog, make_models, make_settings, run_training, write_inputs
 from PIL import Image
 from safetensors.torch import load_file
 
-from atelier import finetuning
-from atelier.checkpoints import CheckpointStore, open_store
+import atelier
+from atelier import finetuning, preparing
+from atelier.checkpoints import TRAINING, CheckpointStore, open_store
 from atelier.editor import load_editor, open_weights
 from atelier.errors import UserError
 from atelier.files import digest
@@ -153,3 +156,27 @@ def test_a_checkpoint_belongs_to_settings_and_inputs(tmp_path, monkeypatch):
     file.write_text("two")
     others.append(open_store({"lr": 1}, [file, "hub/name"]))
     assert len({store.folder for store in [first, *others]}) == 4
+
+
+@pytest.mark.parametrize(("edited", "kept"), [("report/tables.py", True), ("losses.py", False)])
+def test_a_checkpoint_belongs_to_the_code_of_training(tmp_path, monkeypatch, edited, kept):
+    """An edit elsewhere in the package keeps it valid."""
+    package = shutil.copytree(Path(atelier.__file__).parent, tmp_path / "atelier")
+    monkeypatch.setattr(atelier, "__file__", str(package / "__init__.py"))
+    before = open_store({}, [])
+    (package / edited).write_text('"""Another docstring."""\n' + (package / edited).read_text())
+    assert (open_store({}, []) == before) is kept
+
+
+TRAININGS = {"atelier.finetuning"} | import_graph.imports(import_graph.ROOT / "studies/teaching.py")
+
+
+@pytest.mark.parametrize(("code", "entries"), [(TRAINING, TRAININGS), (preparing.CODE, {"atelier.preparing"})])
+def test_the_code_in_a_checkpoint_key_is_what_the_run_imports(code, entries):
+    modules = import_graph.modules("atelier")
+    package = modules["atelier"].parent
+    without_effect = frozenset({"atelier.cli", "atelier.config", "atelier.errors", "atelier.tracking"})
+    needed = {modules[name] for name in import_graph.reached(entries, without_effect)}
+    named = {package / name for name in code}
+    assert {file for file in needed if not any(file.is_relative_to(one) for one in named)} == set()
+    assert {one for one in named if not any(file.is_relative_to(one) for file in needed)} == set()

@@ -1,8 +1,8 @@
 """Checkpoints of an interrupted run, outside DVC: `$DVC_ROOT/.ckpt/<key>/step-00000100/`, removed on success.
 
 DVC deletes a stage's outputs before it runs, and an output kept across runs would resume under other parameters. The
-key is a digest of everything that the result depends on, so a checkpoint is found by the same run only. Tensors are
-safetensors and facts are JSON: nothing is unpickled.
+key is a digest of settings, inputs, torch's version and the code that the result depends on, so that only the same run
+finds a checkpoint. Tensors are safetensors and facts are JSON: nothing is unpickled.
 """
 
 import hashlib
@@ -20,6 +20,43 @@ from torch import Tensor
 import atelier
 from atelier.files import digest, remove, whole
 
+# Code that the trainings import, files and folders of this package; tests compare it with the import graph.
+TRAINING = (
+    "adapters.py",
+    "checkpoints.py",
+    "concepts",
+    "costs.py",
+    "diffusion.py",
+    "edit_task.py",
+    "editing.py",
+    "editor.py",
+    "files.py",
+    "finetuning.py",
+    "fingerprints.py",
+    "garments.py",
+    "images.py",
+    "instructions.py",
+    "latents.py",
+    "learner.py",
+    "losses.py",
+    "measures/__init__.py",
+    "measures/clip.py",
+    "methods",
+    "noising.py",
+    "optimizers.py",
+    "photographs.py",
+    "processes.py",
+    "records.py",
+    "seeds.py",
+    "sources",
+    "sweeps.py",
+    "tasks.py",
+    "training.py",
+    "trimap.py",
+    "unfreeze.py",
+    "validation.py",
+    "world",
+)
 _TENSORS = "tensors.safetensors"
 _FACTS = "facts.json"
 
@@ -31,7 +68,7 @@ class CheckpointStore:
     folder: Path
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Keep the state after `step` steps instead of the one before. Killed at any point, a whole state is left."""
+        """Replace the last checkpoint by the state after `step` steps. Killed at any point, a complete one remains."""
         newest = self.folder / f"step-{step:08d}"
         with whole(newest) as partial:
             partial.mkdir()
@@ -42,28 +79,35 @@ class CheckpointStore:
                 remove(older)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors (on the CPU) and facts of the newest checkpoint, None if there is none."""
+        """Return tensors (on the CPU) and facts of the newest checkpoint, None if there is none."""
         found = self._whole()
         if not found:
             return None
         return load_file(found[-1] / _TENSORS), json.loads((found[-1] / _FACTS).read_text())
 
     def discard(self) -> None:
-        """Forget the run: it has succeeded."""
+        """Remove the checkpoints: the run has succeeded."""
         remove(self.folder)
 
     def _whole(self) -> list[Path]:
         return sorted(path for path in self.folder.glob("step-*") if path.suffix != ".partial")
 
 
-def open_store(settings: Mapping[str, Any], inputs: Iterable[str | Path]) -> CheckpointStore:
-    """The store of the run with these settings, inputs (files, folders or hub names), this code and this torch."""
+def open_store(
+    settings: Mapping[str, Any], inputs: Iterable[str | Path], code: Iterable[str] = TRAINING
+) -> CheckpointStore:
+    """Open the store of the run that these arguments and torch's version identify.
+
+    Args:
+        inputs: files or folders, known by their content, or hub names.
+        code: files and folders of this package that the result depends on.
+    """
     root = Path(os.environ.get("DVC_ROOT", "."))
-    code = Path(atelier.__file__).parent
+    package = Path(atelier.__file__).parent
     facts = {
         "settings": settings,
         "inputs": [digest(Path(name)) if Path(name).exists() else str(name) for name in inputs],
-        "code": {str(file.relative_to(code)): digest(file) for file in sorted(code.rglob("*.py"))},
+        "code": {name: digest(package / name, "*.py") for name in sorted(code)},
         "torch": torch.__version__,
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -71,7 +115,7 @@ def open_store(settings: Mapping[str, Any], inputs: Iterable[str | Path]) -> Che
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, contiguous and none in the memory of another: a file of tensors can't say that two are one."""
+    """Return the tensors contiguous, each with memory of its own, as safetensors requires."""
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, tensor in tensors.items():

@@ -26,6 +26,23 @@ from atelier.tallies import name_first, tally, tally_refused
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
 
+# Code that the items depend on, as `checkpoints.TRAINING`.
+CODE = (
+    "checkpoints.py",
+    "files.py",
+    "fingerprints.py",
+    "garments.py",
+    "images.py",
+    "instructions.py",
+    "preparing.py",
+    "records.py",
+    "seeds.py",
+    "sources",
+    "spool.py",
+    "tallies.py",
+    "world",
+)
+
 
 def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     """Read, check and split both domains' items into `out`, in the order of their rows, seen before unseen.
@@ -38,7 +55,7 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     """
     # How much may be refused does not change what is read: a run that stopped over it goes on when more is allowed.
     settings = {"stage": "prepare", **params.model_dump(exclude={"max_refused"})}
-    store = open_store(settings, [Path(name).expanduser() for name in (params.seen, params.unseen)])
+    store = open_store(settings, [Path(name).expanduser() for name in (params.seen, params.unseen)], CODE)
     spools = {domain: Spool(store.folder / domain) for domain in ("seen", "unseen")}
     seen = assign_splits(_read(params, "seen", spools["seen"]), params.seed)
     unseen = [one if one.refused else replace(one, split="test") for one in _read(params, "unseen", spools["unseen"])]
