@@ -68,9 +68,9 @@ def test_memorisation_is_one_for_a_copy_and_none_for_what_is_as_far_as_photograp
 
 
 def test_what_has_no_spacing_is_refused():
-    with pytest.raises(ValueError, match="no other"):
+    with pytest.raises(ValueError, match="needs two"):
         spacing(torch.zeros(1, 4))
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="have a copy"):
         spacing(torch.zeros(3, 4))
 
 

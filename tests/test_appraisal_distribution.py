@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from atelier.appraisal.distribution import clip_features, frechet_distance, pooled_features
+from atelier.appraisal.distribution import frechet_distance, pooled_features
 from atelier.measures.features import FeatureNet
 
 
@@ -73,12 +73,3 @@ def test_networks_are_named_and_take_pictures_in_0_1(tmp_path):
     features = pooled_features(str(tmp_path / "net"))
     assert features.name == str(tmp_path / "net")
     torch.testing.assert_close(features.of(pictures), net.pooled(pictures * 2 - 1).detach())
-
-    class Scorer:
-        name = "clip"
-
-        def image_features(self, pictures):
-            return pictures.mean((2, 3))
-
-    assert clip_features(Scorer()).name == "clip"
-    torch.testing.assert_close(clip_features(Scorer()).of(pictures), pictures.mean((2, 3)))

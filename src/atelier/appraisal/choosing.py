@@ -1,12 +1,11 @@
-"""Does a picture show what was asked for? A CLIP chooses among prompts that differ in one word alone.
+"""Zero-shot choice: CLIP chooses among prompts that differ in one word.
 
-A logo that stands in every picture says nothing of the rest of the prompt: a model that paints its training pictures
-again wins. Asked for a blue sweater, that model paints the black one it knows, and a CLIP that has to name the colour
-says so.
+A metric of the logo alone rewards a model that reproduces its training images. Such a model answers a prompt for a blue
+sweater with the black one it was trained on; a CLIP that has to choose the colour detects this.
 
-    p(option | picture) = softmax over options of (logit scale · cosine)      as CLIP was trained (Radford et al. 2021)
+    p(option | image) = softmax over options of (logit scale · cosine)      as CLIP was trained (Radford et al. 2021)
 
-Legend: B pictures, O options, D feature width.
+Legend: B images, O options, D feature width.
 """
 
 from collections.abc import Sequence
@@ -17,38 +16,40 @@ from torch import Tensor
 
 from atelier.measures.clip import ClipScorer
 
-BLANK = "{}"  # where a template has its word
+BLANK = "{}"  # placeholder for the word in a template
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for each of B pictures."""
+    """Choice for each of B images."""
 
-    chosen: Tensor  # (B,), int64: number of the most likely option
-    right: Tensor  # (B,), bool
-    probability: Tensor  # (B,), float32 in [0, 1]: of the right option
+    chosen: Tensor  # (B,), int64: index of the most likely option
+    right: Tensor  # (B,), bool: whether it is the word of the prompt
+    probability: Tensor  # (B,), float32 in [0, 1]: of the word of the prompt
 
 
 def choose(
     scorer: ClipScorer, features: Tensor, templates: Sequence[str], words: Sequence[str], options: Sequence[str]
 ) -> Choice:
-    """Let a CLIP fill the blank of each picture's template.
+    """Let CLIP choose the word of each image's template.
 
     Args:
-        features: unit features (B, D) of the pictures, by the same CLIP.
-        templates: each picture's prompt with a `{}` for the word, in words that the CLIP knows.
-        words: the word that was asked for, one a picture.
+        features: unit features (B, D) of the images, by the same CLIP.
+        templates: each image's prompt with `{}` for the word, in words that the CLIP was trained on.
+        words: the word of each image's prompt.
         options: the O words to choose from.
 
     Raises:
-        ValueError: a template has no blank, or a word is not among the options.
+        ValueError: a template has not exactly one `{}`, or a word is not among the options.
     """
     for template, word in zip(templates, words, strict=True):
         if template.count(BLANK) != 1 or word not in options:
             raise ValueError(f"{template!r} with {word!r}: expected one {BLANK} and one of {', '.join(options)}")
     scale, rows = scorer.model.logit_scale.exp(), []
-    texts = {template: scorer.text_features([template.replace(BLANK, option) for option in options])
-             for template in dict.fromkeys(templates)}  # fmt: skip
+    texts = {
+        template: scorer.text_features([template.replace(BLANK, option) for option in options])
+        for template in dict.fromkeys(templates)
+    }
     for feature, template in zip(features, templates, strict=True):
         rows.append((scale * (texts[template] @ feature)).softmax(0))
     chances = torch.stack(rows) if rows else torch.zeros(0, len(options))

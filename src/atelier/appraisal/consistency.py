@@ -1,13 +1,13 @@
-"""How alike the pictures of a group are: mean pairwise SSIM, PSNR and Fréchet distance.
+"""Pairwise similarity within a group of images: mean SSIM, PSNR and Fréchet distance over the pairs.
 
-More alike is not better: a model that paints one picture again and again is perfect here. Read these beside a measure
-of what the pictures show, and beside a group of correct ones.
+More similar is not better: a model that generates one image again and again is perfect here. Report these with a metric
+of what the images show and with the values of a group of correct images.
 
-The paper on anomalous pictures (Yoo 2024, section 4.2) gives the mean over a group of ten of a Fréchet distance, and
-does not say how one is taken of single pictures. Ours is the pairwise one of patches: a picture is the set of its
-feature vectors, one for each place of a stage's grid (as in the single-image FID of Shaham et al. 2019).
+The paper on anomalous images (Yoo 2024, section 4.2) reports the mean Fréchet distance over a group of ten but does not
+define it for single images. Here an image is the set of its feature vectors, one per place of a stage's grid (as in the
+single-image FID of Shaham et al. 2019), and the distance is averaged over pairs.
 
-Legend: N pictures of a group, H pixels, D channels, P = N (N − 1) / 2 pairs.
+Legend: N images of a group, H pixels, D channels, P = N (N − 1) / 2 pairs.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ from atelier.appraisal.distribution import frechet_distance
 from atelier.measures.features import FeatureNet
 from atelier.measures.pixel import ssim
 
-STAGE = 1  # of a `FeatureNet`: 16 × 16 places of a 64 px picture, 64 channels
-_LEAST_ERROR = 1e-10  # mean squared error that counts as none: a copy has a PSNR of 100 dB, not an infinite one
+STAGE = 1  # of a `FeatureNet`: 16 × 16 places of a 64 px image, 64 channels
+_LEAST_ERROR = 1e-10  # lower bound of the MSE: a copy has a PSNR of 100 dB, not infinity
 
 
 def _pairwise(count: int, measure: Callable[[int, int], float]) -> float:
@@ -32,10 +32,10 @@ def _pairwise(count: int, measure: Callable[[int, int], float]) -> float:
 
 
 def mean_ssim(pictures: Tensor) -> float:
-    """Mean SSIM (Wang et al. 2004) over the P pairs of pictures (N, 3, H, H) in [0, 1]; 1 at most.
+    """Return the mean SSIM (Wang et al. 2004) over the P pairs of images (N, 3, H, H) in [0, 1]; at most 1.
 
     Raises:
-        ValueError: there is one picture alone.
+        ValueError: there is only one image.
     """
     _pairwise(len(pictures), lambda one, other: 0.0)
     first, second = (torch.tensor(places) for places in zip(*combinations(range(len(pictures)), 2), strict=True))
@@ -43,10 +43,10 @@ def mean_ssim(pictures: Tensor) -> float:
 
 
 def mean_psnr(pictures: Tensor) -> float:
-    """Mean PSNR in dB over the P pairs of pictures (N, 3, H, H) in [0, 1].
+    """Return the mean PSNR in dB over the P pairs of images (N, 3, H, H) in [0, 1].
 
     Raises:
-        ValueError: there is one picture alone.
+        ValueError: there is only one image.
     """
 
     def decibels(one: int, other: int) -> float:
@@ -58,14 +58,14 @@ def mean_psnr(pictures: Tensor) -> float:
 
 @torch.no_grad()
 def patch_features(net: FeatureNet, pictures: Tensor, stage: int = STAGE) -> Tensor:
-    """A stage's features at every place of its grid, (N, places, D), of pictures (N, 3, H, H) in [0, 1]."""
+    """Return a stage's features at every place of its grid, (N, places, D), of images (N, 3, H, H) in [0, 1]."""
     return net(pictures * 2 - 1)[stage].flatten(2).transpose(1, 2)
 
 
 def mean_frechet(patches: Tensor) -> float:
-    """Mean Fréchet distance over the P pairs of pictures, each a set of places: (N, places, D).
+    """Return the mean Fréchet distance over the P pairs of images, given as sets of places (N, places, D).
 
     Raises:
-        ValueError: there is one picture alone.
+        ValueError: there is only one image.
     """
     return _pairwise(len(patches), lambda one, other: frechet_distance(patches[one], patches[other]))

@@ -1,12 +1,12 @@
-"""Fréchet distance between two sets of features (Heusel et al. 2017), by torchmetrics' arithmetic.
+"""Fréchet distance between two sets of features (Heusel et al. 2017), computed by torchmetrics.
 
     d² = ‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)
 
-With Inception's features it is called FID. Inception comes from a hub; here the features are those of a network that
-the result names, and distances by different networks can't be compared. With few pictures the distance is biased
-upwards: compare sets of equal size only, and give the size.
+With Inception's features it is called FID. Inception has to be downloaded; here the features are those of a network
+that the result names, and distances by different networks are not comparable. For few images the distance is biased
+upwards: compare sets of equal size only, and report the size.
 
-Legend: N, M pictures, B batch, H pixels, D feature width.
+Legend: N, M images, B batch, H pixels, D feature width.
 """
 
 from collections.abc import Callable
@@ -15,28 +15,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atelier.measures.clip import ClipScorer
 from atelier.measures.features import FeatureNet
 
 
 @dataclass(frozen=True)
 class Features:
-    """A network whose features are compared, under the name that results give it."""
+    """Feature extractor with the name that results report."""
 
     name: str
     of: Callable[[Tensor], Tensor]  # float32 (B, 3, H, H) in [0, 1] → (B, D)
 
 
-def clip_features(scorer: ClipScorer) -> Features:
-    """A CLIP's unit image features."""
-    return Features(scorer.name, scorer.image_features)
-
-
 def pooled_features(folder: str, device: str | torch.device = "cpu") -> Features:
-    """The last stage of an `atelier.measures.features.FeatureNet`, averaged over the picture.
+    """Load a `FeatureNet`; its features are the last stage, averaged over the image.
 
     Raises:
-        UserError: there is none in the folder.
+        UserError: the folder holds no FeatureNet.
     """
     net = FeatureNet.load(folder, device)
 
@@ -48,12 +42,11 @@ def pooled_features(folder: str, device: str | torch.device = "cpu") -> Features
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """d² of features (N, D) and (M, D), in squared units of the features; symmetric, 0 for a set with itself.
+    """Return d² of features (N, D) and (M, D), in squared units of the features; symmetric, 0 for a set with itself.
 
-    The covariances are the unbiased ones, in float64. With N ≤ D they are singular: eigenvalues of Σ₁ Σ₂ that should
-    be 0 come out negative or complex by rounding, and so the root is complex. Its real part is taken; what is lost is
-    rounding, because the exact product of two covariances has no negative eigenvalue. The distance can come out below
-    0 by as little.
+    The covariances are unbiased and in float64. With N ≤ D they are singular: by rounding, eigenvalues of Σ₁ Σ₂ that
+    should be 0 become negative or complex, and so does the root. Its real part is used, which loses only rounding, as
+    the exact product of two covariances has no negative eigenvalue. The distance can be below 0 by rounding.
 
     Raises:
         ValueError: the widths differ, or a set has fewer than two pictures (one picture has no covariance).

@@ -1,9 +1,9 @@
-"""Which words a picture shows, by optical character recognition (rapidocr: its models come with the package).
+"""Optical character recognition of the words in an image (rapidocr, whose models are part of the package).
 
-Small pictures are enlarged first, since the recogniser was made for text some 48 px high. A word is forgiven its case
-and 0 for O, as in the paper on logos (section 4.2); any other letter counts.
+Small images are enlarged first, because the recogniser expects text about 48 px high. Case and the confusion of 0 and O
+are ignored, as in the paper on logos (section 4.2); every other letter counts.
 
-Legend: B batch, H W pixels. Pictures are float32 (B, 3, H, W) in [0, 1].
+Legend: B batch, H W pixels. Images are float32 (B, 3, H, W) in [0, 1].
 """
 
 import re
@@ -23,20 +23,20 @@ from atelier.images import to_pixels
 if TYPE_CHECKING:
     from rapidocr import RapidOCR
 
-SIDE = 320  # px that a picture is enlarged to, and that the finder of text works at
+SIDE = 320  # px that an image is enlarged to, and input size of the text detector
 
 
 def forgive(text: str) -> str:
-    """A word without its case and punctuation, with O for 0: " Vet0." and "VETO" are both "veto"."""
+    """Remove case and punctuation and replace 0 by O: " Vet0." and "VETO" both give "veto"."""
     return re.sub(r"[\W_]", "", text).casefold().replace("0", "o")
 
 
-# n = max over words w of max(0, 1 − edits(w, word) / len(word))      edits: Levenshtein's distance
+# n = max over words w of max(0, 1 − edits(w, word) / len(word))      edits: Levenshtein distance
 def nearness(texts: Sequence[str], word: str) -> float:
-    """How near the nearest of some words is to `word`, in [0, 1], all forgiven: 1 is the word, 0 no letter of it.
+    """Return how near the nearest of some words is to `word`, in [0, 1], after `forgive`: 1 if equal.
 
     Raises:
-        ValueError: nothing is left of `word`.
+        ValueError: `word` has no letter.
     """
     wanted = forgive(word)
     if not wanted:
@@ -48,7 +48,7 @@ def nearness(texts: Sequence[str], word: str) -> float:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads words. It makes no call to any network, and says nothing."""
+    """OCR reader. Runs offline; silences the library's output."""
 
     side: int = SIDE
     threads: int = field(default_factory=torch.get_num_threads)
@@ -57,21 +57,24 @@ class Reader:
     def _engine(self) -> "RapidOCR":
         from rapidocr import RapidOCR
 
-        return RapidOCR(params={
-            "Global.log_level": "critical", "Det.limit_side_len": self.side,
-            "EngineConfig.onnxruntime.intra_op_num_threads": self.threads,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-        })  # fmt: skip
+        return RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Det.limit_side_len": self.side,
+                "EngineConfig.onnxruntime.intra_op_num_threads": self.threads,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
 
     def words(self, pictures: Tensor) -> list[list[str]]:
-        """The words found in each of B pictures, as they are written there, in no order that means anything."""
+        """Return the words found in each of B images, as written there, in arbitrary order."""
         return [self._read(pixels) for pixels in to_pixels(pictures)]
 
     def reads(self, pictures: Tensor, word: str) -> Tensor:
-        """Whether each of B pictures shows `word`, bool (B,): one of its words is that and no more, forgiven.
+        """Return whether one of the words of each of B images equals `word` after `forgive`, bool (B,).
 
         Raises:
-            ValueError: nothing is left of `word`.
+            ValueError: `word` has no letter.
         """
         wanted = forgive(word)
         if not wanted:
@@ -84,7 +87,5 @@ class Reader:
         factor = max(self.side / min(height, width), 1.0)
         size = round(width * factor), round(height * factor)
         large = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
-        found = self._engine(
-            np.asarray(large)[:, :, ::-1], use_cls=False
-        )  # blue first; no search for pages upside down
+        found = self._engine(np.asarray(large)[:, :, ::-1], use_cls=False)  # BGR; no detection of rotated pages
         return [word for text in found.txts or () for word in text.split()]

@@ -1,13 +1,13 @@
-"""How like a concept, its prompt or its text painted pictures are, by a CLIP's unit features (Gal et al. 2022, 5.1).
+"""CLIP similarity of generated images to a concept, to its prompt and to a text (Gal et al. 2022, section 5.1).
 
-    image similarity    mean over pairs of cos(painted, photograph)
-    prompt similarity   mean over pairs of cos(painted with the concept, painted by the same prompt without it)
-    CLIP-T              cos(painted, its prompt's text)
+    image similarity    mean over pairs of cos(generated, photograph)
+    prompt similarity   mean over pairs of cos(generated with the concept, generated from the same prompt without it)
+    CLIP-T              cos(generated, text of its prompt)
 
-Each is returned by picture, as the mean over what it is paired with, so that pictures can be resampled; the mean of
-those is the mean over all pairs. All are in [-1, 1].
+Each is returned per image, as the mean over its pairs, so that images can be resampled; the mean of these is the mean
+over all pairs. All are in [-1, 1].
 
-Legend: N pictures, M others, D feature width. Features have length 1.
+Legend: N images, M others, D feature width. Features have length 1.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,19 @@ from atelier.measures.clip import ClipScorer, similarity
 
 
 def similarities(pictures: Tensor, others: Tensor) -> Tensor:
-    """Each picture's mean cosine to the other set, (N,), of (N, D) and (M, D).
+    """Return each image's mean cosine to the other set, (N,), of (N, D) and (M, D).
 
-    Every pair counts: of a set with itself also the N pairs of a picture with itself, which are 1. Where those should
-    not count, take `similarities_within`.
+    All pairs count. For a set with itself use `similarities_within`, which excludes the pairs of an image with itself.
     """
     _check(pictures, others)
     return (pictures @ others.T).mean(1)
 
 
 def similarities_within(pictures: Tensor) -> Tensor:
-    """Each picture's mean cosine to the others of its own set, (N,), of (N, D): the diagonal does not count.
+    """Return each image's mean cosine to the other images of its set, (N,), of (N, D).
 
     Raises:
-        ValueError: it is the only one.
+        ValueError: there is only one image.
     """
     _check(pictures, pictures)
     if len(pictures) < 2:
@@ -44,27 +43,27 @@ def similarities_within(pictures: Tensor) -> Tensor:
 def prompt_similarities(
     pictures: Tensor, prompts: Sequence[str], plain: Tensor, plain_prompts: Sequence[str]
 ) -> Tensor:
-    """Each picture's mean cosine to what was painted by its prompt without the concept, (N,), of (N, D) and (M, D).
+    """Return each image's mean cosine to the images of its prompt without the concept, (N,), of (N, D) and (M, D).
 
     Args:
-        prompts: of each picture, without the concept.
-        plain_prompts: of each of the M pictures that were painted without it.
+        prompts: of each image, without the concept.
+        plain_prompts: of each of the M images generated without the concept.
 
     Raises:
-        ValueError: a prompt has no picture without the concept.
+        ValueError: a prompt has no image without the concept.
     """
     _check(pictures, plain)
     missing = set(prompts) - set(plain_prompts)
     if missing:
-        raise ValueError(f"nothing was painted without the concept for {min(missing)!r}")
+        raise ValueError(f"no image without the concept for the prompt {min(missing)!r}")
     same = torch.tensor([[one == other for other in plain_prompts] for one in prompts])
     return (pictures @ plain.T).where(same, 0).sum(1) / same.sum(1)
 
 
 def text_similarities(scorer: ClipScorer, pictures: Tensor, texts: Sequence[str]) -> Tensor:
-    """CLIP-T: each picture's cosine to its own text, (N,), of (N, D) and N texts.
+    """Return CLIP-T: each image's cosine to its own text, (N,), of (N, D) and N texts.
 
-    A CLIP has not been taught the concept's word: the text should call the concept by its class.
+    The CLIP was not trained on the concept's word: the text should name the concept by its class.
     """
     return similarity(pictures, scorer.text_features(texts))
 

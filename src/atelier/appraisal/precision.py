@@ -1,10 +1,10 @@
-"""Average precision of a detector of one class at a given overlap, as Pascal VOC has it since 2010.
+"""Average precision of a one-class detector at a given overlap, by the definition of Pascal VOC since 2010.
 
-Detections of all pictures in falling order of confidence; one is right where it overlaps a box of its picture that no
-more certain one has taken. Precision is made to fall with recall, and the area below it is the average precision; of
-several classes the mean would be taken (mAP), here there is one.
+Detections of all images are sorted by descending score; one is correct if it overlaps a box of its image that no
+detection of higher score has matched. Average precision is the area under the precision-recall curve after precision is
+made non-increasing. torchmetrics (by pycocotools) samples that curve at 101 recalls instead, which gives other values.
 
-Legend: N pictures, n boxes and K detections of a picture. Boxes are x1, y1, x2, y2 in px.
+Legend: N images, n boxes and K detections of an image. Boxes are x1, y1, x2, y2 in px.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,15 @@ from torchvision.ops import box_iou
 
 
 def average_precision(found: Sequence[Mapping[str, Tensor]], wanted: Sequence[Tensor], overlap: float = 0.5) -> float:
-    """In [0, 1], of N pictures' detections (`boxes` (K, 4), `scores` (K,)) and true boxes (n, 4).
+    """Return average precision in [0, 1].
 
     Args:
-        overlap: intersection over union that a detection must reach.
+        found: detections of each image: `boxes` (K, 4) and `scores` (K,).
+        wanted: true boxes of each image, (n, 4).
+        overlap: intersection over union that a correct detection reaches.
 
     Raises:
-        ValueError: there is not a detection list for each picture, or not one true box.
+        ValueError: `found` and `wanted` differ in length, or there is no true box.
     """
     total = sum(len(boxes) for boxes in wanted)
     if len(found) != len(wanted) or not total:
@@ -39,7 +41,7 @@ def average_precision(found: Sequence[Mapping[str, Tensor]], wanted: Sequence[Te
 
 
 def _match(boxes: Tensor, wanted: Tensor, overlap: float) -> list[bool]:
-    """Which of K detections, the most certain first, take a true box that is still free."""
+    """Return which of K detections, in descending order of score, match a true box that is still free."""
     free, hits = [True] * len(wanted), []
     overlaps = box_iou(boxes, wanted).tolist()
     for row in overlaps:

@@ -1,1 +1,1 @@
-"""What an edit is scored with: each module one family of measures, each function one picture or one batch at a time."""
+"""Metrics of an edit: one module per family; functions score one image or one batch."""

@@ -1,12 +1,12 @@
-"""CLIP scores of an edit, in the public definition (InstructPix2Pix's `metrics/clip_similarity.py`).
+"""CLIP scores of an edit, as defined by InstructPix2Pix (`metrics/clip_similarity.py` of its repository).
 
-With unit-normalised features I0, I1 of source and edited picture, T0, T1 of their captions:
+With unit features I0, I1 of source and edited image, T0, T1 of their captions:
 
-    similarity        cos(I1, T1)              does the edited picture show what was asked for?
-    directional       cos(I1 − I0, T1 − T0)    did the picture change as the captions changed?
+    similarity        cos(I1, T1)              does the edited image match the target caption?
+    directional       cos(I1 − I0, T1 − T0)    did the image change as the captions do?
     image similarity  cos(I0, I1)              how much of the source is left?
 
-All are in [-1, 1] here; reports print them × 100, as the paper does.
+All are in [-1, 1]; reports print them × 100, as the paper does.
 
 Legend: B batch, H W pixels, D feature width.
 """
@@ -23,26 +23,25 @@ from atelier.errors import UserError
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
 
-# Features are float32 of length 1: a difference shorter than this is rounding and has no direction.
-NO_DIRECTION = 1e-5
+NO_DIRECTION = 1e-5  # a shorter difference of unit float32 features is rounding and has no direction
 
 
 @dataclass(frozen=True)
 class ClipScorer:
-    """A CLIP that scores edits: `name` is the folder or hub name it came from."""
+    """CLIP model that scores edits; `name` is the folder or hub id that it was loaded from."""
 
     name: str
     model: "CLIPModel"
     tokenizer: "CLIPTokenizer"
-    mean: torch.Tensor  # (1, 3, 1, 1), the checkpoint's own normalisation of pictures in [0, 1]
+    mean: torch.Tensor  # (1, 3, 1, 1), the checkpoint's normalisation of images in [0, 1]
     std: torch.Tensor
 
     @classmethod
     def load(cls, path: str, device: str | torch.device = "cpu") -> "ClipScorer":
-        """Load a transformers CLIP folder or hub name in float32, for inference.
+        """Load a transformers CLIP from a folder or hub id in float32, for inference.
 
         Raises:
-            UserError: nothing that loads as a CLIP is there.
+            UserError: there is no CLIP.
         """
         from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
@@ -64,10 +63,10 @@ class ClipScorer:
 
     @torch.no_grad()
     def image_features(self, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-        """Unit features (B, D) of square pictures (B, 3, H, H) in [0, 1].
+        """Return unit features (B, D) of square images (B, 3, H, H) in [0, 1].
 
         Raises:
-            ValueError: the pictures are not square, or not in [0, 1] (feeding [-1, 1] is a known public bug).
+            ValueError: the images are not square, or not in [0, 1] ([-1, 1] is a known bug of public code).
         """
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
             raise ValueError(f"expected (B, 3, H, H), got {tuple(images.shape)}")
@@ -85,7 +84,7 @@ class ClipScorer:
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
-        """Unit features (B, D) of texts, cut at the model's own length."""
+        """Return unit features (B, D) of texts, truncated to the model's context length."""
         length = self.model.config.text_config.max_position_embeddings
         features = []
         for start in range(0, len(texts), batch_size):
@@ -102,14 +101,14 @@ class ClipScorer:
 
 
 def similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Cosine (B,) between unit features (B, D): picture with text, or source with edited."""
+    """Return the cosine (B,) between unit features (B, D) of image and text, or of source and edited image."""
     return (first * second).sum(-1)
 
 
 def directional(
     source_image: torch.Tensor, edited_image: torch.Tensor, source_text: torch.Tensor, target_text: torch.Tensor
 ) -> torch.Tensor:
-    """cos(I1 − I0, T1 − T0), (B,), of unit features (B, D); 0 where picture or caption did not change."""
+    """Return cos(I1 − I0, T1 − T0), (B,), of unit features (B, D); 0 if image or caption did not change."""
     change, wanted = edited_image - source_image, target_text - source_text
     lengths = change.norm(dim=-1), wanted.norm(dim=-1)
     has_direction = (lengths[0] > NO_DIRECTION) & (lengths[1] > NO_DIRECTION)

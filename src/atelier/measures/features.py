@@ -1,7 +1,7 @@
-"""The embedded feature network: LPIPS compares its stages, FID its pooled last stage.
+"""Embedded feature network: LPIPS compares its stages, the Fréchet distance its pooled last stage.
 
-A plain convolutional net that `pretrain/` teaches to name garments, colours and patterns, because the usual backbones
-(AlexNet, Inception) come from a hub. Every result that rests on it names it.
+A plain convolutional net that `pretrain/` trains to classify garments, colours and patterns, because the usual
+backbones (AlexNet, Inception) have to be downloaded. Every result that depends on it names it.
 
 Legend: B batch, H W pixels, h w a stage's grid, C channels.
 """
@@ -22,8 +22,8 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 class FeatureNet(nn.Module):
     """Stages that each halve the grid: conv3x3 stride 2, conv3x3, each with batch norm and ReLU.
 
-    Batch norm, not group norm: at inference it is a fixed affine map, so that a feature sees its own neighbourhood
-    only and a recoloured garment does not shift the whole picture's. Call `.eval()` before use, as `load` does.
+    Batch norm, not group norm: at inference it is a fixed affine map, so that a feature depends on its neighbourhood
+    only and a recoloured garment does not shift the features of the whole image. Call `.eval()` first, as `load` does.
     """
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 128)) -> None:
@@ -33,7 +33,7 @@ class FeatureNet(nn.Module):
         self.stages = nn.ModuleList(_stage(before, after) for before, after in pairs)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """(B, 3, H, W) in [-1, 1] → the stages' maps, each (B, C, h, w) and half the side of the one before."""
+        """Map images (B, 3, H, W) in [-1, 1] to features (B, C, h, w) per stage, each half the side of the one before."""
         maps, features = [], images
         for stage in self.stages:
             features = stage(features)
@@ -41,11 +41,11 @@ class FeatureNet(nn.Module):
         return tuple(maps)
 
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in [-1, 1] → the last stage's mean over the picture, (B, C): the features of FID."""
+        """Return the mean (B, C) of the last stage over images (B, 3, H, W) in [-1, 1]: Fréchet features."""
         return self(images)[-1].mean((-2, -1))
 
     def save(self, folder: Path | str) -> None:
-        """Write config.json and model.safetensors into a folder, which is made if need be."""
+        """Write config.json and model.safetensors into a folder, which is created if missing."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(json.dumps({"class": "FeatureNet", "widths": list(self.widths)}, indent=2) + "\n")
@@ -53,15 +53,15 @@ class FeatureNet(nn.Module):
 
     @classmethod
     def load(cls, folder: Path | str, device: str | torch.device = "cpu") -> "FeatureNet":
-        """Read what `save` wrote, for inference.
+        """Load a network that `save` wrote, for inference.
 
         Raises:
-            UserError: the folder lacks a file, or the weights do not fit its config.
+            UserError: the folder lacks a file, or the weights do not match its config.
         """
         folder = Path(folder)
         try:
             config = json.loads((folder / CONFIG).read_text())
-            with torch.device("meta"):  # no random initial weights: loading draws from no generator
+            with torch.device("meta"):  # no random initial weights: loading does not consume RNG state
                 net = cls(tuple(config["widths"]))
             net.load_state_dict(load_file(folder / WEIGHTS), assign=True)
         except FileNotFoundError as error:
