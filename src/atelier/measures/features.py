@@ -33,7 +33,7 @@ class FeatureNet(nn.Module):
         self.stages = nn.ModuleList(_stage(before, after) for before, after in pairs)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Map images (B, 3, H, W) in [-1, 1] to features (B, C, h, w) per stage, each half the side of the one before."""
+        """Map images (B, 3, H, W) in [-1, 1] to features (B, C, h, w) per stage, halving the side each time."""
         maps, features = [], images
         for stage in self.stages:
             features = stage(features)
