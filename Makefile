@@ -1,5 +1,5 @@
-# Every target makes its own .venv if there is none; an existing one is brought up to date, never deleted.
-# Another interpreter for a new .venv: make repro PYTHON=python3.13
+# Every target creates .venv if it is missing and updates it if its requirements changed; it never deletes one.
+# To create it with another interpreter: make repro PYTHON=python3.13
 
 PYTHON ?= python3
 READY := .venv/.ready
@@ -12,43 +12,43 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 .DEFAULT_GOAL := help
 .PHONY: help repro test browser lint ablations methods ui
 
-help: ## this list
+help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-repro: mlflow.db ## run the study: all six stages, or what has changed of them
+repro: mlflow.db ## Run the six stages of the study, or those whose inputs changed.
 	dvc repro
 
-test: $(READY) lint ## lint and the whole test suite (as root, in a container say, with Chromium: see browser)
+test: $(READY) lint ## Run lint and all tests; as root, install Chromium first (target browser).
 	@test -n "$(AS_ROOT)" || $(MAKE) --no-print-directory browser
 	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# Best effort: without a Chromium the tests of pages in a browser are skipped, and say so.
-browser: ## Debian's Chromium for the tests of pages, if there is none
+# Best effort: without Chromium, pytest skips the tests that need a browser and reports them as skipped.
+browser: ## Install Debian's Chromium for the browser tests if there is none.
 	@command -v chromium || command -v chromium-browser || \
 	{ $(AS_ROOT) apt-get -q update && $(AS_ROOT) apt-get -qy install --no-install-recommends chromium; } || \
-	echo "no Chromium here, and apt-get could not install one: tests of pages in a browser will be skipped" >&2
+	echo "no Chromium found, and apt-get could not install it: the browser tests will be skipped" >&2
 
-lint: $(READY) ## style and format of every Python file
+lint: $(READY) ## Check the style and format of all Python files.
 	ruff check
 	ruff format --check
 
-ablations: mlflow.db ## queue, run and tabulate the paper's configurations A to D
+ablations: mlflow.db ## Run the paper's configurations A to D and tabulate them.
 	bash scripts/ablations.sh
 
-methods: mlflow.db ## run and tabulate selective, full and LoRA fine-tuning
+methods: mlflow.db ## Run selective, full and LoRA fine-tuning and tabulate them.
 	bash scripts/methods.sh
 
-ui: mlflow.db ## MLflow's pages at http://127.0.0.1:5000
+ui: mlflow.db ## Serve the MLflow UI at http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
-# The stamp is newer than what it was made from: a second make does no set-up.
+# The stamp file is newer than its prerequisites, so a second make skips the set-up.
 $(READY): pyproject.toml constraints.txt
 	@test -x .venv/bin/pip || $(PYTHON) -c '$(SUPPORTED)'
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The store is made (or taken to mlflow's present schema) here, once: several cold writers at a time would collide.
+# Create the store, or upgrade its schema, once: several processes that did so at the same time would collide.
 mlflow.db: $(READY)
 	mlflow db upgrade sqlite:///mlflow.db
 	touch $@

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The paper's configurations A to D (its section 5), as DVC experiments on the present commit: queue those that are not
-# there yet, run them one after another, and write metrics/ablations.{csv,md,png}. Run by `make ablations`.
+# Run the paper's configurations A to D (section 5) as DVC experiments on the current commit and write
+# metrics/ablations.{csv,md,png}. Experiments that exist already are kept. Run by `make ablations`.
 #
-# Learning rates are the paper's × 100: they suit the small editor. Its 1,500 pairs are not followed: with the study's own
-# 2,000 everything before `train`, and the baseline's edits, come from DVC's cache.
+# Learning rates are the paper's × 100, which suits the small editor. The number of triplets is the study's 2,000, not the
+# paper's 1,500, so that the stages before `train` and the baseline's edits come from DVC's cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/experiments.sh

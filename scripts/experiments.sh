@@ -1,30 +1,30 @@
-# Sourced by scripts that run a set of DVC experiments on the present commit: those that are there already are kept, the
-# others are queued and run one after another.
+# Sourced by scripts that run a set of DVC experiments on the current commit, one after another. Experiments that exist
+# already are kept.
 
 names=()
 
-# begin: nobody else's experiments may wait in the queue, or they would be run as well
+# begin: fail if the queue holds other experiments, because `finish` would run them as well
 begin() {
     if dvc queue status | grep -E ' (Queued|Running) *$' >&2; then
-        echo "DVC's queue holds these experiments: finish them (dvc exp run --run-all) or drop them (dvc queue remove --queued)" >&2
+        echo "DVC's queue holds other experiments: run them (dvc exp run --run-all) or remove them (dvc queue remove --queued)" >&2
         exit 2
     fi
     present=$(dvc exp list --name-only)
 }
 
-# experiment NAME -S section.key=value …
+# experiment NAME -S section.key=value …: queue it unless it exists
 experiment() {
     local name=$1
     shift
     names+=("$name")
     if grep -qx "$name" <<<"$present"; then
-        echo "$name is there for this commit; to run it again: dvc exp remove $name"
+        echo "$name exists for this commit; to run it again: dvc exp remove $name"
     else
         dvc exp run --queue --name "$name" "$@"
     fi
 }
 
-# finish: run what was queued, and fail if an experiment did
+# finish: run the queued experiments; fail if one of them failed
 finish() {
     dvc exp run --run-all # returns 0 even where an experiment failed
     present=$(dvc exp list --name-only)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The three methods of fine-tuning, as DVC experiments on the present commit: the same data, seed and number of steps
-# (none stops early); scores beside trained share, seconds and peak memory in metrics/methods.{csv,md}. Run by `make methods`.
+# Run the three methods of fine-tuning as DVC experiments on the current commit, with the same data, seed and number of
+# steps (patience equals epochs, so none stops early), and write scores, share of trained parameters, seconds per step and
+# peak memory to metrics/methods.{csv,md}. Run by `make methods`.
 #
-# Adapters want a higher learning rate than the tensors themselves, so that each method has its own.
+# Each method has its own learning rate: LoRA adapters need a higher one than the full tensors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/experiments.sh
