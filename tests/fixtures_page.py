@@ -9,8 +9,8 @@ import pytest
 from fixtures_edits import Study
 
 from atelier.cases import join_samples
+from atelier.measures.registry import MODELS
 from atelier.report.page import PageData
-from atelier.scoring import MODELS
 
 HTML = """<img src=x onerror="document.body.dataset.ran = 'yes'">"""
 MEANS = {  # measure → baseline, fine-tuned

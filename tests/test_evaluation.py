@@ -16,9 +16,10 @@ from atelier.images import from_png, mask_tensor, to_tensor
 from atelier.measures import leakage, pixel, regions
 from atelier.measures.clip import ClipScorer, directional, similarity
 from atelier.measures.perceptual import Lpips
+from atelier.measures.registry import MODELS
 from atelier.oracles import REFERENCES
 from atelier.records import Probe
-from atelier.scoring import MODELS, networks_of, score_samples
+from atelier.scoring import networks_of, score_samples
 
 
 @pytest.fixture(scope="module")

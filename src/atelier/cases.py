@@ -13,8 +13,6 @@ from atelier.records import Edit, Probe, Zones
 from atelier.sweeps import EDIT, NOOP, SWEEP
 from atelier.wording import find_mention, recaption
 
-EDITORS = ("baseline", "finetuned")
-
 Edits = dict[str, Sequence[Edit]]  # model → all its rows
 Guidance = tuple[float, float]  # s_T, s_I
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from atelier.batches import Scorers, prepare_sources
-from atelier.cases import EDITORS, Sample, join_noops, join_samples, join_sweep
+from atelier.cases import Sample, join_noops, join_samples, join_sweep
 from atelier.config import Evaluate, Models
 from atelier.editor import choose_device, decode_latents, encode_images, load_editor
 from atelier.evaluation import Report, metrics_of, summarise, summarise_noops
@@ -16,6 +16,7 @@ from atelier.evaluation import headline as shorten
 from atelier.files import whole, write_json
 from atelier.measures.clip import ClipScorer
 from atelier.measures.perceptual import Lpips
+from atelier.measures.registry import EDITORS
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_frontiers, plot_measures, plot_shares

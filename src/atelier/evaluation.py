@@ -21,17 +21,12 @@ from typing import Any
 import pandas as pd
 
 from atelier import cells
-from atelier.cases import EDITORS
+from atelier.measures.registry import EDITORS, MODELS, view
 from atelier.measures.statistics import Clusters
 from atelier.oracles import REFERENCES
-from atelier.scoring import MODELS
 
 FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
 AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
-HEADLINE = {  # metric of the fine-tuned model → its name in the headline
-    "clip_directional": "directional", "clip_similarity": "clip", "lpips_outside": "lpips_outside",
-    "leakage_share": "leakage_share", "target_rmse": "target_rmse",
-}  # fmt: skip
 HEADLINE_DIGITS = 4
 
 Report = dict[str, Any]
@@ -68,7 +63,7 @@ def headline(report: Report) -> Report:
         if not isinstance(part, dict) or "finetuned" not in part:
             continue
         frontier = part.get("frontier", {})
-        found = {name: part["finetuned"].get(metric) for metric, name in HEADLINE.items()}
+        found = {one.headline: part["finetuned"].get(one.key) for one in view("headline")}
         found["frontier"] = frontier.get("finetuned", {}).get("area")
         gained = {
             "directional": part["gain"].get("clip_directional"),

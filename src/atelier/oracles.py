@@ -5,7 +5,7 @@
     dilated        the exact target, spilt a little over the garment's edge
     other_item     the image of another source: neither the edit nor the source
 
-The copy and the exact target have known quality too; they are among `scoring.MODELS` because models are compared with
+The copy and the exact target have known quality too; they are among `registry.MODELS` because models are compared with
 them.
 """
 

@@ -9,7 +9,6 @@ Legend: B batch, H W pixels. Images are float (B, 3, H, W) in [0, 1], masks (B, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
@@ -17,23 +16,18 @@ import torch
 from tqdm import tqdm
 
 from atelier.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
-from atelier.cases import EDITORS, Sample, garment_phrase, pattern_captions
+from atelier.cases import Sample, garment_phrase, pattern_captions
 from atelier.images import to_pixels, to_tensor
 from atelier.instructions import PATTERNS
 from atelier.measures import leakage, pixel, recognition, regions
 from atelier.measures.clip import directional, similarity
 from atelier.measures.colour import delta_e, hue_error
 from atelier.measures.perceptual import mean_distance
+from atelier.measures.registry import EDITORS, metric
 from atelier.oracles import REFERENCES, make_references, other_pictures
 from atelier.trimap import box_of
 from atelier.world import COLOURS_LAB
 
-MODELS = (*EDITORS, "copy", "composite", "target")
-RESTS_ON = {  # a network's role → the metrics that depend on it; leakage_floor is the VAE
-    "clip": ("clip_*", "image_similarity", "pattern_recognised"),
-    "lpips": ("lpips*", "target_lpips"),
-    "leakage_floor": ("leakage_*", "right_garment", "face_change", "*_above_floor"),
-}
 NOOPS = ["domain", "source_id", "probe_id", "model", "change", "lpips"]
 
 Edited = dict[str, tuple[torch.Tensor, np.ndarray]]  # model → images (B, 3, H, W) and where they are defined, bool (B,)
@@ -111,11 +105,7 @@ def networks_of(metrics: Sequence[str]) -> dict[str, str]:
 
     `frontier` is the area under the frontier: on photographs its success is CLIP's directional similarity.
     """
-    found = {}
-    for metric in metrics:
-        roles = [role for role, names in RESTS_ON.items() if any(fnmatchcase(metric, name) for name in names)]
-        if roles:
-            found[metric] = " + ".join(roles)
+    found = {key: " + ".join(metric(key).rests_on) for key in metrics if metric(key).rests_on}
     return found | {"frontier": "leakage_floor, on photographs + clip"}
 
 

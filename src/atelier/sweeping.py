@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 
 from atelier.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
-from atelier.cases import EDITORS, Guidance, Sample
+from atelier.cases import Guidance, Sample
 from atelier.cells import Estimate, add_p, make_estimate, significant
 from atelier.measures import frontier, leakage
 from atelier.measures.clip import directional
 from atelier.measures.pixel import mean_over
+from atelier.measures.registry import EDITORS
 from atelier.measures.statistics import Clusters, interval
 
 GUIDANCE = ["guidance_text", "guidance_image"]

@@ -19,10 +19,10 @@ import torch
 
 from atelier.measures import pixel
 from atelier.measures.perceptual import Lpips, distance_map
+from atelier.measures.registry import metric
 from atelier.trimap import TrimapZones
 
 REGIONS = ("outside", "tight", "context", "background")
-BETTER = {"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"}
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,5 @@ def above_floor(scores: Mapping[str, torch.Tensor], floors: Mapping[str, torch.T
         scores: of `measure_regions`.
         floors: the same scores of the source's reconstruction by the editor's autoencoder.
     """
-    return {
-        f"{name}_above_floor": (
-            scores[name] - floors[name] if BETTER[name.split("_")[0]] == "lower" else floors[name] - scores[name]
-        ).clamp_min(0)
-        for name in floors
-    }
+    worse = {name: metric(name).better * (floor - scores[name]) for name, floor in floors.items()}
+    return {f"{name}_above_floor": values.clamp_min(0) for name, values in worse.items()}
