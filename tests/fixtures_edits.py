@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from atelier.boxes import box_of, scale_box
 from atelier.images import to_png
 from atelier.instructions import PROMPTS
 from atelier.records import Edit, Probe, Zones
-from atelier.trimap import box_of, scale_box
 from atelier.world import COLOURS_RGB, Scene, describe_scene, edit, render, sample_outfit
 
 SIZE = 64

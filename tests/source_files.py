@@ -15,7 +15,7 @@ import photographs
 from datasets import Features, Image, Value
 from PIL import Image as Pillow
 
-from atelier.sources import Reading, read_items
+from atelier.sources import ParsedRow, Request, read_items
 
 WIDTH, HEIGHT = 60, 40  # of BASE
 BASE = Pillow.fromarray(
@@ -25,7 +25,7 @@ INSIDE = np.zeros((HEIGHT, WIDTH), bool)
 INSIDE[10:30, 5:25] = True
 SQUARE = [[5, 10, 25, 10, 25, 30, 5, 30]]  # INSIDE as COCO's polygon
 
-Asked = tuple[str, str, str]  # where, schema, columns
+Written = tuple[str, str, str]  # where, schema, columns
 
 
 def as_bytes(picture: Pillow.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -43,21 +43,21 @@ def embed(data: bytes | None) -> dict[str, Any] | None:
     return None if data is None else {"bytes": data, "path": None}
 
 
-def write_deepfashion(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Asked:
+def write_deepfashion(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Written:
     row = {"gender": "WOMEN", "pose": "06_1_front", "cloth_type": "Tees_Tanks", "pid": "id_00006121",
            "caption": "a woman in a red t-shirt", "mask": embed(mask_bytes())}  # fmt: skip
     rows = [{**row, "images": embed(data), **changes} for data in pictures]
     return str(photographs.write_deepfashion(folder / "rows.parquet", rows)), "deepfashion", ""
 
 
-def write_fashionpedia(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Asked:
+def write_fashionpedia(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Written:
     objects = {"bbox_id": [0], "category": [0], "bbox": [[0.0, 0.0, 60.0, 60.0]], "area": [9]}
     row = {"image_id": 7, "width": None, "height": None, "objects": objects}
     rows = [{**row, "image": embed(data), **changes} for data in pictures]
     return str(photographs.write_fashionpedia(folder / "rows.parquet", rows)), "fashionpedia", ""
 
 
-def write_fashionpedia_json(folder: Path, pictures: Sequence[bytes], drawn: Any = SQUARE, **changes: Any) -> Asked:
+def write_fashionpedia_json(folder: Path, pictures: Sequence[bytes], drawn: Any = SQUARE, **changes: Any) -> Written:
     (folder / "train").mkdir()
     for n, data in enumerate(pictures):
         (folder / "train" / f"{n}.jpg").write_bytes(data)
@@ -82,7 +82,7 @@ def annotate_deepfashion2(*garments: dict[str, Any], pair: Any = 12) -> dict[str
     return {"source": "user", "pair_id": pair, **items}
 
 
-def write_deepfashion2(folder: Path, pictures: Sequence[bytes], *annotations: dict[str, Any]) -> Asked:
+def write_deepfashion2(folder: Path, pictures: Sequence[bytes], *annotations: dict[str, Any]) -> Written:
     annotations = annotations or (annotate_deepfashion2({}),) * len(pictures)
     for part in ("annos", "image"):
         (folder / part).mkdir()
@@ -92,20 +92,20 @@ def write_deepfashion2(folder: Path, pictures: Sequence[bytes], *annotations: di
     return str(folder), "deepfashion2", ""
 
 
-def write_folder(folder: Path, pictures: Sequence[bytes]) -> Asked:
+def write_folder(folder: Path, pictures: Sequence[bytes]) -> Written:
     for n, data in enumerate(pictures):
         (folder / f"{n}.png").write_bytes(data)
     return str(folder), "folder", ""
 
 
-def write_described_folder(folder: Path, pictures: Sequence[bytes], **said: Any) -> Asked:
+def write_described_folder(folder: Path, pictures: Sequence[bytes], **said: Any) -> Written:
     write_folder(folder, pictures)
     lines = [json.dumps({"file_name": f"{n}.png", **said}) for n in range(len(pictures))]
     (folder / "metadata.jsonl").write_text("\n".join(lines))
     return str(folder), "folder", ""
 
 
-def write_magicbrush(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Asked:
+def write_magicbrush(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Written:
     row = {"img_id": "242679", "turn_index": 1, "mask_img": embed(region_bytes()),
            "instruction": "make the shirt red"}  # fmt: skip
     pair = [{"source_img": embed(data), "target_img": embed(data)} for data in pictures]
@@ -115,7 +115,7 @@ def write_magicbrush(folder: Path, pictures: Sequence[bytes], **changes: Any) ->
     return write_table(folder / "rows.parquet", rows, features), "triplets", ""
 
 
-def write_instructpix2pix(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Asked:
+def write_instructpix2pix(folder: Path, pictures: Sequence[bytes], **changes: Any) -> Written:
     """Every picture a target of a good source."""
     row = {"input_image": embed(as_bytes(BASE)), "edit_prompt": "put her in red jeans"}
     rows = [{**row, "edited_image": embed(data), **changes} for data in pictures]
@@ -133,14 +133,14 @@ def write_table(path: Path, rows: list[dict[str, Any]], features: dict[str, Any]
     return str(photographs.write_rows(path, rows, Features(features)))
 
 
-WRITERS: dict[str, Callable[..., Asked]] = {
+WRITERS: dict[str, Callable[..., Written]] = {
     "deepfashion": write_deepfashion, "deepfashion2": write_deepfashion2, "fashionpedia": write_fashionpedia,
     "fashionpedia_json": write_fashionpedia_json, "folder": write_folder, "described folder": write_described_folder,
     "magicbrush": write_magicbrush,
 }  # fmt: skip
 
 
-def read(where: Any, schema: str, columns: str = "", *, rows: int = 100, **options: Any) -> list[Reading]:
+def read(where: Any, schema: str, columns: str = "", *, rows: int = 100, **options: Any) -> list[ParsedRow]:
     """All readings of a source, at 32 px."""
     options = {"domain": "seen", "size": 32, "fit": "letterbox", "seed": 3} | options
-    return list(read_items(str(where), schema, rows=rows, columns=columns, **options))
+    return list(read_items(Request(str(where), schema, rows=rows, columns=columns, **options)))

@@ -11,9 +11,9 @@ from segmenters import build_segmenter
 
 from atelier.config import Mask, Models
 from atelier.errors import UserError
-from atelier.finding import Finder, Wanted, of_probe, of_triplet
+from atelier.finding import Finder, MaskRequest, of_probe, of_triplet
 from atelier.images import from_png, to_png
-from atelier.masking import CHUNK, Outcome, mask_all, mask_rows, measure_agreement, summarise
+from atelier.masking import CHUNK, MaskResult, mask_all, mask_rows, measure_agreement, summarise
 from atelier.records import Probe, Triplet, Zones, read_rows, write_rows
 from atelier.segment import load_segmenter
 
@@ -37,17 +37,17 @@ def never(pictures, garments):
 
 def wanted(
     *masks: np.ndarray | None, row_id: str = "a", box: list[float] | None = None, group: str = "train"
-) -> Wanted:
-    return Wanted(
+) -> MaskRequest:
+    return MaskRequest(
         row_id, group, "shirt", (PICTURE,) * len(masks), tuple(None if m is None else png(m) for m in masks), box
     )
 
 
 @pytest.fixture
-def mask(tmp_path) -> Callable[[list[Wanted], Finder], tuple[list[Zones], dict[str, Any]]]:
+def mask(tmp_path) -> Callable[[list[MaskRequest], Finder], tuple[list[Zones], dict[str, Any]]]:
     """Mask rows; their zones, read back, and the report."""
 
-    def run(rows: list[Wanted], find: Finder) -> tuple[list[Zones], dict[str, Any]]:
+    def run(rows: list[MaskRequest], find: Finder) -> tuple[list[Zones], dict[str, Any]]:
         outcomes = mask_rows(rows, tmp_path / "zones.parquet", PARAMS, find)
         return read_rows(tmp_path / "zones.parquet", Zones), summarise(outcomes)
 
@@ -200,7 +200,7 @@ def test_agreement_is_intersection_over_union_of_what_was_predicted(tmp_path):
     assert agreement(probe()) == {"unseen": {"mean": 0.5, "min": 0.5, "n": 1}}
     assert agreement(probe(mask=png(mask_of(0, 0, 20, 20)))) == {}
     assert agreement(probe(exact_mask=None)) == {}
-    overlaps = [Outcome("p", "seen", "predicted", overlap=overlap) for overlap in (0.25, None, 0.75)]
+    overlaps = [MaskResult("p", "seen", "predicted", overlap=overlap) for overlap in (0.25, None, 0.75)]
     assert measure_agreement(overlaps) == {"seen": {"mean": 0.5, "min": 0.25, "n": 2}}
 
 

@@ -11,6 +11,7 @@ from fixtures_edits import Study, build_study
 from scipy.ndimage import distance_transform_cdt
 
 from atelier.batches import Scorers, prepare_sources
+from atelier.boxes import box_of
 from atelier.cases import Sample, join_samples
 from atelier.config import read_params
 from atelier.evaluating import load_scorers
@@ -18,7 +19,6 @@ from atelier.images import from_png, to_png
 from atelier.oracles import REFERENCES, SPILL, STRENGTH, make_references, other_pictures, spill
 from atelier.scoring import score_samples
 from atelier.sweeping import score_sweep
-from atelier.trimap import box_of
 from atelier.world import COLOURS_RGB
 
 ROOT = Path(__file__).resolve().parents[1]

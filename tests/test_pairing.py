@@ -15,7 +15,7 @@ from atelier.fingerprints import fingerprint, near
 from atelier.images import from_png, to_png
 from atelier.pairing.splits import drop_near
 from atelier.pairing.summary import quota
-from atelier.pairing.turns import take_turns
+from atelier.sources.parallel import take_turns
 from atelier.wording import find_mention
 
 

@@ -18,7 +18,7 @@ from atelier.config import Prepare
 from atelier.errors import UserError
 from atelier.preparing import assign_splits, prepare_items
 from atelier.records import Item, read_rows
-from atelier.sources import Reading, read_items
+from atelier.sources import ParsedRow, Request, read_items
 from atelier.spool import PART, Fact
 
 RENDERED = Prepare(
@@ -120,7 +120,9 @@ def test_too_many_refused_rows_stop_the_run_and_more_may_be_allowed_then(tmp_pat
         prepare(params)
     assert not (tmp_path / "items.parquet").exists()
     asked = []
-    monkeypatch.setattr("atelier.preparing.read_items", lambda *a, **k: asked.append(a[0]) or read_items(*a, **k))
+    monkeypatch.setattr(
+        "atelier.preparing.read_items", lambda request: asked.append(request.where) or read_items(request)
+    )
     items, _ = prepare(params.model_copy(update={"max_refused": 0.04}))
     assert len(items) == 25
     assert asked == ["world:street"]  # what was read is not read again
@@ -147,16 +149,17 @@ class Source:
         self.size, self.cut = size, cut
         self.starts: dict[str, int] = {}
 
-    def read(self, where, schema, domain, rows, size, fit, seed, *, columns="", start=0) -> Iterator[Reading]:
-        self.starts[domain] = start
-        for number in range(start, min(rows, self.size)):
+    def read(self, request: Request) -> Iterator[ParsedRow]:
+        domain = request.domain
+        self.starts[domain] = request.start
+        for number in range(request.start, min(request.rows, self.size)):
             if self.cut == number:
                 raise KeyboardInterrupt
             name = f"{domain}-{number:06d}-{number % 100}"
             words = {"image_id": name, "domain": domain, "split": "", "item_id": f"item-{number // 3}"}
             item = None if number % 50 == 3 else replace(BLANK, **words, image=b"png" * number)
             refused = "" if item else "corrupt picture"
-            yield Reading(name, item, refused, ("no mask",) if item else (), where=f"{where} row {number}")
+            yield ParsedRow(name, item, refused, ("no mask",) if item else (), where=f"{request.where} row {number}")
 
 
 LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * PART, "unseen": "short", "unseen_rows": 30})

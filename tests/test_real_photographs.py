@@ -23,11 +23,11 @@ from ruamel.yaml import YAML
 from scipy.ndimage import binary_dilation
 from segmenters import build_segmenter
 
+from atelier.boxes import box_of
 from atelier.images import from_png
 from atelier.instructions import PROMPTS
 from atelier.records import Edit, Item, Probe, Triplet, Zones, read_rows
 from atelier.sources.fitting import fit_picture, plan_fit
-from atelier.trimap import box_of
 
 SIZE = 64
 

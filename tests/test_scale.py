@@ -8,7 +8,7 @@ import pytest
 from import_graph import ROOT
 
 from atelier.images import from_png
-from atelier.sources import read_items
+from atelier.sources import Request, read_items
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def scale() -> ModuleType:
 def test_seen_rows_are_of_the_size_and_in_the_schema_of_the_real_set(scale, tmp_path):
     path = tmp_path / "seen.parquet"
     scale.write_table(path, scale.SEEN_SCHEMA, scale.seen_rows(0, 6))
-    readings = list(read_items(str(path), "deepfashion", "seen", 6, 96, "letterbox", 7))
+    readings = list(read_items(Request(str(path), "deepfashion", "seen", 6, 96, "letterbox", 7)))
     assert [one.refused for one in readings] == [""] * 6
     items = [one.item for one in readings]
     assert {item.item_id for item in items} == {"id_00000000"}
@@ -43,7 +43,7 @@ def test_unseen_rows_have_boxes_on_the_enlarged_picture(scale, tmp_path, monkeyp
     monkeypatch.setattr(scale, "UNSEEN", 4)
     path = tmp_path / "unseen.parquet"
     scale.write_table(path, scale.UNSEEN_SCHEMA, scale.unseen_rows())
-    readings = list(read_items(str(path), "fashionpedia", "unseen", 4, 96, "letterbox", 7))
+    readings = list(read_items(Request(str(path), "fashionpedia", "unseen", 4, 96, "letterbox", 7)))
     assert [one.refused for one in readings] == [""] * 4
     for one in readings:
         x1, y1, x2, y2 = one.item.box

@@ -14,7 +14,7 @@ from source_files import BASE, WRITERS, as_bytes, embed, mask_bytes, read, write
 from atelier.errors import UserError
 from atelier.fingerprints import fingerprint
 from atelier.images import from_png
-from atelier.sources import opening, read_items
+from atelier.sources import Request, opening, read_items
 
 GOOD = as_bytes(BASE)
 SHADES = [as_bytes(Image.new("RGB", (20, 30), (9 * n, 0, 200))) for n in range(25)]
@@ -79,7 +79,7 @@ def test_the_rendered_world_enters_through_the_same_loaders(where, schema):
 
 
 def test_a_reading_that_is_broken_off_leaves_nothing_running():
-    readings = read_items("world:studio", "deepfashion", "seen", 10**9, 32, "crop", 3)
+    readings = read_items(Request("world:studio", "deepfashion", "seen", 10**9, 32, "crop", 3))
     assert next(readings).item is not None
     readings.close()
 
@@ -131,7 +131,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     rows = [{**texts, "images": embed(rng.bytes(50_000))} for _ in range(400)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "big.parquet", row_group_size=400, write_batch_size=10)
     before, most = pa.total_allocated_bytes(), 0
-    for reading in read_items(str(tmp_path / "big.parquet"), "deepfashion", "seen", 400, 8, "crop", 1):
+    for reading in read_items(Request(str(tmp_path / "big.parquet"), "deepfashion", "seen", 400, 8, "crop", 1)):
         assert reading.refused == "not a picture"
         most = max(most, pa.total_allocated_bytes() - before)
     assert 0 < most < 6_000_000

@@ -19,7 +19,7 @@ from source_files import (
 from atelier.errors import UserError
 from atelier.images import from_png
 from atelier.sources import fashionpedia
-from atelier.sources.reading import Place
+from atelier.sources.reading import RowSpec
 
 PICTURE = as_bytes(BASE)  # 60 × 40
 
@@ -53,7 +53,7 @@ def test_fashionpedia_prefers_full_to_lower_and_knows_names(tmp_path):
     reading = read_fashionpedia(tmp_path, objects((7, (0, 20, 60, 40)), (11, (10, 5, 30, 20))))
     assert (reading.item.garment, reading.item.slot) == ("jumpsuit", "full")
     named = {"image_id": 1, "image": BASE, "objects": [{"category": "Shorts", "bbox": [0, 20, 60, 40]}]}
-    made = fashionpedia.read_row(named, "1", Place(0, "unseen", 32, "crop"))  # a list of dicts, and no size
+    made = fashionpedia.read_row(named, RowSpec("1", "unseen", 32, "crop"))  # a list of dicts, and no size
     assert made.item.garment == "shorts"
 
 
@@ -166,9 +166,9 @@ def test_a_file_that_lacks_a_part_is_one_line(tmp_path, part):
 
 def test_a_file_that_is_no_json_is_one_line(tmp_path):
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(UserError, match=r"a.json: is no JSON"):
+    with pytest.raises(UserError, match=r"a.json: not JSON"):
         read(tmp_path / "a.json", "fashionpedia_json")
-    with pytest.raises(UserError, match=r"b.json: no such file; expected annotations in COCO's manner"):
+    with pytest.raises(UserError, match=r"b.json: no such file; expected annotations in COCO format"):
         read(tmp_path / "b.json", "fashionpedia_json")
 
 

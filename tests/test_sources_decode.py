@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageOps
 from source_files import as_bytes
 
+from atelier.boxes import box_of
 from atelier.errors import UserError
 from atelier.images import MAX_PIXELS
 from atelier.sources.decode import Picture, PictureFile, RefusedError, decode_mask, decode_picture, turn_box
-from atelier.trimap import box_of
 
 GREY = Image.fromarray(np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1)))  # 60 × 40
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atelier.boxes import box_of
 from atelier.sources.fitting import fit_box, fit_mask, fit_picture, plan_fit
-from atelier.trimap import box_of
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "crop"])

@@ -100,7 +100,7 @@ def test_columns_of_any_other_name(tmp_path):
 )
 def test_columns_that_cannot_be_read(text):
     with pytest.raises(
-        UserError, match=r"prepare.columns: .* is not of the form source=…,instruction=…,target=…\[,mask=…\]"
+        UserError, match=r"prepare.columns: .* does not have the form source=…,instruction=…,target=…\[,mask=…\]"
     ):
         parse_columns(text)
 

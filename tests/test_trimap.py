@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from atelier.trimap import TrimapZones, box_of, scale_box, to_latent, zones
+from atelier.boxes import box_of, scale_box
+from atelier.trimap import TrimapZones, to_latent, zones
 
 
 def parts(trimap: TrimapZones) -> tuple[torch.Tensor, ...]:

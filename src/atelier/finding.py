@@ -9,18 +9,18 @@ import numpy as np
 
 from atelier.config import Models
 from atelier.editor import choose_device
-from atelier.images import from_png, to_png
+from atelier.images import from_png, mask_to_png
 from atelier.records import Probe, Triplet
 from atelier.segment import Segmenter, find_garments, load_segmenter
 
 REMEMBERED = 4096  # predicted masks that are kept for the rows to come (PNG: some KB each)
 
 Finder = Callable[[Sequence[np.ndarray], Sequence[str]], list[np.ndarray]]  # pictures, garments → masks
-Asked = tuple[bytes, str]  # digest of a picture, garment
+MaskKey = tuple[bytes, str]  # digest of a picture, garment
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MaskRequest:
     """A row's pictures whose garment is to be found: two in a same-item pair, whose masks are joined."""
 
     row_id: str
@@ -32,10 +32,10 @@ class Wanted:
     exact: bytes | None = None  # what a predicted mask is compared with, never taken
 
 
-def of_triplet(triplet: Triplet) -> Wanted:
+def of_triplet(triplet: Triplet) -> MaskRequest:
     """What a triplet needs: the source's mask, and where the target is another photograph, the target's too."""
     both = triplet.kind == "same_item"
-    return Wanted(
+    return MaskRequest(
         row_id=triplet.triplet_id,
         group=triplet.split,
         garment=triplet.garment,
@@ -45,9 +45,9 @@ def of_triplet(triplet: Triplet) -> Wanted:
     )
 
 
-def of_probe(probe: Probe) -> Wanted:
+def of_probe(probe: Probe) -> MaskRequest:
     """What a probe needs: the mask that its data set gives, never the exact one that a rendered picture also has."""
-    return Wanted(
+    return MaskRequest(
         row_id=probe.probe_id,
         group=probe.domain,
         garment=probe.garment,
@@ -68,13 +68,13 @@ def make_finder(models: Models) -> Finder:
     return lambda pictures, garments: find_garments(load(), pictures, garments)
 
 
-def predict(chunk: Sequence[Wanted], known: Mapping[Asked, bytes], find: Finder) -> dict[Asked, bytes]:
+def predict(chunk: Sequence[MaskRequest], known: Mapping[MaskKey, bytes], find: Finder) -> dict[MaskKey, bytes]:
     """The masks (PNG) that a chunk needs and does not bring, and the newest of those that were known.
 
     Each picture is predicted once, however many rows show it, unless REMEMBERED others came between.
     """
     asked = {
-        ask(picture, one.garment): picture
+        mask_key(picture, one.garment): picture
         for one in chunk
         for picture, mask in zip(one.pictures, one.masks, strict=True)
         if mask is None
@@ -83,17 +83,12 @@ def predict(chunk: Sequence[Wanted], known: Mapping[Asked, bytes], find: Finder)
     if not missing:
         return dict(known)
     found = find([from_png(picture) for picture in missing.values()], [garment for _, garment in missing])
-    new = {key: mask_png(mask) for key, mask in zip(missing, found, strict=True)}
+    new = {key: mask_to_png(mask) for key, mask in zip(missing, found, strict=True)}
     needed = {key: known[key] for key in asked if key in known}
     others = [item for item in known.items() if item[0] not in needed]
     return dict(others[-REMEMBERED:]) | needed | new
 
 
-def ask(picture: bytes, garment: str) -> Asked:
+def mask_key(picture: bytes, garment: str) -> MaskKey:
     """What a mask is known by."""
     return hashlib.sha256(picture).digest(), garment
-
-
-def mask_png(inside: np.ndarray) -> bytes:
-    """bool (H, W) → PNG, L, 255 inside."""
-    return to_png(np.where(inside, np.uint8(255), np.uint8(0)))

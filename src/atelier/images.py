@@ -38,7 +38,27 @@ def to_pixels(tensor: torch.Tensor) -> np.ndarray:
     return clipped.permute(0, 2, 3, 1).cpu().numpy()
 
 
+def inside_mask(values: np.ndarray) -> np.ndarray:
+    """Threshold a mask, uint8 (…, H, W), to bool of the same shape: True inside."""
+    return values >= 128
+
+
+def mask_pixels(inside: np.ndarray) -> np.ndarray:
+    """Convert a mask, bool (H, W), to uint8 (H, W): 255 inside, else 0."""
+    return np.where(inside, np.uint8(255), np.uint8(0))
+
+
+def mask_from_png(data: bytes) -> np.ndarray:
+    """Decode a mask PNG to bool (H, W): True inside."""
+    return inside_mask(from_png(data))
+
+
+def mask_to_png(inside: np.ndarray) -> bytes:
+    """Encode a mask, bool (H, W), as PNG, L, 255 inside."""
+    return to_png(mask_pixels(inside))
+
+
 def mask_tensor(masks: Sequence[bytes]) -> torch.Tensor:
     """PNG masks → float32 (B, 1, H, W) in {0, 1}."""
-    arrays = np.stack([from_png(mask) >= 128 for mask in masks])
+    arrays = np.stack([mask_from_png(mask) for mask in masks])
     return torch.from_numpy(arrays).unsqueeze(1).float()

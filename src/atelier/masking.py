@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from atelier.boxes import box_of, scale_box
 from atelier.config import Mask, Models
 from atelier.errors import UserError
 from atelier.files import whole
-from atelier.finding import Asked, Finder, Wanted, ask, make_finder, mask_png, of_probe, of_triplet, predict
-from atelier.images import from_png
+from atelier.finding import Finder, MaskKey, MaskRequest, make_finder, mask_key, of_probe, of_triplet, predict
+from atelier.images import mask_from_png, mask_to_png
 from atelier.records import Probe, Triplet, Zones, count_rows, iter_rows, write_rows
 from atelier.tallies import name_first, tally_refused
-from atelier.trimap import box_of, scale_box
 
 CHUNK = 64  # rows whose pictures are in memory at a time
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MaskResult:
     """What became of a row, without its pictures."""
 
     row_id: str
@@ -59,7 +59,7 @@ def mask_all(
     return {"triplets": summarise(outcomes), "probes": summarise(probe_outcomes) | agreement}
 
 
-def mask_rows(wanted: Iterable[Wanted], out: Path, params: Mask, find: Finder) -> list[Outcome]:
+def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Finder) -> list[MaskResult]:
     """Write the zones of all rows whose garment is found, in the order of the rows.
 
     A given mask is taken as it is; a predicted one is kept inside the box, scaled, where the row has one.
@@ -70,10 +70,10 @@ def mask_rows(wanted: Iterable[Wanted], out: Path, params: Mask, find: Finder) -
     Raises:
         UserError: a group of rows (a split or a domain) is left with none; then nothing is written.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[MaskResult] = []
 
     def kept() -> Iterator[Zones]:
-        for zones, outcome in _decide(iter(wanted), params, find):
+        for zones, outcome in _decide(iter(requests), params, find):
             outcomes.append(outcome)
             if zones is not None:
                 yield zones
@@ -83,25 +83,25 @@ def mask_rows(wanted: Iterable[Wanted], out: Path, params: Mask, find: Finder) -
     return outcomes
 
 
-def _decide(wanted: Iterator[Wanted], params: Mask, find: Finder) -> Iterator[tuple[Zones | None, Outcome]]:
+def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iterator[tuple[Zones | None, MaskResult]]:
     """Each row's zones and what became of it, a chunk of rows at a time."""
-    known: dict[Asked, bytes] = {}
-    while chunk := list(islice(wanted, CHUNK)):
+    known: dict[MaskKey, bytes] = {}
+    while chunk := list(islice(requests, CHUNK)):
         known = predict(chunk, known, find)
         for one in chunk:
             masks = [
-                from_png(known[ask(picture, one.garment)] if mask is None else mask) >= 128
+                mask_from_png(known[mask_key(picture, one.garment)] if mask is None else mask)
                 for picture, mask in zip(one.pictures, one.masks, strict=True)
             ]
             yield _zone(one, np.logical_or.reduce(masks), params)
 
 
-def _zone(wanted: Wanted, mask: np.ndarray, params: Mask) -> tuple[Zones | None, Outcome]:
+def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones | None, MaskResult]:
     """One row's zones, or None, and what became of it."""
     height, width = mask.shape
-    given = None not in wanted.masks
+    given = None not in request.masks
     origin = "given" if given else "predicted"
-    box = None if wanted.box is None else scale_box(wanted.box, params.box_scale, width, height)
+    box = None if request.box is None else scale_box(request.box, params.box_scale, width, height)
     tight = mask if given or box is None else mask & _inside(box, width, height)
     refused = ""
     if not tight.any():
@@ -109,18 +109,18 @@ def _zone(wanted: Wanted, mask: np.ndarray, params: Mask) -> tuple[Zones | None,
     elif tight.mean() < params.min_area:
         refused = "garment under min_area"
     if refused:
-        return None, Outcome(wanted.row_id, wanted.group, origin, refused)
+        return None, MaskResult(request.row_id, request.group, origin, refused)
     overlap = None
-    if wanted.exact and not given:
-        exact = from_png(wanted.exact) >= 128
+    if request.exact and not given:
+        exact = mask_from_png(request.exact)
         overlap = float((tight & exact).sum() / (tight | exact).sum())
     zones = Zones(
-        row_id=wanted.row_id,
-        tight=mask_png(tight),
+        row_id=request.row_id,
+        tight=mask_to_png(tight),
         box=box or scale_box(box_of(tight), params.box_scale, width, height),
         origin=origin,
     )
-    return zones, Outcome(wanted.row_id, wanted.group, origin, share=float(tight.mean()), overlap=overlap)
+    return zones, MaskResult(request.row_id, request.group, origin, share=float(tight.mean()), overlap=overlap)
 
 
 def _inside(box: list[float], width: int, height: int) -> np.ndarray:
@@ -129,7 +129,7 @@ def _inside(box: list[float], width: int, height: int) -> np.ndarray:
     return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
 
 
-def measure_agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+def measure_agreement(outcomes: Iterable[MaskResult]) -> dict[str, Any]:
     """Intersection over union of predicted and exact masks, by domain, where the exact one is known."""
     overlaps: dict[str, list[float]] = {}
     for one in outcomes:
@@ -141,7 +141,7 @@ def measure_agreement(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     }
 
 
-def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summarise(outcomes: Sequence[MaskResult]) -> dict[str, Any]:
     """How many masks were given, predicted and refused, by reason, and the first refused rows by name."""
     kept = [one for one in outcomes if not one.refused]
     refused = [(one.row_id, one.refused) for one in outcomes if one.refused]
@@ -156,7 +156,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _check_left(outcomes: Sequence[Outcome]) -> None:
+def _check_left(outcomes: Sequence[MaskResult]) -> None:
     for group in dict.fromkeys(one.group for one in outcomes):
         rows = [one for one in outcomes if one.group == group]
         if all(one.refused for one in rows):

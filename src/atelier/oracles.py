@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from atelier.boxes import box_of
 from atelier.cases import Sample
 from atelier.images import from_png
 from atelier.records import Probe
-from atelier.trimap import box_of
 from atelier.wording import find_mention
 from atelier.world.fabric import print_fabric
 

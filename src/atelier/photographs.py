@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from atelier.boxes import box_of
 from atelier.errors import UserError
 from atelier.files import whole
 from atelier.sources.decode import Picture, RefusedError, decode_mask, decode_picture, open_picture
 from atelier.sources.fitting import Fit, fit_picture, plan_fit
-from atelier.trimap import box_of
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # that edits are written in
 _SAVING = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}

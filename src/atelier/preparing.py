@@ -19,7 +19,7 @@ from atelier.config import Prepare
 from atelier.errors import UserError
 from atelier.records import Item, write_rows
 from atelier.seeds import derive_seed
-from atelier.sources import read_items
+from atelier.sources import Request, read_items
 from atelier.spool import Fact, Spool
 from atelier.tallies import name_first, tally, tally_refused
 
@@ -71,10 +71,8 @@ def _read(params: Prepare, domain: str, spool: Spool) -> list[Fact]:
     where, schema, rows = (getattr(params, f"{domain}{key}") for key in ("", "_schema", "_rows"))
     if not spool.ended:
         start = len(spool.facts())
-        source = read_items(
-            where, schema, domain, rows, params.size, params.fit, params.seed, columns=params.columns, start=start
-        )
-        bar = tqdm(source, desc=f"prepare {domain}", total=rows, initial=start, unit="row", disable=None)
+        request = Request(where, schema, domain, rows, params.size, params.fit, params.seed, params.columns, start)
+        bar = tqdm(read_items(request), desc=f"prepare {domain}", total=rows, initial=start, unit="row", disable=None)
         with closing(bar):
             spool.fill(iter(bar))
     facts = _remark_repeats(spool.facts())

@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from atelier.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
+from atelier.boxes import box_of
 from atelier.cases import Sample, garment_phrase, pattern_captions
 from atelier.images import to_pixels, to_tensor
 from atelier.instructions import PATTERNS
@@ -25,7 +26,6 @@ from atelier.measures.colour import delta_e, hue_error
 from atelier.measures.perceptual import mean_distance
 from atelier.measures.registry import EDITORS, metric
 from atelier.oracles import REFERENCES, make_references, other_pictures
-from atelier.trimap import box_of
 from atelier.world import COLOURS_LAB
 
 NOOPS = ["domain", "source_id", "probe_id", "model", "change", "lpips"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from atelier.files import whole
 from atelier.records import Item, iter_rows, write_rows
-from atelier.sources import Reading
+from atelier.sources import ParsedRow
 
 PART = 256  # rows of a part: seconds of work that an interruption costs
 _ITEMS, _FACTS = "items.parquet", "facts.json"
@@ -39,7 +39,7 @@ class Spool:
 
     folder: Path
 
-    def fill(self, readings: Iterator[Reading]) -> None:
+    def fill(self, readings: Iterator[ParsedRow]) -> None:
         """Keep readings as they come, part by part, after those that are here; at the end the spool is whole."""
         number = len(self._parts())
         for first in readings:
@@ -76,7 +76,7 @@ class Spool:
         return sorted(path for path in self.folder.glob("part-*") if path.suffix != ".partial")
 
 
-def _note(readings: Iterator[Reading], facts: list[Fact]) -> Iterator[Item]:
+def _note(readings: Iterator[ParsedRow], facts: list[Fact]) -> Iterator[Item]:
     """The items among the readings, with a fact on each reading put down on the way."""
     for one in readings:
         fact = Fact(one.image_id, one.where, refused=one.refused, remarks=one.remarks)

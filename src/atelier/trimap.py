@@ -5,11 +5,8 @@ Legend: B batch, H W pixels, h w the latent grid. Boxes are [x1, y1, x2, y2] in 
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-
-Box = list[float]
 
 
 @dataclass(frozen=True)
@@ -54,27 +51,3 @@ def to_latent(trimap: TrimapZones, size: tuple[int, int]) -> TrimapZones:
     """Bring the zones to the latent grid (h, w) by area, so that they still sum to 1 per cell."""
     parts = (F.interpolate(part, size, mode="area") for part in (trimap.tight, trimap.context, trimap.background))
     return TrimapZones(*parts)
-
-
-def box_of(mask: np.ndarray) -> Box:
-    """The smallest box around a mask, bool or number (H, W).
-
-    Raises:
-        ValueError: the mask is empty.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        raise ValueError("an empty mask has no box")
-    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
-
-
-def scale_box(box: Box, scale: float, width: int, height: int) -> Box:
-    """Scale a box's sides about its centre and clip it to the picture (section 6.1: 1.15)."""
-    x1, y1, x2, y2 = box
-    x, y, half_width, half_height = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
-    return [
-        max(x - half_width, 0.0),
-        max(y - half_height, 0.0),
-        min(x + half_width, width),
-        min(y + half_height, height),
-    ]

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from atelier import world
-from atelier.images import from_png, to_png
+from atelier.images import from_png, mask_from_png, mask_to_png, to_png
 from atelier.instructions import COLOURS, PATTERNS, instruct
 from atelier.pairing.recolour import name_colour, recolour
-from atelier.pairing.turns import take_turns
 from atelier.records import Item, Triplet
 from atelier.shelf import Fetch, Listing
+from atelier.sources.parallel import take_turns
 from atelier.wording import find_mention, name_factor, recaption
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # how often each is changed
@@ -91,7 +91,7 @@ def _other_colours(item: Item) -> list[str]:
     """The named colours that a photograph's garment has not, going by its mask and its caption."""
     assert item.mask
     said = find_mention(item.caption, item.garment)
-    current = {name_colour(from_png(item.image), from_png(item.mask) >= 128), said.colour if said else None}
+    current = {name_colour(from_png(item.image), mask_from_png(item.mask)), said.colour if said else None}
     return [colour for colour in COLOURS if colour not in current]
 
 
@@ -101,7 +101,7 @@ def _render(item: Item, change: Change, rng: random.Random) -> Triplet:
     scene = world.Scene.from_json(item.scene)
     edited = world.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
     rendered = world.render(edited, from_png(item.image).shape[0])
-    mask = to_png(rendered.masks[change.slot].astype("uint8") * 255)
+    mask = mask_to_png(rendered.masks[change.slot])
     return _triplet(
         item,
         change,
@@ -117,7 +117,7 @@ def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
     """The triplet of a photograph: its garment recoloured through its mask."""
     assert item.mask
     assert change.colour  # `draw_changes` gives a photograph nothing else
-    target = recolour(from_png(item.image), from_png(item.mask) >= 128, change.colour)
+    target = recolour(from_png(item.image), mask_from_png(item.mask), change.colour)
     return _triplet(
         item,
         change,

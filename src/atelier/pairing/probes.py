@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from atelier import world
 from atelier.garments import UNKNOWN_GARMENT
-from atelier.images import from_png, to_png
+from atelier.images import from_png, mask_from_png, mask_to_png, to_png
 from atelier.instructions import PROMPTS
 from atelier.pairing.recolour import name_colour
-from atelier.pairing.turns import take_turns
 from atelier.records import Item, Probe
 from atelier.shelf import Fetch, Listing
+from atelier.sources.parallel import take_turns
 from atelier.wording import find_mention, recaption
 
 SLOT = "upper"
@@ -58,7 +58,7 @@ def _picture_allows(listing: Listing, fetch: Fetch) -> bool:
         return True
     item = fetch(listing)
     assert item.mask
-    return name_colour(from_png(item.image), from_png(item.mask) >= 128) not in _ASKED["colour"]
+    return name_colour(from_png(item.image), mask_from_png(item.mask)) not in _ASKED["colour"]
 
 
 def make_probes(listings: Sequence[Listing], fetch: Fetch) -> Iterator[Probe]:
@@ -70,7 +70,7 @@ def make_probes(listings: Sequence[Listing], fetch: Fetch) -> Iterator[Probe]:
 def _rendered_probes(item: Item, program: str) -> Iterator[Probe]:
     scene = world.Scene.from_json(program)
     layout = world.lay_out(scene, from_png(item.image).shape[0])
-    masks = {slot: to_png(layout.masks[slot].astype("uint8") * 255) for slot in (*scene.garments, "face")}
+    masks = {slot: mask_to_png(layout.masks[slot]) for slot in (*scene.garments, "face")}
     exact, face = masks.pop(SLOT), masks.pop("face")
     worn = scene.garments[SLOT]
     for number, (factor, value) in enumerate(PROMPTS.values()):

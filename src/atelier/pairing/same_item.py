@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from atelier import world
-from atelier.images import from_png
+from atelier.images import from_png, mask_from_png
 from atelier.instructions import instruct
 from atelier.pairing.recolour import name_colour
-from atelier.pairing.turns import take_turns
 from atelier.records import Item, Triplet
 from atelier.shelf import Fetch, Listing
+from atelier.sources.parallel import take_turns
 from atelier.wording import find_mention, name_factor
 
 
@@ -89,6 +89,6 @@ def find_difference(source: Item, target: Item) -> tuple[str | None, str | None]
         stated = [found.pattern or "solid" for found in (before, after)]  # captions name prints, not plain fabrics
         pattern = stated[1] if stated[1] != stated[0] else None
     if colour is None and not (before and after and before.colour and after.colour) and source.mask and target.mask:
-        shown = name_colour(from_png(target.image), from_png(target.mask) >= 128)
-        colour = shown if shown != name_colour(from_png(source.image), from_png(source.mask) >= 128) else None
+        shown = name_colour(from_png(target.image), mask_from_png(target.mask))
+        colour = shown if shown != name_colour(from_png(source.image), mask_from_png(source.mask)) else None
     return colour, pattern

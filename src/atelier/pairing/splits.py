@@ -12,7 +12,7 @@ from atelier.images import from_png
 from atelier.pairing.aligned import make_aligned
 from atelier.pairing.given import make_given
 from atelier.pairing.same_item import make_same_item
-from atelier.pairing.summary import SHARES, Made, outline, quota
+from atelier.pairing.summary import SHARES, TripletStats, quota, triplet_stats
 from atelier.records import Triplet
 from atelier.shelf import Fetch, Listing
 
@@ -32,7 +32,7 @@ class Splits:
         self._listings = [one for one in listings if one.domain == "seen"]
         self._fetch, self._params = fetch, params
         self._guarded = [one.fingerprint for one in listings if one.split == "test"]  # of both domains
-        self.made: list[Made] = []
+        self.made: list[TripletStats] = []
         self.near_targets = 0  # triplets left out because of a guarded picture
 
     def guard(self, picture: bytes) -> None:
@@ -50,7 +50,7 @@ class Splits:
         with tqdm(desc=f"pair {split}", total=sum(count for count, _ in shares), unit="triplet", disable=None) as bar:
             chosen = itertools.chain.from_iterable(self._take(source, count, guarded) for count, source in shares)
             for number, triplet in enumerate(chosen):
-                self.made.append(outline(triplet))
+                self.made.append(triplet_stats(triplet))
                 yield replace(triplet, triplet_id=f"{split}-{number:05d}")
                 bar.update()
         self._guarded += [one.fingerprint for one in pool]

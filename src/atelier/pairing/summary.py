@@ -23,7 +23,7 @@ def quota(triplets: int, split: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TripletStats:
     """What the report says of a triplet, without its pictures."""
 
     split: str
@@ -34,15 +34,15 @@ class Made:
     held_out: bool  # whether its target wears, in the garment it changes, a fabric that training must never see
 
 
-def outline(triplet: Triplet) -> Made:
+def triplet_stats(triplet: Triplet) -> TripletStats:
     """A triplet as the report sees it."""
     worn = find_mention(triplet.target_caption, triplet.garment)
     held_out = worn is not None and world.is_held_out(worn.colour or "", worn.pattern or "solid")
-    return Made(triplet.split, triplet.kind, triplet.factor, triplet.garment, triplet.source_id, held_out)
+    return TripletStats(triplet.split, triplet.kind, triplet.factor, triplet.garment, triplet.source_id, held_out)
 
 
 def summarise(
-    listings: Sequence[Listing], made: Sequence[Made], sources: Mapping[str, Sequence[Listing]], params: Pair
+    listings: Sequence[Listing], made: Sequence[TripletStats], sources: Mapping[str, Sequence[Listing]], params: Pair
 ) -> dict[str, Any]:
     """The report for metrics/pair.json, nested scalars: what was made, and what fell short of what was asked."""
     seen = [one for one in listings if one.domain == "seen"]

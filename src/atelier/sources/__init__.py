@@ -1,4 +1,8 @@
-"""The data sources: rendered, on the hub or local, each read by the module of the published schema that it follows."""
+"""Data sources (rendered, hub or local), one module per published schema. Public: `Request`, `ParsedRow`, `read_items`.
+
+A schema module has `open_source(request)` → raw rows, `name_row(row)` → the data set's name for a row's picture, and
+`read_row(row, spec)` → item and remarks.
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,11 +13,11 @@ from atelier.errors import UserError
 from atelier.sources import deepfashion, deepfashion2, fashionpedia, fashionpedia_json, folder, triplets
 from atelier.sources.decode import RefusedError
 from atelier.sources.parallel import map_in_order
-from atelier.sources.reading import Found, Place, Reading, Request
+from atelier.sources.reading import ParsedRow, RawRow, Request, RowSpec
 
-__all__ = ["Reading", "read_items"]
+__all__ = ["ParsedRow", "Request", "read_items"]
 
-_SCHEMAS: dict[str, ModuleType] = {  # each has open_source, name_row and read_row
+_SCHEMAS: dict[str, ModuleType] = {
     "deepfashion": deepfashion,
     "deepfashion2": deepfashion2,
     "fashionpedia": fashionpedia,
@@ -23,54 +27,31 @@ _SCHEMAS: dict[str, ModuleType] = {  # each has open_source, name_row and read_r
 }
 
 
-def read_items(
-    where: str,
-    schema: str,
-    domain: str,
-    rows: int,
-    size: int,
-    fit: str,
-    seed: int,
-    *,
-    columns: str = "",
-    start: int = 0,
-) -> Iterator[Reading]:
-    """Read rows of a source in order: each a clean item of side `size`, or the reason why it is refused.
+def read_items(request: Request) -> Iterator[ParsedRow]:
+    """Read rows of a source in order; each becomes an item with a square picture, or the reason for its refusal.
 
-    Rows are decoded by several threads; what comes out is the same for any number of them, and so is what a second
-    reading from a later `start` gives. Only a few rows are in memory at a time.
-
-    Args:
-        where: world:studio, world:street, a hub name, or a local file or folder, as the schema's module says.
-        schema: deepfashion, deepfashion2, fashionpedia, fashionpedia_json, folder or triplets.
-        domain: seen or unseen.
-        rows: rows to read at most, those before `start` among them.
-        fit: letterbox or crop.
-        seed: of the rendered world.
-        columns: triplets: which columns hold what; empty for a known data set.
-        start: the first row that is read; those before it are skipped, not decoded.
+    Rows are decoded by several threads; the result does not depend on their number, nor on the row at which an earlier
+    reading stopped. Only a few rows are in memory at a time.
 
     Raises:
         UserError: the source cannot be read, has no rows, or lacks a column of the schema.
     """
-    module = _SCHEMAS[schema]
-    source = module.open_source(Request(where, rows, size, seed, columns, start))
-    numbered = enumerate(islice(source, max(0, rows - start)), start)
-    read = partial(_read, module, domain, size, fit)
+    module = _SCHEMAS[request.schema]
+    rows = islice(module.open_source(request), max(0, request.rows - request.start))
     empty = True
-    for reading in map_in_order(read, numbered):
+    for parsed in map_in_order(partial(_read, module, request), enumerate(rows, request.start)):
         empty = False
-        yield reading
-    if empty and start == 0:
-        raise UserError(f"{where}: holds no rows; expected pictures in the {schema} schema")
+        yield parsed
+    if empty and request.start == 0:
+        raise UserError(f"{request.where}: holds no rows; expected pictures in the {request.schema} schema")
 
 
-def _read(module: ModuleType, domain: str, size: int, fit: str, numbered: tuple[int, Found]) -> Reading:
+def _read(module: ModuleType, request: Request, numbered: tuple[int, RawRow]) -> ParsedRow:
     number, (where, row) = numbered
-    place = Place(number, domain, size, fit)
-    image_id = place.image_id(module.name_row(row))
+    # the row number keeps ids unique where a data set repeats its names
+    image_id = f"{request.domain}-{number:06d}-{module.name_row(row)}"
     try:
-        item, remarks = module.read_row(row, image_id, place)
+        item, remarks = module.read_row(row, RowSpec(image_id, request.domain, request.size, request.fit))
     except RefusedError as refused:
-        return Reading(image_id, None, str(refused), where=where)
-    return Reading(image_id, item, remarks=remarks, where=where)
+        return ParsedRow(image_id, None, str(refused), where=where)
+    return ParsedRow(image_id, item, remarks=remarks, where=where)

@@ -1,68 +1,67 @@
-"""Pictures of which an annotation marks everything that is worn: the main garment becomes the item's.
+"""Pictures in which an annotation marks every garment worn: the main garment becomes the item's.
 
-The main garment is what is worn on top, else in full, else below (the paper's prompts name tops); of two on one level
-the larger one. No such data set has captions: they are made from what is worn.
+The main garment is the one worn on the upper body, else the full-body one, else the lower one (the paper's prompts name
+tops); among several of one slot, the largest. These data sets have no captions: a caption is made from the garments.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from atelier.boxes import Box
 from atelier.garments import SLOTS
 from atelier.instructions import caption, describe
 from atelier.sources.decode import Picture, RefusedError, decode_picture, lay_mask, turn_box
-from atelier.sources.fitting import Box, Fit, fit_box, fit_picture, plan_fit
-from atelier.sources.making import fit_garment, make_item
-from atelier.sources.reading import Made, Place
+from atelier.sources.fitting import Fit, fit_box, fit_picture, plan_fit
+from atelier.sources.making import Details, fit_garment, make_item
+from atelier.sources.reading import Parsed, RowSpec
 from atelier.sources.segmentation import draw_segmentation
 
 _RANK = {"upper": 0, "full": 1, "lower": 2}
 
-Frame = tuple[float, float]  # width, height that boxes and segmentations are drawn in, px
+Frame = tuple[float, float]  # width, height of the picture that boxes and segmentations refer to, px
 
 
 @dataclass(frozen=True)
 class Worn:
-    """One garment that an annotation marks, in px of the annotation's frame."""
+    """One annotated garment, in px of the annotation's frame."""
 
-    garment: str  # our word
+    garment: str  # a key of garments.SLOTS
     box: Any  # [x1, y1, x2, y2], unchecked
-    segmentation: Any = None  # polygons or runs, unchecked
+    segmentation: Any = None  # polygons or run lengths, unchecked
     item_id: str = ""
     variant: str = ""
     view: str = ""
 
 
-def read_annotated(
-    value: Any, worn: Iterable[Worn], frame: Frame | None, image_id: str, place: Place, **known: Any
-) -> Made:
-    """A picture and what is worn in it → an item with the main garment's box and, where it is drawn, its mask.
+def read_annotated(value: Any, worn: Iterable[Worn], frame: Frame | None, spec: RowSpec, **known: str | None) -> Parsed:
+    """Make an item of a picture and its annotated garments: the main garment's box and, if drawn, its mask.
 
     Args:
         value: the picture, as `decode_picture` takes it.
-        frame: None where the annotation does not say: the picture as stored.
-        known: more that `make_item` takes; what the main garment says goes before it.
+        frame: None where the annotation does not give it: the size of the picture as stored.
+        known: further fields of `Details`; those of the main garment take precedence.
 
     Raises:
-        RefusedError: no picture that can be read, or no garment of which the fitted picture shows something.
+        RefusedError: the picture cannot be read, or no garment is visible in the fitted picture.
     """
     picture = decode_picture(value)
-    plan = plan_fit(*picture.pixels.size, place.size, place.fit)
+    plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     frame = frame or picture.stored
-    shown = sorted(_show(worn, frame, picture, plan), key=lambda found: _rank(*found))
+    shown = sorted(_visible(worn, frame, picture, plan), key=lambda found: _rank(*found))
     if not shown:
         raise RefusedError("no main garment with a usable box")
     main, box = shown[0]
     drawn_in = (round(frame[0]), round(frame[1]))
     mask, remarks = fit_garment(lambda: lay_mask(draw_segmentation(main.segmentation, drawn_in), picture), plan)
     own = {key: getattr(main, key) for key in ("item_id", "variant", "view") if getattr(main, key)}
-    words = caption("person", [describe(word) for word in dict.fromkeys(found.garment for found, _ in shown)])
-    known = known | own | {"words": words, "mask": mask, "box": box}
-    return Made(make_item(image_id, place, fit_picture(picture.pixels, plan), main.garment, **known), remarks)
+    text = caption("person", [describe(name) for name in dict.fromkeys(found.garment for found, _ in shown)])
+    details = Details(garment=main.garment, caption=text, mask=mask, box=box, **known | own)
+    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks)
 
 
 def frame_of(width: Any, height: Any) -> Frame | None:
-    """The frame that an annotation names, or None where it names none that can be."""
+    """Return the frame that an annotation gives, or None where it gives no valid one."""
     try:
         frame = float(width), float(height)
     except (TypeError, ValueError):
@@ -70,12 +69,12 @@ def frame_of(width: Any, height: Any) -> Frame | None:
     return frame if min(frame) > 0 and max(frame) < float("inf") else None
 
 
-def _show(worn: Iterable[Worn], frame: Frame, picture: Picture, plan: Fit) -> Iterator[tuple[Worn, Box]]:
-    """The garments of which the fitted picture shows something, and their boxes in its px."""
+def _visible(worn: Iterable[Worn], frame: Frame, picture: Picture, plan: Fit) -> Iterator[tuple[Worn, Box]]:
+    """Yield the garments that are visible in the fitted picture, with their boxes in its px."""
     for found in worn:
         try:
             box = fit_box(turn_box(found.box, frame, picture), plan)
-        except RefusedError:  # one bad box does not cost the row: another garment may serve
+        except RefusedError:  # one invalid box does not refuse the row: another garment may be usable
             continue
         if box is not None:
             yield found, box

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from atelier.boxes import Box
 from atelier.errors import UserError
-from atelier.images import MAX_PIXELS
+from atelier.images import MAX_PIXELS, inside_mask
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MIN_SIDE = 8  # a picture with a shorter side shows nothing, px
@@ -25,8 +26,6 @@ _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}  # fmt: skip
-
-Box = list[float]  # [x1, y1, x2, y2], px
 
 # Pillow's own limit only warns, and is not ours. Once, not around each opening: all threads share the filters.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -211,7 +210,7 @@ def same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
 def _threshold(mask: Image.Image) -> np.ndarray:
     if mask.mode in ("LA", "PA", "RGBA"):
         values = np.asarray(mask.convert("RGBA"))
-        values = values[..., :3].max(axis=2) * (values[..., 3] >= 128)
+        values = values[..., :3].max(axis=2) * inside_mask(values[..., 3])
     else:
         values = np.asarray(mask)
         values = values[..., :3].max(axis=2) if values.ndim == 3 else values

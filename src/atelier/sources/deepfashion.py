@@ -1,4 +1,4 @@
-"""Rows in the schema of deepFashion-with-masks (DeepFashion In-shop; `pid` there is a garment item, not a person)."""
+"""Rows in the schema of deepFashion-with-masks (DeepFashion In-shop; its `pid` names a garment item, not a person)."""
 
 import re
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from functools import partial
 from atelier.garments import CLOTH_TYPES, UNKNOWN_GARMENT
 from atelier.sources.decode import RefusedError, decode_mask, decode_picture
 from atelier.sources.fitting import fit_picture, plan_fit
-from atelier.sources.making import fit_garment, make_item
+from atelier.sources.making import Details, fit_garment, make_item
 from atelier.sources.opening import choose_columns, open_table
-from atelier.sources.reading import Found, Made, Place, Request, Row, text_of, wording_of
+from atelier.sources.reading import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
 
 COLUMNS = ("images", "gender", "pose", "cloth_type", "pid", "caption")
 OPTIONAL = ("mask", "scene", "person_id")
@@ -17,27 +17,27 @@ _POSE = re.compile(r"(?P<variant>[^_]+)_(?P<shot>[^_]+)_(?P<view>.+)")  # 06_1_f
 _GENDERS = {"women": "woman", "men": "man"}
 
 
-def open_source(request: Request) -> Iterator[Found]:
-    """A hub data set, or a local parquet file or folder of them."""
+def open_source(request: Request) -> Iterator[RawRow]:
+    """Open a hub data set, or a local parquet file or folder of them."""
     return open_table(request, partial(choose_columns, schema="deepfashion", required=COLUMNS, optional=OPTIONAL))
 
 
 def name_row(row: Row) -> str:
-    """The data set's own name for a row's picture."""
+    """Return the data set's own name for a row's picture."""
     return f"{text_of(row, 'pid')}_{text_of(row, 'pose')}"
 
 
-def read_row(row: Row, image_id: str, place: Place) -> Made:
-    """One row → an item with its garment's mask. A row without a usable mask is kept without one.
+def read_row(row: Row, spec: RowSpec) -> Parsed:
+    """Parse a row into an item with its garment's mask; a row without a usable mask is kept without one.
 
     Raises:
-        RefusedError: there is no garment id, or no picture that can be read.
+        RefusedError: the row has no garment id, or no picture that can be read.
     """
     pid, pose = text_of(row, "pid"), text_of(row, "pose")
     if not pid:
         raise RefusedError("no pid")
     picture = decode_picture(row.get("images"))
-    plan = plan_fit(*picture.pixels.size, place.size, place.fit)
+    plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     mask, remarks = fit_garment(lambda: decode_mask(row.get("mask"), picture), plan)
     garment = CLOTH_TYPES.get(text_of(row, "cloth_type"), UNKNOWN_GARMENT)
     if garment == UNKNOWN_GARMENT:
@@ -45,20 +45,17 @@ def read_row(row: Row, image_id: str, place: Place) -> Made:
     parts = _POSE.fullmatch(pose)
     if parts is None:
         remarks += ("unknown pose",)
-    words, cut = wording_of(row, "caption")
-    item = make_item(
-        image_id,
-        place,
-        fit_picture(picture.pixels, plan),
-        garment,
+    caption, cut = short_text(row, "caption")
+    details = Details(
+        garment=garment,
         item_id=pid,
         person_id=text_of(row, "person_id"),
         variant=parts["variant"] if parts else pose,
         pose=pose,
         view=parts["view"] if parts else "",
         gender=_GENDERS.get(text_of(row, "gender").lower(), "person"),
-        words=words,
+        caption=caption,
         mask=mask,
         scene=row.get("scene"),
     )
-    return Made(item, remarks + cut)
+    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut)

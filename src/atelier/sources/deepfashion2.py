@@ -1,10 +1,10 @@
-"""DeepFashion2 as published: a folder with `annos/000001.json` … and `image/000001.jpg` …, one annotation a picture.
+"""DeepFashion2 as published: a folder with `annos/000001.json` … and `image/000001.jpg` …, one annotation per picture.
 
 An annotation has `source`, `pair_id` and `item1`, `item2`, … in any order, each with `category_id` (1 to 13), `style`,
-`viewpoint`, `bounding_box` [x1, y1, x2, y2] and `segmentation` (polygons). Pictures with one `pair_id` show one design;
-its styles, from 1 on, are colour ways of it, and style 0 says that a garment belongs to no pair. So a garment of a pair
-is our item (one split holds all its pictures), a style is a variant, and a picture of style 0 stands in its pair's
-split but has no view, so that it is never paired.
+`viewpoint`, `bounding_box` [x1, y1, x2, y2] and `segmentation` (polygons). Pictures with the same `pair_id` show one
+design; its styles, from 1 on, are its colour variants, and style 0 marks a garment that belongs to no pair. A garment
+of a pair becomes an item (all its pictures get the same split) and a style a variant. A picture of style 0 goes into
+the split of its pair but has no view, so that no same-item pair is made of it.
 """
 
 import json
@@ -16,16 +16,16 @@ from atelier.errors import UserError
 from atelier.garments import DEEPFASHION2
 from atelier.sources.annotated import Worn, read_annotated
 from atelier.sources.decode import PictureFile, RefusedError
-from atelier.sources.reading import Found, Made, Place, Request, Row
+from atelier.sources.reading import Parsed, RawRow, Request, Row, RowSpec
 
 _VIEWS = {1: "flat", 2: "front", 3: "side"}  # `viewpoint`: not worn, frontal, side or back
 
 
-def open_source(request: Request) -> Iterator[Found]:
-    """The annotations by their names; only names are held in memory.
+def open_source(request: Request) -> Iterator[RawRow]:
+    """List the annotations by file name; only names are held in memory.
 
     Raises:
-        UserError: the folder is missing, or is no DeepFashion2.
+        UserError: the folder is missing, or has not the layout of DeepFashion2.
     """
     root = Path(request.where).expanduser()
     for name in ("annos", "image"):
@@ -34,25 +34,25 @@ def open_source(request: Request) -> Iterator[Found]:
     names = sorted(file.name for file in (root / "annos").iterdir() if _is_annotation(file.name))
     for name in names[request.start : request.rows]:
         picture = PictureFile(root / "image", f"{Path(name).stem}.jpg")
-        yield Found(f"annos/{name}", {"annotation": root / "annos" / name, "image": picture})
+        yield RawRow(f"annos/{name}", {"annotation": root / "annos" / name, "image": picture})
 
 
 def name_row(row: Row) -> str:
-    """The data set's own name for a row's picture."""
+    """Return the data set's own name for a row's picture."""
     return row["annotation"].stem
 
 
-def read_row(row: Row, image_id: str, place: Place) -> Made:
-    """One annotation and its picture → an item with its garment's box and mask.
+def read_row(row: Row, spec: RowSpec) -> Parsed:
+    """Parse an annotation and its picture into an item with its main garment's box and mask.
 
     Raises:
-        RefusedError: the annotation or the picture cannot be read, or nothing worn is marked.
+        RefusedError: the annotation or the picture cannot be read, or no garment is marked.
     """
     annotation = _read_annotation(row["annotation"])
     pair = annotation.get("pair_id")
     garments = [found for key, found in annotation.items() if key.startswith("item") and isinstance(found, dict)]
     worn = [_read_garment(found, pair) for found in garments if _name_category(found) is not None]
-    return read_annotated(row["image"], worn, None, image_id, place)
+    return read_annotated(row["image"], worn, None, spec)
 
 
 def _is_annotation(name: str) -> bool:

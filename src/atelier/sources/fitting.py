@@ -1,18 +1,19 @@
-"""Upright pictures, masks and boxes → one square, all three by the same plan. A picture is never squashed."""
+"""Fit upright pictures, masks and boxes into one square, all three by the same plan. Aspect ratios are kept."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-PAD = 255  # a letterbox is padded in white, the usual studio's background
+from atelier.boxes import Box
+from atelier.images import inside_mask, mask_pixels
 
-Box = list[float]  # [x1, y1, x2, y2], px
+PAD = 255  # letterbox padding: white, the usual studio background
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What is taken of a picture, and where it lands: (x1, y1, x2, y2) of the picture and of the square, px."""
+    """Which region of a picture is used, and where in the square it is placed: each (x1, y1, x2, y2), px."""
 
     size: int
     region: tuple[float, float, float, float]
@@ -20,7 +21,7 @@ class Fit:
 
 
 def plan_fit(width: int, height: int, size: int, fit: str) -> Fit:
-    """How to bring width × height into the square: letterbox keeps all of it, crop keeps the middle square."""
+    """Plan how a width × height picture fits the square: letterbox keeps all of it, crop its central square."""
     if fit == "crop":
         side = min(width, height)
         x, y = (width - side) / 2, (height - side) / 2
@@ -44,18 +45,18 @@ def _place(layer: Image.Image, fit: Fit, resample: Image.Resampling, pad: int | 
 
 
 def fit_picture(picture: Image.Image, fit: Fit) -> np.ndarray:
-    """RGB → uint8 (size, size, 3)."""
+    """Fit an RGB picture: uint8 (size, size, 3)."""
     return _place(picture, fit, Image.Resampling.LANCZOS, (PAD, PAD, PAD))
 
 
 def fit_mask(inside: np.ndarray, fit: Fit) -> np.ndarray:
-    """bool (H, W) → uint8 (size, size) of 0 and 255: garment where it covers at least half of the new pixel."""
+    """Fit a mask, bool (H, W), into uint8 (size, size): 255 where it covers at least half of a pixel, else 0."""
     layer = Image.fromarray(inside.astype(np.uint8) * 255)
-    return np.where(_place(layer, fit, Image.Resampling.BOX, 0) >= 128, np.uint8(255), np.uint8(0))
+    return mask_pixels(inside_mask(_place(layer, fit, Image.Resampling.BOX, 0)))
 
 
 def fit_box(box: Box, fit: Fit) -> Box | None:
-    """A box on the picture → px of the square, clipped to what the fit keeps; None where that is nothing."""
+    """Map a box to px of the square, clipped to the region that the fit keeps; None if nothing of it is left."""
     (x1, y1, x2, y2), (left, top, right, bottom) = fit.region, fit.place
     scale = np.tile([(right - left) / (x2 - x1), (bottom - top) / (y2 - y1)], 2)
     placed = (np.asarray(box) - [x1, y1, x1, y1]) * scale + [left, top, left, top]

@@ -1,73 +1,67 @@
-"""Clean items out of decoded pictures: what a source does not know of a picture is left empty, never guessed."""
+"""Build items from decoded pictures. What a source does not know is left empty, never guessed."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from atelier.boxes import Box
 from atelier.fingerprints import fingerprint
 from atelier.garments import SLOTS
 from atelier.images import to_png
 from atelier.instructions import caption, describe
 from atelier.records import Item
 from atelier.sources.decode import RefusedError
-from atelier.sources.fitting import Box, Fit, fit_mask
-from atelier.sources.reading import Place
+from atelier.sources.fitting import Fit, fit_mask
+from atelier.sources.reading import RowSpec
 
 
-def make_item(
-    image_id: str,
-    place: Place,
-    pixels: np.ndarray,
-    garment: str,
-    *,
-    item_id: str = "",
-    person_id: str = "",
-    variant: str = "",
-    pose: str = "",
-    view: str = "",
-    gender: str = "person",
-    words: str = "",
-    mask: np.ndarray | None = None,
-    box: Box | None = None,
-    scene: str | None = None,
-    instruction: str | None = None,
-    target: np.ndarray | None = None,
-) -> Item:
-    """An item that is in no split yet.
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What a source knows of a picture. Only the garment is required."""
 
-    Args:
-        pixels: the fitted picture, uint8 (size, size, 3).
-        garment: our word for it.
-        item_id: of the garment's design; empty: this picture is an item of its own.
-        words: the caption; empty: made from gender and garment.
-        mask: the fitted mask, uint8 (size, size), 0 or 255.
-        target: the fitted picture that the instruction leads to, like `pixels`.
-    """
+    garment: str  # a key of garments.SLOTS
+    item_id: str = ""  # the garment's design; "": the picture is an item of its own
+    person_id: str = ""
+    variant: str = ""
+    pose: str = ""
+    view: str = ""
+    gender: str = "person"
+    caption: str = ""  # "": made from gender and garment
+    mask: np.ndarray | None = None  # fitted, uint8 (size, size), 0 or 255
+    box: Box | None = None  # fitted, px of the square picture
+    scene: str | None = None
+    instruction: str | None = None
+    target: np.ndarray | None = None  # fitted picture that the instruction leads to, uint8 (size, size, 3)
+
+
+def make_item(spec: RowSpec, pixels: np.ndarray, details: Details) -> Item:
+    """Build an item without a split from its fitted picture, uint8 (size, size, 3), and what is known of it."""
     return Item(
-        image_id=image_id,
-        domain=place.domain,
+        image_id=spec.image_id,
+        domain=spec.domain,
         split="",
-        item_id=item_id or image_id,
-        person_id=person_id,
-        variant=variant,
-        pose=pose,
-        view=view,
-        gender=gender,
-        garment=garment,
-        slot=SLOTS[garment],
-        caption=words or caption(gender, [describe(garment)]),
+        item_id=details.item_id or spec.image_id,
+        person_id=details.person_id,
+        variant=details.variant,
+        pose=details.pose,
+        view=details.view,
+        gender=details.gender,
+        garment=details.garment,
+        slot=SLOTS[details.garment],
+        caption=details.caption or caption(details.gender, [describe(details.garment)]),
         image=to_png(pixels),
-        mask=None if mask is None else to_png(mask),
-        box=box,
-        scene=scene,
+        mask=None if details.mask is None else to_png(details.mask),
+        box=details.box,
+        scene=details.scene,
         fingerprint=fingerprint(pixels),
-        instruction=instruction,
-        target=None if target is None else to_png(target),
+        instruction=details.instruction,
+        target=None if details.target is None else to_png(details.target),
     )
 
 
 def fit_garment(decode: Callable[[], np.ndarray], plan: Fit) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The mask that `decode` gives, bool (H, W), fitted; without a usable one None, and why as a remark."""
+    """Fit the mask that `decode` returns, bool (H, W). An unusable mask becomes None and a remark with the reason."""
     try:
         mask = fit_mask(decode(), plan)
         if not mask.any():

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from atelier import world
 from atelier.errors import UserError
 from atelier.sources.decode import HUB, PictureFile
-from atelier.sources.reading import Found, Request, Row
+from atelier.sources.reading import RawRow, Request, Row
 
 WORLD = "world:"
 DOMAINS = ("studio", "street")
@@ -25,7 +25,7 @@ BUFFER = 1 << 16  # bytes of a column that are read ahead
 Choose = Callable[[Sequence[str]], Mapping[str, str]]  # a table's column names → what is wanted of it: our name → its
 
 
-def open_table(request: Request, choose: Choose) -> Iterator[Found]:
+def open_table(request: Request, choose: Choose) -> Iterator[RawRow]:
     """The rows of a table that are asked for, with the chosen columns under our names.
 
     Raises:
@@ -56,7 +56,7 @@ def choose_columns(have: Sequence[str], *, schema: str, required: Sequence[str],
     return {column: column for column in (*required, *optional) if column in have}
 
 
-def _render(request: Request, choose: Choose) -> Iterator[Found]:
+def _render(request: Request, choose: Choose) -> Iterator[RawRow]:
     where, domain = request.where, request.where.removeprefix(WORLD)
     if domain not in DOMAINS:
         raise UserError(f"{where}: no such rendered world; one of {', '.join(WORLD + name for name in DOMAINS)}")
@@ -64,11 +64,11 @@ def _render(request: Request, choose: Choose) -> Iterator[Found]:
     return _name_rows(rows, where, request.start, choose, where)
 
 
-def _name_rows(rows: Iterator[Row], table: str, start: int, choose: Choose, where: str) -> Iterator[Found]:
+def _name_rows(rows: Iterator[Row], table: str, start: int, choose: Choose, where: str) -> Iterator[RawRow]:
     columns = None
     for number, row in enumerate(rows, start):
         columns = columns or _choose(where, choose, list(row))
-        yield Found(f"{table} row {number}", _pick(row, columns, Path()))
+        yield RawRow(f"{table} row {number}", _pick(row, columns, Path()))
 
 
 def _choose(where: str, choose: Choose, have: Sequence[str]) -> Mapping[str, str]:
@@ -78,7 +78,7 @@ def _choose(where: str, choose: Choose, have: Sequence[str]) -> Mapping[str, str
         raise UserError(f"{where}: {error}") from None
 
 
-def _stream_hub(request: Request, choose: Choose) -> Iterator[Found]:
+def _stream_hub(request: Request, choose: Choose) -> Iterator[RawRow]:
     """Rows of a hub data set, without decoding their pictures."""
     from datasets import Image, IterableDatasetDict, load_dataset  # takes a second, and local sources need none of it
 
@@ -99,7 +99,7 @@ def _stream_hub(request: Request, choose: Choose) -> Iterator[Found]:
         raise UserError(f"{where}: cannot be read: {' '.join(str(error).split())[:300]}") from None
 
 
-def _read_parquet(path: Path, start: int, choose: Choose) -> Iterator[Found]:
+def _read_parquet(path: Path, start: int, choose: Choose) -> Iterator[RawRow]:
     """Rows of a parquet file, or of all below a folder by their names, from number `start` on."""
     for file in _parquet_files(path):
         name = file.name if path.is_file() else file.relative_to(path).as_posix()
@@ -107,7 +107,7 @@ def _read_parquet(path: Path, start: int, choose: Choose) -> Iterator[Found]:
             with pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER) as table:
                 columns = _choose(str(path), choose, table.schema_arrow.names)
                 for number, row in _table_rows(table, list(columns.values()), start):
-                    yield Found(f"{name} row {number}", _pick(row, columns, file.parent))
+                    yield RawRow(f"{name} row {number}", _pick(row, columns, file.parent))
                 start = max(0, start - table.metadata.num_rows)
         except (OSError, pa.ArrowException) as error:
             raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())[:300]}") from None

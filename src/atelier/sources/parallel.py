@@ -1,4 +1,4 @@
-"""Work on many rows at once, in order: decoding a picture leaves Python free for the next one."""
+"""Helpers for iterables: map with threads in order, and take one element of every group in turn."""
 
 import os
 from collections import deque
@@ -9,37 +9,55 @@ from typing import NoReturn, TypeVar
 
 In, Out = TypeVar("In"), TypeVar("Out")
 
-AHEAD = 4  # rows a worker that are under way at most, so that memory is bounded
+AHEAD = 4  # inputs per worker that are submitted but not yet consumed; bounds memory
 
 
 def map_in_order(function: Callable[[In], Out], inputs: Iterable[In], workers: int | None = None) -> Iterator[Out]:
-    """function(one) for each input, in their order, by `workers` threads (None: one a core that may be used).
+    """Map a function over inputs with a thread pool and yield the outputs in input order.
 
-    The outputs are those of `map`, whatever the number of workers. An error, of the function or of the inputs, is
-    raised where `map` would raise it: after the outputs before it.
+    The outputs equal those of `map` for any number of workers. An exception raised by the function or by the inputs is
+    raised at the same position as with `map`, after all earlier outputs.
+
+    Args:
+        workers: number of threads; None: one per available core.
     """
     workers = workers or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        under_way: deque[Future[Out]] = deque()
+        pending: deque[Future[Out]] = deque()
         try:
             for job in _jobs(function, inputs):
-                under_way.append(pool.submit(job))
-                if len(under_way) >= workers * AHEAD:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:  # after an error, or when no more is wanted
-            for future in under_way:
+                pending.append(pool.submit(job))
+                if len(pending) >= workers * AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:  # after an exception, or when the consumer closes the generator
+            for future in pending:
                 future.cancel()
 
 
 def _jobs(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Callable[[], Out]]:
     try:
-        for one in inputs:
-            yield partial(function, one)
-    except Exception as error:  # waits for its turn
+        for value in inputs:
+            yield partial(function, value)
+    except Exception as error:  # raised by the inputs: re-raise it at its position in the output
         yield partial(_fail, error)
 
 
 def _fail(error: Exception) -> NoReturn:
     raise error
+
+
+def take_turns(groups: Iterable[Iterator[Out]]) -> Iterator[Out]:
+    """Yield the first element of each group, then the second of each, and so on (round robin).
+
+    Groups are consumed lazily: each is asked for its next element only when its turn comes.
+    """
+    while groups:
+        remaining = []
+        for group in groups:
+            for value in group:
+                yield value
+                remaining.append(group)
+                break
+        groups = remaining

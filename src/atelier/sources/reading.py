@@ -1,4 +1,4 @@
-"""What is asked of a source, one row of it with the place where it stands, and what reading it came to."""
+"""Types that all data sources share: the request, a raw row, how a row is to be parsed, and the parsed row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,69 +6,68 @@ from typing import Any, NamedTuple
 
 from atelier.records import Item
 
-MAX_TEXT = 500  # characters of a caption or an instruction that are kept
+MAX_TEXT = 500  # longest caption or instruction kept, in characters
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """Rows number start, start + 1, … below `rows` of a source."""
+    """Which rows of which source to read: numbers start, start + 1, … below `rows`."""
 
-    where: str
-    rows: int
-    size: int  # side of the square that a rendered source draws, px
-    seed: int  # of the rendered world
-    columns: str = ""  # triplets: which columns hold what
-    start: int = 0
+    where: str  # world:studio, world:street, a hub name, or a local file or folder
+    schema: str  # deepfashion, deepfashion2, fashionpedia, fashionpedia_json, folder or triplets
+    domain: str  # seen | unseen
+    rows: int  # upper limit of the row numbers, those before `start` included
+    size: int  # side of the square pictures, px
+    fit: str  # letterbox | crop
+    seed: int  # of the rendered data
+    columns: str = ""  # triplets schema: which column holds what; empty for a known data set
+    start: int = 0  # rows before it are skipped without decoding
 
 
-class Found(NamedTuple):
-    """A raw row, and its file and row as a person would look for them. Rows count from 0, lines from 1."""
+class RawRow(NamedTuple):
+    """A row as stored, and its file and row number for messages (rows count from 0, lines from 1)."""
 
     where: str
     row: Row
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which row of its source is read, and how its picture is to be fitted."""
+class RowSpec:
+    """Identity of a row and how its picture is to be fitted."""
 
-    number: int  # of the row in its source, from 0
+    image_id: str
     domain: str  # seen | unseen
     size: int  # side of the square, px
     fit: str  # letterbox | crop
 
-    def image_id(self, name: str) -> str:
-        """A unique image id, even where the data set repeats its names, that still shows that name."""
-        return f"{self.domain}-{self.number:06d}-{name}"
 
-
-class Made(NamedTuple):
-    """A clean item, and remarks on what the row lacks."""
+class Parsed(NamedTuple):
+    """An item and remarks on what its row lacks."""
 
     item: Item
     remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A clean item, or why the row was refused; remarks say what a kept item lacks. Its split is not decided yet."""
+class ParsedRow:
+    """An item without a split, or the reason why its row was refused."""
 
     image_id: str
     item: Item | None
-    refused: str = ""
-    remarks: tuple[str, ...] = ()
-    where: str = ""  # file and row, as a person would look for them
+    refused: str = ""  # reason; "" for an item
+    remarks: tuple[str, ...] = ()  # what the row of a kept item lacks
+    where: str = ""  # file and row number for messages
 
 
 def text_of(row: Row, column: str) -> str:
-    """A text column, stripped; "" where the row has none."""
+    """Return a text column, stripped; "" where the row has none."""
     value = row.get(column)
     return "" if value is None else str(value).strip()
 
 
-def wording_of(row: Row, column: str) -> tuple[str, tuple[str, ...]]:
-    """A caption or an instruction on one line, cut at MAX_TEXT characters, and the remark that says so."""
+def short_text(row: Row, column: str) -> tuple[str, tuple[str, ...]]:
+    """Return a caption or instruction on one line, cut at MAX_TEXT characters, and a remark if it was cut."""
     text = " ".join(text_of(row, column).split())
     return (text, ()) if len(text) <= MAX_TEXT else (text[:MAX_TEXT].rstrip(), (f"{column} cut",))

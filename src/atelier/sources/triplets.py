@@ -1,11 +1,11 @@
-"""Data sets that pair pictures themselves: a source, an instruction, what came of it, and sometimes where.
+"""Data sets of triplets: a source, an instruction, a target and, in some, a mask of the region to edit.
 
-MagicBrush and the InstructPix2Pix samples are known by their columns; of any other `prepare.columns` says which column
-holds what: "source=a,instruction=b,target=c", and if there are such columns "mask=d", "item=e" (rows of one item stand
-in one split) and "caption=f" (of the source). The table is a hub data set, or local parquet.
+MagicBrush and the InstructPix2Pix samples are recognised by their columns. For any other data set `prepare.columns`
+says which column holds what: "source=a,instruction=b,target=c" and, where such columns exist, "mask=d", "item=e" (rows
+of one item get one split) and "caption=f" (of the source). The table is a hub data set or local parquet.
 
-A mask marks what is to be edited: the transparent part of it, as in MagicBrush (DALL·E's convention), or in a mask
-without transparency the white part.
+A mask marks the region to edit: its transparent part, as in MagicBrush (DALL·E's convention), or, in a mask without
+transparency, its white part.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,19 +17,11 @@ from PIL import Image
 
 from atelier.errors import UserError
 from atelier.garments import UNKNOWN_GARMENT, garment_in
-from atelier.sources.decode import (
-    Picture,
-    RefusedError,
-    decode_mask,
-    decode_picture,
-    lay_mask,
-    open_mask,
-    same_shape,
-)
+from atelier.sources.decode import Picture, RefusedError, decode_mask, decode_picture, lay_mask, open_mask, same_shape
 from atelier.sources.fitting import Fit, fit_picture, plan_fit
-from atelier.sources.making import fit_garment, make_item
+from atelier.sources.making import Details, fit_garment, make_item
 from atelier.sources.opening import open_table
-from atelier.sources.reading import Found, Made, Place, Request, Row, text_of, wording_of
+from atelier.sources.reading import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
 
 REQUIRED, OPTIONAL = ("source", "instruction", "target"), ("mask", "item", "caption")
 KNOWN: dict[str, dict[str, str]] = {
@@ -37,23 +29,23 @@ KNOWN: dict[str, dict[str, str]] = {
                    "mask": "mask_img", "item": "img_id"},
     "InstructPix2Pix": {"source": "input_image", "instruction": "edit_prompt", "target": "edited_image"},
 }  # fmt: skip
-MIDTONES = 0.1  # a mask with a larger share of pixels that are neither black nor white is a picture
+MIDTONES = 0.1  # a mask with a larger share of grey pixels (neither black nor white) is taken for a picture
 
 
-def open_source(request: Request) -> Iterator[Found]:
-    """The rows under our names for their columns.
+def open_source(request: Request) -> Iterator[RawRow]:
+    """Open the table, its columns renamed to the roles of REQUIRED and OPTIONAL.
 
     Raises:
-        UserError: `columns` cannot be read, or names what the source lacks; or is empty, and the source is not known.
+        UserError: `columns` is malformed or names a missing column, or is empty and the source is not a known one.
     """
     return open_table(request, partial(choose_roles, named=parse_columns(request.columns)))
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """ "source=a,instruction=b,target=c[,mask=d][,item=e][,caption=f]" → our name → the column; {} for "".
+    """Parse "source=a,instruction=b,target=c[,mask=d][,item=e][,caption=f]" into role → column; {} for "".
 
     Raises:
-        UserError: the text is not of that form.
+        UserError: the text does not have that form.
     """
     if not text.strip():
         return {}
@@ -61,12 +53,12 @@ def parse_columns(text: str) -> dict[str, str]:
     named = dict(pair for pair in pairs if len(pair) == 2 and all(pair))
     if len(named) != len(pairs) or not set(REQUIRED) <= named.keys() <= {*REQUIRED, *OPTIONAL}:
         form = ",".join(f"{role}=…" for role in REQUIRED) + "".join(f"[,{role}=…]" for role in OPTIONAL)
-        raise UserError(f"prepare.columns: {text!r} is not of the form {form}")
+        raise UserError(f"prepare.columns: {text!r} does not have the form {form}")
     return named
 
 
 def choose_roles(have: Sequence[str], *, named: Mapping[str, str]) -> Mapping[str, str]:
-    """Our name → the column: as named, or as a known data set has them.
+    """Return role → column: as named, or as in the known data set with these columns.
 
     Raises:
         UserError: a named column is missing, or no known data set has these columns.
@@ -83,43 +75,40 @@ def choose_roles(have: Sequence[str], *, named: Mapping[str, str]) -> Mapping[st
 
 
 def name_row(row: Row) -> str:
-    """The data set's own name for a row's picture."""
+    """Return the data set's own name for a row's picture."""
     return text_of(row, "item")
 
 
-def read_row(row: Row, image_id: str, place: Place) -> Made:
-    """One row → an item with its instruction, its target and, where there is a usable mask, the region to edit.
+def read_row(row: Row, spec: RowSpec) -> Parsed:
+    """Parse a row into an item with its instruction, target and, if the mask is usable, the region to edit.
 
     Raises:
-        RefusedError: no instruction, no source or target that can be read, or a target of another shape.
+        RefusedError: the instruction is missing, source or target cannot be read, or their aspect ratios differ.
     """
-    instruction, cut = wording_of(row, "instruction")
+    instruction, cut = short_text(row, "instruction")
     if not instruction:
         raise RefusedError("no instruction")
     picture = decode_picture(row.get("source"))
-    plan = plan_fit(*picture.pixels.size, place.size, place.fit)
+    plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     target = _fit_target(row.get("target"), picture, plan)
     mask, remarks = fit_garment(lambda: decode_region(row.get("mask"), picture), plan)
-    words, caption_cut = wording_of(row, "caption")
-    item = make_item(
-        image_id,
-        place,
-        fit_picture(picture.pixels, plan),
-        garment_in(instruction) or UNKNOWN_GARMENT,
+    caption, caption_cut = short_text(row, "caption")
+    details = Details(
+        garment=garment_in(instruction) or UNKNOWN_GARMENT,
         item_id=text_of(row, "item"),
-        words=words,
+        caption=caption,
         mask=mask,
         instruction=instruction,
         target=target,
     )
-    return Made(item, remarks + cut + caption_cut)
+    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + caption_cut)
 
 
 def decode_region(value: Any, picture: Picture) -> np.ndarray:
-    """The region to edit, bool (H, W) over the upright picture.
+    """Decode the region to edit, bool (H, W) over the upright picture.
 
     Raises:
-        RefusedError: no mask, or none that marks a part of the picture.
+        RefusedError: there is no mask, or it does not mark a part of the picture.
     """
     mask, orientation = open_mask(value)
     if mask.has_transparency_data:
@@ -133,7 +122,7 @@ def decode_region(value: Any, picture: Picture) -> np.ndarray:
 
 
 def _fit_target(value: Any, picture: Picture, plan: Fit) -> np.ndarray:
-    """The target by the source's own plan; one of another size is first brought to the source's."""
+    """Fit the target by the source's plan; a target of another size is first resized to the source's size."""
     try:
         target = decode_picture(value).pixels
     except RefusedError as refused:
