@@ -9,6 +9,7 @@ from atelier.config import read_params
 from atelier.evaluating import Written, evaluate, load_scorers, write_evaluation
 from atelier.report.page import write_page
 from atelier.reporting import Beside, gather_page
+from atelier.threads import set_threads
 
 
 @stages.command
@@ -29,6 +30,7 @@ from atelier.reporting import Beside, gather_page
 def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
     """Measure baseline and fine-tuned edits against the exact target, the named colour and the untouched input."""
     settings, inputs = read_params(params), [probes, zones, baseline, finetuned]
+    set_threads(settings.models.threads)
     out = Written(**{name: paths.pop(name) for name in ("report", "headline", "tables", "sheets")})
     with tracking.run("evaluate", dict(settings), inputs, [*vars(out).values(), page], child_of=finetuned) as record:
         edits, scorers = {"baseline": baseline, "finetuned": finetuned}, load_scorers(settings.models)

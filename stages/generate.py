@@ -12,6 +12,7 @@ from atelier.config import read_params
 from atelier.editor import open_weights
 from atelier.records import Edit, Probe, read_rows, write_rows
 from atelier.sweeps import plan_edits
+from atelier.threads import set_threads
 
 
 @stages.command
@@ -23,6 +24,7 @@ from atelier.sweeps import plan_edits
 def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
     """Edit every probe, at the study's guidance and in a sweep over it; a probe's noise is the same for every model."""
     chosen = read_params(params)
+    set_threads(chosen.models.threads)
     sections = {"models": chosen.models, "generate": chosen.generate}
     with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out], child_of=weights) as run:
         jobs = plan_edits(read_rows(probes, Probe), chosen.generate)

@@ -11,6 +11,7 @@ from atelier import tracking
 from atelier.config import read_params
 from atelier.files import write_json
 from atelier.masking import mask_all
+from atelier.threads import set_threads
 
 
 @stages.command
@@ -23,6 +24,7 @@ from atelier.masking import mask_all
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
     """Find each named garment, with the segmenter where a picture brings no mask, and scale its box."""
     settings = read_params(params)
+    set_threads(settings.models.threads)
     sections = {"models": settings.models, "mask": settings.mask}
     with tracking.run("mask", sections, reads=[triplets, probes], writes=[out_triplets, out_probes]) as record:
         facts = mask_all(triplets, probes, out_triplets, out_probes, settings.mask, settings.models)

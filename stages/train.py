@@ -7,6 +7,7 @@ import stages  # isort: skip (puts this checkout's src first)
 
 from atelier import finetuning, processes, tracking
 from atelier.config import read_params
+from atelier.threads import set_threads
 
 
 @stages.command
@@ -22,6 +23,7 @@ def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, cur
     Resumes by itself after an interruption.
     """
     chosen = read_params(params)
+    set_threads(chosen.models.threads)  # `accelerate launch` has set OMP_NUM_THREADS to 1
     sections = {"models": chosen.models, "train": chosen.train}
     with processes.join(chosen.models.device) as team:
         record = tracking.run("train", sections, reads=[triplets, zones], writes=[out])

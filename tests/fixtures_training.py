@@ -34,7 +34,9 @@ def make_settings(**changes) -> Train:
 
 
 def make_models(editor: Path, clip: Path) -> Models:
-    return Models(editor=str(editor), clip=str(clip), lpips="-", segmenter="-", dtype="float32", device="cpu")
+    return Models(
+        editor=str(editor), clip=str(clip), lpips="-", segmenter="-", dtype="float32", device="cpu", threads=1
+    )
 
 
 def make_triplet(number: int) -> tuple[Triplet, Zones]:

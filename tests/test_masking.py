@@ -213,7 +213,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def models(segmenter: Path) -> Models:
-    return Models(editor="", clip="", lpips="", segmenter=str(segmenter), dtype="float32", device="cpu")
+    return Models(editor="", clip="", lpips="", segmenter=str(segmenter), dtype="float32", device="cpu", threads=1)
 
 
 def mask_files(

@@ -36,6 +36,7 @@ class Models(Section):
     segmenter: str
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    threads: Annotated[int, Field(ge=0)]
 
 
 class Prepare(Section):
