@@ -1,7 +1,10 @@
-"""Runs in MLflow: parameters, curves, pictures, data digests, and where each came from. The only importer of mlflow.
+"""MLflow runs: parameters, curves, images, data digests and origin of each stage. The only module that imports mlflow.
 
-The store is MLFLOW_TRACKING_URI, or else `mlflow.db` in the repository (DVC_ROOT; in a temporary experiment that is the
-main workspace, so its runs outlive it). mlflow takes seconds to import, so that happens when a run starts.
+The store is MLFLOW_TRACKING_URI, by default `mlflow.db` in the repository (DVC_ROOT: in a temporary experiment that is
+the main workspace, so that its runs persist). mlflow takes seconds to import, so it is imported when a run starts.
+
+`MlflowClient` and not the fluent API: that keeps the active run in global state, sends every metric in a call of its
+own and ends an interrupted run as FAILED instead of KILLED.
 """
 
 import json
@@ -19,14 +22,15 @@ from atelier.files import digest
 if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
+    from mlflow.entities import Run as StoredRun
 
 EXPERIMENT = "atelier"
-_BATCH = 500  # metrics in one call; the store's own limit is 1,000
-_PATIENCE_S = 5.0  # metrics wait at most this long, so that a running curve can be watched
+_BATCH = 500  # metrics per call; the store accepts at most 1,000
+_MAX_DELAY_S = 5.0  # of a buffered metric, so that the curves of a running stage can be watched
 
 
 class Run:
-    """One run that is being recorded. Metrics are buffered; `run` flushes them and closes it."""
+    """A run being recorded. Metrics are buffered; `run` flushes them and ends the run."""
 
     def __init__(self, client: "MlflowClient", run_id: str) -> None:
         self.run_id = run_id
@@ -35,18 +39,18 @@ class Run:
         self._flushed = time.monotonic()
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers at a step; the same name at several steps is a curve."""
+        """Log metrics at a step; values of one name at several steps form a curve."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         self._metrics += [Metric(k, float(v), now, step) for k, v in values.items()]
-        if len(self._metrics) >= _BATCH or time.monotonic() - self._flushed > _PATIENCE_S:
+        if len(self._metrics) >= _BATCH or time.monotonic() - self._flushed > _MAX_DELAY_S:
             self.flush()
 
     def log_report(self, report: Mapping[str, Any]) -> None:
-        """Record a nested report (metrics/*.json): numbers as metrics named like `seen/copy/lpips`, words as tags.
+        """Log a nested report (metrics/*.json): numbers as metrics named like `seen/copy/lpips`, strings as tags.
 
-        Of a figure with an interval ({"mean": …, "ci_lo": …}) the metric is the mean; the whole report is an artifact.
+        Of an estimate with an interval ({"mean": …, "ci_lo": …}) the mean is logged. The report itself is an artifact.
         """
         leaves = flatten(_means(report), "/")
         self.log_metrics({k: v for k, v in leaves.items() if isinstance(v, int | float)})
@@ -56,16 +60,16 @@ class Run:
         self._client.log_dict(self.run_id, dict(report), "report.json")
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
-        """Keep a copy of a file, or of everything in a folder, under `folder` of the run."""
+        """Log a copy of a file, or of a folder's content, under `folder` of the run's artifacts."""
         log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
         log(self.run_id, str(path), folder)
 
     def log_picture(self, pixels: "np.ndarray", name: str) -> None:
-        """Keep a picture, uint8 (H, W, 3), as `name` (such as `validation/epoch-1.png`)."""
+        """Log an image, uint8 (H, W, 3), as the artifact `name` (such as `validation/epoch-1.png`)."""
         self._client.log_image(self.run_id, pixels, artifact_file=name)
 
     def flush(self) -> None:
-        """Send the metrics that wait."""
+        """Send the buffered metrics."""
         for start in range(0, len(self._metrics), _BATCH):
             self._client.log_batch(self.run_id, metrics=self._metrics[start : start + _BATCH])
         self._metrics, self._flushed = [], time.monotonic()
@@ -82,27 +86,33 @@ def run(
     """Record a stage while the block runs.
 
     Args:
-        stage: its name, also the run's.
-        params: section name → the section (a mapping, or a model of `atelier.config`), kept as `section.key`.
-        reads: data sets; their digests are kept.
-        writes: files or folders that exist when the block ends; by their digests later runs find this one.
-        child_of: what was read here of another run's writing: this run becomes a child of that one, or, where that
-            one is itself a child, its sibling. So an evaluation stands under the training whose edits it measures.
+        stage: name of the stage and of the run.
+        params: section name → section (a mapping, or a model of `atelier.config`), logged as `section.key`.
+        reads: input files and folders; their digests are logged.
+        writes: outputs that exist at the end of the block; later runs find this run by their digests.
+        child_of: an input that another run wrote. That run becomes the parent of this one or, if it is a child itself,
+            its sibling: an evaluation appears below the training whose edits it measures.
 
     Raises:
-        UserError: the store can't be opened.
+        UserError: the store cannot be opened.
     """
     client, experiment = _open_store()
+    from mlflow.entities import Dataset, DatasetInput, Param
+
     tags = {"stage": stage, **_origin()}
-    parent = _writer(client, experiment, child_of) if child_of else None
-    if parent:
-        tags["mlflow.parentRunId"] = parent
+    if child_of is not None and child_of.exists():  # a hub name is no path: no run wrote those weights
+        writer = _newest_run(client, experiment, f"tags.wrote LIKE '%{digest(child_of)}%'")
+        if writer:
+            tags["mlflow.parentRunId"] = writer.data.tags.get("mlflow.parentRunId") or writer.info.run_id
     name = f"{tags['experiment']}/{stage}" if "experiment" in tags else stage
     record = Run(client, client.create_run(experiment, tags=tags, run_name=name).info.run_id)
     status = "FAILED"
     try:
-        _log_params(client, record.run_id, params)
-        _log_inputs(client, record.run_id, reads)
+        values = [Param(key, str(value)) for key, value in flatten(params, ".").items()]
+        client.log_batch(record.run_id, params=values)
+        if reads:  # MLflow limits a digest to 36 characters
+            sources = [(str(path), digest(path)[:36], json.dumps({"uri": str(path)})) for path in reads]
+            client.log_inputs(record.run_id, [DatasetInput(Dataset(one, md, "local", uri)) for one, md, uri in sources])
         yield record
         client.set_tag(record.run_id, "wrote", " ".join(digest(path) for path in writes))
         status = "FINISHED"
@@ -115,24 +125,23 @@ def run(
 
 
 def read_metrics(experiment: str, stage: str) -> dict[str, float]:
-    """The last values of all metrics of a DVC experiment's newest finished run of a stage.
+    """Return the last values of all metrics of a stage's newest finished run in a DVC experiment.
 
     Raises:
         UserError: there is no such run.
     """
-    client, ours = _open_store()
     query = f"tags.experiment = '{experiment}' AND tags.stage = '{stage}' AND attributes.status = 'FINISHED'"
-    runs = client.search_runs([ours], query, max_results=1, order_by=["attributes.start_time DESC"])
-    if not runs:
+    found = _newest_run(*_open_store(), query)
+    if found is None:
         raise UserError(
-            f"experiment {experiment}: no finished {stage} run in MLflow; if DVC took the stage from its cache, "
+            f"experiment {experiment}: no finished {stage} run in MLflow; if DVC restored the stage from its cache, "
             f"remove the experiment and run it again with --force"
         )
-    return dict(runs[0].data.metrics)
+    return dict(found.data.metrics)
 
 
 def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} → {"a/b": 1} with the separator "/"; a model's fields count as a mapping's."""
+    """Return {"a/b": 1} for {"a": {"b": 1}} and the separator "/"; pydantic models count as mappings."""
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping) or hasattr(value, "model_dump"):
@@ -143,74 +152,46 @@ def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict
 
 
 def _means(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report with each figure that has a mean replaced by it."""
+    """Replace each mapping that has a mean by that mean."""
     return {
         key: value.get("mean", _means(value)) if isinstance(value, Mapping) else value for key, value in report.items()
     }
 
 
 def _open_store() -> tuple["MlflowClient", str]:
-    """A client of the store and the id of our experiment in it, made if it is not there."""
+    """Return a client of the store and the id of the experiment EXPERIMENT, created if it does not exist."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+    file = uri.removeprefix("sqlite:///")
+    # By default mlflow puts a sqlite store's artifacts into the working directory: lost with a temporary experiment.
+    artifacts = None if file == uri else (Path(file).resolve().parent / "mlartifacts").as_uri()
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                return client, client.create_experiment(EXPERIMENT, artifact_location=_artifacts(uri))
-            except MlflowException:  # made by another run since we looked; if not, the next line says what is wrong
+                return client, client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+            except MlflowException:  # another run created it meanwhile; otherwise the next line raises the reason
                 found = client.get_experiment_by_name(EXPERIMENT)
         return client, found.experiment_id
     except MlflowException as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{uri}: can't be used as an MLflow store ({reason}); see MLFLOW_TRACKING_URI") from None
+        raise UserError(f"{uri}: cannot be used as an MLflow store ({reason}); see MLFLOW_TRACKING_URI") from None
 
 
-def _artifacts(uri: str) -> str | None:
-    """Where a store's artifacts go: beside a sqlite file, else where the store says (None).
-
-    Left to mlflow, those of a sqlite store would go to the working directory: a temporary experiment's vanish with it.
-    """
-    file = uri.removeprefix("sqlite:///")
-    return None if file == uri else (Path(file).resolve().parent / "mlartifacts").as_uri()
+def _newest_run(client: "MlflowClient", experiment: str, query: str) -> "StoredRun | None":
+    runs = client.search_runs([experiment], query, max_results=1, order_by=["attributes.start_time DESC"])
+    return runs[0] if runs else None
 
 
 def _origin() -> dict[str, str]:
-    """The DVC experiment's name (where there is one) and the revision that it, or this workspace, is based on."""
+    """Return the DVC experiment's name, if any, and the revision that it, or the workspace, is based on."""
     name, revision = os.environ.get("DVC_EXP_NAME"), os.environ.get("DVC_EXP_BASELINE_REV")
     if not revision:
         head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
         revision = head.stdout.strip() if head.returncode == 0 else "not in git"
     return {"revision": revision} | ({"experiment": name} if name else {})
-
-
-def _writer(client: "MlflowClient", experiment: str, path: Path) -> str | None:
-    """The root run that wrote `path`, found by its digest: the newest if several did, None if no run did."""
-    if not path.exists():  # a hub name: weights that came from elsewhere
-        return None
-    query = f"tags.wrote LIKE '%{digest(path)}%'"
-    runs = client.search_runs([experiment], query, max_results=1, order_by=["attributes.start_time DESC"])
-    return (runs[0].data.tags.get("mlflow.parentRunId") or runs[0].info.run_id) if runs else None
-
-
-def _log_params(client: "MlflowClient", run_id: str, params: Mapping[str, Any]) -> None:
-    from mlflow.entities import Param
-
-    client.log_batch(run_id, params=[Param(key, str(value)) for key, value in flatten(params, ".").items()])
-
-
-def _log_inputs(client: "MlflowClient", run_id: str, reads: Sequence[Path]) -> None:
-    """Keep name and digest of each data set (MLflow allows a digest 36 characters)."""
-    from mlflow.entities import Dataset, DatasetInput
-
-    inputs = []
-    for path in reads:
-        source = json.dumps({"uri": str(path)})
-        inputs.append(DatasetInput(Dataset(str(path), digest(path)[:36], "local", source)))
-    if inputs:
-        client.log_inputs(run_id, inputs)
