@@ -11,6 +11,7 @@ from pathlib import Path
 
 import stages  # isort: skip (puts this checkout's src first)
 
+import torch
 from tqdm import tqdm
 
 from atelier import tracking
@@ -51,7 +52,7 @@ def teach(
     """
     start = prepare(base, settings)
     task = ConceptTask(start, encode_rows(base, rows), settings, judge)
-    store = open_store(settings.model_dump(), inputs)
+    store = open_store(settings.model_dump() | {"threads": torch.get_num_threads()}, inputs)
     epochs: list[Epoch] = []
     total = settings.epochs * steps_per_epoch(len(task), settings)
     with _record(name, settings, inputs) as log, tqdm(total=total, desc=name, unit="step", disable=None) as bar:

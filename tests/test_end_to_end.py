@@ -46,10 +46,13 @@ def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features
     return path
 
 
-def run_pipeline(where: Path, params: Path, editor: Path) -> Path:
-    """Run every command of dvc.yaml in a folder of its own, in order, as from a clean clone; return the folder."""
+def run_pipeline(where: Path, params: Path, editor: Path, threads: int = 1) -> Path:
+    """Run every command of dvc.yaml in a folder of its own, in order, as from a clean clone; return the folder.
+
+    `threads` is what the environment says; the parameter `models.threads` wins.
+    """
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": str(threads),
     }  # fmt: skip
     (where / "params.yaml").write_bytes(params.read_bytes())
     copy_tables(where)
@@ -156,8 +159,10 @@ def test_runs_are_recorded_and_the_evaluation_stands_under_the_training(first):
     assert client.list_artifacts(training)
 
 
-def test_a_second_clean_run_gives_the_same_bytes(first, tmp_path, params, tiny_editor_folder):
-    second = run_pipeline(tmp_path, params, tiny_editor_folder)
+def test_a_second_clean_run_gives_the_same_bytes_whatever_the_environment_says_of_threads(
+    first, tmp_path, params, tiny_editor_folder
+):
+    second = run_pipeline(tmp_path, params, tiny_editor_folder, threads=3)
     for name in ("metrics", "data", "models"):
         for path in sorted(file for file in (first / name).rglob("*") if file.is_file()):
             relative = path.relative_to(first)

@@ -108,6 +108,14 @@ def test_deps_are_the_code_that_the_stage_reaches(study, name):
         assert (missing, {dep for dep in useless if dep.name != "__init__.py"}) == (set(), set())
 
 
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_a_stage_that_runs_a_network_sets_the_number_of_threads(study, name):
+    """Its results depend on it, and are to be the same on any machine."""
+    for stage in stages_of(study, name):
+        if any(dep.startswith("models/") for dep in stage["deps"]):
+            assert "atelier.threads.set_threads" in imports(known()[script_of(stage)])
+
+
 def sections_read(file: Path, sections: set[str]) -> set[str]:
     """The sections that a script takes of what it reads, or of an argument of that type.
 

@@ -43,6 +43,7 @@ def params(tmp_path_factory, sd3_folder, tiny_features_folder) -> Path:
     values = YAML(typ="safe").load(PARAMS) | SMALL
     segmenter = build_segmenter(folder / "parts", "leg", PARTS)
     values["base"] |= {"model": str(sd3_folder), "segmenter": str(segmenter), "features": str(tiny_features_folder)}
+    values["base"]["threads"] = 1  # as the other tests
     values["teaching"] |= {"epochs": 2, "lora_rank": 2, "lr": 0.05}
     YAML().dump(values, folder / "params.yaml")
     return folder / "params.yaml"

@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
+Threads = Annotated[int, Field(ge=0)]  # 0: all cores
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Schema = Literal["deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "triplets"]
 
@@ -36,7 +37,7 @@ class Models(Section):
     segmenter: str
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
-    threads: Annotated[int, Field(ge=0)]
+    threads: Threads
 
 
 class Prepare(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from atelier.concepts import Concept
-from atelier.config import Count, NonNegative, Positive, Section, Seed
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
 
 
 class Base(Section):
@@ -14,6 +14,7 @@ class Base(Section):
     features: str
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    threads: Threads
     t5: bool
     t5_tokens: Count
 

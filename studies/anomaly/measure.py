@@ -12,6 +12,7 @@ from atelier.config import read_sections
 from atelier.files import whole
 from atelier.images import to_pixels, to_tensor
 from atelier.stats.tables import to_csv
+from atelier.threads import set_threads
 from studies.anomaly.config import Study
 from studies.anomaly.lesson import ARMS, open_base
 from studies.anomaly.measuring import (
@@ -34,6 +35,7 @@ from studies.anomaly.prompts import draw_prompts
 def main(params: Path, original: Path, runs: Path, out: Path) -> None:
     """Measure."""
     chosen = read_sections(params, Study)
+    set_threads(chosen.base.threads)
     base, painting, seed, size = open_base(chosen.base), chosen.painting, chosen.pictures.seed, chosen.pictures.size
     prompts = draw_prompts(painting.prompts, painting.seed)
     correct, others = (correct_groups(prompts, painting.group, seed + more, size) for more in (0, 1))

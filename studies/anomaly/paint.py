@@ -7,6 +7,7 @@ import click
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.config import read_sections
+from atelier.threads import set_threads
 from studies.anomaly.config import Study
 from studies.anomaly.lesson import open_base
 from studies.anomaly.painting import paint_all, write_groups
@@ -18,6 +19,7 @@ from studies.anomaly.painting import paint_all, write_groups
 def main(params: Path, out: Path) -> None:
     """Paint."""
     chosen = read_sections(params, Study)
+    set_threads(chosen.base.threads)
     groups = paint_all(open_base(chosen.base), chosen.painting)
     write_groups(groups, out)
     click.echo(f"{sum(map(len, groups.values()))} pictures")

@@ -9,6 +9,7 @@ from studies.teaching import stages, teach  # isort: skip (puts this checkout's 
 from atelier.concepts import save
 from atelier.config import read_sections
 from atelier.files import whole, write_json
+from atelier.threads import set_threads
 from studies.anomaly.config import Study
 from studies.anomaly.lesson import ARMS, lesson, open_base
 from studies.anomaly.painting import paint_all, write_groups
@@ -22,6 +23,7 @@ from studies.anomaly.painting import paint_all, write_groups
 def main(params: Path, arm: str, pictures: Path, out: Path) -> None:
     """Teach, keep the adapters, paint."""
     chosen = read_sections(params, Study)
+    set_threads(chosen.base.threads)
     base = open_base(chosen.base)
     rows = lesson(base, pictures, arm, chosen.prior, chosen.painting)
     inputs = [pictures, chosen.base.model, arm, chosen.prior.model_dump_json()]  # the arms' settings are the same

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from atelier.concepts import Concept
-from atelier.config import Count, NonNegative, Positive, Section, Seed, read_sections
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads, read_sections
 
 METHODS = ("textual_inversion", "dreambooth", "lora")
 
@@ -15,6 +15,7 @@ class Base(Section):
     painter: str
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    threads: Threads
 
 
 class Networks(Section):

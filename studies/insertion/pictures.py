@@ -16,6 +16,7 @@ from atelier.concepts import load_model, size_of
 from atelier.files import whole
 from atelier.images import to_png
 from atelier.showroom import concept_shots
+from atelier.threads import set_threads
 from studies.insertion.config import read_study
 from studies.insertion.prompts import NOUNS, called, fulfil, orders, orders_without
 
@@ -41,6 +42,7 @@ def write_painted(path: Path, pictures: dict[str, np.ndarray]) -> None:
 def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
     """Render the concepts' photographs; paint their classes and the places without them by the base."""
     chosen = read_study(params)
+    set_threads(chosen.base.threads)
     base, given = load_model(chosen.base.painter, chosen.base.dtype, chosen.base.device), chosen.photographs
     with whole(photographs) as taught, whole(others) as kept:
         for noun, name in NOUNS.items():

@@ -7,6 +7,7 @@ import click
 from studies.teaching import stages, teach  # isort: skip (puts this checkout's src first)
 
 from atelier.concepts import load_model
+from atelier.threads import set_threads
 from studies.insertion.config import METHODS, read_study, settings_of
 from studies.insertion.lesson import class_rows, facts_of, judge_for, lesson_of, paint_run, write_run
 from studies.insertion.prompts import NOUNS, called, orders
@@ -21,6 +22,7 @@ from studies.insertion.prompts import NOUNS, called, orders
 def main(params: Path, concept: str, method: str, photographs: Path, out: Path) -> None:
     """Teach the base a concept, and paint it by plain and complex prompts."""
     chosen = read_study(params)
+    set_threads(chosen.base.threads)
     own = {"textual_inversion": chosen.textual_inversion, "dreambooth": chosen.dreambooth, "lora": chosen.lora}
     settings = settings_of(method, concept, chosen.teaching, own[method])
     base = load_model(chosen.base.painter, chosen.base.dtype, chosen.base.device)

@@ -16,6 +16,7 @@ from atelier.editor import choose_device
 from atelier.files import whole
 from atelier.measures.clip import ClipScorer
 from atelier.stats.tables import to_csv
+from atelier.threads import set_threads
 from studies.insertion import measuring
 from studies.insertion.config import METHODS, Study, read_study
 from studies.insertion.prompts import NOUNS, few, orders, orders_without
@@ -75,6 +76,7 @@ def score_runs(chosen: Study, against: dict, runs: Path, networks: measuring.Net
 def main(params: Path, photographs: Path, others: Path, painted: Path, runs: Path, out: Path) -> None:
     """Score every picture of every run, and measure the distances between sets."""
     chosen = read_study(params)
+    set_threads(chosen.base.threads)
     device = choose_device(chosen.base.device)
     networks = measuring.Networks(
         ClipScorer.load(chosen.networks.clip, device), pooled_features(chosen.networks.features, device)

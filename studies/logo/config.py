@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, read_sections
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, Threads, read_sections
 
 BASE = "base"  # the run that teaches nothing
 PAPER_LRS = (5e-6, 1e-4, 1e-5, 5e-5, 1e-6)  # table 1, for the UNet and for the text encoder
@@ -17,6 +17,7 @@ class Bases(Section):
     clip: str
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    threads: Threads
 
 
 class Photographs(Section):

@@ -20,6 +20,7 @@ from atelier.appraisal.detection import (
 )
 from atelier.appraisal.precision import average_precision
 from atelier.files import write_json
+from atelier.threads import set_threads
 from studies.logo.config import read_study
 from studies.logo.labelled import BAD_KINDS, read_labelled
 
@@ -49,6 +50,7 @@ def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: flo
 def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
     """Train from scratch on augmented pictures, and examine it on held-out ones."""
     study = read_study(params)
+    set_threads(study.bases.threads)
     plan = study.detecting
     data, _ = read_labelled(labelled / "train.safetensors")
     test, kinds = read_labelled(labelled / "held_out.safetensors")

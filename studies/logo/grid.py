@@ -7,6 +7,7 @@ import click
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.files import write_json
+from atelier.threads import set_threads
 from studies.logo.config import Run, read_grid, read_study
 from studies.logo.lesson import Course, learn
 from studies.logo.measuring import Case, measure, open_instruments
@@ -23,6 +24,7 @@ KEPT = ("confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "
 def main(params: Path, grid: Path, photographs: Path, detector: Path, out: Path) -> None:
     """Teach by LoRA at the section `grid`'s rates and rank, and score the samples of every sampled epoch."""
     study = read_study(params)
+    set_threads(study.bases.threads)
     chosen = read_grid(grid)
     run = Run(method="lora", lr=chosen.unet_lr, text_lr=chosen.text_lr, rank=chosen.rank)
     course = Course(

@@ -16,6 +16,7 @@ from atelier.errors import UserError
 from atelier.files import whole, write_json
 from atelier.images import to_pixels, to_png, to_tensor
 from atelier.showroom import Shot, bad_logo_shots, logo_shots
+from atelier.threads import set_threads
 from studies.logo.config import Photographs, read_study
 from studies.logo.labelled import BAD_KINDS, good_shots, write_labelled
 
@@ -75,6 +76,7 @@ def main(
 ) -> None:  # fmt: skip
     """Render the pictures, and see whether the logo can be read in them."""
     study = read_study(params)
+    set_threads(study.bases.threads)
     plan, model = study.photographs, load_model(study.bases.painter, study.bases.dtype, study.bases.device)
     size, reader = size_of(model), Reader()
     shots, others = (logo_shots(count, seed, size, plan.token) for count, seed in

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.files import whole
+from atelier.threads import set_threads
 from studies.logo.config import Run, read_study
 from studies.logo.lesson import Course, learn
 from studies.logo.stores import FACTS, PICTURES
@@ -29,6 +30,7 @@ from studies.logo.stores import FACTS, PICTURES
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
     """Teach the logo by one method at one setting; sample the six prompts every few epochs."""
     study = read_study(params)
+    set_threads(study.bases.threads)
     run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
     began = time.monotonic()
     course = Course(

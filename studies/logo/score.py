@@ -15,6 +15,7 @@ import stages  # isort: skip (puts this checkout's src first)
 
 from atelier.files import whole
 from atelier.stats.tables import to_csv
+from atelier.threads import set_threads
 from studies.logo.config import read_study
 from studies.logo.measuring import COLUMNS, Case, measure_run
 from studies.logo.stores import FACTS, read_facts, read_pictures
@@ -43,6 +44,7 @@ def main(
 ) -> None:  # fmt: skip
     """Score every picture of every run of the plan, and the photographs themselves."""
     study = read_study(params)
+    set_threads(study.bases.threads)
     size = next(iter(read_pictures(runs / next(iter(study.runs))).values())).shape[1]
     case = Case(study.bases.clip, study.photographs, study.detecting, detector, photographs, size)
     folders = [runs / name for name in study.runs]

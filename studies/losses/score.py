@@ -17,6 +17,7 @@ from atelier.files import whole
 from atelier.records import Edit, Probe, Zones, read_rows
 from atelier.scoring import score_samples
 from atelier.stats.tables import to_csv
+from atelier.threads import set_threads
 from studies.losses.compare import MEASURES
 
 MODEL = "finetuned"
@@ -28,9 +29,11 @@ MODEL = "finetuned"
 @stages.path("probes", "Pictures and prompts (parquet).")
 @stages.path("zones", "Their zones (parquet).")
 @stages.path("runs", "Folder of the runs.")
+@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
 @stages.path("out", "Folder for scores.csv and facts.csv.")
-def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, out: Path) -> None:
+def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
     """Score every run of the plan as evaluate does; a source picture's score is the mean over its prompts."""
+    set_threads(threads)
     names = list(YAML(typ="safe").load(plan)["runs"])
     chosen = read_params(params)
     scorers, pictures, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)

@@ -21,6 +21,7 @@ from atelier.files import whole
 from atelier.finetuning import NullLogger, finetune, open_job
 from atelier.records import Edit, Probe, read_rows, write_rows
 from atelier.sweeps import plan_edits
+from atelier.threads import set_threads
 
 KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
 
@@ -55,9 +56,11 @@ def parse_changes(text: str) -> dict[str, str]:
 @stages.path("zones", "Their trimaps (parquet).")
 @stages.path("probes", "Pictures and prompts (parquet).")
 @click.option("--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of this run: section.key=value.")
+@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
 @stages.path("out", "Folder for edits.parquet and facts.json.")
-def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, out: Path) -> None:
+def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
     """Fine-tune, edit every probe, and say what it took."""
+    set_threads(threads)
     chosen = read_params(params, parse_changes(changes) | {"generate.sweep_probes": "0"})
     rows, log, began = read_rows(probes, Probe), Timed(), time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, whole(out) as folder:

@@ -11,6 +11,7 @@ from atelier.config import read_params
 from atelier.files import whole
 from atelier.masking import mask_all
 from atelier.pairing import pair_items
+from atelier.threads import set_threads
 from studies.losses.train import parse_changes
 
 
@@ -20,9 +21,11 @@ from studies.losses.train import parse_changes
 @click.option(
     "--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of these pairs: section.key=value."
 )
+@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
 @stages.path("out", "Folder for triplets.parquet and zones.parquet.")
-def main(params: Path, items: Path, changes: str, out: Path) -> None:
+def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> None:
     """Make triplets and their zones; the probes are the root pipeline's."""
+    set_threads(threads)
     chosen = read_params(params, parse_changes(changes))
     with whole(out) as folder, tempfile.TemporaryDirectory() as scratch:
         folder.mkdir()
