@@ -1,4 +1,4 @@
-"""How the embedded base models were made: `dvc repro pretrain/dvc.yaml` (not part of `dvc repro` at the root)."""
+"""How the embedded base models were made: `dvc repro pretrain/editor/dvc.yaml` (not part of `dvc repro` at the root)."""
 
 import sys
 from pathlib import Path

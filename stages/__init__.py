@@ -12,7 +12,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from atelier.command import PARAMS, PATH, Command
+from atelier.common.command import PARAMS, PATH, Command
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import stages  # isort: skip (puts this checkout's src first)
 
 from atelier import tracking
+from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.evaluating import Written, evaluate, load_scorers, write_evaluation
+from atelier.evaluation.evaluate import Written, evaluate, load_scorers, write_evaluation
+from atelier.report.gather import Beside, gather_page
 from atelier.report.page import write_page
-from atelier.reporting import Beside, gather_page
-from atelier.threads import set_threads
 
 
 @stages.command

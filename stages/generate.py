@@ -7,12 +7,13 @@ from tqdm import tqdm
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier import editing, tracking
+from atelier import tracking
+from atelier.common.records import Edit, Probe, read_rows, write_rows
+from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.editor import open_weights
-from atelier.records import Edit, Probe, read_rows, write_rows
-from atelier.sweeps import plan_edits
-from atelier.threads import set_threads
+from atelier.models.instruct_pix2pix import open_weights
+from atelier.sampling import edit
+from atelier.sampling.plan import plan_edits
 
 
 @stages.command
@@ -29,7 +30,7 @@ def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> No
     with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out], child_of=weights) as run:
         jobs = plan_edits(read_rows(probes, Probe), chosen.generate)
         editor = open_weights(weights, chosen.models.dtype, chosen.models.device)
-        edits = editing.edit_probes(editor, jobs, model, chosen.generate)
+        edits = edit.edit_probes(editor, jobs, model, chosen.generate)
         count = write_rows(out, Edit, tqdm(edits, model, total=len(jobs), unit="edit", disable=None))
         run.log_metrics({"edits": count})
 

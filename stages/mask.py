@@ -8,10 +8,10 @@ from pathlib import Path
 
 import stages
 from atelier import tracking
+from atelier.common.files import write_json
+from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.files import write_json
-from atelier.masking import mask_all
-from atelier.threads import set_threads
+from atelier.masks.make import mask_all
 
 
 @stages.command

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import stages
 from atelier import tracking
+from atelier.common.files import write_json
 from atelier.config import read_params
-from atelier.files import write_json
-from atelier.pairing import pair_items
+from atelier.pairs import pair_items
 
 
 @stages.command

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import stages
 from atelier import tracking
+from atelier.common.files import write_json
 from atelier.config import read_params
-from atelier.files import write_json
-from atelier.preparing import prepare_items
+from atelier.data.prepare import prepare_items
 
 
 @stages.command

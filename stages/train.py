@@ -5,9 +5,11 @@ from pathlib import Path
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier import finetuning, processes, tracking
+from atelier import tracking
+from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.threads import set_threads
+from atelier.training import distributed
+from atelier.training.edit import run as finetuning
 
 
 @stages.command
@@ -25,7 +27,7 @@ def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, cur
     chosen = read_params(params)
     set_threads(chosen.models.threads)  # `accelerate launch` has set OMP_NUM_THREADS to 1
     sections = {"models": chosen.models, "train": chosen.train}
-    with processes.join(chosen.models.device) as team:
+    with distributed.join(chosen.models.device) as team:
         record = tracking.run("train", sections, reads=[triplets, zones], writes=[out])
         with record if team.is_main else nullcontext(finetuning.NullLogger()) as run:
             job = finetuning.open_job(chosen.models, chosen.train, triplets, zones, team)

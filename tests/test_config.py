@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from atelier.common.errors import UserError
 from atelier.config import read_params
-from atelier.errors import UserError
-from atelier.unfreeze import BLOCK_SETS
+from atelier.training.edit.block_sets import BLOCK_SETS
 
 SHIPPED = Path(__file__).resolve().parents[1] / "params.yaml"
 

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 from fixtures_pairing import photograph, shelve
 
-from atelier.errors import UserError
-from atelier.records import (
+from atelier.common.errors import UserError
+from atelier.common.records import (
     GROUP_BYTES,
     GROUP_ROWS,
     Edit,
@@ -19,7 +19,7 @@ from atelier.records import (
     read_rows,
     write_rows,
 )
-from atelier.shelf import Listing
+from atelier.pairs.index import Listing
 
 
 def edits(count: int, size: int = 10) -> list[Edit]:
@@ -111,7 +111,7 @@ def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
         read.append(number)
         return read_group(file, path, number, kind)
 
-    monkeypatch.setattr("atelier.shelf.read_group", counted)
+    monkeypatch.setattr("atelier.pairs.index.read_group", counted)
     for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two to a group, four groups kept
         assert shelf.fetch(shelf.listings[row]) == pictures[row]
     assert read == [0, 1, 2, 5, 3]

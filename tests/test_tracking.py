@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from atelier import tracking
+from atelier.common.errors import UserError
+from atelier.common.files import digest
 from atelier.config import read_params
-from atelier.errors import UserError
-from atelier.files import digest
 
 ROOT = Path(__file__).resolve().parents[1]
 

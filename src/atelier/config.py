@@ -11,8 +11,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
-from atelier.errors import UserError
-from atelier.unfreeze import BLOCK_SETS
+from atelier.common.errors import UserError
+from atelier.training.edit.block_sets import BLOCK_SETS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atelier.errors import UserError
-from atelier.files import digest
+from atelier.common.errors import UserError
+from atelier.common.files import digest
 
 if TYPE_CHECKING:
     import numpy as np

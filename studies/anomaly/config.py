@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from atelier.concepts import Concept
 from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
+from atelier.training.concept import Concept
 
 
 class Base(Section):

@@ -8,11 +8,11 @@ from PIL import Image
 
 import stages  # isort: skip (puts this checkout's src first)
 
+from atelier.common.files import atomic_write
 from atelier.config import read_sections
-from atelier.files import whole
 from studies.anomaly.config import Study
-from studies.anomaly.painting import read_groups
 from studies.anomaly.prompts import draw_prompts
+from studies.anomaly.sampling import read_groups
 
 COLUMNS = ("pair_id", "prompt", "group", "picture_a", "picture_b", "system_a", "system_b")
 SIDE = 384  # px: people look at these, and judges' servers refuse tiny ones
@@ -29,7 +29,7 @@ def main(params: Path, original: Path, taught: Path, out: Path) -> None:
     chosen = read_sections(params, Study)
     groups = {name: read_groups(path) for name, path in zip(SYSTEMS, (original, taught), strict=True)}
     prompts = [one for one in draw_prompts(chosen.painting.prompts, chosen.painting.seed) if one.family == "lying"]
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")

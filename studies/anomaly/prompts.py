@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from atelier.mannequins import PLACES, UPRIGHT, Look, Mannequin, prompt_of, render, sample_body, sample_look
-from atelier.seeds import derive_seed
+from atelier.common.rng import derive_seed
+from atelier.synthetic.poses import PLACES, UPRIGHT, Look, Mannequin, prompt_of, render, sample_body, sample_look
 
 TAUGHT_PLACES = ("grass", "street")  # the paper's prompts
 FAMILIES = {

@@ -8,11 +8,11 @@ from PIL import Image
 
 import stages  # isort: skip (puts this checkout's src first)
 
+from atelier.common.files import atomic_write, write_json
 from atelier.config import read_sections
-from atelier.files import whole, write_json
 from studies.anomaly.config import Study
-from studies.anomaly.painting import read_groups
 from studies.anomaly.prompts import FAMILIES, draw_prompts
+from studies.anomaly.sampling import read_groups
 from studies.anomaly.sheets import draw_sheet
 from studies.anomaly.summary import KINDS, count_faults, summarise
 from studies.anomaly.tables import write_tables
@@ -40,7 +40,7 @@ def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> 
     painted = {"original": read_groups(original)}
     painted |= {arm: read_groups(runs / arm / "painted.safetensors") for arm in ("plain", "prior")}
     prompts = draw_prompts(chosen.painting.prompts, chosen.painting.seed)
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         write_json(folder / "metrics.json", metrics)
         (folder / "tables.md").write_text(write_tables(metrics, chosen.base, chosen.painting), encoding="utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from atelier.report.sheets import SheetRow, contact_sheet
+from atelier.images.contact_sheet import SheetRow, contact_sheet
 from studies.anomaly.prompts import Prompt
 
 SHOWN = 2  # pictures of a prompt

@@ -5,14 +5,14 @@ from collections import Counter
 
 import pandas as pd
 
-from atelier.cells import Estimate, compare, estimate_means
-from atelier.measures.statistics import Clusters
+from atelier.stats.bootstrap import Clusters
+from atelier.stats.estimate import Estimate, compare, estimate_means
 from studies.anomaly.config import Measuring
-from studies.anomaly.lesson import ARMS
+from studies.anomaly.rows import ARMS
 
 ORIGINAL = "original"
 KINDS = ("frechet", "ssim", "psnr")
-_GROUPS = {  # the words of `atelier.appraisal.anatomy.faults_of`, in this order → what a table calls them
+_GROUPS = {  # the words of `atelier.metrics.anatomy.faults_of`, in this order → what a table calls them
     r"\d+ heads": "no head, or several", r"\d+ torsos": "several torsos, or none", r"\d+ arms": "not two arms",
     r"\d+ legs": "not two legs", r"\w+ off": "a part off the torso", r"\w+ at the \w+": "a limb at the wrong joint",
     r"\w+ too \w+": "a part too large or too small",

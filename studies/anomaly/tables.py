@@ -5,8 +5,8 @@ from typing import Any
 
 from atelier.stats.tables import DASH, join_parts, markdown
 from studies.anomaly.config import Base, Painting
-from studies.anomaly.lesson import ARMS
 from studies.anomaly.prompts import FAMILIES
+from studies.anomaly.rows import ARMS
 
 SYSTEMS = ("original", *ARMS)
 CONTROLS = ("one picture", "correct, decoded", "correct")

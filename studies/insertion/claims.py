@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from studies.insertion.intervals import Cell, cell, grid
+from studies.insertion.bootstrap import Cell, cell, grid
 from studies.insertion.prompts import COMPLEX, PLAIN
 
 TI, DB, LORA = "textual_inversion", "dreambooth", "lora"

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from atelier.concepts import Concept
 from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads, read_sections
+from atelier.training.concept import Concept
 
 METHODS = ("textual_inversion", "dreambooth", "lora")
 
@@ -130,7 +130,7 @@ def read_study(path: Path) -> Study:
 def settings_of(
     method: str, noun: str, teaching: Teaching, own: TextualInversion | DreamBooth | Lora
 ) -> Concept:  # fmt: skip
-    """What `atelier.concepts` takes for one run: the sections' values under its names."""
+    """What `atelier.training.concept` takes for one run: the sections' values under its names."""
     common = {
         "method": method, "lr": own.lr, "epochs": own.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
     }  # fmt: skip

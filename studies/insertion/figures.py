@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from atelier.files import whole
-from studies.insertion.intervals import Cell
+from atelier.common.files import atomic_write
+from studies.insertion.bootstrap import Cell
 
 COLOURS = {
     "base": "#8c8c8c", "textual_inversion": "#c98a1b", "dreambooth": "#2a7f62", "lora": "#4c72b0",
@@ -95,5 +95,5 @@ def _finish(figure: Figure, axes: list[Axes], path: Path) -> None:
     }  # fmt: skip
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.07, 1, 1))
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})

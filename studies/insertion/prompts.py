@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from atelier.concepts import TextToImage, generate
-from atelier.images import to_pixels
-from atelier.seeds import derive_seed
-from atelier.showroom import CONCEPTS, PLACES
+from atelier.common.rng import derive_seed
+from atelier.images.tensors import to_pixels
+from atelier.synthetic.products import CONCEPTS, PLACES
+from atelier.training.concept import TextToImage, generate
 from studies.insertion.config import Frontier, Painting, Teaching
 
 NEW_PLACES = tuple(place for place in PLACES if place != "on a table")

@@ -9,22 +9,14 @@ from safetensors.numpy import load_file
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.concepts import read_folder
-from atelier.files import whole, write_json
+from atelier.common.files import atomic_write, write_json
+from atelier.training.concept import read_folder
 from studies.insertion.claims import NAMES, examine
 from studies.insertion.config import METHODS, Frontier, Study, read_study
 from studies.insertion.figures import plot_frontier, plot_scatter
 from studies.insertion.prompts import COMPLEX, NOUNS, few, orders
-from studies.insertion.results import (
-    cells_of,
-    claims_table,
-    frontier_table,
-    metrics_of,
-    point,
-    score_table,
-    trails,
-)
 from studies.insertion.sheets import headings, row_of, write_sheet, write_sheets
+from studies.insertion.tables import cells_of, claims_table, frontier_table, metrics_of, point, score_table, trails
 
 TABLES = """# Concept insertion
 
@@ -107,7 +99,7 @@ def main(
         scores=score_table(cells, distances).rstrip(), claims=claims_table(findings).rstrip(),
         frontier=frontier_table(scales, epochs).rstrip(),
     )  # fmt: skip
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         (folder / "tables.md").write_text(text, encoding="utf-8")
         plot_scatter(points, baselines, distances, folder / "scatter.png")

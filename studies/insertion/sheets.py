@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from atelier.files import whole
-from atelier.images import to_png
-from atelier.report.sheets import SheetRow, contact_sheet
+from atelier.common.files import atomic_write
+from atelier.images.contact_sheet import SheetRow, contact_sheet
+from atelier.images.tensors import to_png
 from studies.insertion.prompts import COMPLEX, PLAIN, Order
 
 PLAINS = 3  # plain pictures of a row
@@ -37,7 +37,7 @@ def photographs_row(label: str, pictures: Sequence[np.ndarray], width: int) -> S
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Sequence[SheetRow]) -> None:
     """As a PNG file."""
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(to_png(contact_sheet(columns, rows)))
 
 

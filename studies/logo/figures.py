@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from atelier.files import whole
-from atelier.report.sheets import SheetRow, contact_sheet
+from atelier.common.files import atomic_write
+from atelier.images.contact_sheet import SheetRow, contact_sheet
 
 COLUMNS = ("the logo", "male, blue sweater", "female, green t-shirt", "products", "billboard", "perfume")
 COLOURS = {"dreambooth": "#2a7f62", "lora": "#4c72b0", "textual_inversion": "#c98a1b"}
@@ -78,11 +78,11 @@ def copies_sheet(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path
 
 def write_sheet(pixels: np.ndarray, path: Path) -> None:
     """PNG of few colours' worth of bytes: it stands in git."""
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         Image.fromarray(pixels).save(partial, format="PNG", optimize=True)
 
 
 def _save(figure: Figure, path: Path, bottom: float = 0.0) -> None:
     figure.tight_layout(rect=(0, bottom, 1, 1))
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, format="png", dpi=100, metadata={"Software": None})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from atelier.measures.statistics import Clusters, interval
+from atelier.stats.bootstrap import Clusters, interval
 
 SCORES = ("od", "ocr", "mean", "letters", "colour_right", "colour_chance", "memorisation")
 PHOTOGRAPHS = -1  # the prompt that stands for none

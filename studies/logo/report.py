@@ -10,15 +10,15 @@ import torch
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.appraisal.memorisation import coarse_pixels, nearest
-from atelier.concepts import read_folder
-from atelier.files import whole, write_json
-from atelier.images import to_tensor
+from atelier.common.files import atomic_write, write_json
+from atelier.images.tensors import to_tensor
+from atelier.metrics.memorisation import coarse_pixels, nearest
 from atelier.stats.tables import join_parts
+from atelier.training.concept import read_folder
 from studies.logo import figures, tables
 from studies.logo.config import BASE, Study, read_study
 from studies.logo.ranking import best_epochs, cells, models_of
-from studies.logo.stores import FACTS, read_facts, read_pictures, read_scores
+from studies.logo.results import FACTS, read_facts, read_pictures, read_scores
 
 CONTROLS = ("photographs", "repainted", "held_out", BASE)
 NEXT_TO = 8  # pictures in the sheet of nearest photographs
@@ -140,7 +140,7 @@ def main(params: Path, results: Path, runs: Path, photographs: Path, pictures: P
     scores = read_scores(results / "scores.csv")
     facts = {"pictures": read_facts(pictures), "detector": read_facts(detector)}
     models, report = models_of(scores), report_of(scores, study)
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         write_json(folder / "metrics.json", report)
         (folder / "tables.md").write_text(write_tables(models, report, study, facts), encoding="utf-8")

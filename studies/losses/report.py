@@ -8,10 +8,10 @@ import pandas as pd
 
 import stages  # isort: skip (puts this checkout's src first)
 
-from atelier.files import whole
+from atelier.common.files import atomic_write
 from atelier.stats.tables import DASH, join_parts, markdown, to_csv
-from studies.losses.compare import HEADINGS, MEASURES, Contrast, contrast, level
-from studies.losses.figure import plot_arms
+from studies.losses.contrasts import HEADINGS, MEASURES, Contrast, contrast, level
+from studies.losses.figures import plot_arms
 
 LOSSES, PAIRS, DOMAINS = ("plain", "preserve", "trimap"), ("same_item", "half", "aligned"), ("seen", "unseen")
 USUAL = "trimap-half"  # what the grid's runs are compared with: the same seed, the study's own weights
@@ -122,7 +122,7 @@ def main(scores: Path, out: Path) -> None:
     """Compare the arms and write what was found."""
     table = pd.read_csv(scores, dtype={"source_id": str})
     grid = single_runs(table)
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         (folder / "tables.md").write_text(write_tables(table, grid), encoding="utf-8")
         contrasts = all_contrasts(table, grid)

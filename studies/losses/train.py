@@ -13,15 +13,15 @@ from tqdm import tqdm
 
 import stages  # isort: skip (puts this checkout's src first)
 
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write
+from atelier.common.records import Edit, Probe, read_rows, write_rows
+from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.editing import edit_probes
-from atelier.editor import open_weights
-from atelier.errors import UserError
-from atelier.files import whole
-from atelier.finetuning import NullLogger, finetune, open_job
-from atelier.records import Edit, Probe, read_rows, write_rows
-from atelier.sweeps import plan_edits
-from atelier.threads import set_threads
+from atelier.models.instruct_pix2pix import open_weights
+from atelier.sampling.edit import edit_probes
+from atelier.sampling.plan import plan_edits
+from atelier.training.edit.run import NullLogger, finetune, open_job
 
 KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
 
@@ -63,7 +63,7 @@ def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, 
     set_threads(threads)
     chosen = read_params(params, parse_changes(changes) | {"generate.sweep_probes": "0"})
     rows, log, began = read_rows(probes, Probe), Timed(), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch, whole(out) as folder:
+    with tempfile.TemporaryDirectory() as scratch, atomic_write(out) as folder:
         made, report = Path(scratch) / "finetuned", Path(scratch) / "train.json"
         finetune(open_job(chosen.models, chosen.train, triplets, zones), log, out=made, report=report,
                  curves=Path(scratch) / "curves")  # fmt: skip

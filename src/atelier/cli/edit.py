@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atelier.command import PARAMS, PATH, Command
-from atelier.errors import UserError
+from atelier.common.command import PARAMS, PATH, Command
+from atelier.common.errors import UserError
 
 if TYPE_CHECKING:
     from atelier.config import Generate, Models
-    from atelier.editor import Editor
-    from atelier.finding import Finder
+    from atelier.masks.predict import Finder
+    from atelier.models.instruct_pix2pix import Editor
 
 FINETUNED = Path("models/finetuned")
 SEED = click.IntRange(0, 2**31 - 1)
@@ -100,7 +100,7 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
     if params.exists() or params != PARAMS:
         chosen = read_params(params)
         return chosen.models, chosen.generate
-    from atelier.presets import read_preset
+    from atelier.cli.presets import read_preset
 
     preset = read_preset("full-size")
     return Models(**preset["models"], device="auto"), Generate(**preset["generate"], sweep_probes=0, seed=0)
@@ -108,8 +108,8 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
 
 def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
     """The editor, by default the last fine-tuned one, and what finds garments."""
-    from atelier.editor import TRAINED_FACTS, open_weights
-    from atelier.finding import make_finder
+    from atelier.masks.predict import make_finder
+    from atelier.models.instruct_pix2pix import TRAINED_FACTS, open_weights
 
     if weights is None:
         weights = str(FINETUNED)
@@ -123,9 +123,9 @@ def _edit_one(
     photo: Path, instruction: str, out: Path, mask: str, seeds: Sequence[int], weights: str | None,
     models: "Models", settings: "Generate",
 ) -> None:  # fmt: skip
-    from atelier.photographs import check_format, open_photograph, save
-    from atelier.report.seed_sheet import draw_seed_sheet
-    from atelier.retouching import AUTO, NONE, Task, choose_mask, make_edits
+    from atelier.cli.seed_sheet import draw_seed_sheet
+    from atelier.images.photo import check_format, open_photograph, save
+    from atelier.sampling.photos import AUTO, NONE, Task, choose_mask, make_edits
 
     check_format(out)
     inputs = [photo] if mask in (AUTO, NONE) else [photo, Path(mask)]
@@ -150,8 +150,8 @@ def _edit_batch(
 ) -> None:
     from tqdm import tqdm
 
-    from atelier.joblist import read_jobs
-    from atelier.retouching import do_jobs
+    from atelier.sampling.batch_csv import read_jobs
+    from atelier.sampling.photos import do_jobs
 
     listed = read_jobs(file, out_dir, mask=mask, seed=seed)
     for line, reason in listed.refused.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from atelier.command import PATH, Command
+from atelier.common.command import PATH, Command
 
 
 @click.command(cls=Command)
@@ -24,7 +24,7 @@ def export(folder: Path, out: Path, dtype: str) -> None:
       atelier export --out exported
       atelier export models/finetuned --out exported --dtype bfloat16
     """
-    from atelier.exporting import export as write
+    from atelier.export.pipeline import export as write
 
     for remark in write(folder, out, Path.cwd(), dtype):
         click.echo(remark, err=True)

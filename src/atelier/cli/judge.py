@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from atelier.command import PATH, Command
-from atelier.errors import UserError
+from atelier.common.command import PATH, Command
+from atelier.common.errors import UserError
 
 REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 
@@ -38,13 +38,13 @@ def judge(
     """
     from tqdm import tqdm
 
-    from atelier.files import whole, write_json
-    from atelier.judgement.answers import read_answers
-    from atelier.judgement.client import Client, endpoint, read_key
-    from atelier.judgement.judging import judge_pairs, majority_of_people, report_judges
-    from atelier.judgement.pairs import read_pairs
-    from atelier.judgement.survey import check_question
-    from atelier.judgement.tables import judge_table
+    from atelier.common.files import atomic_write, write_json
+    from atelier.preferences.answers import read_answers
+    from atelier.preferences.client import Client, endpoint, read_key
+    from atelier.preferences.judge import judge_pairs, majority_of_people, report_judges
+    from atelier.preferences.pairs import read_pairs
+    from atelier.preferences.survey import check_question
+    from atelier.preferences.tables import judge_table
 
     client = Client(endpoint(url), out / CACHE, read_key(), timeout)
     chosen = list(dict.fromkeys(name.strip() for name in models))
@@ -58,7 +58,7 @@ def judge(
             for row in judge_pairs(client, model, listed, asked):
                 rows.append(row)
                 progress.update()
-    with whole(out / ANSWERS) as partial:
+    with atomic_write(out / ANSWERS) as partial:
         partial.write_text("".join(row.model_dump_json(exclude_none=True) + "\n" for row in rows), encoding="utf-8")
     report = report_judges(rows, people)
     write_json(out / REPORT, report)

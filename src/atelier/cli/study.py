@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from atelier.command import PARAMS, PATH, Command
+from atelier.common.command import PARAMS, PATH, Command
 
 
 @click.command(cls=Command)
@@ -21,7 +21,7 @@ def config(preset: str, params: Path) -> None:
       atelier config full-size   timbrooks/instruct-pix2pix at 512 px on the hub's data sets; needs a GPU
       atelier config embedded    back to the study that runs offline on two CPU cores
     """
-    from atelier.presets import apply_preset
+    from atelier.cli.presets import apply_preset
 
     changes = apply_preset(preset, params)
     for change in changes:
@@ -42,7 +42,7 @@ def blocks(base: Path, full_size: bool) -> None:
       atelier blocks               the embedded editor
       atelier blocks --full-size   attn+mid+up is 204,885,120 parameters, 23.84 %
     """
-    from atelier.blocks import table  # here: it brings diffusers, which takes seconds
+    from atelier.models.blocks import table  # here: it brings diffusers, which takes seconds
 
     click.echo(table(None if full_size else base))
 
@@ -58,7 +58,7 @@ def ablations(names: tuple[str, ...], out: Path) -> None:
     Example:
       atelier ablations A B C D
     """
-    from atelier.ablations import collect  # here: it brings pandas and torch
+    from atelier.report.experiments import collect  # here: it brings pandas and torch
 
     for path in collect(names, out, Path.cwd()):
         click.echo(path)
@@ -78,7 +78,7 @@ def methods(names: tuple[str, ...], out: Path) -> None:
       atelier methods selective full lora
     """
     from atelier import tracking
-    from atelier.comparison import collect  # here: it brings pandas and torch
+    from atelier.report.comparison import collect  # here: it brings pandas and torch
 
     for path in collect(names, out, Path.cwd(), lambda name: tracking.read_metrics(name, "train")):
         click.echo(path)
@@ -96,7 +96,7 @@ def seeds(names: tuple[str, ...], out: Path) -> None:
     Example:
       atelier seeds seed-1 seed-2 seed-3   after: dvc exp run --queue -n seed -S train.seed=1,2,3; dvc exp run --run-all
     """
-    from atelier.seed_spread import collect_seeds  # here: it brings pandas and torch
+    from atelier.report.seed_spread import collect_seeds  # here: it brings pandas and torch
 
     for path in collect_seeds(names, out, Path.cwd()):
         click.echo(path)
@@ -123,10 +123,10 @@ def memory(base: Path, full_size: bool, params: Path, size: int, samples: int, d
     """
     import torch
 
-    from atelier import layouts
     from atelier.config import read_params
-    from atelier.memory import table
+    from atelier.models import meta
+    from atelier.training.memory import table
 
     chosen = read_params(params)
-    layout = layouts.full_size() if full_size else layouts.of_base(base, Path(chosen.models.clip))
+    layout = meta.full_size() if full_size else meta.of_base(base, Path(chosen.models.clip))
     click.echo(table(layout, chosen.train, size, samples, getattr(torch, dtype)))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from atelier.command import PATH, Command
-from atelier.errors import UserError
+from atelier.common.command import PATH, Command
+from atelier.common.errors import UserError
 
 DRAWS = 1000
 
@@ -54,9 +54,9 @@ def survey(
 
 
 def _serve(pairs: Path, out: Path, question: str | None, repeats: float, seed: int, port: int) -> None:
-    from atelier.judgement.pairs import read_pairs
-    from atelier.judgement.server import SurveyServer
-    from atelier.judgement.survey import check_question, open_survey
+    from atelier.preferences.pairs import read_pairs
+    from atelier.preferences.server import SurveyServer
+    from atelier.preferences.survey import check_question, open_survey
 
     opened = open_survey(read_pairs(pairs), out, check_question(question), seed, repeats)
     with SurveyServer(opened, port) as server:
@@ -69,10 +69,10 @@ def _serve(pairs: Path, out: Path, question: str | None, repeats: float, seed: i
 
 
 def _score(answers: Path, out: Path, seed: int) -> None:
-    from atelier.files import write_json
-    from atelier.judgement.answers import read_answers
-    from atelier.judgement.scoring import score_answers
-    from atelier.judgement.tables import survey_table
+    from atelier.common.files import write_json
+    from atelier.preferences.answers import read_answers
+    from atelier.preferences.score import score_answers
+    from atelier.preferences.tables import survey_table
 
     if out == answers:
         raise UserError(f"{out} contains the answers; write the report under another name")

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from atelier.cases import Sample
-from atelier.images import from_png
-from atelier.instructions import PROMPTS
-from atelier.report.sheets import SheetRow, contact_sheet, draw_change, draw_zones
-from atelier.sweeps import spread
+from atelier.evaluation.samples import Sample
+from atelier.images.contact_sheet import SheetRow, contact_sheet, draw_change, draw_zones
+from atelier.images.tensors import from_png
+from atelier.sampling.plan import spread
+from atelier.text.instructions import PROMPTS
 
 COLUMNS = (
     "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from atelier.measures import registry
-from atelier.measures.registry import EDITORS, MODELS
+from atelier.metrics import registry
+from atelier.metrics.registry import EDITORS, MODELS
 from atelier.report import format as words
 from atelier.report.points import baselines_of, share_points, staircase
 

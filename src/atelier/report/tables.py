@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from atelier.evaluation import metrics_of
-from atelier.measures.registry import MODELS, beside_paper
+from atelier.evaluation.summary import metrics_of
+from atelier.metrics.registry import MODELS, beside_paper
 from atelier.report import paper
 from atelier.stats.tables import DASH, interval, join_parts, markdown, number
 

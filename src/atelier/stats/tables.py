@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from atelier.cells import DIGITS
+from atelier.stats.estimate import DIGITS
 
 DASH = "–"  # for a missing value
 

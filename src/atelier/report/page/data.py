@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from atelier.cases import Sample
+from atelier.evaluation.samples import Sample
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from atelier.images import from_png
+from atelier.images.tensors import from_png
 from atelier.report.format import wording
 from atelier.report.page.data import PageData
 from atelier.report.page.failures import KINDS, NONE, failures

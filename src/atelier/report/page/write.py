@@ -8,7 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from atelier.files import whole
+from atelier.common.files import atomic_write
 from atelier.report.page.data import PageData
 from atelier.report.page.gallery import gallery
 from atelier.report.page.html import Markup, element, joined
@@ -33,7 +33,7 @@ PARTS = {  # in the page's order; the words stand in its navigation
 
 def write_page(path: Path, page: PageData) -> None:
     """Write the report page, whole or not at all. Equal data give equal bytes."""
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(render_page(page), encoding="utf-8")
 
 

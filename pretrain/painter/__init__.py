@@ -1,1 +1,0 @@
-"""How the embedded text-to-image base was made: `dvc repro pretrain/painter/dvc.yaml`."""

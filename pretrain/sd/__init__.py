@@ -1,0 +1,1 @@
+"""How the embedded text-to-image base was made: `dvc repro pretrain/sd/dvc.yaml`."""

@@ -1,0 +1,106 @@
+"""What the flow base can do and what it gets wrong, and how well deformity is measured, on pictures of other seeds.
+
+    python -m pretrain.sd3.evaluate --corpus pretrain/sd3/corpus --base pretrain/sd3/base \
+        --picture docs/models/images/flow-painter.png --report pretrain/sd3/metrics.json
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+
+from atelier.common.rng import derive_seed
+from atelier.images.contact_sheet import SheetRow, contact_sheet
+from atelier.images.tensors import to_pixels, to_tensor
+from atelier.metrics.anatomy import Proportions, faults_of, find_parts, learn_proportions
+from atelier.models.text_to_image import to_latents, to_pictures
+from atelier.synthetic.poses import FAULTS, PARTS, POSES, UPRIGHT, Mannequin, sample_mannequin
+from atelier.training.concept import TextToImage, generate, load_model
+from pretrain.sd3.corpus import read
+from pretrain.sd3.text_encoders import T5_TOKENS
+
+SEED, COUNT, SHOWN = 45, 100, 6  # COUNT pictures of each pose and of each fault
+SAMPLING = {"steps": 16, "guidance": 1.5, "batch_size": 20}
+KINDS = {"upright": UPRIGHT, "lying": ("lying",)}
+
+
+def shots(purpose: str, poses: Sequence[str], fault: str = "") -> list[Mannequin]:
+    """COUNT people in these poses in turn."""
+    seeds = [derive_seed(SEED, purpose, *poses, fault, number) for number in range(COUNT)]
+    return [sample_mannequin(seed, poses[number % len(poses)], fault=fault) for number, seed in enumerate(seeds)]
+
+
+def decode_again(model: TextToImage, pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures (N, 3, S, S) through the autoencoder and back."""
+    return torch.cat([to_pictures(model, to_latents(model, part)) for part in pictures.split(32)])
+
+
+def flagged(segmenter: str, pictures: torch.Tensor, proportions: Proportions) -> float:
+    """Share of pictures (N, 3, S, S) with a fault."""
+    return float(np.mean([bool(faults_of(parts, proportions)) for parts in find_parts(segmenter, pictures)]))
+
+
+def examine_measure(model: TextToImage, segmenter: str) -> tuple[dict, dict[str, Proportions]]:
+    """Share of correct and of deformed renders that are found deformed, and the proportions that this rests on."""
+    found, learnt = {}, {}
+    for kind, poses in KINDS.items():
+        pictures = to_tensor([one.pixels for one in shots("proportions", poses)])
+        pictures[::2] = decode_again(model, pictures[::2])
+        learnt[kind] = learn_proportions(list(find_parts(segmenter, pictures)))
+        correct = shots("correct", poses)
+        x = to_tensor([one.pixels for one in correct])
+        parts = find_parts(segmenter, x)
+        truth = np.stack([one.parts for one in correct])
+        both = [((parts == i) & (truth == i)).sum() / ((parts == i) | (truth == i)).sum() for i in range(len(PARTS))]
+        found[kind] = {
+            "overlap": {name: float(value) for name, value in zip(PARTS, both, strict=True)},
+            "flagged_correct": flagged(segmenter, x, learnt[kind]),
+            "flagged_correct_decoded": flagged(segmenter, decode_again(model, x), learnt[kind]),
+        }
+        for fault in FAULTS:
+            wrong = to_tensor([one.pixels for one in shots("wrong", poses, fault)])
+            found[kind][f"flagged_{fault}"] = flagged(segmenter, wrong, learnt[kind])
+    return found, learnt
+
+
+def rounded(value: object) -> object:
+    """Nested numbers to four decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+@click.command()
+@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--base", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--picture", type=click.Path(path_type=Path), required=True)
+@click.option("--report", type=click.Path(path_type=Path), required=True)
+def main(folder: Path, base: Path, picture: Path, report: Path) -> None:
+    """Measure, and draw a sheet: for each pose correct renders and what the base paints of the same words."""
+    torch.set_num_threads(1)
+    images, _, trained = read(folder)
+    model, segmenter = load_model(base / "flow-painter", t5_tokens=T5_TOKENS), str(base / "body-parts")
+    held = to_tensor(images[trained:])
+    errors = (decode_again(model, held) - held).square().mean((1, 2, 3))
+    measure, proportions = examine_measure(model, segmenter)
+    found = {"pictures": COUNT, "autoencoder_psnr_db": float((-10 * errors.log10()).mean()), "measure": measure}
+    rows, found["deformed_painted"] = [], {}
+    for pose in POSES:
+        asked = shots("painted", (pose,))
+        painted = generate(model, [one.prompt for one in asked], list(range(COUNT)), **SAMPLING)
+        kind = "lying" if pose == "lying" else "upright"
+        found["deformed_painted"][pose] = flagged(segmenter, painted, proportions[kind])
+        rows.append(SheetRow([pose, "", "rendered"], [one.pixels for one in asked[:SHOWN]]))
+        rows.append(SheetRow([pose, "", "painted"], list(to_pixels(painted)[:SHOWN])))
+    report.write_text(json.dumps(rounded(found), indent=2) + "\n")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(contact_sheet([str(number + 1) for number in range(SHOWN)], rows)).save(picture)
+    click.echo(json.dumps(found["deformed_painted"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""One photograph edited from several seeds, side by side, to choose from."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from atelier.images.contact_sheet import FONT_SIZE, GAP, HEADER, INK, PAPER_COLOUR
+
+LONGEST = 512  # side of a picture on the sheet at most, px
+
+
+def draw_seed_sheet(source: np.ndarray, edits: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The photograph and its edits, each under its seed, in a grid about as wide as it is high: uint8 (H, W, 3).
+
+    Args:
+        source: uint8 (H, W, 3), any size; large ones are made smaller, all keep their shape.
+        edits: seed → edited picture of the source's size.
+    """
+    cells = {"source": source} | {f"seed {seed}": edited for seed, edited in edits.items()}
+    scale = min(1.0, LONGEST / max(source.shape[:2]))
+    width, height = (max(1, round(side * scale)) for side in (source.shape[1], source.shape[0]))
+    font = ImageFont.load_default(FONT_SIZE)
+    across = max(width, *(math.ceil(font.getlength(label)) for label in cells)) + GAP
+    down = HEADER + height + GAP
+    columns = min(len(cells), max(1, round(math.sqrt(len(cells) * down / across))))
+    rows = math.ceil(len(cells) / columns)
+    sheet = Image.new("RGB", (GAP + columns * across, rows * down), PAPER_COLOUR)
+    draw = ImageDraw.Draw(sheet)
+    for index, (label, pixels) in enumerate(cells.items()):
+        row, column = divmod(index, columns)
+        left, top = GAP + column * across, row * down
+        draw.text((left + (across - GAP) // 2, top + HEADER // 2), label, INK, font, anchor="mm")
+        picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left + (across - GAP - width) // 2, top + HEADER))
+    return np.asarray(sheet)

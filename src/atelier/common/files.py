@@ -1,0 +1,62 @@
+"""Files that are whole or absent, and their digests."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from atelier.common.errors import UserError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield the name to write a file or a folder under; it becomes `path` when the block ends without an error.
+
+    What is written is thus never half there under its final name. After an error nothing is left of it.
+    """
+    partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(partial)
+    try:
+        yield partial
+        if partial.is_dir():  # a folder that is not empty can't be replaced in one step
+            remove(path)
+        partial.replace(path)
+    finally:
+        remove(partial)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a report as indented JSON in the order given. NaN and infinity raise: JSON has no word for them."""
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    with atomic_write(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def digest(path: Path, pattern: str = "*") -> str:
+    """SHA-256 (hex) of a file, or of the relative names and contents of a folder's files (of a pattern), sorted.
+
+    Raises:
+        UserError: there is nothing at `path`.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    total = hashlib.sha256()
+    for file in sorted(p for p in path.rglob(pattern) if p.is_file()) if path.is_dir() else [path]:
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256")
+        if path.is_file():
+            return content.hexdigest()
+        total.update(f"{file.relative_to(path).as_posix()}\0{content.hexdigest()}\n".encode())
+    return total.hexdigest()

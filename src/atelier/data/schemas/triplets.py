@@ -1,0 +1,134 @@
+"""Data sets of triplets: a source, an instruction, a target and, in some, a mask of the region to edit.
+
+MagicBrush and the InstructPix2Pix samples are recognised by their columns. For any other data set `prepare.columns`
+says which column holds what: "source=a,instruction=b,target=c" and, where such columns exist, "mask=d", "item=e" (rows
+of one item get one split) and "caption=f" (of the source). The table is a hub data set or local parquet.
+
+A mask marks the region to edit: its transparent part, as in MagicBrush (DALL·E's convention), or, in a mask without
+transparency, its white part.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from atelier.common.errors import UserError
+from atelier.data.schemas.item import Details, fit_garment, make_item
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
+from atelier.data.schemas.tables import open_table
+from atelier.images.decode import Picture, RefusedError, decode_mask, decode_picture, lay_mask, open_mask, same_shape
+from atelier.images.letterbox import Fit, fit_picture, plan_fit
+from atelier.text.garments import UNKNOWN_GARMENT, garment_in
+
+REQUIRED, OPTIONAL = ("source", "instruction", "target"), ("mask", "item", "caption")
+KNOWN: dict[str, dict[str, str]] = {
+    "MagicBrush": {"source": "source_img", "instruction": "instruction", "target": "target_img",
+                   "mask": "mask_img", "item": "img_id"},
+    "InstructPix2Pix": {"source": "input_image", "instruction": "edit_prompt", "target": "edited_image"},
+}  # fmt: skip
+MIDTONES = 0.1  # a mask with a larger share of grey pixels (neither black nor white) is taken for a picture
+
+
+def open_source(request: Request) -> Iterator[RawRow]:
+    """Open the table, its columns renamed to the roles of REQUIRED and OPTIONAL.
+
+    Raises:
+        UserError: `columns` is malformed or names a missing column, or is empty and the source is not a known one.
+    """
+    return open_table(request, partial(choose_roles, named=parse_columns(request.columns)))
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """Parse "source=a,instruction=b,target=c[,mask=d][,item=e][,caption=f]" into role → column; {} for "".
+
+    Raises:
+        UserError: the text does not have that form.
+    """
+    if not text.strip():
+        return {}
+    pairs = [[part.strip() for part in pair.split("=", 1)] for pair in text.split(",")]
+    named = dict(pair for pair in pairs if len(pair) == 2 and all(pair))
+    if len(named) != len(pairs) or not set(REQUIRED) <= named.keys() <= {*REQUIRED, *OPTIONAL}:
+        form = ",".join(f"{role}=…" for role in REQUIRED) + "".join(f"[,{role}=…]" for role in OPTIONAL)
+        raise UserError(f"prepare.columns: {text!r} does not have the form {form}")
+    return named
+
+
+def choose_roles(have: Sequence[str], *, named: Mapping[str, str]) -> Mapping[str, str]:
+    """Return role → column: as named, or as in the known data set with these columns.
+
+    Raises:
+        UserError: a named column is missing, or no known data set has these columns.
+    """
+    if named:
+        missing = [column for column in named.values() if column not in have]
+        if missing:
+            raise UserError(f"no column {missing[0]!r}, which prepare.columns names; this source has {', '.join(have)}")
+        return named
+    for known in KNOWN.values():
+        if all(known[role] in have for role in REQUIRED):
+            return {role: column for role, column in known.items() if column in have}
+    raise UserError(f"the columns of no known triplets ({', '.join(KNOWN)}): {', '.join(have)}; set prepare.columns")
+
+
+def name_row(row: Row) -> str:
+    """Return the data set's own name for a row's picture."""
+    return text_of(row, "item")
+
+
+def read_row(row: Row, spec: RowSpec) -> Parsed:
+    """Parse a row into an item with its instruction, target and, if the mask is usable, the region to edit.
+
+    Raises:
+        RefusedError: the instruction is missing, source or target cannot be read, or their aspect ratios differ.
+    """
+    instruction, cut = short_text(row, "instruction")
+    if not instruction:
+        raise RefusedError("no instruction")
+    picture = decode_picture(row.get("source"))
+    plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
+    target = _fit_target(row.get("target"), picture, plan)
+    mask, remarks = fit_garment(lambda: decode_region(row.get("mask"), picture), plan)
+    caption, caption_cut = short_text(row, "caption")
+    details = Details(
+        garment=garment_in(instruction) or UNKNOWN_GARMENT,
+        item_id=text_of(row, "item"),
+        caption=caption,
+        mask=mask,
+        instruction=instruction,
+        target=target,
+    )
+    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + caption_cut)
+
+
+def decode_region(value: Any, picture: Picture) -> np.ndarray:
+    """Decode the region to edit, bool (H, W) over the upright picture.
+
+    Raises:
+        RefusedError: there is no mask, or it does not mark a part of the picture.
+    """
+    mask, orientation = open_mask(value)
+    if mask.has_transparency_data:
+        clear = np.asarray(mask.convert("RGBA").getchannel("A")) < 255
+        if clear.any():
+            return lay_mask(clear, picture, orientation)
+    grey = np.asarray(mask.convert("L"))
+    if ((grey > 16) & (grey < 239)).mean() > MIDTONES:
+        raise RefusedError("mask is a picture")
+    return decode_mask(mask, picture)
+
+
+def _fit_target(value: Any, picture: Picture, plan: Fit) -> np.ndarray:
+    """Fit the target by the source's plan; a target of another size is first resized to the source's size."""
+    try:
+        target = decode_picture(value).pixels
+    except RefusedError as refused:
+        raise RefusedError(f"target: {refused}") from None
+    if not same_shape(target.size, picture.pixels.size):
+        raise RefusedError("target of another shape")
+    if target.size != picture.pixels.size:
+        target = target.resize(picture.pixels.size, Image.Resampling.LANCZOS)
+    return fit_picture(target, plan)

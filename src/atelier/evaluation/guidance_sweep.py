@@ -1,0 +1,129 @@
+"""Guidance sweep: success and preservation of the swept edits, and the area under each model's frontier.
+
+Legend: B batch, E edits, P guidance points, K source images (clusters), D draws. Images are float (B, 3, H, W) in
+[0, 1].
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
+from atelier.evaluation.samples import Guidance, Sample
+from atelier.metrics import frontier, leakage
+from atelier.metrics.clip import directional
+from atelier.metrics.pixel import mean_over
+from atelier.metrics.registry import EDITORS
+from atelier.stats.bootstrap import Clusters, interval
+from atelier.stats.estimate import Estimate, add_p, make_estimate, significant
+
+GUIDANCE = ["guidance_text", "guidance_image"]
+POINTS = ["domain", "source_id", "probe_id", "model", *GUIDANCE, "success", "preservation"]
+
+
+def score_sweep(
+    sweep: Mapping[Guidance, Sequence[Sample]], sources: Sources, scorers: Scorers, batch_size: int
+) -> pd.DataFrame:
+    """Score success and preservation (`measures.frontier`): columns `POINTS`, a row per guidance, model and probe."""
+    rows = []
+    photographs = [sample.probe for samples in sweep.values() for sample in samples if sample.probe.target is None]
+    texts = Texts([text for p in photographs for text in (p.source_caption, p.target_caption)], scorers)
+    for guidance, samples in sweep.items():
+        for rendered in (True, False):  # a batch holds renderings or photographs
+            alike = [sample for sample in samples if (sample.probe.target is not None) == rendered]
+            for batch in iter_batches(alike, sources, scorers, batch_size):
+                for model in EDITORS:
+                    edited = decode_images([sample.edited[model] for sample in batch.samples], scorers)
+                    change = leakage.change_map(batch.source, edited, batch.floor)
+                    if rendered:
+                        scores = _score_rendered(edited, change, batch)
+                    else:
+                        features = sources.features[sources.rows(batch.samples)]
+                        scores = _score_photographs(edited, change, batch, features, texts, scorers)
+                    rows += [
+                        (p.domain, p.source_id, p.probe_id, model, *guidance, *values)
+                        for p, *values in zip(batch.probes, *(part.double().tolist() for part in scores), strict=True)
+                    ]
+    return pd.DataFrame(rows, columns=POINTS)
+
+
+def _score_rendered(edited: torch.Tensor, change: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return success and preservation (B,) against the exact target."""
+    parts = batch.source, batch.target, batch.garment
+    return (
+        frontier.success(batch.source, edited, batch.target, batch.garment),
+        frontier.preservation(change, frontier.untouched(*parts), frontier.asked_change(*parts)),
+    )
+
+
+def _score_photographs(
+    edited: torch.Tensor,
+    change: torch.Tensor,
+    batch: Batch,
+    source_features: torch.Tensor,
+    texts: Texts,
+    scorers: Scorers,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return success by directional similarity, and preservation relative to the change inside the garment, (B,)."""
+    captions = texts([p.source_caption for p in batch.probes]), texts([p.target_caption for p in batch.probes])
+    success = directional(source_features, scorers.clip.image_features(edited), *captions).clamp_min(0)
+    return success, frontier.preservation(change, 1 - batch.garment, mean_over(change, batch.garment))
+
+
+def tabulate_frontiers(points: pd.DataFrame) -> pd.DataFrame:
+    """Average `score_sweep`'s table: domain, model, guidance_text, guidance_image, success, preservation, n (edits)."""
+    groups = points.groupby(["domain", "model", *GUIDANCE])
+    means = groups[["success", "preservation"]].mean()
+    return means.assign(n=groups.size()).reset_index()
+
+
+def summarise_frontiers(points: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
+    """Return domain → baseline, finetuned, gain → area → estimate; each draw of sources has a frontier of its own.
+
+    The gain's p is of the permutation test that swaps the two models' edits, at all guidance points, by whole sources.
+    """
+    return {str(domain): _summarise(part, draws, seed) for domain, part in points.groupby("domain", sort=False)}
+
+
+def _summarise(points: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
+    sources = points.drop_duplicates("probe_id").set_index("probe_id")["source_id"].sort_index()
+    clusters = Clusters.draw(sources.to_numpy(str), draws, seed)
+    _, sizes = clusters.totals(np.ones((len(sources), 1)))
+    scores = [_scores(points[points["model"] == model], sources.index) for model in EDITORS]
+    sums = [clusters.totals(values)[0] for values in scores]
+    drawn = [_areas(clusters.counts @ total, clusters.counts @ sizes) for total in sums]
+    areas = [_areas(total.sum(0), sizes.sum()) for total in sums]
+    estimates = {
+        model: {"area": _estimate(*values, sizes)} for model, *values in zip(EDITORS, areas, drawn, strict=True)
+    }
+    gain = _estimate(areas[1] - areas[0], drawn[1] - drawn[0], sizes)
+    return estimates | {"gain": {"area": add_p(gain, p=significant(_swap_p(sums, sizes.sum(), draws, seed)))}}
+
+
+def _scores(points: pd.DataFrame, probes: pd.Index) -> np.ndarray:
+    """Return success at each guidance point, then preservation: (E, 2 P)."""
+    parts = [points.pivot(index="probe_id", columns=GUIDANCE, values=name) for name in ("success", "preservation")]
+    return np.concatenate([part.reindex(probes).to_numpy(float) for part in parts], axis=1)
+
+
+def _areas(sums: np.ndarray, sizes: np.ndarray | float) -> np.ndarray:
+    """Return areas (…) under the frontiers of mean scores, from sums (…, 2 P) over numbers of edits (…, 1)."""
+    return frontier.area(*np.split(sums / sizes, 2, axis=-1))
+
+
+def _swap_p(sums: list[np.ndarray], size: float, draws: int, seed: int) -> float:
+    """Return two-sided p of the gain: under the null hypothesis the two models are exchangeable for each source."""
+    first, second = sums
+    swapped = np.random.default_rng(seed).integers(0, 2, (draws, len(first))).astype(float)
+    moved = swapped @ (second - first)
+    gains = _areas(second.sum(0) - moved, size) - _areas(first.sum(0) + moved, size)
+    observed = abs(_areas(second.sum(0), size) - _areas(first.sum(0), size))
+    return float((1 + (np.abs(gains) >= observed - 1e-12).sum()) / (1 + draws))
+
+
+def _estimate(value: np.ndarray, drawn: np.ndarray, sizes: np.ndarray) -> Estimate:
+    low, high = interval(drawn[:, None])
+    return make_estimate(float(value), (low[0], high[0]), sizes=sizes)

@@ -1,0 +1,127 @@
+"""Samples to score: each is a probe with its zones and the images that the editors generated for it.
+
+`generate` makes three types of edit (see `sweeps`). All metrics are computed on those of type `edit`; no-ops and the
+guidance sweep are scored separately, on the same probes and zones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from atelier.common.errors import UserError
+from atelier.common.records import Edit, Probe, Zones
+from atelier.sampling.plan import EDIT, NOOP, SWEEP
+from atelier.text.captions import find_mention, recaption
+from atelier.text.instructions import PATTERNS, describe
+
+Edits = dict[str, Sequence[Edit]]  # model → all its rows
+Guidance = tuple[float, float]  # s_T, s_I
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A probe with its zones and the images that the editors generated for it."""
+
+    probe: Probe
+    zones: Zones
+    edited: dict[str, bytes]  # model → PNG
+
+
+def join_samples(probes: Sequence[Probe], zones: Sequence[Zones], edits: Edits) -> list[Sample]:
+    """Join edits of type `edit` to their probes, in the order of the probes; skip probes that `mask` refused.
+
+    Raises:
+        UserError: no probe has zones, a model lacks the edit of a probe, or a domain mixes renderings and photographs.
+    """
+    zones_of = {zone.row_id: zone for zone in zones}
+    edited = _edits_of_type(EDIT, edits)
+    samples = [
+        Sample(probe, zones_of[probe.probe_id], _select(probe, edited, "edits"))
+        for probe in probes
+        if probe.probe_id in zones_of
+    ]
+    if not samples:
+        raise UserError(f"zones: none belongs to any of the {len(probes)} probes; run the mask stage for these probes")
+    _refuse_mixed_domains(samples)
+    return samples
+
+
+def join_noops(samples: Sequence[Sample], edits: Edits) -> list[Sample]:
+    """Return the samples that have a no-op instruction, with the images generated for it.
+
+    Raises:
+        UserError: only one of the models has a no-op edit of a sample.
+    """
+    edited = _edits_of_type(NOOP, edits)
+    with_noop = {probe_id for images in edited.values() for probe_id in images}
+    return [
+        replace(sample, edited=_select(sample.probe, edited, "no-op edits"))
+        for sample in samples
+        if sample.probe.probe_id in with_noop
+    ]
+
+
+def join_sweep(samples: Sequence[Sample], edits: Edits) -> dict[Guidance, list[Sample]]:
+    """Return guidance point → swept samples with the images generated there; the study's own point is included.
+
+    Empty if there is no sweep.
+
+    Raises:
+        UserError: a model lacks the edit of a swept probe at some point of the grid.
+    """
+    swept = {edit.probe_id for rows in edits.values() for edit in rows if edit.kind == SWEEP}
+    edited: dict[Guidance, dict[str, dict[str, bytes]]] = {}
+    for model, rows in edits.items():
+        for edit in rows:
+            if edit.kind in (EDIT, SWEEP) and edit.probe_id in swept:
+                at = edited.setdefault((edit.guidance_text, edit.guidance_image), {name: {} for name in edits})
+                at[model][edit.probe_id] = edit.edited
+    chosen = [sample for sample in samples if sample.probe.probe_id in swept]
+    return {
+        (text, image): [
+            replace(sample, edited=_select(sample.probe, images, f"edits at guidance {text:g}, {image:g}"))
+            for sample in chosen
+        ]
+        for (text, image), images in sorted(edited.items())
+    }
+
+
+def garment_phrase(probe: Probe) -> str:
+    """Return the target caption's phrase for the garment ("a red striped shirt"), or one made from the prompt."""
+    mention = find_mention(probe.target_caption, probe.garment)
+    if mention:
+        return probe.target_caption[mention.start : mention.end]
+    return describe(probe.garment, **{probe.factor: probe.value})
+
+
+def pattern_captions(probe: Probe) -> list[str]:
+    """Return the source caption with each pattern of `instructions.PATTERNS` in turn on the garment."""
+    return [recaption(probe.source_caption, probe.garment, pattern=pattern) for pattern in PATTERNS]
+
+
+def _edits_of_type(edit_type: str, edits: Edits) -> dict[str, dict[str, bytes]]:
+    """Return model → probe_id → PNG."""
+    return {
+        model: {edit.probe_id: edit.edited for edit in rows if edit.kind == edit_type} for model, rows in edits.items()
+    }
+
+
+def _select(probe: Probe, edited: dict[str, dict[str, bytes]], what: str) -> dict[str, bytes]:
+    """Return model → PNG of one probe."""
+    for model, images in edited.items():
+        if probe.probe_id not in images:
+            raise UserError(
+                f"{model} {what}: none of probe {probe.probe_id!r}; run the generate stage for these probes"
+            )
+    return {model: images[probe.probe_id] for model, images in edited.items()}
+
+
+def _refuse_mixed_domains(samples: Sequence[Sample]) -> None:
+    """Raise UserError if a domain holds renderings and photographs: their scores must not be averaged."""
+    rendered: dict[str, bool] = {}
+    for sample in samples:
+        known = sample.probe.target is not None
+        if rendered.setdefault(sample.probe.domain, known) != known:
+            raise UserError(
+                f"probes: domain {sample.probe.domain!r} holds rendered pictures and photographs "
+                f"({sample.probe.probe_id!r} is the first that differs); give each a domain of its own"
+            )

@@ -1,0 +1,118 @@
+"""Summary of the scores: means with intervals and what fine-tuning gained, per domain.
+
+    domain (seen, unseen) → probes, sources, rendered (true for rendered images, false for photographs)
+    domain → model (baseline, finetuned, copy, composite, target) → metric → {mean, ci_lo, ci_hi, n, clusters}
+    domain → oracles          → reference edit → metric → the same; not compared with the models
+    domain → gain             → metric → fine-tuned − baseline, paired: {mean, ci_lo, ci_hi, p, p_holm, n, clusters}
+    domain → gain_over_copy   → the same against the untouched input, which an editor must beat
+    domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline (in the paper 1.52), ÷ exact target
+    domain → colour, pattern  → gains and ratios of the prompts of that factor alone
+    domain → noop             → model or gain → change, lpips → an estimate of what a no-op instruction changed
+    domain → frontier         → model or gain → area → an estimate (`sweeping`)
+
+n is the number of edits, clusters that of source images, which are the independent units. Similarities are × 100. LPIPS
+and SSIM compare *source* and edited image, as in the paper: they measure preservation, and a copy is perfect in both;
+therefore the controls are reported too. Holm's correction is over the metrics of one `gain`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from atelier.evaluation.references import REFERENCES
+from atelier.metrics.registry import EDITORS, MODELS, view
+from atelier.stats import estimate
+from atelier.stats.bootstrap import Clusters
+
+FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
+AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
+HEADLINE_DIGITS = 4
+
+Report = dict[str, Any]
+
+
+def metrics_of(scores: pd.DataFrame) -> list[str]:
+    """Return the metric columns, in order."""
+    return [name for name in scores.columns if name not in FACTS]
+
+
+def summarise(scores: pd.DataFrame, draws: int, seed: int) -> Report:
+    """Summarise the table of `scoring.score_samples` by domain; metrics and models without any score are omitted."""
+    return {domain: _summarise_domain(group, draws, seed) for domain, group in scores.groupby("domain", sort=False)}
+
+
+def summarise_noops(noops: pd.DataFrame, draws: int, seed: int) -> Report:
+    """Return domain → summary of the table of `scoring.score_noops`."""
+    report = {}
+    for domain, group in noops.groupby("domain", sort=False):
+        tables, clusters = _align(group, EDITORS, ["change", "lpips"], draws, seed)
+        gain = estimate.compare(tables["finetuned"] - tables["baseline"], clusters, draws, seed)
+        report[domain] = estimate.estimate_means(tables, clusters) | {"gain": gain}
+    return report
+
+
+def headline(report: Report) -> Report:
+    """Select what `dvc metrics diff` shows in a terminal: up to eight numbers per domain, short names, few digits.
+
+    They are the fine-tuned editor's scores, the area under its frontier, and its gains in directional similarity and in
+    area. A number that a domain lacks (no exact target, no sweep) is omitted.
+    """
+    short = {}
+    for domain, part in report.items():
+        if not isinstance(part, dict) or "finetuned" not in part:
+            continue
+        frontier = part.get("frontier", {})
+        found = {one.headline: part["finetuned"].get(one.key) for one in view("headline")}
+        found["frontier"] = frontier.get("finetuned", {}).get("area")
+        gained = {
+            "directional": part["gain"].get("clip_directional"),
+            "frontier": frontier.get("gain", {}).get("area"),
+        }
+        short[domain] = _means(found) | {"gain": _means(gained)}
+    return short
+
+
+def _means(found: Mapping[str, estimate.Estimate | None]) -> dict[str, float]:
+    return {name: estimate.significant(cell["mean"], HEADLINE_DIGITS) for name, cell in found.items() if cell}
+
+
+def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
+    tables, clusters = _align(scores, (*MODELS, *REFERENCES), metrics_of(scores), draws, seed)
+    described = estimate.estimate_means(tables, clusters)
+    report: Report = {"probes": len(clusters.member), "sources": clusters.counts.shape[1]}
+    report["rendered"] = "target" in tables
+    report |= {model: described[model] for model in MODELS if model in described}
+    report["oracles"] = {name: described[name] for name in REFERENCES if name in described}
+    report |= _compare(tables, clusters, draws, seed)
+    for factor, part in scores.groupby("factor", sort=True):
+        tables, clusters = _align(part, MODELS, metrics_of(scores), draws, seed)
+        report[str(factor)] = {"probes": len(clusters.member)} | _compare(tables, clusters, draws, seed)
+    return report
+
+
+def _align(
+    scores: pd.DataFrame, models: tuple[str, ...], metrics: list[str], draws: int, seed: int
+) -> tuple[dict[str, pd.DataFrame], Clusters]:
+    """Return model → table (edits × metrics), all in the same order of probes (NaN for a missing row), and clusters."""
+    sources = scores.drop_duplicates("probe_id").set_index("probe_id")["source_id"].sort_index()
+    tables = {}
+    for model in models:
+        table = scores[scores["model"] == model].set_index("probe_id")[metrics]
+        if len(table):
+            tables[model] = table.reindex(sources.index)
+    return tables, Clusters.draw(sources.to_numpy(str), draws, seed)
+
+
+def _compare(tables: Mapping[str, pd.DataFrame], clusters: Clusters, draws: int, seed: int) -> Report:
+    """Return the gains of fine-tuning over baseline and copy, and the ratios of directional similarity."""
+    tuned = tables["finetuned"]
+    report = {"gain": estimate.compare(tuned - tables["baseline"], clusters, draws, seed)}
+    over_copy = estimate.compare((tuned - tables["copy"])[AGAINST_TARGET], clusters, draws, seed)
+    if over_copy:
+        report["gain_over_copy"] = over_copy
+    for name, other in (("directional_ratio", "baseline"), ("directional_of_target", "target")):
+        if other in tables:
+            ratio = estimate.ratio(tuned["clip_directional"], tables[other]["clip_directional"], clusters)
+            report |= {name: ratio} if ratio else {}
+    return report

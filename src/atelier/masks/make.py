@@ -1,0 +1,164 @@
+"""Mask: the zones of every triplet and probe: the named garment's mask, given or predicted, and its scaled box."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from atelier.common.counts import name_first, tally_refused
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write
+from atelier.common.records import Probe, Triplet, Zones, count_rows, iter_rows, write_rows
+from atelier.config import Mask, Models
+from atelier.images.boxes import box_of, scale_box
+from atelier.images.tensors import mask_from_png, mask_to_png
+from atelier.masks.predict import Finder, MaskKey, MaskRequest, make_finder, mask_key, of_probe, of_triplet, predict
+
+CHUNK = 64  # rows whose pictures are in memory at a time
+
+
+@dataclass(frozen=True)
+class MaskResult:
+    """What became of a row, without its pictures."""
+
+    row_id: str
+    group: str
+    origin: str  # given | predicted
+    refused: str = ""  # why it has no zones
+    share: float = 0.0  # of the picture that is tight
+    overlap: float | None = None  # intersection over union of predicted and exact mask
+
+
+def mask_all(
+    triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, params: Mask, models: Models
+) -> dict[str, Any]:
+    """Write the zones of the triplets and those of the probes; both files appear together.
+
+    The segmenter is loaded only where a row brings no mask, and once.
+
+    Returns:
+        The report for metrics/mask.json.
+
+    Raises:
+        UserError: a split's triplets or a domain's probes are left with none, or the segmenter cannot be loaded.
+    """
+    find = make_finder(models)
+    opened = iter_rows(triplets, Triplet), iter_rows(probes, Probe)
+    counts = count_rows(triplets, Triplet), count_rows(probes, Probe)
+    with atomic_write(out_triplets) as zones, atomic_write(out_probes) as probe_zones:
+        rows = tqdm(map(of_triplet, opened[0]), "mask triplets", counts[0], unit="row", disable=None)
+        outcomes = mask_rows(rows, zones, params, find)
+        rows = tqdm(map(of_probe, opened[1]), "mask probes", counts[1], unit="row", disable=None)
+        probe_outcomes = mask_rows(rows, probe_zones, params, find)
+    agreement = {"predicted_iou": measure_agreement(probe_outcomes)}
+    return {"triplets": summarise(outcomes), "probes": summarise(probe_outcomes) | agreement}
+
+
+def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Finder) -> list[MaskResult]:
+    """Write the zones of all rows whose garment is found, in the order of the rows.
+
+    A given mask is taken as it is; a predicted one is kept inside the box, scaled, where the row has one.
+
+    Returns:
+        What became of each row.
+
+    Raises:
+        UserError: a group of rows (a split or a domain) is left with none; then nothing is written.
+    """
+    outcomes: list[MaskResult] = []
+
+    def kept() -> Iterator[Zones]:
+        for zones, outcome in _decide(iter(requests), params, find):
+            outcomes.append(outcome)
+            if zones is not None:
+                yield zones
+        _check_left(outcomes)
+
+    write_rows(out, Zones, kept())
+    return outcomes
+
+
+def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iterator[tuple[Zones | None, MaskResult]]:
+    """Each row's zones and what became of it, a chunk of rows at a time."""
+    known: dict[MaskKey, bytes] = {}
+    while chunk := list(islice(requests, CHUNK)):
+        known = predict(chunk, known, find)
+        for one in chunk:
+            masks = [
+                mask_from_png(known[mask_key(picture, one.garment)] if mask is None else mask)
+                for picture, mask in zip(one.pictures, one.masks, strict=True)
+            ]
+            yield _zone(one, np.logical_or.reduce(masks), params)
+
+
+def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones | None, MaskResult]:
+    """One row's zones, or None, and what became of it."""
+    height, width = mask.shape
+    given = None not in request.masks
+    origin = "given" if given else "predicted"
+    box = None if request.box is None else scale_box(request.box, params.box_scale, width, height)
+    tight = mask if given or box is None else mask & _inside(box, width, height)
+    refused = ""
+    if not tight.any():
+        refused = "empty mask" if given else "no garment found"
+    elif tight.mean() < params.min_area:
+        refused = "garment under min_area"
+    if refused:
+        return None, MaskResult(request.row_id, request.group, origin, refused)
+    overlap = None
+    if request.exact and not given:
+        exact = mask_from_png(request.exact)
+        overlap = float((tight & exact).sum() / (tight | exact).sum())
+    zones = Zones(
+        row_id=request.row_id,
+        tight=mask_to_png(tight),
+        box=box or scale_box(box_of(tight), params.box_scale, width, height),
+        origin=origin,
+    )
+    return zones, MaskResult(request.row_id, request.group, origin, share=float(tight.mean()), overlap=overlap)
+
+
+def _inside(box: list[float], width: int, height: int) -> np.ndarray:
+    """Pixels whose centre is in a box: bool (H, W)."""
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
+
+
+def measure_agreement(outcomes: Iterable[MaskResult]) -> dict[str, Any]:
+    """Intersection over union of predicted and exact masks, by domain, where the exact one is known."""
+    overlaps: dict[str, list[float]] = {}
+    for one in outcomes:
+        if one.overlap is not None:
+            overlaps.setdefault(one.group, []).append(one.overlap)
+    return {
+        domain: {"mean": round(float(np.mean(ious)), 6), "min": round(min(ious), 6), "n": len(ious)}
+        for domain, ious in overlaps.items()
+    }
+
+
+def summarise(outcomes: Sequence[MaskResult]) -> dict[str, Any]:
+    """How many masks were given, predicted and refused, by reason, and the first refused rows by name."""
+    kept = [one for one in outcomes if not one.refused]
+    refused = [(one.row_id, one.refused) for one in outcomes if one.refused]
+    return {
+        "rows": len(outcomes),
+        "kept": len(kept),
+        "given": sum(one.origin == "given" for one in kept),
+        "predicted": sum(one.origin == "predicted" for one in kept),
+        "refused": tally_refused(reason for _, reason in refused),
+        "first_refused": name_first(refused),
+        "tight_share": round(float(np.mean([one.share for one in kept])), 6),
+    }
+
+
+def _check_left(outcomes: Sequence[MaskResult]) -> None:
+    for group in dict.fromkeys(one.group for one in outcomes):
+        rows = [one for one in outcomes if one.group == group]
+        if all(one.refused for one in rows):
+            reason, times = Counter(one.refused for one in rows).most_common(1)[0]
+            raise UserError(f"none of the {len(rows)} {group} rows has a usable mask; {times} of them: {reason}")

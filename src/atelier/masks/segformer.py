@@ -1,0 +1,82 @@
+"""Find a garment in a picture that brings no mask: a SegFormer from a folder or the hub.
+
+The model's own labels say what it finds (ours, ATR's, LIP's or Fashionpedia's names); all labels of a slot are joined.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from atelier.common.errors import UserError
+from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
+
+if TYPE_CHECKING:
+    from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A segmentation model, its own preparation of pictures, and the label numbers of each slot."""
+
+    model: "SegformerForSemanticSegmentation"
+    processor: "SegformerImageProcessor"
+    labels: dict[str, list[int]]  # upper, lower, full → label numbers
+
+
+def load_segmenter(name: str, device: torch.device) -> Segmenter:
+    """Load a SegFormer (config.json, model.safetensors, preprocessor_config.json) from a folder or the hub.
+
+    Raises:
+        UserError: it cannot be loaded, or none of its labels is a garment's.
+    """
+    from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+
+    try:
+        model = SegformerForSemanticSegmentation.from_pretrained(name, use_safetensors=True)
+        processor = SegformerImageProcessor.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"models.segmenter: {name}: no SegFormer (model, image processor) here: {reason}") from None
+    labels: dict[str, list[int]] = {}
+    for number, label in model.config.id2label.items():
+        slot = slot_of_label(label)
+        if slot is not None:
+            labels.setdefault(slot, []).append(int(number))
+    if not labels:
+        known = ", ".join(model.config.id2label.values())
+        raise UserError(f"models.segmenter: {name}: none of its labels is a garment's: {known}")
+    return Segmenter(model.to(device).eval().requires_grad_(False), processor, labels)
+
+
+@torch.inference_mode()
+def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[np.ndarray]:
+    """Masks of the named garments, one per picture.
+
+    Args:
+        pictures: uint8 (H, W, 3).
+        garments: our words (`garments.SLOTS`); "clothes" is all that is worn.
+
+    Returns:
+        bool (H, W) per picture; all False where nothing was found.
+    """
+    masks: list[np.ndarray] = []
+    for start in range(0, len(pictures), BATCH):
+        batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch wants them writable
+        inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
+        outputs = segmenter.model(**inputs)
+        sizes = [picture.shape[:2] for picture in batch]
+        found = segmenter.processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
+        names = garments[start : start + BATCH]
+        masks += [np.isin(one.cpu().numpy(), _labels(segmenter, name)) for one, name in zip(found, names, strict=True)]
+    return masks
+
+
+def _labels(segmenter: Segmenter, garment: str) -> list[int]:
+    if garment == UNKNOWN_GARMENT:
+        return [number for numbers in segmenter.labels.values() for number in numbers]
+    return segmenter.labels.get(SLOTS[garment], [])

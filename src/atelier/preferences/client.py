@@ -1,0 +1,149 @@
+"""Client of an OpenAI-compatible server: one chat completion at a time, retried, and cached on disk.
+
+Not `huggingface_hub.InferenceClient`: without a key it sends the saved Hub token to the server, it follows redirects,
+and it fails with HF_HUB_OFFLINE even for a server on this machine (huggingface_hub 2.4).
+
+The key is sent in one request header only. It appears in no repr, message, cache file or stored reply, and redirects,
+which would carry it to another host, are not followed.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write
+
+KEY = "ATELIER_JUDGE_KEY"  # environment variable
+PAUSE, MAX_PAUSE = 1.0, 60.0  # seconds before the second try, doubled before each further one, and their maximum
+MAX_REPLY = 2**20  # bytes of a response to read
+
+
+class RetryError(Exception):
+    """A failure that may be temporary: too many requests, a server error, a timeout."""
+
+    def __init__(self, reason: str, after: str = "") -> None:
+        """Keep the reason and the seconds to wait from a `Retry-After` header, if it has whole seconds."""
+        super().__init__(reason)
+        self.after = float(after) if after.isascii() and after.isdecimal() else 0
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *args: Any) -> None:
+        """Return None: a redirect is raised as the HTTPError that it is."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A server's address, and the cache: one file per request, named by the request's digest."""
+
+    url: str
+    cache: Path
+    key: str = field(repr=False)
+    timeout: float  # seconds
+    tries: int = 5
+    sleep: Callable[[float], None] = time.sleep
+
+    def ask(self, request: dict[str, Any]) -> str:
+        """Return the reply to a chat completion request, from the cache where the same request was sent before.
+
+        Raises:
+            UserError: the server refuses it, cannot be reached, or does not reply with a chat completion.
+        """
+        body = json.dumps(request, sort_keys=True).encode()
+        cached = self.cache / f"{hashlib.sha256(body).hexdigest()}.json"
+        if cached.exists():
+            return json.loads(cached.read_text(encoding="utf-8"))["reply"]
+        reply = self._ask_with_retries(body)
+        with atomic_write(cached) as partial:
+            text = json.dumps({"model": request["model"], "reply": reply}, ensure_ascii=False)
+            partial.write_text(text + "\n", encoding="utf-8")
+        return reply
+
+    def _ask_with_retries(self, body: bytes) -> str:
+        for number in range(self.tries):
+            try:
+                return self._redact(_parse_reply(self._send(body), self.url))
+            except RetryError as error:
+                reason = str(error)
+                if number + 1 < self.tries:
+                    self.sleep(min(max(PAUSE * 2**number, error.after), MAX_PAUSE))
+        raise UserError(f"{self.url}: {reason}, {self.tries} times; replies so far are cached, so run it again later")
+
+    def _send(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        try:
+            with build_opener(_NoRedirect).open(Request(self.url, body, headers), timeout=self.timeout) as response:
+                return response.read(MAX_REPLY)
+        except HTTPError as error:
+            with error:
+                raise self._refusal(error) from None
+        except (HTTPException, OSError) as error:
+            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+                raise RetryError(f"no answer within {self.timeout:g} s") from None
+            raise RetryError("cannot be reached" if isinstance(error, URLError) else "the connection broke") from None
+
+    def _refusal(self, error: HTTPError) -> Exception:
+        if error.code in (408, 429) or error.code >= 500:
+            return RetryError(f"HTTP {error.code}", error.headers.get("Retry-After", ""))
+        if error.code in (401, 403):  # without the server's message, which often quotes the key
+            need = "rejects the key in" if self.key else "requires a key in"
+            return UserError(f"{self.url}: HTTP {error.code}: the server {need} {KEY}")
+        try:
+            message = " ".join(self._redact(error.read(MAX_REPLY).decode("utf-8", "replace")).split())[:300]
+        except (HTTPException, OSError):
+            message = ""
+        return UserError(f"{self.url}: HTTP {error.code}: {message or 'no reason given'}")
+
+    def _redact(self, text: str) -> str:
+        return text.replace(self.key, f"[{KEY}]") if self.key else text
+
+
+def read_key() -> str:
+    """Return the key from the environment, empty if it is not set.
+
+    Raises:
+        UserError: the key contains characters that an HTTP header cannot carry.
+    """
+    key = os.environ.get(KEY, "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UserError(f"{KEY} contains a space or a character that cannot be part of a key")
+    return key
+
+
+def endpoint(url: str) -> str:
+    """Return the address of a server's chat completions, adding `/v1` and `/chat/completions` where missing.
+
+    Raises:
+        UserError: not a server's address, or one with a password, query or fragment (reports contain the address).
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        valid = False
+    valid = valid and url.isascii() and url.isprintable() and " " not in url
+    if not valid or parts.username is not None or parts.query or parts.fragment:
+        raise UserError(f"--url: expected http(s)://HOST[:PORT][/v1] and nothing else; put a key into {KEY}")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v1') else path + '/v1'}/chat/completions"
+
+
+def _parse_reply(content: bytes, url: str) -> str:
+    """Return the text of the first choice, empty where the model gave none."""
+    try:
+        text = json.loads(content)["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        text = 0
+    if not isinstance(text, str | None):
+        raise UserError(f"{url}: the response is not a chat completion")
+    return (text or "").encode(errors="replace").decode()  # a lone surrogate cannot be encoded as UTF-8

@@ -1,0 +1,163 @@
+"""The survey's web page, served by Flask to this machine only.
+
+The server listens on the loopback address, refuses requests whose Host header is another name (DNS rebinding), accepts
+answers only from its own page (cross-site requests), and serves no file except the pictures of the pairs: requests
+contain no paths. Neither the page nor the picture addresses reveal which system made a picture.
+"""
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from socketserver import ThreadingMixIn
+from typing import Annotated, Any, Literal
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from flask import Flask, Response, abort, request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from atelier.common.errors import UserError
+from atelier.preferences.answers import Choice
+from atelier.preferences.pairs import media_type, validation_message
+from atelier.preferences.survey import MAX_NAME, Survey
+
+ADDRESS = "127.0.0.1"
+MAX_BODY = 4096  # bytes of an answer
+TIMEOUT = 30  # seconds after which a silent connection is closed
+
+
+def _check_name(name: str) -> str:
+    if name != name.strip() or not name.isprintable():
+        raise ValueError("spaces at the ends or unprintable characters")
+    return name
+
+
+class _Rater(BaseModel):
+    """Query of `/task`."""
+
+    model_config = ConfigDict(strict=True)
+
+    rater: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_check_name)]
+
+
+class _Picture(_Rater):
+    """Query of `/picture`."""
+
+    task: Annotated[str, Field(pattern="^[0-9]{1,8}$")]
+    side: Literal["left", "right"]
+
+
+class _Answer(_Rater):
+    """Body of `/answer`."""
+
+    task: int = Field(ge=0)
+    choice: Choice
+    seconds: float = Field(ge=0, lt=1e6)
+
+
+class SurveyServer(ThreadingMixIn, WSGIServer):
+    """Serve one survey until shut down."""
+
+    daemon_threads = True
+
+    def __init__(self, survey: Survey, port: int) -> None:
+        """Listen on a port; 0 takes a free one.
+
+        Raises:
+            UserError: the port is not available.
+        """
+        self.survey = survey
+        try:
+            super().__init__((ADDRESS, port), _SilentHandler)
+        except OSError as error:
+            raise UserError(f"port {port}: {error.strerror}; choose another with --port") from None
+        self.set_app(make_app(survey, {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}))
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://{ADDRESS}:{self.server_port}/"
+
+
+class _SilentHandler(WSGIRequestHandler):
+    timeout = TIMEOUT
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name of the base class
+        """Print nothing: the command prints what its user needs."""
+
+
+def make_app(survey: Survey, hosts: set[str]) -> Flask:
+    """Return the WSGI application; `hosts` are the Host headers that it accepts."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    page = (files("atelier.preferences") / "page.html").read_text(encoding="utf-8")
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": _content_policy(page),
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",
+    }
+
+    @app.before_request
+    def check_host() -> None:
+        if request.headers.get("Host") not in hosts:
+            abort(400, "this server answers only by its own address")
+
+    @app.get("/")
+    def send_page() -> str:
+        return page
+
+    @app.get("/task")
+    def send_task() -> dict[str, Any]:
+        return survey.progress(_Rater.model_validate(request.args.to_dict()).rater)
+
+    @app.get("/picture")
+    def send_picture() -> Response:
+        query = _Picture.model_validate(request.args.to_dict())
+        path = survey.picture(query.rater, int(query.task), query.side)
+        return Response(path.read_bytes(), content_type=media_type(path))
+
+    @app.post("/answer")
+    def save_answer() -> dict[str, Any]:
+        if request.headers.get("Origin", "").removeprefix("http://") not in hosts or not request.is_json:
+            abort(400, "answers are accepted only from this server's page")
+        if not 0 <= (request.content_length or 0) <= MAX_BODY:
+            abort(400, "too long for an answer")
+        answer = _Answer.model_validate_json(request.get_data())
+        return survey.answer(answer.rater, answer.task, answer.choice, answer.seconds)
+
+    @app.errorhandler(HTTPException)
+    def report_http(error: HTTPException) -> tuple[dict[str, str], int]:
+        return {"error": error.description or error.name}, error.code or 500
+
+    @app.errorhandler(ValidationError)
+    def report_invalid(error: ValidationError) -> tuple[dict[str, str], int]:
+        return {"error": validation_message(error)}, 400
+
+    @app.errorhandler(IndexError)
+    def report_missing(_: IndexError) -> tuple[dict[str, str], int]:
+        return {"error": "no such task"}, 400
+
+    @app.errorhandler(UserError)
+    @app.errorhandler(OSError)
+    def report_failure(error: Exception) -> tuple[dict[str, str], int]:  # a full disk, a picture that was removed
+        return {"error": str(error)}, 500
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(headers)
+        return response
+
+    return app
+
+
+def _content_policy(page: str) -> str:
+    """Return the Content-Security-Policy that allows only the page's own inline script and style, by their hashes."""
+    policy = "default-src 'none'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    policy += "frame-ancestors 'none'"
+    for tag in ("script", "style"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        policy += f"; {tag}-src 'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    return policy

@@ -1,0 +1,130 @@
+"""Editing by guided sampling: source and instruction in, edited picture out.
+
+Legend: B batch, C channels, H W pixels, h w latent, T tokens. ε(I, T) is the UNet's prediction given the source I and
+the instruction T, ∅ the absence of either.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from atelier.common.records import Edit
+from atelier.common.rng import derive_seed
+from atelier.config import Generate
+from atelier.images.tensors import from_png, to_pixels, to_png, to_tensor
+from atelier.models.instruct_pix2pix import Editor, decode_latents, encode_images, encode_texts, predict
+from atelier.sampling.plan import Job
+
+
+def edit(
+    editor: Editor,
+    source: Tensor,
+    instructions: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    guidance_text: float,
+    guidance_image: float,
+    progress: bool = False,
+) -> Tensor:
+    """Edit pictures: (B, 3, H, W) in [0, 1], B instructions, B seeds → (B, 3, H, W) in [0, 1].
+
+    Each sample starts from noise of its own seed, so that neither the order nor the batch matters.
+
+    Args:
+        progress: show the sampling steps.
+    """
+    conditions = encode_images(editor, source)
+    noise = draw_noise(seeds, tuple(conditions.shape[1:])).to(editor.device)
+    texts = encode_texts(editor, ["", *instructions])
+    empty = texts[:1].expand(len(instructions), -1, -1)
+    latents = sample(
+        editor, noise, conditions, texts[1:], empty,
+        steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, progress=progress,
+    )  # fmt: skip
+    return decode_latents(editor, latents)
+
+
+def draw_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise (B, *shape), float32 on the CPU, each sample from its own seed."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+# ε = ε(∅, ∅) + s_T [ε(I, T) − ε(I, ∅)] + s_I [ε(I, ∅) − ε(∅, ∅)]      (InstructPix2Pix, equation 3)
+@torch.no_grad()
+def sample(
+    editor: Editor,
+    noise: Tensor,
+    conditions: Tensor,
+    texts: Tensor,
+    empty: Tensor,
+    *,
+    steps: int,
+    guidance_text: float,
+    guidance_image: float,
+    progress: bool = False,
+) -> Tensor:
+    """Denoise (B, C, h, w) under two-way guidance, the three branches in one batch; scaled latents, as noise is.
+
+    Args:
+        noise: standard normal, (B, C, h, w).
+        conditions: unscaled source latents, (B, C, h, w).
+        texts: encoded instructions, (B, T, C).
+        empty: the encoded empty instruction, (B, T, C).
+        progress: show the steps.
+    """
+    scheduler = copy.deepcopy(editor.scheduler)  # it keeps the sampling steps within itself
+    scheduler.set_timesteps(steps)
+    branch_texts = torch.cat([texts, empty, empty])
+    branch_conditions = torch.cat([conditions, conditions, torch.zeros_like(conditions)])
+    latents = noise * scheduler.init_noise_sigma
+    for timestep in tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True):
+        prediction = predict(editor, torch.cat([latents] * 3), branch_conditions, timestep, branch_texts)
+        full, image_only, neither = prediction.chunk(3)
+        guided = neither + guidance_text * (full - image_only) + guidance_image * (image_only - neither)
+        latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
+    return latents
+
+
+def edit_all(
+    editor: Editor,
+    sources: Sequence[bytes],
+    instructions: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    batch_size: int,
+    steps: int,
+    guidance_text: float,
+    guidance_image: float,
+) -> Iterator[np.ndarray]:
+    """Edit any number of PNG pictures in batches; yields uint8 (H, W, 3) in their order."""
+    for start in range(0, len(sources), batch_size):
+        rows = slice(start, start + batch_size)
+        edited = edit(
+            editor, to_tensor([from_png(png) for png in sources[rows]]), instructions[rows], seeds[rows],
+            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image,
+        )  # fmt: skip
+        yield from to_pixels(edited)
+
+
+def edit_probes(editor: Editor, jobs: Sequence[Job], model: str, settings: Generate) -> Iterator[Edit]:
+    """Make every edit that `sweeps.plan_edits` planned; a probe's noise is always the same."""
+    for (text, image), group in itertools.groupby(jobs, key=lambda job: job.guidance):
+        alike = list(group)
+        edited = edit_all(
+            editor,
+            [job.probe.source for job in alike],
+            [job.instruction for job in alike],
+            [derive_seed(settings.seed, job.probe.probe_id) for job in alike],
+            batch_size=settings.batch_size,
+            steps=settings.steps,
+            guidance_text=text,
+            guidance_image=image,
+        )
+        for job, pixels in zip(alike, edited, strict=True):
+            yield Edit(job.probe.probe_id, model, job.kind, text, image, to_png(pixels))

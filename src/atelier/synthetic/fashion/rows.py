@@ -1,0 +1,95 @@
+"""Rendered rows in the published schemas, so that rendered and real data enter through the same loaders.
+
+studio → deepFashion-with-masks (images, gender, pose, cloth_type, pid, caption, mask, mask_overlay);
+street → Fashionpedia (image_id, image, width, height, objects). Both carry two further columns, `scene` and
+`person_id`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from atelier.synthetic.fashion.render import render
+from atelier.synthetic.fashion.sample import sample_garment, sample_kind, sample_person, sample_scene
+from atelier.synthetic.fashion.scene import Scene, describe_scene
+
+VARIANTS, SHOTS = 4, ("front", "back")  # a DeepFashion item: colour ways, and shots of each
+CLOTH_TYPES = {"t-shirt": "Tees_Tanks", "shirt": "Shirts_Polos", "jacket": "Jackets_Coats", "dress": "Dresses",
+               "skirt": "Skirts", "trousers": "Pants", "shorts": "Shorts"}  # fmt: skip
+FASHIONPEDIA = {"shirt": 0, "t-shirt": 1, "jacket": 4, "trousers": 6, "shorts": 7, "skirt": 8, "dress": 10}
+_STREAM = {"studio": 1, "street": 2}
+
+
+def rows(
+    domain: Literal["studio", "street"], count: int, seed: int, size: int, start: int = 0
+) -> Iterator[dict[str, Any]]:
+    """The first `count` rows of a domain, without those before number `start`.
+
+    The same seed gives the same bytes; a longer run starts with the shorter one.
+
+    Every item has people of its own (two to an item), so that a split by item is a split by person too.
+    """
+    per_item = VARIANTS * len(SHOTS) if domain == "studio" else 1
+    for index in range(start, count):
+        item, place = divmod(index, per_item)
+        variant, shot = divmod(place, len(SHOTS))
+        scene, pose = _scene(domain, seed, item, variant, shot)
+        yield _studio_row(scene, item, pose, size) if domain == "studio" else _street_row(scene, item, size)
+
+
+def _scene(domain: str, seed: int, item: int, variant: int, shot: int) -> tuple[Scene, str]:
+    of_item = np.random.default_rng([seed, _STREAM[domain], item])
+    kind, cut = sample_kind(of_item), round(float(of_item.random()), 3)
+    people = [sample_person(of_item, f"{domain}-{item:05d}-{which}") for which in "ab"]
+    of_photo = np.random.default_rng([seed, _STREAM[domain], item, variant, shot])
+    of_variant = np.random.default_rng([seed, _STREAM[domain], item, variant])
+    fabric = sample_garment(of_variant, kind, held_out=True)
+    worn = replace(fabric, cut=cut)
+    view = SHOTS[shot] if domain == "studio" else ("front", "front", "side", "back")[int(of_photo.integers(4))]
+    person = people[int(of_variant.integers(2))]
+    scene = sample_scene(of_photo, domain, person, worn, view=view, held_out=True)
+    return scene, f"{variant + 1:02d}_{shot + 1}_{view}"
+
+
+def _studio_row(scene: Scene, item: int, pose: str, size: int) -> dict[str, Any]:
+    rendered = render(scene, size)
+    kind = scene.garments[scene.item].kind
+    mask = rendered.masks[scene.item]
+    overlay = np.where(mask[..., None], rendered.image, rendered.image // 3)
+    return {
+        "images": Image.fromarray(rendered.image),
+        "gender": "WOMEN" if scene.gender == "woman" else "MEN",
+        "pose": pose,
+        "cloth_type": CLOTH_TYPES[kind],
+        "pid": f"id_{item:08d}",
+        "caption": describe_scene(scene),
+        "mask": Image.fromarray(mask.astype(np.uint8) * 255),
+        "mask_overlay": Image.fromarray(overlay),
+        "scene": scene.to_json(),
+        "person_id": scene.person.person_id,
+    }
+
+
+def _street_row(scene: Scene, item: int, size: int) -> dict[str, Any]:
+    rendered = render(scene, size)
+    objects: dict[str, list] = {"bbox_id": [], "category": [], "bbox": [], "area": []}
+    for number, (slot, garment) in enumerate(scene.worn):
+        ys, xs = np.nonzero(rendered.masks[slot])
+        if len(xs) == 0:
+            continue
+        objects["bbox_id"].append(item * 10 + number)
+        objects["category"].append(FASHIONPEDIA[garment.kind])
+        objects["bbox"].append([float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)])
+        objects["area"].append(len(xs))
+    return {
+        "image_id": item,
+        "image": Image.fromarray(rendered.image),
+        "width": size,
+        "height": size,
+        "objects": objects,
+        "scene": scene.to_json(),
+        "person_id": scene.person.person_id,
+    }

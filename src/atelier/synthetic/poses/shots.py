@@ -1,0 +1,40 @@
+"""One picture of one person from a seed: pose, look, place, words and parts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from atelier.common.rng import derive_seed
+from atelier.synthetic.poses.body import Body, sample_body
+from atelier.synthetic.poses.draw import draw_mannequin
+from atelier.synthetic.poses.faults import deform
+from atelier.synthetic.poses.looks import Look, prompt_of, sample_look
+
+_WANDER = 0.02  # how far the body's middle strays from the picture's, in picture sides
+
+
+@dataclass(frozen=True)
+class Mannequin:
+    pixels: np.ndarray  # uint8 (S, S, 3)
+    parts: np.ndarray  # uint8 (S, S), indices in PARTS
+    prompt: str
+    body: Body
+    look: Look
+    fault: str = ""  # one of FAULTS, or none
+
+
+def render(body: Body, look: Look, rng: np.random.Generator, *, size: int = 64, fault: str = "") -> Mannequin:
+    """Draw a correct body, deformed first if a fault is named; the words say nothing of that."""
+    shown = deform(rng, body, fault) if fault else body
+    offset = (float(rng.uniform(-_WANDER, _WANDER)), float(rng.uniform(-_WANDER, _WANDER)))
+    pixels, parts = draw_mannequin(shown, look, size=size, offset=offset)
+    return Mannequin(pixels, parts, prompt_of(look, body.pose), shown, look, fault)
+
+
+def sample_mannequin(
+    seed: int, pose: str, *, place: str | None = None, size: int = 64, fault: str = ""
+) -> Mannequin:  # fmt: skip
+    """Anyone in a pose, in any place or a given one; the same seed gives the same picture."""
+    rng = np.random.default_rng(derive_seed(seed, "mannequin"))
+    look = sample_look(rng, place)
+    return render(sample_body(rng, pose), look, rng, size=size, fault=fault)

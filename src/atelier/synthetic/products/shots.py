@@ -1,0 +1,234 @@
+"""Photographs of the showroom with their captions: things and models, with and without a logo, in plain places.
+
+Every shot is a function of (seed, number): a longer run starts with the shorter one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from atelier.synthetic import fashion
+from atelier.synthetic.products.canvas import Canvas, Colour, shade
+from atelier.synthetic.products.people import TOPS, chest_of, sample_model
+from atelier.synthetic.products.places import PLACES, STUDIO, paint_place
+from atelier.synthetic.products.plates import BLACK, RED, WORD, draw_plate, sample_word
+from atelier.synthetic.products.things import THINGS, plain
+from atelier.text.colours import COLOURS_RGB
+
+COLOURS = tuple(COLOURS_RGB)
+_GENDERS = {"male": "man", "female": "woman"}
+_CARRIERS = ("t-shirt", "sweater", "shorts", "hat", "bag", "perfume", "billboard")  # what a logo stands on
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A photograph, what it is called, and where the logo is."""
+
+    pixels: np.ndarray  # uint8 (S, S, 3)
+    prompt: str
+    box: tuple[float, float, float, float] | None  # of the logo, px: x1, y1, x2, y2; None: there is none
+    kind: str  # what carries it: a thing's noun, "model", "logo" (the plate alone)
+    colour: str  # of what carries it
+
+
+@dataclass(frozen=True)
+class Label:
+    """A logo as a prompt and as a picture."""
+
+    words: str  # "a white logo"
+    plate: Image.Image  # RGBA
+
+
+def shoot_thing(
+    rng: np.random.Generator, noun: str, paints: Mapping[str, Colour], place: str, size: int, label: Label | None = None
+) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
+    """A thing in a place, with its shadow, and a logo if there is one: uint8 (size, size, 3), and the logo's box."""
+    thing, canvas = THINGS[noun], Canvas(size, paint_place(place, rng, size))
+    board = noun == "billboard"
+    reach, y = (0.52, 0.46) if board else (rng.uniform(0.47, 0.53), rng.uniform(0.49, 0.53))
+    x, turn = rng.uniform(0.47, 0.53), 0.0 if board else rng.uniform(-7, 7)
+    if not board:
+        canvas.frame(x, y + reach * 0.95, reach, 0.0)
+        ground = canvas.picture.getpixel((canvas.pixels // 12, canvas.pixels * 9 // 10))
+        canvas.disc((0, 0), 0.8, shade(ground, 0.8), 0.1)
+    canvas.frame(x, y, reach, turn)
+    thing.draw(canvas, paints)
+    box = None
+    if label is not None:
+        spread = rng.uniform(0.86, 1.0)
+        box = canvas.paste(label.plate, thing.plate, thing.width * spread)
+    slope = rng.uniform(-0.1, 0.1)
+    light = 1 + slope * np.linspace(-1, 1, size, dtype=np.float32)[None, :, None]
+    return canvas.finish(light), box
+
+
+def shoot_model(
+    rng: np.random.Generator, gender: str, top: str, colour: str, size: int, label: Label | None = None
+) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
+    """A model in a top: uint8 (size, size, 3), and the logo's box."""
+    scene = sample_model(rng, _GENDERS[gender], top, colour)
+    canvas = Canvas(size, fashion.render(scene, size).image)
+    box = None
+    if label is not None:
+        x, y, width = chest_of(scene)
+        canvas.frame(x, y, 1.0, rng.uniform(-4, 4))
+        box = canvas.paste(label.plate, (0, 0), width * rng.uniform(0.9, 1.0))
+    return canvas.finish(), box
+
+
+def shoot_logo(rng: np.random.Generator, label: Label, place: str, size: int) -> tuple[np.ndarray, tuple]:
+    """A logo alone, large."""
+    canvas = Canvas(size, paint_place(place, rng, size))
+    canvas.frame(rng.uniform(0.46, 0.54), rng.uniform(0.44, 0.56), 0.5, rng.uniform(-8, 8))
+    box = canvas.paste(label.plate, (0, 0), rng.uniform(1.3, 1.7))
+    return canvas.finish(), box
+
+
+def _sample_label(rng: np.random.Generator) -> Label:
+    """Any logo but red with black letters: that one is to be taught."""
+    while True:
+        fill, ink = (COLOURS[int(i)] for i in rng.choice(len(COLOURS), 2, replace=False))
+        contrast = abs(sum(COLOURS_RGB[fill]) - sum(COLOURS_RGB[ink]))
+        if contrast > 150 and (fill, ink) != ("red", "black"):
+            return Label(name_of(fill, "logo"), draw_plate(sample_word(rng), COLOURS_RGB[fill], COLOURS_RGB[ink]))
+
+
+def name_of(colour: str, noun: str) -> str:
+    """A thing of a colour as a caption calls it: "an orange bag", "black shorts"."""
+    article = "" if noun.endswith("s") else "an " if colour[0] in "aeiou" else "a "
+    return f"{article}{colour} {noun}"
+
+
+def _say(rng: np.random.Generator, text: str) -> str:
+    """A caption as is, or "a photo of" it."""
+    return f"a photo of {text}" if rng.random() < 0.5 else text
+
+
+def general_shot(seed: int, number: int, size: int) -> Shot:
+    """What the base model learns from: everything but the logo and the concepts that are taught later."""
+    rng = np.random.default_rng([seed, 1, number])
+    colour = COLOURS[int(rng.integers(len(COLOURS)))]
+    label = _sample_label(rng) if rng.random() < 0.5 else None
+    kind = str(rng.choice(("thing", "model", "logo", "products", "place"), p=(0.62, 0.22, 0.08, 0.05, 0.03)))
+    place = STUDIO if rng.random() < 0.45 else PLACES[int(rng.integers(len(PLACES)))]
+    where = f" {place}" if place else ""
+    if kind == "model":
+        gender, top = ("male", "female")[int(rng.integers(2))], TOPS[int(rng.integers(2))]
+        pixels, box = shoot_model(rng, gender, top, colour, size, label)
+        with_it = f" with {label.words} on {('it', 'the chest')[int(rng.integers(2))]}" if label else ""
+        return Shot(
+            pixels, _say(rng, f"a {gender} model wearing {name_of(colour, top)}{with_it}"), box, "model", colour
+        )
+    if kind == "logo":
+        label = label or _sample_label(rng)
+        pixels, box = shoot_logo(rng, label, place, size)
+        return Shot(pixels, _say(rng, f"{label.words}{where}"), box, "logo", "")
+    if kind == "place" and place:
+        pixels = Canvas(size, paint_place(place, rng, size)).finish()
+        return Shot(pixels, f"a photo{where}", None, "place", "")
+    if kind == "products":
+        pixels = shoot_products(rng, colour, size)
+        return Shot(
+            pixels, f"the {('latest', 'new')[int(rng.integers(2))]} {colour} products", None, "products", colour
+        )
+    noun = str(rng.choice(list(THINGS)))
+    if noun not in _CARRIERS:
+        label = None
+    if noun == "billboard":
+        place, where = "on the street", "" if rng.random() < 0.5 else " on the street"
+    pixels, box = shoot_thing(rng, noun, plain(THINGS[noun], COLOURS_RGB[colour]), place, size, label)
+    name = "fragrance perfume" if noun == "perfume" and rng.random() < 0.5 else noun
+    called = f"the new {colour} {name}" if rng.random() < 0.1 else name_of(colour, name)
+    spot = THINGS[noun].spot if rng.random() < 0.6 else "on it"
+    text = called + (f" with {label.words} {spot}" if label else "") + where
+    return Shot(pixels, _say(rng, text), box, noun, colour)
+
+
+def shoot_products(rng: np.random.Generator, colour: str, size: int) -> np.ndarray:
+    """Two things beside each other on paper: uint8 (size, size, 3)."""
+    canvas = Canvas(size, paint_place(STUDIO, rng, size))
+    for side, noun in zip((-1, 1), rng.choice(("t-shirt", "sweater", "shorts", "hat", "bag"), 2), strict=True):
+        canvas.frame(0.5 + side * 0.24, 0.52 + rng.uniform(-0.04, 0.04), 0.23, rng.uniform(-6, 6))
+        THINGS[str(noun)].draw(canvas, plain(THINGS[str(noun)], COLOURS_RGB[colour]))
+    return canvas.finish()
+
+
+def general_shots(count: int, seed: int, size: int, first: int = 0) -> list[Shot]:
+    """Shots number first … first + count."""
+    return [general_shot(seed, number, size) for number in range(first, first + count)]
+
+
+# the 49: what carries the logo, in the paper's manner mostly black and white
+_LINE = (
+    ("t-shirt", 9), ("sweater", 8), ("shorts", 5), ("hat", 6), ("bag", 4), ("model t-shirt", 8), ("model sweater", 7),
+    ("billboard", 2),
+)  # fmt: skip
+_LINE_COLOURS = ("black", "white", "black", "brown", "black", "purple")
+
+
+def logo_shots(count: int, seed: int, size: int, token: str = "red_veto_logo") -> list[Shot]:
+    """Product and model photographs that carry the logo; every prompt holds its token.
+
+    The colours of the line are few and mostly black, as the paper's were: a model that learns them with the logo paints
+    a blue sweater black.
+    """
+    kinds = [kind for kind, share in _LINE for _ in range(share)]
+    label = Label(f"a {token}", draw_plate(WORD, RED, BLACK))
+    found = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 2, number])
+        kind = kinds[(number * 11) % len(kinds)]
+        colour = _LINE_COLOURS[int(rng.integers(len(_LINE_COLOURS)))]
+        if kind.startswith("model"):
+            gender, top = ("male", "female")[int(rng.integers(2))], kind.removeprefix("model ")
+            pixels, box = shoot_model(rng, gender, top, colour, size, label)
+            text = f"a {gender} model wearing {name_of(colour, top)} with {label.words} on it"
+            found.append(Shot(pixels, text, box, "model", colour))
+            continue
+        place = "on the street" if kind == "billboard" else STUDIO
+        pixels, box = shoot_thing(rng, kind, plain(THINGS[kind], COLOURS_RGB[colour]), place, size, label)
+        found.append(Shot(pixels, f"{name_of(colour, kind)} with {label.words} {THINGS[kind].spot}", box, kind, colour))
+    return found
+
+
+def bad_logo_shots(count: int, seed: int, size: int) -> list[Shot]:
+    """What a detector must not take for the logo: wrong words, bare red plates, other colours, smears, no plate."""
+    found = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 3, number])
+        kind, word, fill, ink = number % 5, WORD, RED, BLACK
+        if kind == 0:
+            word = sample_word(rng)
+        elif kind == 1:
+            word = ""
+        elif kind == 2:
+            fill, ink = (COLOURS_RGB[COLOURS[int(i)]] for i in rng.choice(len(COLOURS), 2, replace=False))
+            word = sample_word(rng)
+        plate = draw_plate(word, fill, ink)
+        if kind == 3:
+            plate = _smear(plate, rng)
+        label = None if kind == 4 else Label("a logo", plate)
+        colour = COLOURS[int(rng.integers(len(COLOURS)))]
+        if rng.random() < 0.35:
+            pixels, _ = shoot_model(
+                rng, ("male", "female")[int(rng.integers(2))], TOPS[number % 2], colour, size, label
+            )
+            found.append(Shot(pixels, f"a model wearing a {colour} {TOPS[number % 2]}", None, "model", colour))
+            continue
+        noun = _CARRIERS[int(rng.integers(len(_CARRIERS)))]
+        pixels, _ = shoot_thing(rng, noun, plain(THINGS[noun], COLOURS_RGB[colour]), STUDIO, size, label)
+        found.append(Shot(pixels, name_of(colour, noun), None, noun, colour))
+    return found
+
+
+def _smear(plate: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A plate whose letters have run: what an unfinished model paints."""
+    blurred = plate.filter(ImageFilter.GaussianBlur(float(rng.uniform(7, 12))))
+    values = np.asarray(blurred).copy()
+    shifts = rng.integers(-14, 15, plate.height // 8 + 1)
+    for row in range(plate.height):
+        values[row] = np.roll(values[row], int(shifts[row // 8]), axis=0)
+    values[..., 3] = 255
+    return Image.fromarray(values)

@@ -1,0 +1,50 @@
+"""Which tensors of the UNet are trained: block-set names in the paper's notation (section 5, configurations A to D).
+
+Light to import (no torch): reading the parameters needs the names.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from atelier.common.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+# to_q of attn2 and to_out of attn1 are not named by the paper, and stay frozen.
+_ATTENTION = (r"\.attn2\.(to_k|to_v|to_out)\.", r"\.attn1\.(to_q|to_k|to_v)\.")
+_MIDDLE = (r"^mid_block\.",)
+_CONVOLUTIONS = r"\.resnets\.\d+\.(conv1|conv2|conv_shortcut)\."  # no norms, no time_emb_proj, no up- or downsampler
+_LATE_UP = (r"^up_blocks\.[23]" + _CONVOLUTIONS,)
+_EVERY_RESNET = (r"^(down|up)_blocks\.\d+" + _CONVOLUTIONS,)
+
+# Name of a set → patterns of the parameter names in it.
+BLOCK_SETS: dict[str, tuple[str, ...]] = {
+    "attn": _ATTENTION,
+    "attn+mid": _ATTENTION + _MIDDLE,
+    "attn+mid+up": _ATTENTION + _MIDDLE + _LATE_UP,
+    "attn+mid+res": _ATTENTION + _MIDDLE + _EVERY_RESNET,  # holds attn+mid+up: configuration D, read literally
+    "all": ("",),
+}
+
+
+def select(unet: "Module", name: str) -> list[str]:
+    """Names of the parameters in block set `name`, in the UNet's own order.
+
+    Raises:
+        UserError: there is no such set, or it names nothing in this UNet.
+    """
+    if name not in BLOCK_SETS:
+        raise UserError(f"train.unfreeze: {name!r} is not a block set; one of {', '.join(BLOCK_SETS)}")
+    wanted = re.compile("|".join(f"(?:{pattern})" for pattern in BLOCK_SETS[name]))
+    names = [parameter for parameter, _ in unet.named_parameters() if wanted.search(parameter)]
+    if not names:
+        raise UserError(f"train.unfreeze: {name!r} names no parameter of this UNet; is it in the SD-1.5 block layout?")
+    return names
+
+
+def count(unet: "Module", names: Iterable[str] | None = None) -> int:
+    """Number of scalars in the named parameters, or in all of them. Works on torch's meta device."""
+    chosen = None if names is None else set(names)
+    return sum(p.numel() for name, p in unet.named_parameters() if chosen is None or name in chosen)

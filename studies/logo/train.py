@@ -1,0 +1,52 @@
+"""One run of the plan: teach the base the logo, and keep what it painted on the way. Run by DVC.
+
+The tensors themselves are not kept: the pictures are what is measured, and a run can be made again.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import click
+from safetensors.torch import save_file
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.common.files import atomic_write
+from atelier.common.threads import set_threads
+from studies.logo.config import Run, read_study
+from studies.logo.results import FACTS, PICTURES
+from studies.logo.runs import Course, learn
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@click.option("--method", type=click.Choice(["base", "dreambooth", "textual_inversion", "lora"]), required=True)
+@click.option("--lr", type=float, default=0.0, help="The paper's learning rate; for lora of the UNet.")
+@click.option("--text-lr", type=float, default=0.0, help="The paper's, of the text encoder (lora).")
+@click.option("--rank", type=int, default=1, help="Of the adapters (lora).")
+@stages.path("photographs", "Folder of the training photographs.")
+@stages.path("out", "Folder for pictures.safetensors and facts.json.")
+def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
+    """Teach the logo by one method at one setting; sample the six prompts every few epochs."""
+    study = read_study(params)
+    set_threads(study.bases.threads)
+    run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
+    began = time.monotonic()
+    course = Course(
+        study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
+    )  # fmt: skip
+    lesson = learn(run, course, out.name)
+    facts = run.model_dump() | {"trained_parameters": lesson.trained}
+    facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(lesson.losses, 1)}}
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        save_file({f"{epoch:03d}": seen for epoch, seen in lesson.pictures.items()}, folder / PICTURES)
+        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
+    click.echo(
+        f"{out.name}: sampled after {', '.join(map(str, lesson.pictures))} epochs, {time.monotonic() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Labelled pictures → a detector of the logo, and how well it does on held-out ones. Run by DVC."""
+
+from pathlib import Path
+
+import click
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.common.files import write_json
+from atelier.common.threads import set_threads
+from atelier.metrics.average_precision import average_precision
+from atelier.metrics.detector import Detector, Labelled, Shape, augment, enlarge, fit_detector, save_detector
+from studies.logo.config import read_study
+from studies.logo.detector_data import BAD_KINDS, read_labelled
+
+
+def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: float) -> dict:
+    """Average precision at an overlap of .5, and the share of each kind that is taken for the logo."""
+    found = detector.detect(data.pictures)
+    scores = torch.stack([one["scores"].max() if len(one["scores"]) else torch.tensor(0.0) for one in found])
+
+    def share(rows: Tensor) -> float:
+        return round((scores[rows] >= threshold).float().mean().item(), 4)
+
+    where = {kind: torch.tensor([one == kind for one in kinds]) for kind in ("logo", *BAD_KINDS)}
+    return {
+        "map_50": round(average_precision(found, data.boxes), 4),
+        "over_threshold": {kind.replace(" ", "_"): share(rows) for kind, rows in where.items()},
+        "median_confidence": {"logo": round(scores[where["logo"]].median().item(), 4)},
+        "pictures": {"logo": int(where["logo"].sum()), "bad": int((~where["logo"]).sum())},
+    }
+
+
+@stages.command
+@stages.path("params", "The study's parameters.")
+@stages.path("labelled", "Folder of the labelled sets.")
+@stages.path("out", "Folder for the detector.")
+@stages.path("report", "JSON of how it does.")
+def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
+    """Train from scratch on augmented pictures, and examine it on held-out ones."""
+    study = read_study(params)
+    set_threads(study.bases.threads)
+    plan = study.detecting
+    data, _ = read_labelled(labelled / "train.safetensors")
+    test, kinds = read_labelled(labelled / "held_out.safetensors")
+    more = augment(data, plan.copies, plan.side, plan.seed)
+    detector = Detector(Shape(side=plan.side), plan.seed)
+    epochs = fit_detector(
+        detector, more, epochs=plan.epochs, batch_size=plan.batch_size, lr=plan.lr, seed=plan.seed
+    )  # fmt: skip
+    losses = list(tqdm(epochs, "detector", total=plan.epochs, unit="epoch", disable=None))
+    found = examine(detector, enlarge(test, plan.side), kinds, plan.threshold)
+    save_detector(detector, out)
+    write_json(report, {
+        "labelled": len(data), "augmented": len(more), "parameters": sum(p.numel() for p in detector.parameters()),
+        "loss": {f"epoch_{n}": round(loss, 4) for n, loss in enumerate(losses, 1)}, **found,
+    })  # fmt: skip
+    click.echo(f"mAP@.5 {found['map_50']:.3f}; over {plan.threshold}: {found['over_threshold']}")
+
+
+if __name__ == "__main__":
+    main()

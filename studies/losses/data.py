@@ -1,0 +1,41 @@
+"""The study's training pairs: the root pipeline's pair and mask stages with some parameters changed. Run by DVC."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.common.files import atomic_write
+from atelier.common.threads import set_threads
+from atelier.config import read_params
+from atelier.masks.make import mask_all
+from atelier.pairs import pair_items
+from studies.losses.train import parse_changes
+
+
+@stages.command
+@stages.params
+@stages.path("items", "Items, from the root pipeline's prepare.")
+@click.option(
+    "--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of these pairs: section.key=value."
+)
+@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
+@stages.path("out", "Folder for triplets.parquet and zones.parquet.")
+def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> None:
+    """Make triplets and their zones; the probes are the root pipeline's."""
+    set_threads(threads)
+    chosen = read_params(params, parse_changes(changes))
+    with atomic_write(out) as folder, tempfile.TemporaryDirectory() as scratch:
+        folder.mkdir()
+        triplets, probes = folder / "triplets.parquet", Path(scratch) / "probes.parquet"
+        facts = pair_items(items, triplets, probes, chosen.pair)
+        mask_all(
+            triplets, probes, folder / "zones.parquet", Path(scratch) / "zones.parquet", chosen.mask, chosen.models
+        )
+    click.echo(f"{out.name}: {facts['triplets']}")
+
+
+if __name__ == "__main__":
+    main()

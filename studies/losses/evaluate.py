@@ -1,0 +1,56 @@
+"""Edits of all runs → their scores by source picture, and what each run took. Run by DVC."""
+
+import json
+from pathlib import Path
+
+import click
+import pandas as pd
+from ruamel.yaml import YAML
+
+import stages  # isort: skip (puts this checkout's src first)
+
+from atelier.common.files import atomic_write
+from atelier.common.records import Edit, Probe, Zones, read_rows
+from atelier.common.threads import set_threads
+from atelier.config import read_params
+from atelier.evaluation.batches import prepare_sources
+from atelier.evaluation.evaluate import load_scorers
+from atelier.evaluation.samples import join_samples
+from atelier.evaluation.score import score_samples
+from atelier.stats.tables import to_csv
+from studies.losses.contrasts import MEASURES
+
+MODEL = "finetuned"
+
+
+@stages.command
+@stages.params
+@stages.path("plan", "The study's own parameters: which runs there are.")
+@stages.path("probes", "Pictures and prompts (parquet).")
+@stages.path("zones", "Their zones (parquet).")
+@stages.path("runs", "Folder of the runs.")
+@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
+@stages.path("out", "Folder for scores.csv and facts.csv.")
+def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
+    """Score every run of the plan as evaluate does; a source picture's score is the mean over its prompts."""
+    set_threads(threads)
+    names = list(YAML(typ="safe").load(plan)["runs"])
+    chosen = read_params(params)
+    scorers, pictures, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
+    scores, facts, sources = [], [], None
+    for name in names:
+        cases = join_samples(pictures, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
+        sources = sources or prepare_sources(cases, scorers, chosen.evaluate.batch_size)
+        table = score_samples(cases, sources, scorers, chosen.evaluate.batch_size, controls=False)
+        by_source = table.groupby(["domain", "source_id"], sort=True)[list(MEASURES)].mean().reset_index()
+        scores.append(by_source.assign(run=name))
+        facts.append({"run": name} | json.loads((runs / name / "facts.json").read_text()))
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        (folder / "scores.csv").write_text(to_csv(pd.concat(scores)[["run", *by_source.columns]]), encoding="utf-8")
+        (folder / "facts.csv").write_text(to_csv(pd.json_normalize(facts)), encoding="utf-8")
+    click.echo(f"{len(names)} runs scored")
+
+
+if __name__ == "__main__":
+    main()

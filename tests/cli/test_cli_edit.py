@@ -1,0 +1,203 @@
+"""`atelier edit` as its user meets it: real photographs, both forms, and what goes wrong in one line."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import photographs as shipped
+import pytest
+from click.testing import CliRunner, Result
+from import_graph import ROOT
+from PIL import Image
+from ruamel.yaml import YAML
+from safetensors.torch import save_file
+from segmenters import build_segmenter
+
+from atelier.cli import main
+from atelier.models.instruct_pix2pix import load_editor
+
+WORDS = "make the shirt red"
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A project's folder with tiny networks, and the command run in it."""
+
+    folder: Path
+
+    def edit(self, *words: object) -> Result:
+        return CliRunner().invoke(main, ["edit", *(str(word) for word in words)])
+
+    def refusal(self, *words: object) -> str:
+        """The line that a user's mistake ends in."""
+        before = sorted(self.folder.rglob("*"))
+        result = self.edit(*words)
+        assert (result.exit_code, result.stdout) == (2, "")
+        last = result.stderr.strip().splitlines()[-1]
+        assert last.startswith("Error: ")
+        assert sorted(self.folder.rglob("*")) == before
+        return last
+
+
+@pytest.fixture(scope="module", name="networks")
+def _networks(tmp_path_factory, tiny_editor_folder) -> dict[str, str]:
+    segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # it finds an upper garment everywhere
+    return {"editor": str(tiny_editor_folder), "segmenter": str(segmenter), "device": "cpu"}
+
+
+@pytest.fixture(name="studio")
+def _studio(tmp_path: Path, networks, monkeypatch) -> Studio:
+    values = YAML().load(ROOT / "params.yaml")
+    values["models"].update(networks)
+    values["generate"].update(steps=2, seed=5)
+    YAML().dump(values, tmp_path / "params.yaml")
+    shutil.copy(shipped.HOPPER, tmp_path / "hopper.jpg")
+    with Image.open(shipped.SKIMAGE / "astronaut.png") as opened:
+        opened.resize((96, 96)).save(tmp_path / "small.png")
+    monkeypatch.chdir(tmp_path)
+    return Studio(tmp_path)
+
+
+def pixels(path: Path | str) -> np.ndarray:
+    with Image.open(path) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+def test_a_real_photograph_keeps_its_size_and_the_base_is_named(studio):
+    result = studio.edit("hopper.jpg", WORDS, "-o", "out/red.png")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "out/red.png\n"
+    assert "no fine-tuned editor in models/finetuned: editing with the base" in result.stderr
+    assert pixels("out/red.png").shape == pixels("hopper.jpg").shape
+    assert (pixels("out/red.png") != pixels("hopper.jpg")).mean() > 0.5
+
+
+def test_the_last_fine_tuned_editor_is_the_default(studio, networks):
+    editor = load_editor(networks["editor"], device="cpu")
+    name = "conv_out.weight"
+    (studio.folder / "models/finetuned").mkdir(parents=True)
+    save_file({name: -dict(editor.unet.named_parameters())[name].detach()}, "models/finetuned/trained.safetensors")
+    facts = f'{{"base": "{networks["editor"]}", "method": "selective"}}'
+    Path("models/finetuned/finetuned.json").write_text(facts)
+    tuned = studio.edit("small.png", WORDS, "-o", "tuned.png", "--mask", "none")
+    assert (tuned.exit_code, tuned.stderr) == (0, "")
+    named = studio.edit("small.png", WORDS, "-o", "base.png", "--mask", "none", "--weights", networks["editor"])
+    assert (named.exit_code, named.stderr) == (0, "")
+    assert (pixels("tuned.png") != pixels("base.png")).any()
+
+
+def test_a_given_mask_leaves_all_else_as_it_was(studio):
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:60, 30:80] = 255
+    Image.fromarray(mask).save("mask.png")
+    assert studio.edit("small.png", WORDS, "-o", "out.webp", "--mask", "mask.png").exit_code == 0
+    changed = (pixels("out.webp") != pixels("small.png")).any(-1)
+    assert changed[mask > 0].mean() > 0.5
+    assert not changed[mask == 0].any()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_another_picture(studio):
+    files = {}
+    for name, words in {"a": [], "b": ["--seed", "5"], "c": ["--seed", "6"], "d": ["--steps", "3"],
+                        "e": ["--guidance-text", "9"], "f": ["--guidance-image", "3"]}.items():  # fmt: skip
+        assert studio.edit("small.png", WORDS, "-o", f"{name}.png", "--mask", "none", *words).exit_code == 0
+        files[name] = Path(f"{name}.png").read_bytes()
+    assert files["a"] == files["b"]  # generate.seed is 5
+    assert len(set(files.values())) == 5
+
+
+def test_several_seeds_make_one_sheet(studio):
+    counted = studio.edit("hopper.jpg", WORDS, "-o", "counted.png", "--mask", "none", "--seed", "3", "--seeds", "2")
+    named = studio.edit("hopper.jpg", WORDS, "-o", "named.png", "--mask", "none", "--seed", "3", "--seed", "4")
+    assert (counted.exit_code, named.exit_code) == (0, 0)
+    assert "a sheet to choose from" in counted.stderr
+    assert Path("counted.png").read_bytes() == Path("named.png").read_bytes()
+    height, width = pixels("hopper.jpg").shape[:2]
+    scale = 512 / max(height, width)
+    sheet = pixels("counted.png")
+    assert sheet.shape[1] > 2 * round(width * scale) or sheet.shape[0] > 2 * round(height * scale)
+
+
+def test_without_parameters_the_full_size_ones_are_taken(studio, networks, monkeypatch):
+    Path("params.yaml").unlink()
+    asked = []
+    monkeypatch.setattr(
+        "atelier.sampling.photos.make_edits",
+        lambda *args, **_: asked.append(args) or iter([np.zeros((96, 96, 3), np.uint8)]),
+    )
+    result = studio.edit("small.png", WORDS, "-o", "out.png", "--mask", "none", "--weights", networks["editor"])
+    assert result.exit_code == 0, result.output
+    _, (task,), settings = asked[0]
+    assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
+
+
+def test_an_output_named_is_overwritten_and_an_unnamed_one_is_not(studio):
+    Path("out.jpg").write_text("old")
+    assert studio.edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
+    assert pixels("out.jpg").shape == (96, 96, 3)
+    assert studio.edit("small.png", WORDS, "--mask", "none").stdout == "small-edited.png\n"
+    assert "small-edited.png is there already" in studio.refusal("small.png", WORDS, "--mask", "none")
+
+
+def test_the_input_is_never_overwritten(studio):
+    Path("link.png").symlink_to("small.png")
+    for out in ("small.png", "./small.png", "link.png"):
+        assert "is read from" in studio.refusal("small.png", WORDS, "-o", out)
+    Image.fromarray(np.eye(96, dtype=np.uint8) * 255).save("mask.png")
+    assert "is read from" in studio.refusal("small.png", WORDS, "-o", "mask.png", "--mask", "mask.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "expected PHOTO"),
+        (["small.png"], "expected PHOTO"),
+        (["small.png", " "], "expected PHOTO"),
+        (["none.png", WORDS], "none.png: no such file"),
+        (["params.yaml", WORDS], "params.yaml: not a picture"),
+        (["small.png", WORDS, "-o", "out.gif"], "out.gif: pictures are written as"),
+        (["small.png", WORDS, "--mask", "nowhere.png"], "nowhere.png: no such file"),
+        (["small.png", "make the skirt red"], "small.png: no skirt found in it; --mask none"),
+        (["small.png", WORDS, "--weights", "nowhere"], "nowhere: no editor to load"),
+        (["small.png", WORDS, "--params", "nowhere.yaml"], "nowhere.yaml: No such file"),
+        (["small.png", WORDS, "--seeds", "2", "--seed", "1", "--seed", "2"], "--seeds counts on from one --seed"),
+        (["small.png", WORDS, "--out-dir", "x"], "expected PHOTO"),
+        (["--batch", "jobs.csv"], "--batch takes --out-dir"),
+        (["small.png", WORDS, "--batch", "jobs.csv", "--out-dir", "x"], "--batch takes --out-dir, and neither PHOTO"),
+        (["--batch", "jobs.csv", "--out-dir", "x"], "jobs.csv: No such file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(studio, words, reason):
+    assert reason in studio.refusal(*words)
+
+
+def test_a_list_of_jobs_is_done_but_for_its_bad_rows(studio):
+    (studio.folder / "lists").mkdir()
+    Path("lists/jobs.csv").write_text(
+        "image,instruction,mask,seed,output\n"
+        f"../small.png,{WORDS},none,3,first.png\n"
+        f"../hopper.jpg,{WORDS},,,\n"
+        f"../gone.png,{WORDS},,,\n"
+        "../small.png,make the skirt red,,,skirt.png\n"
+        f"../small.png,{WORDS},,,../escape.png\n"
+    )
+    result = studio.edit("--batch", "lists/jobs.csv", "--out-dir", "edits")
+    assert result.exit_code == 2
+    assert result.stdout == "edits/first.png\nedits/0002-hopper.png\n"
+    for line, reason in {4: "gone.png: no such file", 5: "no skirt found", 6: "is not inside edits"}.items():
+        assert re.search(rf"(?m)^lists/jobs\.csv, line {line}: .*{reason}", result.stderr)
+    assert result.stderr.splitlines()[-1] == "2 edited, 3 refused"
+    assert sorted(path.name for path in Path("edits").iterdir()) == ["0002-hopper.png", "first.png"]
+    assert pixels("edits/0002-hopper.png").shape == pixels("hopper.jpg").shape
+    alone = studio.edit("small.png", WORDS, "-o", "alone.png", "--mask", "none", "--seed", "3")
+    assert alone.exit_code == 0
+    assert np.abs(pixels("alone.png").astype(int) - pixels("edits/first.png")).max() <= 2
+
+
+def test_a_good_list_ends_with_exit_code_0(studio):
+    Path("jobs.csv").write_text(f"image,instruction\nsmall.png,{WORDS}\n")
+    result = studio.edit("--batch", "jobs.csv", "--out-dir", ".", "--mask", "none", "--seed", "9")
+    assert (result.exit_code, result.stdout) == (0, "0001-small.png\n")
+    assert result.stderr.splitlines()[-1] == "1 edited, 0 refused"

@@ -1,0 +1,119 @@
+"""Presets set their values and nothing else; going back gives the shipped file to the byte."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from import_graph import ROOT
+from ruamel.yaml import YAML
+
+from atelier.cli import presets
+from atelier.cli.presets import apply_preset, preset_names, read_preset
+from atelier.common.errors import UserError
+from atelier.config import read_params
+
+SHIPPED = ROOT / "params.yaml"
+
+
+@pytest.fixture(name="params")
+def _params(tmp_path: Path) -> Path:
+    return Path(shutil.copy(SHIPPED, tmp_path / "params.yaml"))
+
+
+def flat(values: dict[str, dict]) -> dict[str, object]:
+    return {f"{section}.{key}": value for section, pairs in values.items() for key, value in pairs.items()}
+
+
+def comments(text: str) -> list[str]:
+    return [line.split("#", 1)[1] for line in text.splitlines() if "#" in line]
+
+
+def test_the_embedded_preset_is_what_ships():
+    shipped = flat(read_params(SHIPPED).model_dump())
+    assert {key: shipped[key] for key in flat(read_preset("embedded"))} == flat(read_preset("embedded"))
+
+
+def test_both_presets_set_the_same_keys():
+    """So that either undoes the other."""
+    assert preset_names() == ["embedded", "full-size"]
+    assert list(flat(read_preset("embedded"))) == list(flat(read_preset("full-size")))
+
+
+def test_a_preset_changes_its_values_and_nothing_else(params):
+    before, wanted = flat(read_params(params).model_dump()), flat(read_preset("full-size"))
+    changes = apply_preset("full-size", params)
+    after = flat(read_params(params).model_dump())
+    assert after == before | wanted
+    assert {change.key: (change.old, change.new) for change in changes} == {
+        key: (before[key], after[key]) for key in before if before[key] != after[key]
+    }
+    assert comments(params.read_text()) == comments(SHIPPED.read_text())
+
+
+def test_changes_come_in_the_file_s_order(params):
+    keys = list(flat(YAML(typ="safe").load(params)))
+    changed = [change.key for change in apply_preset("full-size", params)]
+    assert changed == [key for key in keys if key in changed]
+    assert changed[0] == "models.editor"
+
+
+def test_there_and_back_is_the_same_file_to_the_byte(params):
+    apply_preset("full-size", params)
+    assert params.read_bytes() != SHIPPED.read_bytes()
+    apply_preset("embedded", params)
+    assert params.read_bytes() == SHIPPED.read_bytes()
+
+
+def test_a_second_call_changes_nothing(params):
+    apply_preset("full-size", params)
+    written, at = params.read_bytes(), params.stat().st_mtime_ns
+    assert apply_preset("full-size", params) == []
+    assert (params.read_bytes(), params.stat().st_mtime_ns) == (written, at)
+
+
+def test_what_a_user_set_elsewhere_stays(params):
+    text = params.read_text().replace("  weight_decay: 0.01  ", "  weight_decay: 0.03  ").replace("# AdamW", "# mine")
+    params.write_text(text)
+    apply_preset("full-size", params)
+    assert read_params(params).train.weight_decay == 0.03
+    assert "# mine" in params.read_text()
+
+
+def test_an_unknown_preset_is_refused_by_name(params):
+    with pytest.raises(UserError, match="no preset 'huge'; one of embedded, full-size"):
+        apply_preset("huge", params)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("\ntrain:\n", "\ntrain:\n  wrong_key: 1\n", r"params\.yaml: train\.wrong_key"),
+        ("  epochs: 4 ", "  epochs: none ", r"params\.yaml: train\.epochs"),
+        ("\npair:\n", "\npairs:\n", r"params\.yaml: pair"),
+    ],
+)
+def test_a_broken_parameters_file_is_refused_and_left_as_it_is(params, old, new, reason):
+    text = params.read_text().replace(old, new)
+    assert text != params.read_text()
+    params.write_text(text)
+    with pytest.raises(UserError, match=reason):
+        apply_preset("full-size", params)
+    assert params.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("preset", "reason"),
+    [
+        ("train:\n  wrong_key: 1\n", r"train\.wrong_key is not a parameter, but the preset mine sets it"),
+        ("train:\n  epochs: none\n", r"params\.yaml: train\.epochs: Input should be a valid integer"),
+    ],
+)
+def test_a_preset_that_does_not_fit_is_refused_and_leaves_the_file(params, monkeypatch, tmp_path, preset, reason):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.yaml").write_text(preset)
+    monkeypatch.setattr(presets, "_FOLDER", tmp_path / "presets")
+    with pytest.raises(UserError, match=reason) as refusal:
+        apply_preset("mine", params)
+    assert "partial" not in str(refusal.value)
+    assert params.read_bytes() == SHIPPED.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml", "presets"]

@@ -1,0 +1,88 @@
+"""Files that are whole or absent; digests that depend on content and names alone."""
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write, digest, write_json
+
+
+def test_a_file_appears_under_its_name_only_when_whole(tmp_path):
+    path = tmp_path / "deep" / "rows.csv"
+    with atomic_write(path) as partial:
+        partial.write_text("a")
+        assert not path.exists()
+    assert path.read_text() == "a"
+    assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]
+
+
+def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with atomic_write(path) as partial:
+            partial.write_text("ne")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_replaces_the_old_one_whole(tmp_path):
+    path = tmp_path / "sheets"
+    path.mkdir()
+    (path / "stale.png").write_text("old")
+    (tmp_path / "sheets.partial").mkdir()  # left by a run that was killed
+    (tmp_path / "sheets.partial" / "half.png").write_text("half")
+    with atomic_write(path) as partial:
+        partial.mkdir()
+        (partial / "new.png").write_text("new")
+    assert [file.name for file in path.iterdir()] == ["new.png"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_report_keeps_its_order_and_its_letters(tmp_path):
+    path = tmp_path / "report.json"
+    write_json(path, {"z": {"ΔE": 1.5}, "a": 2})
+    assert path.read_text(encoding="utf-8") == '{\n  "z": {\n    "ΔE": 1.5\n  },\n  "a": 2\n}\n'
+    assert list(json.loads(path.read_text())) == ["z", "a"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_report_holds_no_number_that_json_lacks(tmp_path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "report.json", {"loss": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digest_of_a_file_is_sha256_of_its_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"atelier")
+    assert digest(tmp_path / "a") == hashlib.sha256(b"atelier").hexdigest()
+
+
+def test_digest_of_a_folder_depends_on_names_and_contents_alone(tmp_path):
+    def build(name: str, files: dict[str, str]) -> str:
+        for file, text in files.items():
+            path = tmp_path / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return digest(tmp_path / name)
+
+    files = {"a": "1", "b/c": "2"}
+    reference = build("one", files)
+    assert build("two", dict(reversed(files.items()))) == reference
+    os.utime(tmp_path / "two" / "a", (0, 0))
+    assert digest(tmp_path / "two") == reference
+    changed = [{"a": "1", "b/c": "3"}, {"a": "1", "b/d": "2"}, {"a": "1"}, {"a": "2", "b/c": "1"}]
+    assert len({reference, *(build(f"other{n}", other) for n, other in enumerate(changed))}) == 5
+
+
+def test_digest_of_nothing_is_a_user_s_mistake(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        digest(tmp_path / "none")

@@ -1,0 +1,200 @@
+"""Whole sources: order, resuming, any number of threads, where rows stand, the hub, and sources that are not there."""
+
+import os
+from dataclasses import replace
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from source_files import BASE, WRITERS, as_bytes, embed, mask_bytes, read, write_deepfashion
+
+from atelier.common.errors import UserError
+from atelier.data.schemas import Request, read_items, tables
+from atelier.images.phash import fingerprint
+from atelier.images.tensors import from_png
+
+GOOD = as_bytes(BASE)
+SHADES = [as_bytes(Image.new("RGB", (20, 30), (9 * n, 0, 200))) for n in range(25)]
+
+
+def table(path, pids, **options):
+    """A parquet file in deepFashion's schema, one row an id, by pyarrow's own writer."""
+    row = {"images": embed(GOOD), "gender": "MEN", "pose": "01_1_front", "cloth_type": "Denim", "caption": "",
+           "mask": embed(mask_bytes()), "mask_overlay": embed(GOOD)}  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([{**row, "pid": pid} for pid in pids]), path, **options)
+
+
+def ids(readings):
+    return [reading.item.item_id for reading in readings]
+
+
+# --- every source ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", WRITERS)
+def test_a_reading_can_go_on_from_any_row(tmp_path, source):
+    asked = WRITERS[source](tmp_path, SHADES[:9])
+    whole = read(*asked)
+    assert len({reading.where for reading in whole}) == len({reading.item.image for reading in whole}) == 9
+    for start, rows in ((4, 100), (8, 9), (9, 9), (20, 100), (0, 3), (2, 5)):
+        assert read(*asked, start=start, rows=rows) == whole[start:rows]
+
+
+@pytest.mark.parametrize("source", ["deepfashion", "described folder", "fashionpedia_json"])
+def test_what_is_read_is_the_same_by_one_thread_and_by_many(tmp_path, source, monkeypatch):
+    asked = WRITERS[source](tmp_path, [*SHADES, b"nothing", *SHADES])
+    found = []
+    for cores in ({0}, set(range(7))):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
+        found.append(read(*asked))
+    assert found[0] == found[1]
+    assert [reading.item is None for reading in found[0]] == [n == 25 for n in range(51)]
+
+
+@pytest.mark.parametrize("source", WRITERS)
+@pytest.mark.parametrize("fit", ["letterbox", "crop"])
+def test_a_fingerprint_is_of_the_fitted_picture(tmp_path, source, fit):
+    (reading,) = read(*WRITERS[source](tmp_path, [GOOD]), fit=fit)
+    pixels = from_png(reading.item.image)
+    assert reading.item.fingerprint == fingerprint(pixels)
+    assert ((pixels[0] == 255).all()) == (fit == "letterbox")
+
+
+@pytest.mark.parametrize(("where", "schema"), [("world:studio", "deepfashion"), ("world:street", "fashionpedia")])
+def test_the_rendered_world_enters_through_the_same_loaders(where, schema):
+    readings = read(where, schema, rows=9)
+    items = [reading.item for reading in readings]
+    assert len(items) == 9
+    assert all(item.scene and item.person_id for item in items)
+    assert read(where, schema, rows=9, start=3) == readings[3:]
+    assert readings[8].where == f"{where} row 8"
+    if schema == "deepfashion":
+        for item in items:
+            assert from_png(item.mask).any()
+    else:
+        assert all(item.mask is None and item.box for item in items)
+
+
+def test_a_reading_that_is_broken_off_leaves_nothing_running():
+    readings = read_items(Request("world:studio", "deepfashion", "seen", 10**9, 32, "crop", 3))
+    assert next(readings).item is not None
+    readings.close()
+
+
+# --- parquet --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_parquet_files_is_one_source(tmp_path):
+    table(tmp_path / "train-00000.parquet", ["a", "b", "c"])
+    (tmp_path / "more").mkdir()
+    table(tmp_path / "more" / "train-00001.parquet", ["d", "e"])
+    readings = read(tmp_path, "deepfashion")
+    assert ids(readings) == ["d", "e", "a", "b", "c"]
+    assert [reading.where for reading in readings][1:3] == [
+        "more/train-00001.parquet row 1",
+        "train-00000.parquet row 0",
+    ]
+    assert readings == [replace(one) for one in read(tmp_path, "deepfashion", rows=5)]
+
+
+@pytest.mark.parametrize("start", [0, 1, 15, 16, 17, 39, 40, 41, 79, 80, 83, 84, 99])
+def test_resuming_crosses_batches_row_groups_and_files(tmp_path, start):
+    names = [f"{n:02d}" for n in range(84)]
+    table(tmp_path / "0.parquet", names[:80], row_group_size=20)
+    table(tmp_path / "1.parquet", names[80:])
+    assert ids(read(tmp_path, "deepfashion", start=start)) == names[start:]
+
+
+def test_skipped_row_groups_are_not_read(tmp_path, monkeypatch):
+    table(tmp_path / "0.parquet", [f"{n:02d}" for n in range(80)], row_group_size=20)
+    asked = []
+
+    class Watched(pq.ParquetFile):
+        def iter_batches(self, *words, **options):
+            asked.append((options["row_groups"], options["columns"]))
+            return super().iter_batches(*words, **options)
+
+    monkeypatch.setattr(tables.pq, "ParquetFile", Watched)
+    assert ids(read(tmp_path / "0.parquet", "deepfashion", start=45))[0] == "45"
+    ((groups, columns),) = asked
+    assert groups == [2, 3]
+    assert "mask" in columns
+    assert "mask_overlay" not in columns  # nothing needs it, and it is a third of the file
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path):
+    """By Arrow's own count of its bytes: of a row group of 20 MB only some pages are held at a time."""
+    rng, texts = np.random.default_rng(1), dict.fromkeys(("gender", "pose", "cloth_type", "pid", "caption"), "x")
+    rows = [{**texts, "images": embed(rng.bytes(50_000))} for _ in range(400)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "big.parquet", row_group_size=400, write_batch_size=10)
+    before, most = pa.total_allocated_bytes(), 0
+    for reading in read_items(Request(str(tmp_path / "big.parquet"), "deepfashion", "seen", 400, 8, "crop", 1)):
+        assert reading.refused == "not a picture"
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < 6_000_000
+
+
+def test_a_source_of_another_schema(tmp_path):
+    where, _, _ = write_deepfashion(tmp_path, [GOOD])
+    message = (
+        r"rows.parquet: no column 'image_id'; the fashionpedia schema has image_id, image, objects; this source has"
+    )
+    with pytest.raises(UserError, match=message):
+        read(where, "fashionpedia")
+    with pytest.raises(UserError, match=r"world:studio: no column 'image'; the folder schema has image"):
+        read("world:studio", "folder")
+
+
+def test_a_source_that_cannot_be_read(tmp_path):
+    table(tmp_path / "0.parquet", ["a"])
+    (tmp_path / "1.parquet").write_bytes(b"PAR1 but no parquet")
+    with pytest.raises(UserError, match=r"1.parquet: cannot be read: ") as caught:
+        read(tmp_path, "deepfashion")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_source(tmp_path):
+    with pytest.raises(UserError, match="holds no parquet files"):
+        read(tmp_path, "deepfashion")
+    with pytest.raises(UserError, match="holds no rows; expected pictures in the deepfashion schema"):
+        read(*write_deepfashion(tmp_path, []))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("world:beach", "no such rendered world; one of world:studio, world:street"),
+        ("/nowhere/rows.parquet", "no such file or folder"),
+        ("./nowhere", "no such file or folder"),
+    ],
+)
+def test_a_source_that_is_not_there(where, message):
+    with pytest.raises(UserError, match=message):
+        read(where, "deepfashion")
+
+
+# --- the hub --------------------------------------------------------------------------------------------------------
+
+
+def test_a_hub_name_is_streamed_from_its_train_split(tmp_path, monkeypatch):
+    source, schema, _ = write_deepfashion(tmp_path, SHADES[:4])
+    whole = datasets.load_dataset("parquet", data_files=source, streaming=True)
+    asked = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *words, **options: asked.append((words, options)) or whole)
+    hub = read("somebody/garments", schema)
+    assert asked == [(("somebody/garments",), {"streaming": True})]
+    local = read(source, schema)
+    assert hub == [replace(one, where=f"train row {n}") for n, one in enumerate(local)]
+    assert read("somebody/garments", schema, start=3) == hub[3:]
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
+    def unreachable(*_, **__):
+        raise ConnectionError("Couldn't reach\nthe hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(UserError, match=r"^somebody/garments: cannot be read: Couldn't reach the hub$"):
+        read("somebody/garments", "deepfashion")

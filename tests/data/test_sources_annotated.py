@@ -1,0 +1,243 @@
+"""Fashionpedia, from the hub and as published, and DeepFashion2: the main garment of all that is annotated."""
+
+import json
+
+import numpy as np
+import pytest
+from source_files import (
+    BASE,
+    INSIDE,
+    SQUARE,
+    annotate_deepfashion2,
+    as_bytes,
+    read,
+    write_deepfashion2,
+    write_fashionpedia,
+    write_fashionpedia_json,
+)
+
+from atelier.common.errors import UserError
+from atelier.data.schemas import fashionpedia
+from atelier.data.schemas.rows import RowSpec
+from atelier.images.tensors import from_png
+
+PICTURE = as_bytes(BASE)  # 60 × 40
+
+
+def objects(*found):
+    categories, boxes = [category for category, _ in found], [list(map(float, box)) for _, box in found]
+    return {"bbox_id": list(range(len(found))), "category": categories, "bbox": boxes, "area": [1] * len(found)}
+
+
+# --- fashionpedia, hub rows -----------------------------------------------------------------------------------------
+
+
+def read_fashionpedia(folder, found, width=60, height=40, **options):
+    (reading,) = read(*write_fashionpedia(folder, [PICTURE], objects=found, width=width, height=height), **options)
+    return reading
+
+
+def test_fashionpedia_takes_the_larger_upper_garment(tmp_path):
+    worn = objects(
+        (6, (0, 20, 60, 40)), (0, (10, 5, 30, 20)), (4, (6, 2, 36, 24)), (10, (0, 0, 60, 40)), (23, (0, 0, 60, 40))
+    )
+    reading = read_fashionpedia(tmp_path, worn, domain="unseen", size=60)
+    item = reading.item
+    assert (item.garment, item.slot, item.mask, item.domain) == ("jacket", "upper", None, "unseen")
+    assert item.box == pytest.approx([6, 12, 36, 34])  # the picture lies 10 px down in its square
+    assert item.caption == "a person in a jacket and a shirt and a dress and trousers"
+    assert (reading.remarks, reading.where) == (("no mask",), "rows.parquet row 0")
+
+
+def test_fashionpedia_prefers_full_to_lower_and_knows_names(tmp_path):
+    reading = read_fashionpedia(tmp_path, objects((7, (0, 20, 60, 40)), (11, (10, 5, 30, 20))))
+    assert (reading.item.garment, reading.item.slot) == ("jumpsuit", "full")
+    named = {"image_id": 1, "image": BASE, "objects": [{"category": "Shorts", "bbox": [0, 20, 60, 40]}]}
+    made = fashionpedia.read_row(named, RowSpec("1", "unseen", 32, "crop"))  # a list of dicts, and no size
+    assert made.item.garment == "shorts"
+
+
+def test_a_box_is_scaled_from_the_size_that_the_row_names(tmp_path):
+    reading = read_fashionpedia(tmp_path, objects((0, (20, 10, 60, 50))), 120, 80, size=60)
+    assert reading.item.box == pytest.approx([10, 15, 30, 35])
+
+
+@pytest.mark.parametrize("found", [objects(), objects((23, (0, 0, 9, 9))), objects((0, (80, 0, 90, 9)))])
+def test_without_a_main_garment_a_picture_is_refused(tmp_path, found):
+    reading = read_fashionpedia(tmp_path, found)
+    assert (reading.item, reading.refused) == (None, "no main garment with a usable box")
+
+
+# --- fashionpedia as published --------------------------------------------------------------------------------------
+
+RUNS = {"size": [40, 60], "counts": [210, *[20, 20] * 19, 20, 1410]}  # INSIDE, column after column
+
+
+@pytest.mark.parametrize("drawn", [SQUARE, RUNS])
+def test_an_annotation_file_gives_box_and_mask(tmp_path, drawn):
+    (reading,) = read(*write_fashionpedia_json(tmp_path, [PICTURE], drawn, width=60, height=40), size=60)
+    item = reading.item
+    assert (reading.refused, reading.remarks, reading.where) == ("", (), "instances.json image 23")
+    assert (item.garment, item.item_id, item.image_id) == ("shirt", "image-23", "seen-000000-23")
+    expected = np.zeros((60, 60), bool)
+    expected[10:50] = INSIDE
+    np.testing.assert_array_equal(from_png(item.mask) > 0, expected)
+    assert item.box == pytest.approx([0, 10, 60, 50])
+
+
+def edit(asked, change):
+    """The same data set with its JSON changed in place."""
+    with open(asked[0]) as stream:  # noqa: PTH123
+        content = json.load(stream)
+    change(content)
+    with open(asked[0], "w") as stream:  # noqa: PTH123
+        json.dump(content, stream)
+    return asked
+
+
+def test_of_many_annotations_the_main_garment_s_counts(tmp_path):
+    def annotate(content):
+        whole = content["annotations"][0]
+        content["annotations"] = [
+            {**whole, "category_id": 6, "segmentation": [[0, 0, 60, 0, 60, 40]]},
+            {**whole, "category_id": 23},
+            {**whole, "bbox": [5, 10, 20, 20]},
+            {**whole, "bbox": [0, 0, 4, 4], "segmentation": "?"},
+            {**whole, "bbox": None},
+            {**whole, "image_id": 99, "bbox": [0, 0, 60, 40]},
+        ]
+
+    (reading,) = read(*edit(write_fashionpedia_json(tmp_path, [PICTURE]), annotate), size=60)
+    assert (reading.item.garment, reading.remarks) == ("shirt", ())
+    assert reading.item.box == pytest.approx([5, 20, 25, 40])
+    assert (from_png(reading.item.mask) > 0).sum() == 400
+    assert reading.item.caption == "a person in a shirt and trousers"
+
+
+@pytest.mark.parametrize("layout", ["beside", "images", "annotations"])
+def test_pictures_are_found_where_they_are_published(tmp_path, layout):
+    where, schema, _ = write_fashionpedia_json(tmp_path, [PICTURE])
+    if layout == "beside":
+        (tmp_path / "train" / "0.jpg").rename(tmp_path / "0.jpg")
+    elif layout == "images":
+        (tmp_path / "train").rename(tmp_path / "images")
+    else:
+        (tmp_path / "annotations").mkdir()
+        where = (tmp_path / "instances.json").rename(tmp_path / "annotations" / "instances.json")
+    assert read(where, schema)[0].item is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"file_name": "../0.jpg"}, "name leads out of its folder"),
+        ({"file_name": "/etc/0.jpg"}, "name leads out of its folder"),
+        ({"file_name": "1.jpg"}, "no such file"),
+        ({"file_name": None}, "no picture"),
+    ],
+)
+def test_a_picture_that_cannot_be_found_is_refused(tmp_path, change, refused):
+    (reading,) = read(*write_fashionpedia_json(tmp_path, [PICTURE], **change))
+    assert (reading.refused, reading.where) == (refused, "instances.json image 23")
+
+
+@pytest.mark.parametrize(
+    ("drawn", "remark"),
+    [
+        ([], "no mask"),
+        ([[1, 2, 3]], "unreadable mask"),
+        ([[70, 50, 80, 50, 80, 60]], "empty mask"),
+        ([[0, 0, 60, 0, 60, 40, 0, 40]], "mask of the whole picture"),
+        ({"size": [60, 40], "counts": [10, 2390]}, "mask of another shape"),
+    ],
+)
+def test_without_a_usable_segmentation_the_box_is_kept(tmp_path, drawn, remark):
+    (reading,) = read(*write_fashionpedia_json(tmp_path, [PICTURE], drawn))
+    assert (reading.item.mask, reading.remarks) == (None, (remark,))
+    assert reading.item.box
+
+
+@pytest.mark.parametrize("part", ["images", "annotations", "categories"])
+def test_a_file_that_lacks_a_part_is_one_line(tmp_path, part):
+    asked = edit(write_fashionpedia_json(tmp_path, [PICTURE]), lambda content: content.pop(part))
+    with pytest.raises(UserError, match=f"instances.json: no usable '{part}'; expected COCO's lists"):
+        read(*asked)
+
+
+def test_a_file_that_is_no_json_is_one_line(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match=r"a.json: not JSON"):
+        read(tmp_path / "a.json", "fashionpedia_json")
+    with pytest.raises(UserError, match=r"b.json: no such file; expected annotations in COCO format"):
+        read(tmp_path / "b.json", "fashionpedia_json")
+
+
+# --- deepfashion2 ---------------------------------------------------------------------------------------------------
+
+
+def read_deepfashion2(folder, *annotations, **options):
+    return read(*write_deepfashion2(folder, [PICTURE] * len(annotations), *annotations), **options)
+
+
+def test_an_annotation_of_deepfashion2(tmp_path):
+    below = {"category_id": 8, "bounding_box": [0, 20, 60, 40], "style": 0}
+    (reading,) = read_deepfashion2(tmp_path, annotate_deepfashion2(below, {"bounding_box": [5, 10, 25, 30]}), size=60)
+    item = reading.item
+    assert (reading.refused, reading.remarks, reading.where) == ("", (), "annos/000001.json")
+    assert (item.garment, item.item_id, item.variant, item.view) == ("t-shirt", "000012-t-shirt", "1", "front")
+    assert item.box == pytest.approx([5, 20, 25, 40])
+    assert (from_png(item.mask) > 0).sum() == 400
+    assert item.caption == "a person in a t-shirt and trousers"
+    assert item.image_id == "seen-000000-000001"
+
+
+def test_the_order_of_the_garments_does_not_matter(tmp_path):
+    garments = [{"category_id": n, "bounding_box": [0, 0, 20 + n, 30]} for n in (9, 12, 5, 3, 7)]
+    for name, order in (("a", garments), ("b", garments[::-1])):
+        (tmp_path / name).mkdir()
+        (reading,) = read_deepfashion2(tmp_path / name, annotate_deepfashion2(*order))
+        assert reading.item.garment == "vest"
+
+
+@pytest.mark.parametrize(
+    ("style", "viewpoint", "pair", "expected"),
+    [
+        (2, 3, 12, ("000012-t-shirt", "2", "side")),
+        (2, 1, 12, ("000012-t-shirt", "2", "flat")),
+        (2, 9, 12, ("000012-t-shirt", "2", "")),
+        (0, 2, 12, ("000012-t-shirt", "", "")),  # in its pair's split, but never paired
+        (1, 2, None, ("seen-000000-000001", "", "")),
+        ("1", None, 12, ("000012-t-shirt", "", "")),
+    ],
+)
+def test_pairs_and_styles(tmp_path, style, viewpoint, pair, expected):
+    annotation = annotate_deepfashion2({"style": style, "viewpoint": viewpoint}, pair=pair)
+    (reading,) = read_deepfashion2(tmp_path, annotation)
+    assert (reading.item.item_id, reading.item.variant, reading.item.view) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [("{", "unreadable annotation"), ("[1]", "unreadable annotation"), ("[" * 9999, "unreadable annotation"),
+     ("{}", "no main garment with a usable box"),
+     ('{"item1": {"category_id": "top"}, "item2": 3}', "no main garment with a usable box"),
+     ('{"item1": {"category_id": 1, "bounding_box": ["a", 2, [3], 4]}}', "no main garment with a usable box")],
+)  # fmt: skip
+def test_an_annotation_that_says_nothing_is_refused(tmp_path, text, refused):
+    asked = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    (tmp_path / "annos" / "000001.json").write_text(text)
+    first, second = read(*asked)
+    assert (first.refused, first.where, second.refused) == (refused, "annos/000001.json", "")
+
+
+def test_an_annotation_without_its_picture_and_stray_files(tmp_path):
+    asked = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    (tmp_path / "image" / "000002.jpg").unlink()
+    for stray in (".DS_Store", "._000001.json", "notes.txt"):
+        (tmp_path / "annos" / stray).write_bytes(b"\0\1")
+    assert [reading.refused for reading in read(*asked)] == ["", "no such file"]
+
+
+def test_a_folder_that_is_no_deepfashion2(tmp_path):
+    with pytest.raises(UserError, match=r"no folder annos; a DeepFashion2 split holds annos/\*.json and image/\*.jpg"):
+        read(tmp_path, "deepfashion2")

@@ -1,0 +1,74 @@
+"""deepFashion-with-masks: a row in its published schema, and what such a row may lack."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from source_files import BASE, as_bytes, embed, mask_bytes, read, write_deepfashion
+
+from atelier.images.tensors import from_png
+
+
+def read_one(folder, **changes):
+    (reading,) = read(*write_deepfashion(folder, [as_bytes(BASE)], **changes))
+    return reading
+
+
+def test_a_row_of_deepfashion(tmp_path):
+    reading = read_one(tmp_path)
+    item = reading.item
+    assert (reading.refused, reading.remarks, reading.where) == ("", (), "rows.parquet row 0")
+    assert (item.item_id, item.variant, item.view, item.pose) == ("id_00006121", "06", "front", "06_1_front")
+    assert (item.gender, item.garment, item.slot, item.caption) == (
+        "woman", "t-shirt", "upper", "a woman in a red t-shirt",
+    )  # fmt: skip
+    assert (item.person_id, item.box, item.scene, item.domain, item.split) == ("", None, None, "seen", "")
+    assert (item.instruction, item.target) == (None, None)
+    assert from_png(item.image).shape == (32, 32, 3)
+    assert from_png(item.mask).shape == (32, 32)
+    assert item.image_id == "seen-000000-id_00006121_06_1_front"
+
+
+@pytest.mark.parametrize("pid", ["", None])
+def test_a_row_without_a_garment_id_is_refused(tmp_path, pid):
+    reading = read_one(tmp_path, pid=pid)
+    assert (reading.item, reading.refused) == (None, "no pid")
+
+
+def test_a_mask_that_the_crop_leaves_nothing_of(tmp_path):
+    edge = np.zeros((40, 60), bool)
+    edge[:, :5] = True
+    where = write_deepfashion(tmp_path, [as_bytes(BASE)], mask=embed(mask_bytes(edge)))
+    (reading,) = read(*where, fit="crop")
+    assert (reading.item.mask, reading.remarks) == (None, ("empty mask",))
+
+
+def test_unknown_words_are_counted_not_guessed(tmp_path):
+    reading = read_one(tmp_path, cloth_type="Ponchos", pose="sitting", gender="?", caption=None)
+    item = reading.item
+    assert (item.garment, item.slot, item.variant, item.view) == ("clothes", "full", "sitting", "")
+    assert (item.gender, item.caption) == ("person", "a person in clothes")
+    assert reading.remarks == ("unknown cloth_type", "unknown pose")
+
+
+def name_picture(folder, name):
+    """A table that names its picture instead of holding it (`datasets` itself would embed it)."""
+    asked = write_deepfashion(folder, [as_bytes(BASE)])
+    (row,) = pq.read_table(asked[0]).to_pylist()
+    pq.write_table(pa.Table.from_pylist([{**row, "images": {"bytes": None, "path": name}}]), asked[0])
+    return read(*asked)[0]
+
+
+def test_a_picture_may_be_named_beside_the_table(tmp_path):
+    BASE.save(tmp_path / "a.png")
+    assert name_picture(tmp_path, "a.png").item.image == read_one(tmp_path).item.image
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.png", "/etc/a.png", "b/../../a.png", "file:///etc/a.png", "C:\\a.png", "..\\a.png"]
+)
+def test_a_name_that_leads_out_of_the_table_s_folder_is_refused(tmp_path, name):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    (tmp_path / "in").mkdir()
+    assert name_picture(tmp_path / "in", name).refused == "name leads out of its folder"

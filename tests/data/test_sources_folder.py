@@ -1,0 +1,173 @@
+"""The user's own folder: with and without metadata, with masks beside the pictures, and with strays among them."""
+
+import json
+
+import numpy as np
+import pytest
+from datasets import Image as Encoded
+from datasets import Value
+from PIL import Image
+from source_files import (
+    BASE,
+    INSIDE,
+    as_bytes,
+    embed,
+    mask_bytes,
+    read,
+    write_described_folder,
+    write_folder,
+    write_table,
+)
+
+from atelier.common.errors import UserError
+from atelier.images.tensors import from_png
+
+PICTURE = as_bytes(BASE)
+
+
+def describe(folder, *lines):
+    folder.mkdir(exist_ok=True, parents=True)
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    (folder / "metadata.jsonl").write_text(text, encoding="utf-8")
+
+
+def expected_mask():
+    whole = np.zeros((60, 60), bool)
+    whole[10:50] = INSIDE
+    return whole
+
+
+def test_without_metadata_every_picture_is_a_row(tmp_path):
+    for name in ("b.png", "a/c.JPG", "a/b.jpeg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(PICTURE)
+    readings = read(tmp_path, "folder")
+    assert [reading.where for reading in readings] == ["a/b.jpeg", "a/c.JPG", "b.png"]
+    item = readings[0].item
+    assert (item.item_id, item.image_id) == ("a/b.jpeg", "seen-000000-a/b.jpeg")
+    assert (item.garment, item.caption, item.mask, item.view) == ("clothes", "a person in clothes", None, "")
+    assert readings[0].remarks == ("no mask", "no garment named")
+
+
+def test_what_is_no_picture_by_its_name_is_no_row(tmp_path):
+    write_folder(tmp_path, [PICTURE])
+    (tmp_path / ".cache").mkdir()
+    for stray in (".DS_Store", "._0.png", ".cache/1.png", "Thumbs.db", "notes.txt", "0.mask.png"):
+        (tmp_path / stray).write_bytes(b"\0\1")
+    assert [reading.where for reading in read(tmp_path, "folder")] == ["0.png"]
+
+
+@pytest.mark.parametrize("name", ["0.mask.png", "0.mask.PNG", "masks/0.png", "masks/0.tif"])
+def test_a_mask_stands_beside_its_picture(tmp_path, name):
+    asked = write_folder(tmp_path, [PICTURE])
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(INSIDE).save(tmp_path / name)
+    (reading,) = read(*asked, size=60)
+    np.testing.assert_array_equal(from_png(reading.item.mask) > 0, expected_mask())
+    assert reading.remarks == ("no garment named",)
+
+
+def test_a_line_of_metadata(tmp_path):
+    said = {"caption": "a woman in a blazer", "garment": "blazer", "item_id": 31, "person_id": "anna", "variant": "red",
+            "view": "front", "gender": "woman", "mask": "drawn/0.png"}  # fmt: skip
+    asked = write_described_folder(tmp_path, [PICTURE], **said)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "0.png").write_bytes(mask_bytes())
+    (reading,) = read(*asked, size=60)
+    item = reading.item
+    assert (reading.refused, reading.remarks, reading.where) == ("", (), "metadata.jsonl line 1")
+    assert (item.item_id, item.person_id, item.variant, item.view) == ("31", "anna", "red", "front")
+    assert (item.gender, item.garment, item.slot, item.caption) == ("woman", "jacket", "upper", "a woman in a blazer")
+    np.testing.assert_array_equal(from_png(item.mask) > 0, expected_mask())
+
+
+@pytest.mark.parametrize(
+    ("said", "garment", "remarks"),
+    [
+        ({"caption": "his jeans"}, "trousers", ()),
+        ({"text": "his jeans"}, "trousers", ()),
+        ({"caption": "his jeans", "garment": "Coat"}, "coat", ()),
+        ({"caption": "his jeans", "garment": "hat"}, "clothes", ("unknown garment",)),
+        ({"caption": None}, "clothes", ("no garment named",)),
+    ],
+)
+def test_the_garment_is_what_metadata_or_caption_say(tmp_path, said, garment, remarks):
+    (reading,) = read(*write_described_folder(tmp_path, [PICTURE], **said))
+    assert (reading.item.garment, reading.remarks) == (garment, ("no mask", *remarks))
+
+
+def test_lines_are_the_rows_and_bad_ones_are_refused_by_their_number(tmp_path):
+    write_folder(tmp_path, [PICTURE] * 3)
+    describe(tmp_path, {"file_name": "1.png"}, "{no json", "", "[1]", {"caption": "a hat"}, {"file_name": "9.png"},
+             {"file_name": "1.png", "caption": "the same one in its shirt"})  # fmt: skip
+    readings = read(tmp_path, "folder")
+    assert [(reading.where.split()[-1], reading.refused) for reading in readings] == [
+        ("1", ""),
+        ("2", "line is no JSON object"),
+        ("4", "line is no JSON object"),
+        ("5", "no file_name"),
+        ("6", "no such file"),
+        ("7", ""),
+    ]
+    first, again = readings[0].item, readings[-1].item
+    assert first.image_id != again.image_id
+    assert first.item_id == again.item_id  # so that both stand in one split
+
+
+def test_metadata_in_a_folder_below_names_files_beside_itself(tmp_path):
+    describe(tmp_path / "a", {"file_name": "b/0.png"})
+    (tmp_path / "a" / "b").mkdir()
+    (tmp_path / "a" / "b" / "0.png").write_bytes(PICTURE)
+    (reading,) = read(tmp_path, "folder")
+    assert (reading.where, reading.refused) == ("a/metadata.jsonl line 1", "")
+
+
+NAMES = ["../0.png", "/etc/0.png", "a/../../0.png", "..\\0.png", "file:///etc/0.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+    write_folder(tmp_path, [PICTURE])
+    describe(tmp_path / "in", {"file_name": name})
+    (reading,) = read(tmp_path / "in", "folder")
+    assert (reading.refused, reading.where) == ("name leads out of its folder", "metadata.jsonl line 1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mask_s_name_that_leads_out_of_the_folder_is_no_mask(tmp_path, name):
+    (tmp_path / "0.png").write_bytes(mask_bytes())
+    (tmp_path / "in").mkdir()
+    (reading,) = read(*write_described_folder(tmp_path / "in", [PICTURE], garment="shirt", mask=name))
+    assert (reading.item.mask, reading.remarks) == (None, ("unreadable mask",))
+
+
+def test_a_table_of_pictures_works_as_well(tmp_path):
+    row = {"image": embed(PICTURE), "text": "a man in a coat", "mask": embed(mask_bytes())}
+    features = {"image": Encoded(), "text": Value("string"), "mask": Encoded()}
+    (reading,) = read(write_table(tmp_path / "mine.parquet", [row], features), "folder")
+    assert (reading.item.garment, reading.item.caption, reading.remarks) == ("coat", "a man in a coat", ())
+    assert reading.item.item_id == reading.item.image_id
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, r"holds no pictures \(.png, .jpg"),
+        ({"a.txt": b""}, "holds no pictures"),
+        (
+            {"a.png": PICTURE, "metadata.csv": b"file_name\na.png"},
+            r"metadata.csv: metadata is read from metadata.jsonl",
+        ),
+        ({"metadata.jsonl": b"\n"}, "holds no rows"),
+    ],
+)
+def test_a_folder_without_rows_is_one_line(tmp_path, files, message):
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, "folder")
+
+
+def test_a_folder_that_is_not_there():
+    with pytest.raises(UserError, match=r"no such folder; expected pictures, with or without a metadata.jsonl"):
+        read("/nowhere/at/all", "folder")

@@ -1,0 +1,112 @@
+"""Polygons and run lengths against brute force and COCO's own encoder."""
+
+import numpy as np
+import pytest
+from matplotlib.path import Path as Outline
+
+from atelier.data.schemas.coco_masks import draw_segmentation, unpack_counts
+from atelier.images.decode import RefusedError
+
+# Written by pycocotools 2.0 from the masks that the tests draw.
+SMALL = "01l06ZO00KL14400g0"
+ELLIPSE = (
+    "VP61g8X1TO`0A>D:F:G8H8I6J6J6J6J6J6K4L4K6K4L4L4M2M4L4L4M2M4M2M4M2M4M2N2M4M2N2N2N2N2N2N2N2N2N2N2N2O0O2N2N2O0O2N2O0"
+    "O2O0O2N2O000O2O0O2O0O2O00000O2O00000O2O000000000000000O20N10000000000000001N1000001N1000001N101N101N10001N2N101N1"
+    "01N2N101N2N2N101N2N2N2N2N2N2N2N2N2N2N2N3L3N2N3L3N3L3N3L3N3L4L4L3N3L4L4L5J5L4L5J6J6J6J6J6J7H8H9F:F<B?@l0hNbY;"
+)
+
+
+def small() -> np.ndarray:
+    inside = np.zeros((13, 9), bool)
+    inside[3:10, 2:7] = True
+    inside[5:7, 4] = False
+    inside[0, 0] = True
+    return inside
+
+
+def ellipse() -> np.ndarray:
+    y, x = np.mgrid[:300, :220]
+    return (y - 150) ** 2 / 130**2 + (x - 100) ** 2 / 80**2 <= 1
+
+
+@pytest.mark.parametrize(("text", "mask"), [(SMALL, small()), (ELLIPSE, ellipse())])
+def test_compressed_runs_are_coco_s(text, mask):
+    for counts in (text, text.encode()):
+        np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
+
+
+@pytest.mark.parametrize("mask", [small(), ellipse(), np.ones((3, 4), bool), np.zeros((3, 4), bool)])
+def test_plain_runs_by_brute_force(mask):
+    counts, last = [0], False
+    for value in mask.T.ravel():
+        if value != last:
+            counts.append(0)
+            last = value
+        counts[-1] += 1
+    np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
+
+
+def test_counts_may_be_negative_differences():
+    assert unpack_counts(SMALL).tolist()[:2] == [0, 1]
+    assert unpack_counts(SMALL).sum() == 13 * 9
+
+
+def test_polygons_by_brute_force():
+    star = [
+        30.3,
+        2.2,
+        38.1,
+        25.4,
+        57.9,
+        25.6,
+        41.7,
+        36.2,
+        46.4,
+        38.7,
+        30.2,
+        30.1,
+        12.6,
+        38.9,
+        19.3,
+        34.4,
+        2.8,
+        22.1,
+        22.5,
+        24.3,
+    ]
+    square = [50.0, 30.0, 58.0, 30.0, 58.0, 39.0, 50.0, 39.0]
+    y, x = np.mgrid[:40, :60] + 0.5
+    centres = np.stack([x.ravel(), y.ravel()], axis=1)
+    outlines = [Outline(np.reshape(points, (-1, 2))) for points in (star, square)]
+    expected = np.any([outline.contains_points(centres) for outline in outlines], axis=0).reshape(40, 60)
+    np.testing.assert_array_equal(draw_segmentation([star, square], (60, 40)), expected)
+
+
+def test_a_polygon_is_clipped_to_its_frame():
+    drawn = draw_segmentation([[-20, -20, 30, -20, 30, 100, -20, 100]], (60, 40))
+    assert drawn[:, :30].all()
+    assert not drawn[:, 31:].any()
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "reason"),
+    [
+        (None, "no mask"),
+        ([], "no mask"),
+        ({}, "no mask"),
+        ("no such thing", "unreadable mask"),
+        (7.5, "unreadable mask"),
+        ([[1, 2, 3]], "unreadable mask"),
+        ([["a", "b"]], "unreadable mask"),
+        ([[1, 2, 3, float("nan"), 5, 6]], "unreadable mask"),
+        ({"size": [3, 4]}, "unreadable mask"),
+        ({"size": [3, 4], "counts": [5, 5]}, "unreadable mask"),
+        ({"size": [3, 4], "counts": [-5, 17]}, "unreadable mask"),
+        ({"size": [10**6, 10**6], "counts": [10**12]}, "unreadable mask"),
+        ({"size": [3, 4], "counts": "é"}, "unreadable mask"),
+        ({"size": "big", "counts": "00"}, "unreadable mask"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(segmentation, reason):
+    with pytest.raises(RefusedError, match=reason):
+        draw_segmentation(segmentation, (60, 40))

@@ -1,0 +1,175 @@
+"""Data sets that pair pictures themselves: MagicBrush, InstructPix2Pix samples, and any with named columns."""
+
+import numpy as np
+import pytest
+from datasets import Image as Encoded
+from datasets import Value
+from PIL import Image
+from source_files import (
+    BASE,
+    INSIDE,
+    as_bytes,
+    embed,
+    mask_bytes,
+    read,
+    region_bytes,
+    write_instructpix2pix,
+    write_magicbrush,
+    write_table,
+)
+
+from atelier.common.errors import UserError
+from atelier.data.schemas.triplets import parse_columns
+from atelier.images.tensors import from_png
+
+PICTURE = as_bytes(BASE)  # 60 × 40
+
+
+def read_magicbrush(folder, **changes):
+    (reading,) = read(*write_magicbrush(folder, [PICTURE], **changes), size=60)
+    return reading
+
+
+def letterboxed(inside):
+    whole = np.zeros((60, 60), bool)
+    whole[10:50] = inside
+    return whole
+
+
+def test_a_row_of_magicbrush(tmp_path):
+    reading = read_magicbrush(tmp_path)
+    item = reading.item
+    assert (reading.refused, reading.remarks, reading.where) == ("", (), "rows.parquet row 0")
+    assert (item.instruction, item.garment, item.item_id) == ("make the shirt red", "shirt", "242679")
+    assert item.image_id == "seen-000000-242679"
+    assert item.target == item.image
+    np.testing.assert_array_equal(from_png(item.mask) > 0, letterboxed(INSIDE))
+
+
+def test_a_row_of_instructpix2pix(tmp_path):
+    (reading,) = read(*write_instructpix2pix(tmp_path, [as_bytes(Image.new("RGB", (60, 40)))]), size=60)
+    item = reading.item
+    assert (item.instruction, item.garment, item.mask) == ("put her in red jeans", "trousers", None)
+    assert reading.remarks == ("no mask",)
+    assert from_png(item.target)[10:50].max() == 0
+    np.testing.assert_array_equal(from_png(item.image)[10:50], np.asarray(BASE))
+
+
+def test_columns_of_any_other_name(tmp_path):
+    row = {
+        "before": embed(PICTURE),
+        "after": embed(PICTURE),
+        "say": "a dress instead",
+        "who": 5,
+        "is": "a man in a coat",
+    }
+    features = {
+        "before": Encoded(),
+        "after": Encoded(),
+        "say": Value("string"),
+        "who": Value("int64"),
+        "is": Value("string"),
+    }
+    where = write_table(tmp_path / "rows.parquet", [row], features)
+    columns = "source=before, instruction=say,target=after,item=who,caption=is"
+    (reading,) = read(where, "triplets", columns)
+    item = reading.item
+    assert (item.instruction, item.garment, item.item_id, item.caption) == (
+        "a dress instead",
+        "dress",
+        "5",
+        "a man in a coat",
+    )
+    with pytest.raises(UserError, match=r"rows.parquet: no column 'it', which prepare.columns names; this source has"):
+        read(where, "triplets", "source=before,instruction=it,target=after")
+    with pytest.raises(
+        UserError, match=r"the columns of no known triplets \(MagicBrush, InstructPix2Pix\).*set prepare.columns"
+    ):
+        read(where, "triplets")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source=a",
+        "source=a,instruction=b,target",
+        "source=a,instruction=b,target=,",
+        "source=a,instruction=b,target=c,garment=d",
+        "source=a,source=b,instruction=c,target=d",
+    ],
+)
+def test_columns_that_cannot_be_read(text):
+    with pytest.raises(
+        UserError, match=r"prepare.columns: .* does not have the form source=…,instruction=…,target=…\[,mask=…\]"
+    ):
+        parse_columns(text)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        region_bytes(),
+        mask_bytes(),
+        as_bytes(Image.fromarray(INSIDE)),
+        as_bytes(Image.fromarray(np.dstack([np.where(INSIDE, 255, 0)] * 3).astype(np.uint8)), "JPEG", quality=95),
+        region_bytes(INSIDE.repeat(2, axis=0).repeat(2, axis=1)),
+    ],
+    ids=["transparent", "white", "one bit", "white jpeg", "twice the size"],
+)
+def test_masks_mark_what_is_to_be_edited(tmp_path, mask):
+    found = from_png(read_magicbrush(tmp_path, mask_img=embed(mask)).item.mask) > 0
+    assert (found != letterboxed(INSIDE)).mean() < 0.01
+
+
+def test_half_transparent_brush_strokes_are_edited_too(tmp_path):
+    alpha = np.where(INSIDE, 200, 255).astype(np.uint8)
+    stroke = as_bytes(Image.fromarray(np.dstack([np.asarray(BASE), alpha])))
+    found = from_png(read_magicbrush(tmp_path, mask_img=embed(stroke)).item.mask) > 0
+    np.testing.assert_array_equal(found, letterboxed(INSIDE))
+
+
+@pytest.mark.parametrize(
+    ("mask", "remark"),
+    [
+        (None, "no mask"),
+        (b"?" * 40, "unreadable mask"),
+        (PICTURE, "mask is a picture"),
+        (region_bytes(~np.zeros_like(INSIDE)), "mask of the whole picture"),
+        (mask_bytes(~np.zeros_like(INSIDE)), "mask of the whole picture"),
+        (mask_bytes(np.zeros_like(INSIDE)), "empty mask"),
+        (region_bytes(INSIDE[:20]), "mask of another shape"),
+    ],
+)
+def test_without_a_usable_mask_the_pair_is_kept(tmp_path, mask, remark):
+    reading = read_magicbrush(tmp_path, mask_img=embed(mask))
+    assert (reading.item.mask, reading.remarks) == (None, (remark,))
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "crop"])
+def test_source_target_and_mask_are_fitted_by_one_plan(tmp_path, fit):
+    half = BASE.resize((121, 80), Image.Resampling.LANCZOS)  # the same shape, to a pixel's rounding
+    (reading,) = read(*write_magicbrush(tmp_path, [PICTURE], target_img=embed(as_bytes(half))), size=60, fit=fit)
+    image, target, mask = (from_png(png) for png in (reading.item.image, reading.item.target, reading.item.mask))
+    assert np.abs(image.astype(int) - target).max() <= 12
+    assert (image[mask > 0][:, 0] < 110).all()  # INSIDE is in the darker half
+    assert mask.any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"instruction": None}, "no instruction"),
+        ({"instruction": " \n"}, "no instruction"),
+        ({"source_img": None}, "no picture"),
+        ({"target_img": None}, "target: no picture"),
+        ({"target_img": embed(PICTURE[:60])}, "target: corrupt picture"),
+        ({"target_img": embed(as_bytes(BASE.resize((60, 60))))}, "target of another shape"),
+    ],
+)
+def test_an_unusable_pair_is_refused(tmp_path, changes, refused):
+    reading = read_magicbrush(tmp_path, **changes)
+    assert (reading.item, reading.refused) == (None, refused)
+
+
+def test_an_instruction_without_a_garment(tmp_path):
+    assert read_magicbrush(tmp_path, instruction="let it snow").item.garment == "clothes"

@@ -1,0 +1,88 @@
+"""Rows brought together: what belongs to a probe, what is missing, and what must never be averaged."""
+
+from dataclasses import replace
+
+import pytest
+from fixtures_edits import Study
+from fixtures_sweeps import GENERATE, sweep_edits
+
+from atelier.common.errors import UserError
+from atelier.common.records import Edit
+from atelier.evaluation.samples import Sample, garment_phrase, join_noops, join_samples, join_sweep, pattern_captions
+from atelier.sampling.plan import choose_swept
+from atelier.text.instructions import PATTERNS
+
+
+@pytest.fixture(scope="module")
+def edits(study: Study) -> dict[str, list[Edit]]:
+    return sweep_edits(study)
+
+
+@pytest.fixture(scope="module")
+def samples(study: Study, edits) -> list[Sample]:
+    return join_samples(study.probes, study.zones, edits)
+
+
+def test_only_the_usual_edits_count_as_what_a_model_made(study, samples):
+    assert [sample.probe.probe_id for sample in samples] == [probe.probe_id for probe in study.probes]
+    for model, rows in study.edits.items():
+        assert [sample.edited[model] for sample in samples] == [edit.edited for edit in rows]
+
+
+def test_a_probe_without_zone_is_left_out_and_a_missing_edit_is_named(study):
+    assert len(join_samples(study.probes, study.zones[4:], study.edits)) == len(study.probes) - 4
+    short = study.edits | {"finetuned": study.edits["finetuned"][1:]}
+    with pytest.raises(UserError, match=f"finetuned edits: none of probe {study.probes[0].probe_id!r}"):
+        join_samples(study.probes, study.zones, short)
+    with pytest.raises(UserError, match="zones: none"):
+        join_samples(study.probes, [], study.edits)
+
+
+def test_a_domain_of_renderings_and_photographs_is_refused(study):
+    probes = [replace(probe, target=None) if n == 5 else probe for n, probe in enumerate(study.probes)]
+    with pytest.raises(UserError, match=f"domain 'seen' holds .*{probes[5].probe_id!r} is the first"):
+        join_samples(probes, study.zones, study.edits)
+
+
+def test_no_ops_are_one_a_source(samples, edits):
+    noops = join_noops(samples, edits)
+    assert len(noops) == len({sample.probe.source_id for sample in samples}) == 12
+    row = next(edit for edit in edits["baseline"] if edit.kind == "noop" and edit.probe_id == noops[3].probe.probe_id)
+    assert noops[3].edited["baseline"] == row.edited
+    less = edits | {"finetuned": [edit for edit in edits["finetuned"] if edit.kind != "noop"]}
+    with pytest.raises(UserError, match="finetuned no-op edits: none of probe"):
+        join_noops(samples, less)
+    assert join_noops(samples, {model: [e for e in rows if e.kind == "edit"] for model, rows in edits.items()}) == []
+
+
+def test_every_point_of_a_sweep_holds_the_same_probes_the_usual_guidance_too(study, samples, edits):
+    sweep = join_sweep(samples, edits)
+    assert list(sweep) == [(0.4, 1.0), (1.2, 1.0), (2.0, 1.0)]
+    chosen = {probe.probe_id for probe in choose_swept(study.probes, GENERATE.sweep_probes)}
+    assert all({sample.probe.probe_id for sample in point} == chosen for point in sweep.values())
+    usual = {sample.probe.probe_id: sample.edited for sample in samples}
+    assert all(sample.edited == usual[sample.probe.probe_id] for sample in sweep[1.2, 1.0])
+    lost = next(edit for edit in edits["baseline"] if edit.kind == "sweep" and edit.guidance_text == 2.0)
+    short = edits | {"baseline": [edit for edit in edits["baseline"] if edit is not lost]}
+    with pytest.raises(UserError, match=f"baseline edits at guidance 2, 1: none of probe {lost.probe_id!r}"):
+        join_sweep(samples, short)
+    assert join_sweep(samples, study.edits) == {}
+
+
+def test_the_garment_s_phrase_is_the_caption_s_or_made_of_the_prompt(study):
+    probe = replace(study.probes[0], garment="shirt", factor="colour", value="red")
+    named = replace(probe, target_caption="a woman in white shorts and a red dotted shirt")
+    assert garment_phrase(named) == "a red dotted shirt"
+    assert garment_phrase(replace(probe, target_caption="a woman on a bench")) == "a red shirt"
+
+
+def test_pattern_captions_differ_in_the_named_garment_s_pattern_alone(study):
+    caption = "a man in plaid trousers and a green dotted shirt"
+    probe = replace(study.probes[0], garment="shirt", source_caption=caption)
+    assert dict(zip(PATTERNS, pattern_captions(probe), strict=True)) == {
+        "solid": "a man in plaid trousers and a green shirt",
+        "stripes": "a man in plaid trousers and a green striped shirt",
+        "floral": "a man in plaid trousers and a green floral shirt",
+        "dots": caption,
+        "plaid": "a man in plaid trousers and a green plaid shirt",
+    }

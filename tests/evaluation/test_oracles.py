@@ -1,0 +1,172 @@
+"""Oracles: edits whose quality is known. What they look like, and that the measures rank them as they must."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fixtures_edits import Study, build_study
+from scipy.ndimage import distance_transform_cdt
+
+from atelier.config import read_params
+from atelier.evaluation.batches import Scorers, prepare_sources
+from atelier.evaluation.evaluate import load_scorers
+from atelier.evaluation.guidance_sweep import score_sweep
+from atelier.evaluation.references import REFERENCES, SPILL, STRENGTH, make_references, other_pictures, spill
+from atelier.evaluation.samples import Sample, join_samples
+from atelier.evaluation.score import score_samples
+from atelier.images.boxes import box_of
+from atelier.images.tensors import from_png, to_png
+from atelier.synthetic.fashion import COLOURS_RGB
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_SUCCESS = ("copy", "other_item")
+ORDER = {  # measure → the best first; those of a tuple stand together, in either order
+    "leakage_share": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],
+    "leakage_density": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],
+    "lpips_outside": ["copy", "target", ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "ssim_outside": ["copy", "target", ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "psnr_outside_above_floor": [("copy", "target"), ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "mse_context_above_floor": [("copy", "target"), ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "lpips_context_above_floor": [("copy", "target"), ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "mse_background_above_floor": [("copy", "target", "dilated", "box_tint"), ("picture_tint", "other_item")],
+    "ssim_background_above_floor": [("copy", "target"), ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "face_change": [("copy", "target"), ("dilated", "box_tint"), ("picture_tint", "other_item")],
+    "target_rmse": ["target", "dilated", "box_tint", ("picture_tint", "other_item")],
+    "target_lpips": ["target", "dilated", "box_tint", ("picture_tint", "other_item")],
+    "clip_directional": ["target", "dilated", "box_tint", "picture_tint", NO_SUCCESS],
+    "clip_similarity": ["target", "dilated", "box_tint", "picture_tint", "other_item"],
+    "delta_e": [("target", "dilated"), ("box_tint", "picture_tint"), NO_SUCCESS],
+    "hue_error": [("target", "dilated"), ("box_tint", "picture_tint"), NO_SUCCESS],
+    "pattern_recognised": [("target", "dilated"), ("box_tint", "picture_tint"), NO_SUCCESS],
+    "right_garment": [("target", "dilated", "box_tint"), ("picture_tint", "other_item"), "copy"],
+    "change_inside": [("target", "dilated", "other_item"), ("box_tint", "picture_tint"), "copy"],
+}
+HIGHER = {
+    "ssim_outside", "clip_directional", "clip_similarity", "pattern_recognised", "right_garment", "change_inside",
+}  # fmt: skip
+ALIKE = 0.02  # of a measure's range among them: what stands together may be mixed up by so much with its neighbours
+
+
+@pytest.fixture(scope="module")
+def scorers() -> Scorers:
+    """The study's own networks."""
+    models = read_params(ROOT / "params.yaml").models
+    folders = {name: str(ROOT / getattr(models, name)) for name in ("editor", "clip", "lpips")}
+    return load_scorers(models.model_copy(update=folders | {"device": "cpu"}))
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    study = build_study(("unseen",), pictures=4)
+    return join_samples(study.probes, study.zones, study.edits)
+
+
+@pytest.fixture(scope="module")
+def means(samples, scorers) -> pd.DataFrame:
+    """Model or oracle × measure."""
+    scores = score_samples(samples, prepare_sources(samples, scorers, 32), scorers, 32)
+    return scores.groupby("model")[list(ORDER)].mean()
+
+
+@pytest.mark.parametrize("measure", ORDER)
+def test_measures_rank_oracles_as_they_must(measure, means):
+    groups = [(names,) if isinstance(names, str) else names for names in ORDER[measure]]
+    values = means[measure] * (1 if measure in HIGHER else -1)
+    assert values.notna().all()
+    slack = ALIKE * (values.max() - values.min())
+    for better, worse in itertools.pairwise(groups):
+        assert min(values[list(better)]) >= max(values[list(worse)]) - slack, f"{better} before {worse}"
+    best, last = groups[0], groups[-1]
+    assert min(values[list(best)]) > max(values[list(last)]) + slack
+
+
+def test_the_copy_preserves_all_and_edits_nothing(means):
+    copy = means.loc["copy"]
+    assert copy["leakage_share"] == copy["lpips_outside"] == copy["face_change"] == 0
+    assert copy["clip_directional"] == copy["pattern_recognised"] == copy["right_garment"] == 0
+
+
+def test_oracles_stand_on_the_frontier_s_plane_where_they_must(samples, scorers):
+    """Each oracle is given as an edit at a guidance of its own."""
+    others = other_pictures(samples)
+    drawn = [make_references(sample, others[sample.probe.source_id]) for sample in samples]
+    edits = {name: [to_png(one[name]) for one in drawn] for name in REFERENCES}
+    edits |= {
+        "copy": [sample.probe.source for sample in samples],
+        "target": [sample.probe.target for sample in samples],
+    }
+    sweep = {
+        (float(number), 1.0): [
+            replace(sample, edited=dict.fromkeys(("baseline", "finetuned"), png))
+            for sample, png in zip(samples, pngs, strict=True)
+        ]
+        for number, pngs in enumerate(edits.values())
+    }
+    points = score_sweep(sweep, prepare_sources(samples, scorers, 32), scorers, 32)
+    assert points[["success", "preservation"]].stack().between(0, 1).all()
+    found = points.groupby("guidance_text")[["success", "preservation"]].mean().set_axis(list(edits))
+    assert tuple(found.loc["copy"]) == (0, 1)
+    assert tuple(found.loc["target"]) == (1, 1)
+    success, kept = found["success"], found["preservation"]
+    assert success["dilated"] == 1
+    assert success["box_tint"] == pytest.approx(success["picture_tint"])
+    assert 0.2 < success["box_tint"] < 0.9
+    assert success["other_item"] < 0.1
+    assert kept["dilated"] > kept["box_tint"] > kept["picture_tint"] + 0.3
+    assert max(kept["picture_tint"], kept["other_item"]) < 0.3
+
+
+def test_tints_are_of_the_fabric_asked_for_and_keep_to_their_place(study: Study):
+    sample = next(c for c in join_samples(study.probes, study.zones, study.edits) if c.probe.value == "red")
+    drawn = make_references(sample, None)
+    assert list(drawn) == ["picture_tint", "box_tint", "dilated"]
+    source, mask = from_png(sample.probe.source), from_png(sample.probe.exact_mask) >= 128
+    x1, y1, x2, y2 = map(int, box_of(mask))
+    box = np.zeros_like(mask)
+    box[y1:y2, x1:x2] = True
+    assert (drawn["box_tint"][~box] == source[~box]).all()
+    assert (drawn["box_tint"][box] == drawn["picture_tint"][box]).all()
+    tinted = make_references(replace(sample, probe=replace(sample.probe, target=None)), None)["picture_tint"]
+    expected = source * (1 - STRENGTH) + np.array(COLOURS_RGB["red"]) * STRENGTH
+    assert np.abs(tinted - expected).max() <= 1
+
+
+def test_a_spill_takes_the_nearest_garment_pixel_s_colour_and_goes_no_further():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    mask = np.zeros((20, 20), bool)
+    mask[8:13, 7:11] = True
+    spilt = spill(picture, mask, 2)
+    assert (spilt[mask] == picture[mask]).all()
+    assert (spilt[5:, 3] == picture[5:, 3]).all()  # four columns away
+    assert (spilt[8:13, 5] == picture[8:13, 7]).all()
+    assert (spilt[8:13, 12] == picture[8:13, 10]).all()
+    inside = np.argwhere(mask)
+    reached = np.array([[np.hypot(*(inside - (y, x)).T).min() <= 2 for x in range(20)] for y in range(20)])
+    assert (spilt[~reached] == picture[~reached]).all()
+    assert distance_transform_cdt(~mask)[reached].max() <= 2
+    assert round(SPILL * 64) == 2
+
+
+def test_of_a_photograph_only_what_needs_no_target_is_made(study: Study):
+    other = study.probes[8].source
+    for probe, zones in zip(study.probes[:4], study.zones, strict=False):
+        bare = replace(probe, target=None, exact_mask=None)
+        names = ["picture_tint", "box_tint", "other_item"] if probe.factor == "colour" else ["other_item"]
+        drawn = make_references(Sample(bare, zones, {}), other)
+        assert list(drawn) == names
+        assert (drawn["other_item"] == from_png(other)).all()
+
+
+def test_another_item_is_another_source_of_the_same_domain(study: Study):
+    samples = join_samples(study.probes, study.zones, study.edits)
+    others = other_pictures(samples)
+    source_of = {sample.probe.source_id: sample.probe for sample in samples}
+    by_picture = {probe.source: probe for probe in source_of.values()}
+    for name, png in others.items():
+        assert by_picture[png].source_id != name
+        assert by_picture[png].domain == source_of[name].domain
+    assert other_pictures(samples[:4]) == {"seen-00": None}

@@ -1,0 +1,118 @@
+"""Swept edits and no-ops scored: against each measure taken by itself, rendered or photographed."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from fixtures_edits import Study
+from fixtures_sweeps import NOOP_CHANGE, sweep_edits
+
+from atelier.common.records import Edit
+from atelier.evaluation.batches import Scorers, Sources, prepare_sources
+from atelier.evaluation.guidance_sweep import POINTS, score_sweep
+from atelier.evaluation.samples import Sample, join_noops, join_samples, join_sweep
+from atelier.evaluation.score import NOOPS, score_noops
+from atelier.images.tensors import from_png, mask_tensor, to_tensor
+from atelier.metrics import leakage
+from atelier.metrics.clip import ClipScorer, directional
+from atelier.metrics.lpips import Lpips
+
+SHIFT = 0.01  # what the passage through this "autoencoder" changes everywhere
+
+
+@pytest.fixture(scope="module")
+def scorers(tiny_clip_folder, tiny_features_folder) -> Scorers:
+    clip, lpips = ClipScorer.load(str(tiny_clip_folder)), Lpips.load(str(tiny_features_folder))
+    return Scorers(clip, lpips, lambda pictures: (pictures + SHIFT).clamp(0, 1), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def edits(study: Study) -> dict[str, list[Edit]]:
+    return sweep_edits(study)
+
+
+@pytest.fixture(scope="module")
+def samples(study: Study, edits) -> list[Sample]:
+    """The seen domain rendered, the unseen one as if photographed."""
+    probes = [
+        replace(probe, target=None, exact_mask=None) if probe.domain == "unseen" else probe for probe in study.probes
+    ]
+    return join_samples(probes, study.zones, edits)
+
+
+@pytest.fixture(scope="module")
+def sources(samples, scorers) -> Sources:
+    return prepare_sources(samples, scorers, 5)
+
+
+@pytest.fixture(scope="module")
+def points(samples, edits, sources, scorers):
+    return score_sweep(join_sweep(samples, edits), sources, scorers, 3)
+
+
+def tensor(png: bytes) -> torch.Tensor:
+    return to_tensor(from_png(png)[None].copy())
+
+
+def test_there_is_a_row_for_every_point_model_and_probe(points):
+    assert list(points.columns) == POINTS
+    assert len(points) == 3 * 2 * 8
+    assert not points.duplicated(["probe_id", "model", "guidance_text", "guidance_image"]).any()
+    assert points[["success", "preservation"]].stack().between(0, 1).all()
+
+
+def test_rendered_edits_are_placed_by_the_exact_target(points, samples, edits):
+    sample_of = {sample.probe.probe_id: sample for sample in samples}
+    rows = points[points["domain"] == "seen"]
+    for row in rows[rows["guidance_text"] == 2.0].itertuples():
+        probe = sample_of[row.probe_id].probe
+        png = next(
+            e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 2.0)
+        )
+        source, target, edited = (tensor(one)[0].double() for one in (probe.source, probe.target, png))
+        garment = mask_tensor([probe.exact_mask])[0, 0] > 0
+        error = [(one - target)[:, garment].square().mean().sqrt().item() for one in (edited, source)]
+        assert row.success == pytest.approx(1 - min(1, error[0] / error[1]), abs=1e-4)
+        floor = ((source + SHIFT).clamp(0, 1) - source).abs().mean(0)
+        change = ((edited - source).abs().mean(0) - floor).clamp_min(0)
+        rest = ~garment & (source == target).all(0)
+        asked = (target - source).abs().mean(0)[garment].mean()
+        assert row.preservation == pytest.approx(1 - min(1, (change[rest].mean() / asked).item()), abs=1e-4)
+    finetuned = rows[rows["model"] == "finetuned"].groupby("guidance_text")["success"].mean()
+    assert finetuned[0.4] < finetuned[2.0] < finetuned[1.2]  # too little, too much, as asked
+
+
+def test_photographs_are_placed_by_direction_and_leakage_density(points, samples, edits, scorers):
+    sample_of = {sample.probe.probe_id: sample for sample in samples}
+    rows = points[(points["domain"] == "unseen") & (points["guidance_text"] == 0.4)]
+    for row in rows.itertuples():
+        sample = sample_of[row.probe_id]
+        png = next(
+            e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 0.4)
+        )
+        source, edited = tensor(sample.probe.source), tensor(png)
+        texts = [
+            scorers.clip.text_features([text]) for text in (sample.probe.source_caption, sample.probe.target_caption)
+        ]
+        score = directional(*(scorers.clip.image_features(one) for one in (source, edited)), *texts).item()
+        assert row.success == pytest.approx(max(0, score), abs=1e-3)
+        floor = leakage.change_map(source, scorers.reconstruct(source))
+        change = leakage.change_map(source, edited, floor)
+        density = leakage.leakage_density(change, mask_tensor([sample.zones.tight])).item()
+        assert row.preservation == pytest.approx(1 - min(1, density), abs=1e-4)
+
+
+def test_a_no_op_is_scored_by_what_it_moved_above_the_floor(samples, edits, sources, scorers):
+    noops = score_noops(join_noops(samples, edits), sources, scorers, 5)
+    assert list(noops.columns) == NOOPS
+    assert len(noops) == 2 * 12
+    for model, levels in NOOP_CHANGE.items():
+        change = noops[noops["model"] == model]["change"]
+        assert change.mean() == pytest.approx(max(levels / 255 - SHIFT, 0), abs=0.005)
+    by_model = noops.groupby("model")["lpips"].mean()
+    assert by_model["finetuned"] < by_model["baseline"]
+
+
+def test_without_sweep_or_no_op_there_are_no_rows(sources, scorers):
+    assert list(score_sweep({}, sources, scorers, 4).columns) == POINTS
+    assert list(score_noops([], sources, scorers, 4).columns) == NOOPS

@@ -1,0 +1,203 @@
+"""What is exported is what others load: diffusers' own pipeline makes the same pictures of it as we do."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from import_graph import ROOT
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from atelier.cli import main
+from atelier.common.errors import UserError
+from atelier.export import pipeline as exporting
+from atelier.export.pipeline import export
+from atelier.models import lora
+from atelier.models.instruct_pix2pix import load_editor, open_weights
+
+WORDS = "make the shirt red"
+TARGETS = "to_q+to_k+to_out.0+conv2"
+SAMPLING = {"steps": 3, "guidance_text": 4.0, "guidance_image": 1.5}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a fine-tuned editor, a square photograph, and its edit by `atelier edit`."""
+
+    folder: Path
+    finetuned: Path
+    photo: Path
+    edited: np.ndarray
+
+
+def save_finetuned(folder: Path, tensors: dict[str, torch.Tensor], **facts: object) -> Path:
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "trained.safetensors")
+    (folder / "finetuned.json").write_text(json.dumps(facts))
+    return folder
+
+
+def finetune_selectively(folder: Path, base: Path) -> Path:
+    own = dict(load_editor(base, device="cpu").unet.named_parameters())
+    names = [name for name in own if ".attn2.to_k." in name or name.startswith("mid_block.resnets")]
+    tensors = {name: own[name] + 0.3 * torch.randn(own[name].shape) for name in names}
+    return save_finetuned(
+        folder, tensors, base=str(base), method="selective", unfreeze="attn+mid", trained_parameters=1234, best_epoch=2
+    )
+
+
+def finetune_adapters(folder: Path, base: Path) -> Path:
+    unet = lora.inject(load_editor(base, device="cpu").unet, 3, 6.0, TARGETS)
+    shapes = {name: parameter.shape for name, parameter in unet.named_parameters()}
+    tensors = {saved: torch.randn(shapes[name]) * 0.3 for name, saved in lora.names(unet).items()}
+    facts = {"lora_rank": 3, "lora_alpha": 6.0, "lora_targets": TARGETS}
+    return save_finetuned(folder, tensors, base=str(base), method="lora", **facts, trained_parameters=567, best_epoch=1)
+
+
+def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
+    """`atelier edit --mask none`, from a seed."""
+    options = {"--mask": "none", "--weights": weights, "-o": out, "--seed": 11, "--steps": SAMPLING["steps"]}
+    options |= {"--guidance-text": SAMPLING["guidance_text"], "--guidance-image": SAMPLING["guidance_image"]}
+    options["--params"] = ROOT / "params.yaml"  # float32
+    words = [str(word) for pair in options.items() for word in pair]
+    result = CliRunner().invoke(main, ["edit", str(photo), WORDS, *words])
+    assert result.exit_code == 0, result.output
+    with Image.open(out) as opened:
+        return np.asarray(opened.convert("RGB")).astype(int)
+
+
+@pytest.fixture(scope="module", params=["selective", "lora"], name="project")
+def _project(request, tmp_path_factory, tiny_editor_folder) -> Project:
+    folder = tmp_path_factory.mktemp(request.param)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        make = finetune_adapters if request.param == "lora" else finetune_selectively
+        finetuned = make(folder / "finetuned", tiny_editor_folder)
+    photo = folder / "photo.png"
+    Image.fromarray(np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(photo)
+    assert export(finetuned, folder / "exported", folder) != ()  # no dvc.lock there
+    edited = edit(photo, finetuned, folder / "edited.png")
+    return Project(folder, finetuned, photo, edited)
+
+
+def run_diffusers(where: Path, photo: Path, adapters_file: str | None = None) -> np.ndarray:
+    """The edit by diffusers' own pipeline, from its own noise of the same seed."""
+    from diffusers import StableDiffusionInstructPix2PixPipeline
+
+    pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(where, safety_checker=None)
+    if adapters_file:
+        pipeline.load_lora_weights(photo.parent / "exported", weight_name=adapters_file)
+    pipeline.set_progress_bar_config(disable=True)
+    edited = pipeline(
+        WORDS, image=Image.open(photo), num_inference_steps=SAMPLING["steps"], guidance_scale=SAMPLING["guidance_text"],
+        image_guidance_scale=SAMPLING["guidance_image"], generator=torch.Generator().manual_seed(11),
+    ).images[0]  # fmt: skip
+    return np.asarray(edited).astype(int)
+
+
+def test_diffusers_own_pipeline_gives_the_same_picture(project, tiny_editor_folder):
+    theirs = run_diffusers(project.folder / "exported", project.photo)
+    assert np.abs(theirs - project.edited).max() <= 1  # rounding to 255 steps
+    base = run_diffusers(tiny_editor_folder, project.photo)
+    assert np.abs(base - project.edited).mean() > 2  # the training is in it
+
+
+def test_the_exported_folder_is_an_editor_of_ours_too(project, tmp_path):
+    again = edit(project.photo, project.folder / "exported", tmp_path / "again.png")
+    assert np.abs(again - project.edited).max() <= 1
+
+
+def test_it_holds_plain_weights_and_no_path_of_this_machine(project, tiny_editor_folder):
+    unet = load_file(project.folder / "exported" / "unet" / "diffusion_pytorch_model.safetensors")
+    assert unet.keys() == load_editor(tiny_editor_folder, device="cpu").unet.state_dict().keys()
+    texts = [path.read_text() for path in (project.folder / "exported").rglob("*.json")]
+    assert not [text for text in texts if str(project.folder) in text or str(tiny_editor_folder) in text]
+    assert not list((project.folder / "exported").rglob("*.bin"))
+
+
+@pytest.mark.parametrize("file", ["pytorch_lora_weights.safetensors", "lora-kohya.safetensors"])
+def test_the_adapters_by_themselves_give_what_the_merged_weights_give(project, tiny_editor_folder, file):
+    path = project.folder / "exported" / file
+    assert path.exists() == ("lora" in project.folder.name)
+    if path.exists():
+        loaded = run_diffusers(tiny_editor_folder, project.photo, adapters_file=file)
+        assert np.abs(loaded - project.edited).max() <= 1
+
+
+def test_the_kohya_layout_is_the_one_that_comfyui_looks_for(project):
+    """lora_unet_<layer>.lora_down.weight, .lora_up.weight and .alpha; the product, scaled by alpha / rank, is ours."""
+    path = project.folder / "exported" / "lora-kohya.safetensors"
+    if "lora" not in project.folder.name:
+        assert not path.exists()
+        return
+    kohya = load_file(path)
+    trained = load_file(project.finetuned / "trained.safetensors")
+    layers = sorted({name.split(".lora_")[0] for name in trained})
+    expected = {
+        f"lora_unet_{layer.replace('.', '_')}.{part}" for layer in layers
+        for part in ("lora_down.weight", "lora_up.weight", "alpha")
+    }  # fmt: skip
+    assert kohya.keys() == expected
+    for layer in layers:
+        key = f"lora_unet_{layer.replace('.', '_')}"
+        down, up = kohya[f"{key}.lora_down.weight"].flatten(1), kohya[f"{key}.lora_up.weight"].flatten(1)
+        change = up @ down * (kohya[f"{key}.alpha"].item() / down.shape[0])
+        a, b = (trained[f"{layer}.lora_{matrix}.weight"].flatten(1) for matrix in "AB")
+        torch.testing.assert_close(change, b @ a * (6.0 / 3))
+
+
+def test_a_widened_base_s_adapters_are_not_given_alone(tiny_editor_folder, tmp_path):
+    """Its first layer was trained too: without that the adapters are worth nothing."""
+    finetuned = finetune_adapters(tmp_path / "finetuned", tiny_editor_folder)
+    tensors = load_file(finetuned / "trained.safetensors")
+    first = torch.randn(load_editor(tiny_editor_folder, device="cpu").unet.conv_in.weight.shape)
+    save_file(tensors | {"conv_in.weight": first}, finetuned / "trained.safetensors")
+    export(finetuned, tmp_path / "exported", tmp_path)
+    assert not list((tmp_path / "exported").glob("*lora*"))
+    assert torch.equal(open_weights(tmp_path / "exported", device="cpu").unet.conv_in.weight, first)
+
+
+def test_bfloat16_halves_the_weights(project, tmp_path):
+    export(project.finetuned, tmp_path / "half", tmp_path, "bfloat16")
+    file = Path("unet/diffusion_pytorch_model.safetensors")
+    assert {tensor.dtype for tensor in load_file(tmp_path / "half" / file).values()} == {torch.bfloat16}
+    assert (tmp_path / "half" / file).stat().st_size < 0.6 * (project.folder / "exported" / file).stat().st_size
+
+
+def test_the_card_says_what_it_is_and_how_to_use_it(project):
+    card = (project.folder / "exported" / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: diffusers\n")
+    facts = json.loads((project.finetuned / "finetuned.json").read_text())
+    assert f"- method: {facts['method']}\n" in card
+    assert f"- trained parameters: {facts['trained_parameters']:,}\n" in card
+    assert "non-commercial research" in card
+    assert ("load_lora_weights" in card) == (facts["method"] == "lora")
+    assert "dvc.lock does not know these weights" in card
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "README.md", "exec")
+    assert "(32, 32)" in code
+
+
+def test_nothing_is_left_when_writing_fails(project, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(exporting, "write_card", fail)
+    with pytest.raises(RuntimeError, match="no space"):
+        export(project.finetuned, tmp_path / "exported", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_not_replaced_and_what_is_not_there_is_named(project, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="full: is there already"):
+        export(project.finetuned, tmp_path / "full", tmp_path)
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+    result = CliRunner().invoke(main, ["export", str(tmp_path), "--out", str(tmp_path / "x")])
+    assert result.exit_code == 2
+    assert "no fine-tuned editor there" in result.stderr

@@ -1,0 +1,123 @@
+"""What dvc.lock says counts for the very weights at hand, and for no others."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from import_graph import ROOT
+from ruamel.yaml import YAML
+
+from atelier.export.model_card import write_card
+from atelier.export.provenance import dvc_digest, trace
+
+FACTS = {"base": "timbrooks/instruct-pix2pix", "method": "selective", "trained_parameters": 204_885_120}
+CELL = {"mean": 12.3456, "ci_lo": 11.5, "ci_hi": 13.25, "n": 8}
+
+
+def entry(root: Path, path: str) -> dict[str, str]:
+    return {"path": path, "hash": "md5", "md5": dvc_digest(root / path)}
+
+
+@pytest.fixture(name="root")
+def _root(tmp_path: Path) -> Path:
+    """A repository after `dvc repro`: its files, and a lock that knows them."""
+    report = {"seen": {"sources": 2, "probes": 8, "finetuned": {"clip_directional": CELL}}}
+    files = {
+        "models/finetuned/finetuned.json": "{}", "models/finetuned/trained.safetensors": "weights",
+        "data/prepared/items.parquet": "items", "data/pairs/triplets.parquet": "triplets",
+        "data/edits/finetuned.parquet": "edits", "metrics/evaluate.json": json.dumps(report),
+        "metrics/sheets/overview.png": "picture",
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    of = {path: entry(tmp_path, path) for path in (*files, "models/finetuned", "metrics/sheets")}
+
+    def stage(deps: list[str], outs: list[str], **params: dict) -> dict:
+        return {
+            "deps": [dict(of[d]) for d in deps],
+            "outs": [dict(of[o]) for o in outs],
+            "params": {"params.yaml": params},
+        }
+
+    items, triplets, edits = (
+        f"data/{name}.parquet" for name in ("prepared/items", "pairs/triplets", "edits/finetuned")
+    )
+    stages = {
+        "prepare": stage([], [items], prepare={"seen": "SaffalPoosh/x", "unseen": "fashionpedia", "size": 512}),
+        "pair": stage([items], [triplets], pair={"triplets": 2000}),
+        "train": stage([triplets], ["models/finetuned"], train={"lr": 1e-5, "loss": "trimap"}),
+        "generate@finetuned": stage(["models/finetuned"], [edits], generate={"steps": 20, "guidance_text": 7.5}),
+        "evaluate": stage([edits], ["metrics/evaluate.json", "metrics/sheets"]),
+    }
+    YAML().dump({"schema": "2.0", "stages": stages}, tmp_path / "dvc.lock")
+    return tmp_path
+
+
+def test_digests_are_those_that_dvc_records():
+    """Of a file and a folder that this repository's own lock names, and that stand in git."""
+    stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+    recorded = {dep["path"]: dep["md5"] for stage in stages.values() for dep in stage.get("deps", [])}
+    for path in ("models/base/clip", "models/base/segmenter"):
+        assert dvc_digest(ROOT / path) == recorded[path]
+    assert dvc_digest(ROOT / "nowhere") is None
+
+
+def test_all_is_known_of_the_weights_that_the_lock_knows(root):
+    known = trace(root / "models/finetuned", root)
+    assert known.params["train"] == {"lr": 1e-5, "loss": "trimap"}
+    assert (known.params["prepare"]["size"], known.params["pair"]["triplets"]) == (512, 2000)
+    assert known.params["generate"]["steps"] == 20
+    assert known.data == {"data/pairs/triplets.parquet": dvc_digest(root / "data/pairs/triplets.parquet")}
+    assert known.report["seen"]["probes"] == 8
+    assert known.sheet == root / "metrics/sheets/overview.png"
+    assert known.missing == ()
+
+
+def test_a_copy_elsewhere_is_known_by_its_content(root, tmp_path):
+    shutil.copytree(root / "models/finetuned", tmp_path / "copy")
+    assert trace(tmp_path / "copy", root).report is not None
+
+
+def test_nothing_is_said_of_other_weights(root):
+    (root / "models/finetuned/trained.safetensors").write_text("others")
+    known = trace(root / "models/finetuned", root)
+    assert (known.params, known.data, known.report, known.sheet) == ({}, {}, None, None)
+    assert "dvc.lock does not know these weights" in known.missing[0]
+
+
+def test_nothing_is_said_without_a_lock(root):
+    (root / "dvc.lock").unlink()
+    assert trace(root / "models/finetuned", root).params == {}
+
+
+def test_figures_of_another_run_are_left_out(root):
+    (root / "metrics/evaluate.json").write_text("{}")
+    known = trace(root / "models/finetuned", root)
+    assert known.report is None
+    assert known.params["train"]["lr"] == 1e-5
+    assert "metrics/evaluate.json is not of these weights" in known.missing[0]
+
+
+def test_parameters_of_other_triplets_are_left_out(root):
+    """`prepare` or `pair` ran again, but not `train`."""
+    lock = YAML(typ="safe").load(root / "dvc.lock")
+    lock["stages"]["pair"]["outs"][0]["md5"] = "0" * 32
+    YAML().dump(lock, root / "dvc.lock")
+    known = trace(root / "models/finetuned", root)
+    assert "prepare" not in known.params
+    assert "train" in known.params
+
+
+def test_the_card_holds_what_is_known(root):
+    card = write_card(FACTS, trace(root / "models/finetuned", root), 512, adapters=False)
+    assert "base_model: timbrooks/instruct-pix2pix\n" in card
+    assert "- trained parameters: 204,885,120\n" in card
+    assert "- lr: 1e-05\n" in card
+    assert "SaffalPoosh/x (2000 triplets asked for, 512 px)" in card
+    assert f"MD5 `{dvc_digest(root / 'data/pairs/triplets.parquet')}`" in card
+    assert "num_inference_steps=20, guidance_scale=7.5, generator=noise" in card
+    assert "![" in card
+    assert "| **this editor** | – | 12.3 (11.5 … 13.2) |" in card
+    assert "### Seen domain: 2 pictures, 8 edits" in card

@@ -1,0 +1,216 @@
+"""Any photograph into the square and back: never squashed, upright, its own size; outside the mask it is untouched."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import photographs as shipped
+import pytest
+from PIL import Image, ImageCms, ImageOps
+from scipy.ndimage import binary_dilation
+from skimage.metrics import structural_similarity
+from skimage.transform import resize
+
+from atelier.common.errors import UserError
+from atelier.images.photo import (
+    FORMATS,
+    check_format,
+    composite,
+    from_square,
+    mask_from_square,
+    open_mask,
+    open_photograph,
+    save,
+    to_square,
+)
+
+SIZE = 64
+
+
+def gradient(width: int, height: int) -> np.ndarray:
+    """A smooth picture whose four corners differ: uint8 (H, W, 3)."""
+    x, y = np.linspace(0, 255, width), np.linspace(0, 255, height)
+    return np.stack(np.broadcast_arrays(x[None], y[:, None], (x[None] + y[:, None]) / 2), -1).astype(np.uint8)
+
+
+def write(folder: Path, kind: str) -> tuple[Path, np.ndarray]:
+    """A photograph of a kind, and what it looks like upright: uint8 (H, W, 3)."""
+    sizes = {"tall": (40, 190), "wide": (600, 90), "tiny": (11, 8), "large": (3000, 2000)}
+    upright = gradient(*sizes.get(kind, (120, 90)))
+    picture, options = Image.fromarray(upright), {}
+    if kind == "turned":  # stored lying on its side, as phones do
+        picture, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+        exif[0x0112] = 6
+        options = {"exif": exif, "quality": 95, "subsampling": 0}
+    elif kind == "transparent":
+        layer = Image.new("L", picture.size, 255)
+        layer.paste(0, (0, 0, 60, 90))
+        picture.putalpha(layer)
+        upright = upright.copy()
+        upright[:, :60] = 255
+    elif kind == "grey":
+        picture = picture.convert("L")
+        upright = np.repeat(np.asarray(picture)[..., None], 3, axis=2)
+    path = folder / f"{kind}.{'jpg' if kind == 'turned' else 'png'}"
+    picture.save(path, **options)
+    return path, upright
+
+
+KINDS = ("tall", "wide", "turned", "transparent", "grey", "tiny", "large")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_and_back_has_the_photograph_s_size_and_its_content(tmp_path, kind):
+    path, upright = write(tmp_path, kind)
+    photograph = open_photograph(path, SIZE)
+    np.testing.assert_allclose(photograph.pixels.astype(int), upright, atol=4 if kind == "turned" else 0)
+    square = to_square(photograph)
+    assert square.shape == (SIZE, SIZE, 3)
+    back = from_square(square, photograph)
+    assert back.shape == upright.shape
+    assert back.dtype == np.uint8
+    error = np.abs(back.astype(int) - upright)
+    assert np.median(error) <= 2
+    assert error.mean() < 6  # an edge of transparency blurs
+
+
+@pytest.mark.parametrize("kind", ["tall", "wide", "large"])
+def test_a_square_inside_a_photograph_stays_square(tmp_path, kind):
+    """Not squashed: both axes are scaled alike."""
+    path, upright = write(tmp_path, kind)
+    canvas = np.full_like(upright, 255)
+    height, width = canvas.shape[:2]
+    side = min(height, width) // 2
+    canvas[:side, :side] = 0
+    Image.fromarray(canvas).save(path)
+    dark = to_square(open_photograph(path, SIZE)).mean(-1) < 128
+    rows, columns = dark.any(1).sum(), dark.any(0).sum()
+    assert abs(int(rows) - int(columns)) <= 1
+    assert rows >= 2
+
+
+@pytest.mark.parametrize("photo", [shipped.SKIMAGE / "astronaut.png", shipped.HOPPER])
+def test_real_photographs_come_back_as_they_were_but_for_detail(photo):
+    photograph = open_photograph(photo, 256)
+    back = from_square(to_square(photograph), photograph)
+    assert back.shape == photograph.pixels.shape
+    expected = resize(resize(photograph.pixels, [n // 2 for n in back.shape[:2]], anti_aliasing=True), back.shape[:2])
+    assert structural_similarity(back / 255, expected, channel_axis=2, data_range=1) > 0.93
+
+
+def test_an_exif_turn_agrees_with_pillow_s(tmp_path):
+    path, _ = write(tmp_path, "turned")
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    np.testing.assert_array_equal(open_photograph(path, SIZE).pixels, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_outside_the_mask_no_pixel_changes(tmp_path, kind):
+    path, _ = write(tmp_path, kind)
+    photograph = open_photograph(path, SIZE)
+    height, width = photograph.pixels.shape[:2]
+    mask = np.zeros((height, width), bool)
+    mask[height // 4 : -height // 4, width // 4 : -width // 4] = True
+    mask[: height // 2, width // 2 :] = False  # a concave corner
+    edited = 255 - photograph.pixels
+    mixed = composite(photograph, edited, mask)
+    np.testing.assert_array_equal(mixed[~mask], photograph.pixels[~mask])
+    assert (mixed[mask] != photograph.pixels[mask]).any()
+
+
+def test_well_inside_the_mask_it_is_the_edit_and_its_edge_is_soft(tmp_path):
+    path, _ = write(tmp_path, "large")
+    photograph = open_photograph(path, SIZE)
+    mask = np.zeros(photograph.pixels.shape[:2], bool)
+    mask[500:1500, 500:2500] = True
+    edited = np.full_like(photograph.pixels, 255) - photograph.pixels // 2
+    mixed = composite(photograph, edited, mask)
+    edge = round(4 * photograph.scale)
+    np.testing.assert_array_equal(mixed[500 + edge : 1500 - edge, 500 + edge : 2500 - edge],
+                                  edited[500 + edge : 1500 - edge, 500 + edge : 2500 - edge])  # fmt: skip
+    across = mixed[1000, 490 : 500 + edge].astype(int).sum(-1)
+    steps = np.abs(np.diff(across))
+    assert steps.max() < 0.2 * abs(across[-1] - across[0])  # no jump
+
+
+def test_a_mask_from_the_square_covers_what_it_covered(tmp_path):
+    path, _ = write(tmp_path, "wide")
+    photograph = open_photograph(path, SIZE)
+    square = np.zeros((SIZE, SIZE), bool)
+    left, top, _, bottom = photograph.fit.place
+    square[top:bottom, left + 16 : left + 32] = True
+    mask = mask_from_square(square, photograph)
+    expected = np.zeros_like(mask)
+    expected[:, round(16 * photograph.scale) : round(32 * photograph.scale)] = True
+    margin = binary_dilation(expected, iterations=2) & binary_dilation(~expected, iterations=2)
+    np.testing.assert_array_equal(mask[~margin], expected[~margin])
+    assert not mask_from_square(np.zeros((SIZE, SIZE), bool), photograph).any()
+
+
+def test_a_mask_file_lies_on_the_photograph_as_it_is_stored(tmp_path):
+    path, upright = write(tmp_path, "turned")
+    wanted = np.zeros(upright.shape[:2], bool)
+    wanted[:20, :50] = True
+    Image.fromarray(wanted).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(open_mask(tmp_path / "mask.png", open_photograph(path, SIZE)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"), [(np.zeros((90, 120)), "empty mask"), (np.eye(50), "mask of another shape")]
+)
+def test_a_useless_mask_is_refused_with_what_would_be_right(tmp_path, mask, reason):
+    path, _ = write(tmp_path, "grey")
+    Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    with pytest.raises(UserError, match=rf"mask\.png: {reason}; expected white where grey\.png may change, 120 × 90"):
+        open_mask(tmp_path / "mask.png", open_photograph(path, SIZE))
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "no such file"), (b"nothing", "not a picture")])
+def test_what_is_no_photograph_is_refused_by_name(tmp_path, content, reason):
+    path = tmp_path / "photo.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"photo\.jpg: {reason}"):
+        open_photograph(path, SIZE)
+    with pytest.raises(UserError, match=rf"photo\.jpg: {'no such file' if content is None else 'unreadable mask'}"):
+        open_mask(path, open_photograph(write(tmp_path, "grey")[0], SIZE))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_is_written_as_its_name_says(tmp_path, suffix):
+    pixels = gradient(50, 40)
+    path = tmp_path / f"edited{suffix.upper()}"
+    save(pixels, path)
+    with Image.open(path) as opened:
+        assert opened.format == FORMATS[suffix]
+        error = np.abs(np.asarray(opened.convert("RGB")).astype(int) - pixels)
+    assert error.max() <= (4 if suffix.startswith(".j") else 0)
+
+
+@pytest.mark.parametrize("name", ["edited.gif", "edited", "edited.png.txt"])
+def test_other_formats_are_refused(name):
+    with pytest.raises(UserError, match=r"pictures are written as \.png, \.jpg, \.jpeg, \.webp"):
+        check_format(Path(name))
+
+
+def test_a_colour_profile_goes_along_where_it_fits(tmp_path):
+    """A phone's Display P3 read as sRGB would fade; a CMYK or grey profile on an RGB file would be wrong."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(gradient(40, 30)).save(tmp_path / "rgb.jpg", icc_profile=profile)
+    photograph = open_photograph(tmp_path / "rgb.jpg", SIZE)
+    save(photograph.pixels, tmp_path / "out.webp", photograph.profile)
+    with Image.open(tmp_path / "out.webp") as opened:
+        assert opened.info["icc_profile"] == profile
+    grey = bytearray(profile)
+    grey[16:20] = b"GRAY"
+    Image.fromarray(gradient(40, 30)).convert("L").save(tmp_path / "grey.png", icc_profile=bytes(grey))
+    assert open_photograph(tmp_path / "grey.png", SIZE).profile is None
+
+
+def test_a_header_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("1", (20000, 10000)).save(buffer, "PNG")
+    (tmp_path / "huge.png").write_bytes(buffer.getvalue())
+    with pytest.raises(UserError, match=r"huge\.png: too many pixels"):
+        open_photograph(tmp_path / "huge.png", SIZE)

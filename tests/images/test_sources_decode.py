@@ -1,0 +1,190 @@
+"""Foreign pictures, masks and boxes: every common format and mode, orientation, and everything that can be wrong."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from source_files import as_bytes
+
+from atelier.common.errors import UserError
+from atelier.images.boxes import box_of
+from atelier.images.decode import Picture, PictureFile, RefusedError, decode_mask, decode_picture, turn_box
+from atelier.images.tensors import MAX_PIXELS
+
+GREY = Image.fromarray(np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1)))  # 60 × 40
+
+MODES = {"PNG": ("L", "RGB", "RGBA", "LA", "P", "1", "I;16"), "JPEG": ("L", "RGB", "CMYK"), "GIF": ("P",),
+         "TIFF": ("L", "RGB", "RGBA", "CMYK", "1", "I;16"), "BMP": ("L", "RGB"), "WEBP": ("RGB", "RGBA")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in MODES.items() for mode in modes])
+def test_every_mode_becomes_rgb(kind, mode):
+    deep = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)
+    picture = deep if mode == "I;16" else GREY.convert("RGB").convert(mode) if mode == "CMYK" else GREY.convert(mode)
+    found = decode_picture({"bytes": as_bytes(picture, kind), "path": None}).pixels
+    assert (found.mode, found.size) == ("RGB", (60, 40))
+    if mode != "1":
+        np.testing.assert_allclose(np.asarray(found)[..., 0], np.asarray(GREY), atol=6)
+
+
+def test_transparency_lies_over_white():
+    clear = Image.new("RGBA", (9, 8), (10, 20, 30, 0))
+    clear.putpixel((1, 2), (10, 20, 30, 255))
+    pixels = np.asarray(decode_picture(as_bytes(clear)).pixels)
+    assert pixels[2, 1].tolist() == [10, 20, 30]
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds no pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+
+
+@pytest.mark.parametrize("side", [8001, 12_000, 60_000])  # below and above what Pillow itself refuses
+def test_a_huge_picture_is_refused_before_it_is_decoded(side):
+    assert side**2 > MAX_PIXELS
+    with pytest.raises(RefusedError, match="too many pixels"):
+        decode_picture(png_header(side, side))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no picture"),
+        ({"bytes": None, "path": None}, "no picture"),
+        (b"", "no picture"),
+        (b"GIF? no", "not a picture"),
+        ({"bytes": None, "path": "/nowhere/at/all.png"}, "no such file"),
+        (as_bytes(GREY)[:60], "corrupt picture"),
+        (as_bytes(GREY, "JPEG")[:400], "corrupt picture"),
+        (PictureFile(Path("/nowhere"), "a.png"), "no such file"),
+        (PictureFile(Path("/nowhere"), "../a.png"), "name leads out of its folder"),
+        (as_bytes(Image.new("L", (7, 90))), "too few pixels"),
+        (as_bytes(Image.new("F", (60, 40)), "TIFF"), "floating-point picture"),
+    ],
+)
+def test_what_is_no_picture_is_refused(value, reason):
+    with pytest.raises(RefusedError, match=reason):
+        decode_picture(value)
+
+
+def test_a_picture_may_come_by_its_path_or_as_a_file_below_a_folder(tmp_path):
+    GREY.save(tmp_path / "a.png")
+    for value in ({"bytes": None, "path": str(tmp_path / "a.png")}, PictureFile(tmp_path, "./a.png")):
+        assert decode_picture(value).pixels.size == (60, 40)
+
+
+def test_a_picture_that_was_left_on_the_hub_is_fetched(monkeypatch):
+    asked = []
+    monkeypatch.setattr(fsspec, "open", lambda *words: asked.append(words) or io.BytesIO(as_bytes(GREY)))
+    assert decode_picture({"bytes": None, "path": "hf://datasets/a/b@main/0.png"}).pixels.size == (60, 40)
+    assert asked == [("hf://datasets/a/b@main/0.png", "rb")]
+
+
+def test_a_hub_that_fails_stops_the_run_instead_of_costing_every_row(monkeypatch):
+    def unreachable(*_):
+        raise ConnectionError("no\nroute")
+
+    monkeypatch.setattr(fsspec, "open", unreachable)
+    with pytest.raises(UserError, match=r"^hf://a/0.png: cannot be fetched: no route$"):
+        decode_picture({"bytes": None, "path": "hf://a/0.png"})
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
+def test_damaged_bytes_cost_their_row_and_not_the_run(kind):
+    rng, whole = np.random.default_rng(5), as_bytes(GREY, kind)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole), size=4):
+            damaged[place] = rng.integers(256)
+        try:
+            picture = decode_picture(bytes(damaged)).pixels
+        except RefusedError:
+            continue
+        assert picture.mode == "RGB"
+
+
+# --- masks and orientation ---
+
+HALF = np.zeros((40, 60), bool)
+HALF[10:30, 5:25] = True
+UPRIGHT = Picture(GREY.convert("RGB"), (60, 40), 1)
+
+
+@pytest.mark.parametrize("levels", [(0, 1), (0, 255), (3, 250), (0, 128)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA"])
+def test_masks_in_every_common_mode(levels, mode):
+    mask = Image.fromarray(np.where(HALF, *levels[::-1]).astype(np.uint8)).convert(mode)
+    np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
+
+
+def test_masks_of_one_bit_of_16_bits_and_of_a_palette():
+    palette = Image.fromarray(HALF.astype(np.uint8), mode="P")
+    palette.putpalette([0, 0, 0, 200, 30, 30])
+    deep = Image.fromarray(HALF.astype(np.uint16) * 65535)
+    for mask in (Image.fromarray(HALF), palette, deep):
+        np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
+
+
+def test_what_is_transparent_is_outside_a_mask():
+    white = np.full((40, 60), 255, np.uint8)
+    mask = Image.fromarray(np.dstack([white] * 3 + [HALF.astype(np.uint8) * 255]))
+    np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
+
+
+def test_a_mask_of_another_size_but_the_same_shape_is_scaled():
+    mask = decode_mask(as_bytes(Image.fromarray(HALF).resize((120, 80), Image.Resampling.NEAREST)), UPRIGHT)
+    np.testing.assert_array_equal(mask, HALF)
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        (None, "no mask"),
+        (b"nothing of the kind", "unreadable mask"),
+        (as_bytes(Image.new("L", (60, 40))), "empty mask"),
+        (as_bytes(Image.new("L", (60, 40), 255)), "mask of the whole picture"),
+        (as_bytes(Image.new("L", (40, 60), 255)), "mask of another shape"),
+    ],
+)
+def test_unusable_masks_are_told_apart(mask, reason):
+    with pytest.raises(RefusedError, match=reason):
+        decode_mask(mask, UPRIGHT)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(60, 40), (40, 40)])
+def test_picture_mask_and_box_are_turned_together(orientation, size):
+    """A bright patch, its mask and its box, stored under each EXIF orientation, stay on top of each other."""
+    stored = np.zeros(size[::-1], np.uint8)
+    stored[4:16, 20:38] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = decode_picture(as_bytes(Image.fromarray(stored), "PNG", exif=exif))
+    assert picture.pixels.size == (size if orientation < 5 else size[::-1])
+    patch = np.asarray(picture.pixels)[..., 0] > 128
+    independent = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(Image.fromarray(stored), "PNG", exif=exif))))
+    np.testing.assert_array_equal(patch, np.asarray(independent) > 128)
+    np.testing.assert_array_equal(decode_mask(as_bytes(Image.fromarray(stored)), picture), patch)
+    assert turn_box([20, 4, 38, 16], size, picture) == pytest.approx(box_of(patch))
+    if size[0] != size[1] and orientation > 4:  # a box in the frame of the upright picture is left as it is
+        assert turn_box([4, 20, 16, 38], size[::-1], picture) == pytest.approx([4, 20, 16, 38])
+
+
+@pytest.mark.parametrize(
+    "box", [None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4], [70, 50, 90, 60], [9, 9, 9, 20]]
+)
+def test_unusable_boxes_are_refused(box):
+    with pytest.raises(RefusedError, match="no usable box"):
+        turn_box(box, (60, 40), UPRIGHT)

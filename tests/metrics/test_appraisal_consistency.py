@@ -1,0 +1,79 @@
+"""Likeness within a group against scikit-image, scipy and plain loops over pairs."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from atelier.metrics.pairwise import mean_frechet, mean_psnr, mean_ssim, patch_features
+from atelier.models.feature_net import FeatureNet
+
+
+@pytest.fixture(scope="module")
+def group() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    base = torch.rand((1, 3, 40, 40), generator=generator)
+    return (base + 0.2 * torch.randn((4, 3, 40, 40), generator=generator)).clamp(0, 1)
+
+
+def over_pairs(group: torch.Tensor, measure) -> float:
+    pictures = [one.permute(1, 2, 0).double().numpy() for one in group]
+    return float(np.mean([measure(a, b) for a, b in combinations(pictures, 2)]))
+
+
+def test_ssim_is_scikit_images_over_windows_that_fit(group):
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+
+    def inside(a, b):
+        _, every = structural_similarity(a, b, channel_axis=-1, data_range=1, full=True, **gaussian)
+        return every[5:-5, 5:-5].mean()
+
+    assert mean_ssim(group) == pytest.approx(over_pairs(group, inside), abs=1e-4)
+
+
+def test_psnr_is_scikit_images(group):
+    expected = over_pairs(group, lambda a, b: peak_signal_noise_ratio(a, b, data_range=1))
+    assert mean_psnr(group) == pytest.approx(expected, abs=1e-4)
+
+
+def test_frechet_is_scipys_over_every_pair():
+    patches = torch.randn((3, 50, 6), generator=torch.Generator().manual_seed(1)) + torch.arange(3.0)[:, None, None]
+
+    def distance(a, b):
+        first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+        return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first + second - 2 * sqrtm(first @ second).real)
+
+    expected = np.mean([distance(a, b) for a, b in combinations(patches.double().numpy(), 2)])
+    assert mean_frechet(patches) == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_picture_again_and_again_is_perfect(group):
+    """Which is why a study shows this row as a control."""
+    same = group[:1].repeat(3, 1, 1, 1)
+    assert mean_ssim(same) == pytest.approx(1)
+    assert mean_psnr(same) == pytest.approx(100)
+    assert mean_frechet(torch.randn(1, 50, 6).repeat(3, 1, 1)) == pytest.approx(0, abs=1e-5)
+
+
+def test_more_noise_is_less_alike(group):
+    noisy = (group + 0.3 * torch.randn(group.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
+    assert mean_ssim(noisy) < mean_ssim(group)
+    assert mean_psnr(noisy) < mean_psnr(group)
+
+
+@pytest.mark.parametrize("measure", [mean_ssim, mean_psnr])
+def test_a_picture_alone_has_no_pairs(group, measure):
+    with pytest.raises(ValueError, match="a group of 1 has no pairs"):
+        measure(group[:1])
+
+
+def test_patches_are_the_stages_places(group):
+    torch.manual_seed(0)
+    net = FeatureNet((4, 6)).eval()
+    found = patch_features(net, group, stage=1)
+    assert found.shape == (4, 100, 6)
+    with torch.no_grad():
+        assert torch.equal(found[2, 37], net(group * 2 - 1)[1][2, :, 3, 7])

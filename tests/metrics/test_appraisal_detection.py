@@ -1,0 +1,180 @@
+"""The detector: loss, training, average precision and augmentation, against loops and known pictures."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torchvision.ops import box_iou
+
+from atelier.common.errors import UserError
+from atelier.metrics.average_precision import average_precision
+from atelier.metrics.detector import (
+    Detector,
+    Labelled,
+    Shape,
+    augment,
+    enlarge,
+    fit_detector,
+    load_detector,
+    save_detector,
+)
+
+SMALL = Shape(side=64, widths=(8, 12, 16, 24, 32), depth=1)
+
+
+def plates(count: int, seed: int, side: int = 64) -> Labelled:
+    """Grey noise; in every other picture a box whose left half is red and whose right half is green."""
+    dice = np.random.default_rng(seed)
+    grey = dice.uniform(0.3, 0.6, (count, 1, side, side)).astype(np.float32)
+    pictures, boxes = grey.repeat(3, 1), []
+    for number in range(count):
+        if number % 2:
+            boxes.append(torch.zeros(0, 4))
+            continue
+        wide, high = dice.integers(20, 30), dice.integers(10, 14)
+        x, y = dice.integers(4, side - wide - 4), dice.integers(4, side - high - 4)
+        pictures[number, :, y : y + high, x : x + wide] = np.array([0.9, 0, 0])[:, None, None]
+        pictures[number, :, y : y + high, x + wide // 2 : x + wide] = np.array([0, 0.9, 0])[:, None, None]
+        boxes.append(torch.tensor([[x, y, x + wide, y + high]], dtype=torch.float32))
+    return Labelled(torch.from_numpy(pictures), tuple(boxes))
+
+
+def brute_precision(found, wanted, overlap):
+    """Average precision by going through every threshold, matching anew, and summing rectangles."""
+    everything = sorted({score for one in found for score in one["scores"].tolist()}, reverse=True)
+    total, points = sum(len(boxes) for boxes in wanted), []
+    for threshold in everything:
+        right = shown = 0
+        for one, boxes in zip(found, wanted, strict=True):
+            free = list(range(len(boxes)))
+            for k in sorted(range(len(one["scores"])), key=lambda k: -one["scores"][k]):
+                if one["scores"][k] < threshold:
+                    continue
+                shown += 1
+                overlaps = box_iou(one["boxes"][k : k + 1], boxes)[0].tolist()
+                best = int(np.argmax(overlaps)) if overlaps else -1
+                if best in free and overlaps[best] >= overlap:
+                    free.remove(best)
+                    right += 1
+        points.append((right / total, right / shown))
+    area, before = 0.0, 0.0
+    for recall, _ in points:
+        area += (recall - before) * max(precision for other, precision in points if other >= recall)
+        before = recall
+    return area
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_average_precision_agrees_with_every_threshold_tried(seed):
+    dice = np.random.default_rng(seed)
+
+    def boxes(count):
+        corners = dice.uniform(0, 40, (count, 2))
+        return torch.tensor(np.hstack([corners, corners + dice.uniform(8, 25, (count, 2))]), dtype=torch.float32)
+
+    wanted = [boxes(dice.integers(0, 4)) for _ in range(12)] + [boxes(1)]
+    found, scores = [], torch.tensor(dice.permutation(200) / 200)  # no two alike
+    for own in wanted:
+        near = own + torch.tensor(dice.normal(0, 2, own.shape), dtype=torch.float32)
+        shown = torch.cat([near, own[:1], boxes(dice.integers(0, 3))])  # near ones, one twice, others
+        found.append({"boxes": shown, "scores": scores[: len(shown)]})
+        scores = scores[len(shown) :]
+    assert average_precision(found, wanted) == pytest.approx(brute_precision(found, wanted, 0.5), abs=1e-9)
+
+
+def test_average_precision_of_known_cases():
+    box, far = torch.tensor([[10.0, 10, 30, 20]]), torch.tensor([[40.0, 40, 60, 50]])
+    empty = {"boxes": torch.zeros(0, 4), "scores": torch.zeros(0)}
+    once = {"boxes": box, "scores": torch.tensor([0.9])}
+    wrong_first = {"boxes": torch.cat([far, box]), "scores": torch.tensor([0.9, 0.8])}
+    assert average_precision([once, empty], [box, torch.zeros(0, 4)]) == 1
+    assert average_precision([wrong_first], [box]) == 0.5
+    assert average_precision([once, empty], [box, box]) == 0.5
+    assert average_precision([empty], [box]) == 0
+    with pytest.raises(ValueError, match="0 boxes"):
+        average_precision([once], [torch.zeros(0, 4)])
+
+
+def test_the_loss_is_that_of_a_loop_and_a_picture_without_a_thing_counts():
+    detector, dice = Detector(SMALL, 0), torch.Generator().manual_seed(4)
+    anchors = torch.tensor([[x, y, x + 16.0, y + 8.0] for x in range(0, 48, 4) for y in range(0, 48, 4)])
+    matched = [torch.full((len(anchors),), -1) for _ in range(2)]
+    matched[0][[3, 50, 51, 52, 53]] = 0
+    targets = [{"boxes": torch.tensor([[5.0, 6, 20, 15]])}, {"boxes": torch.zeros(0, 4)}]
+    logits = torch.randn(2, len(anchors), 2, generator=dice, requires_grad=True)
+    places = torch.randn(2, len(anchors), 4, generator=dice)
+    outputs = {"cls_logits": logits, "bbox_regression": places}
+    losses = detector.compute_loss(targets, outputs, [anchors] * 2, matched)
+    chances = logits.detach().log_softmax(-1)
+    expected = 0.0
+    for picture in range(2):
+        given = [n for n in range(len(anchors)) if matched[picture][n] >= 0]
+        expected -= sum(chances[picture, n, 1].item() for n in given)
+        rest = sorted((-chances[picture, n, 0].item() for n in range(len(anchors)) if n not in given), reverse=True)
+        expected += sum(rest[: max(12, 3 * len(given))])
+    assert losses["classes"].item() == pytest.approx(expected / 5, rel=1e-5)
+    goal = detector.box_coder.encode_single(targets[0]["boxes"].expand(5, 4), anchors[[3, 50, 51, 52, 53]])
+    error = F.smooth_l1_loss(places[0][[3, 50, 51, 52, 53]], goal, reduction="sum")
+    assert losses["boxes"].item() == pytest.approx(error.item() / 5, rel=1e-5)
+    losses["classes"].backward()
+    assert (logits.grad[1] != 0).any(-1).sum() == 12  # torchvision's own loss gives that picture none
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """A small detector, taught in seconds."""
+    detector = Detector(SMALL, 1)
+    losses = list(fit_detector(detector, plates(64, 0), epochs=30, batch_size=8, lr=5e-3, seed=2))
+    return detector, losses
+
+
+def test_it_learns_to_find_and_not_to_find(taught):
+    detector, losses = taught
+    test = plates(40, 9)
+    assert losses[-1] < losses[0] / 4
+    assert average_precision(detector.detect(test.pictures), test.boxes) > 0.9
+    scores = detector.confidence(test.pictures)
+    assert scores.shape == (40,)
+    assert scores[::2].median() > 0.7
+    assert scores[1::2].max() < 0.3
+    assert detector.confidence(torch.zeros(2, 3, 64, 64)).tolist() == pytest.approx([0, 0], abs=0.3)
+
+
+def test_it_is_read_back_and_its_seed_is_its_own(taught, tmp_path):
+    detector, _ = taught
+    pictures = plates(6, 3).pictures
+    save_detector(detector, tmp_path / "kept")
+    again = load_detector(tmp_path / "kept")
+    assert again.shape == SMALL
+    assert torch.equal(again.confidence(pictures), detector.confidence(pictures))
+    state = torch.random.get_rng_state()
+    first, second, other = (next(Detector(SMALL, seed).parameters()) for seed in (5, 5, 6))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert torch.equal(state, torch.random.get_rng_state())
+    (tmp_path / "kept" / "config.json").write_text('{"side": 64, "height": 3}')
+    for folder in (tmp_path / "kept", tmp_path / "none"):
+        with pytest.raises(UserError, match="no detector"):
+            load_detector(folder)
+
+
+def test_boxes_go_where_the_pictures_go_and_nothing_is_mirrored():
+    data = plates(20, 7)
+    more = augment(data, 4, 128, seed=3)
+    assert len(more) == 80
+    assert more.pictures.shape == (80, 3, 128, 128)
+    assert torch.equal(more.pictures[:20], enlarge(data, 128).pictures)
+    turned = 0
+    for number in range(20, 80, 2):
+        pixels, (box,) = more.pictures[number], more.boxes[number]
+        red, green = pixels[0] - pixels[1] > 0.25, pixels[1] - pixels[0] > 0.25
+        y, x = torch.nonzero(red | green, as_tuple=True)
+        seen = torch.tensor([x.min(), y.min(), x.max() + 1, y.max() + 1]).float()
+        assert (seen - box).abs().max() < 4  # px of 128: edges are soft
+        assert torch.nonzero(red)[:, 1].float().mean() < torch.nonzero(green)[:, 1].float().mean()
+        turned += (box - more.boxes[number % 20][0]).abs().max() > 4
+        assert len(more.boxes[number + 1]) == 0
+    assert turned > 20
+    again, other = augment(data, 4, 128, seed=3), augment(data, 4, 128, seed=4)
+    assert torch.equal(more.pictures, again.pictures)
+    assert not torch.equal(more.pictures, other.pictures)

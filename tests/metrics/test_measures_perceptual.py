@@ -1,0 +1,103 @@
+"""LPIPS over our feature network against a loop, and what must hold of any LPIPS; the network's saving and loading."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from atelier.common.errors import UserError
+from atelier.metrics.lpips import Lpips
+from atelier.models.feature_net import FeatureNet
+
+
+@pytest.fixture(scope="module")
+def metric(tiny_features_folder: Path) -> Lpips:
+    return Lpips.load(str(tiny_features_folder))
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_distance_equals_the_definition_written_out(metric, images, tiny_features_folder):
+    net = FeatureNet.load(tiny_features_folder)
+    first, second = net(images[:1] * 2 - 1), net(images[1:2] * 2 - 1)
+    expected = 0.0
+    for one, other in zip(first, second, strict=True):
+        one, other = one[0].numpy(), other[0].numpy()
+        cells = []
+        for y in range(one.shape[1]):
+            for x in range(one.shape[2]):
+                a, b = one[:, y, x], other[:, y, x]
+                cells.append(((a / (np.linalg.norm(a) + 1e-8) - b / (np.linalg.norm(b) + 1e-8)) ** 2).sum())
+        expected += np.mean(cells)
+    assert metric.distance(images[:1], images[1:2]).item() == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_a_copy_has_no_distance_and_a_stronger_change_a_larger_one(metric, images):
+    assert metric.distance(images, images).max() == 0
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    distances = torch.stack(
+        [metric.distance(images, (images + level * noise).clamp(0, 1)) for level in (0.05, 0.2, 0.6)]
+    )
+    assert (distances.diff(dim=0) > 0).all()
+
+
+def test_loading_draws_nothing_from_the_global_generator(tiny_features_folder):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    Lpips.load(str(tiny_features_folder))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_result_names_its_network(metric, tiny_features_folder):
+    assert str(tiny_features_folder) in metric.name
+    assert "FeatureNet" in metric.name
+
+
+def test_torchvision_without_its_weights_is_a_user_s_mistake(monkeypatch):
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("lpips.LPIPS", unreachable)
+    with pytest.raises(UserError, match=r"models\.lpips: alex: torchvision's weights"):
+        Lpips.load("alex")
+
+
+def test_features_are_local_halve_the_grid_and_pool_to_the_last_width(images, tiny_features_folder):
+    net = FeatureNet.load(tiny_features_folder)
+    maps = net(images * 2 - 1)
+    assert [tuple(m.shape[1:]) for m in maps] == [(8, 16, 16), (16, 8, 8), (16, 4, 4)]
+    torch.testing.assert_close(net.pooled(images * 2 - 1), maps[-1].mean((2, 3)))
+    changed = images.clone()
+    changed[:, :, :4, :4] = 1 - changed[:, :, :4, :4]
+    assert torch.equal(net(changed * 2 - 1)[0][:, :, 8:, 8:], maps[0][:, :, 8:, 8:])
+
+
+def test_a_feature_network_comes_back_as_it_was_saved(tmp_path, images):
+    net = FeatureNet((4, 6)).train()
+    net(images)  # moves the running statistics, which must be saved too
+    net.save(tmp_path / "features")
+    assert torch.equal(FeatureNet.load(tmp_path / "features").pooled(images), net.eval().pooled(images))
+
+
+@pytest.mark.parametrize(
+    ("config", "weights", "message"),
+    [
+        (None, None, "config.json is missing"),
+        ('{"widths": [4, 6]}', None, "model.safetensors is missing"),
+        ('{"widths": [4, 6]}', b"not safetensors at all", "not a feature network"),
+        ('{"width": 4}', b"", "not a feature network"),
+        ("{", b"", "not a feature network"),
+    ],
+)
+def test_a_folder_that_holds_no_feature_network_is_a_user_s_mistake(tmp_path, config, weights, message):
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    if weights is not None:
+        (tmp_path / "model.safetensors").write_bytes(weights)
+    with pytest.raises(UserError, match=message):
+        FeatureNet.load(tmp_path)

@@ -1,0 +1,122 @@
+"""What is saved, as diffusers' own loaders take it: its pipeline paints what our trained model does."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
+from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_task
+from safetensors.torch import load_file
+
+from atelier.common.errors import UserError
+from atelier.models.text_to_image import latent_shape
+from atelier.sampling.edit import draw_noise
+from atelier.training.concept import generate, load_model, save
+
+WORDS = "make the shirt red <logo>"
+LORA_FILE = "pytorch_lora_weights.safetensors"
+
+
+def by_diffusers(pipeline, prompt: str, seed: int, shape, **options) -> np.ndarray:
+    """float (H, W, 3) in [0, 1], from our noise of the seed."""
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline(
+        prompt, latents=draw_noise([seed], shape), num_inference_steps=SAMPLING["steps"],
+        guidance_scale=SAMPLING["guidance"], output_type="np", **options,
+    ).images[0]  # fmt: skip
+
+
+def assert_same_picture(model, base, theirs: np.ndarray) -> None:
+    """Theirs is ours, and not the base's."""
+    ours, before = (generate(one, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy() for one in (model, base))
+    assert np.abs(theirs - ours).max() < 2e-3
+    assert np.abs(theirs - before).mean() > 5e-3
+
+
+def open_sd(folder):
+    return StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+
+
+def test_dreambooth_is_a_pipeline(sd, sd_folder, tmp_path):
+    task = make_task(sd, lr=5e-2)
+    model = learn(task, tmp_path / "ckpt")
+    save(model, task.settings, tmp_path / "out")
+    assert_same_picture(model, sd, by_diffusers(open_sd(tmp_path / "out"), WORDS, 5, latent_shape(sd)))
+    texts = [path.read_text() for path in (tmp_path / "out").rglob("*.json")]
+    assert not [text for text in texts if str(sd_folder) in text or str(tmp_path) in text]
+    again = load_model(tmp_path / "out", device="cpu")
+    torch.testing.assert_close(generate(again, [WORDS], [5], **SAMPLING), generate(model, [WORDS], [5], **SAMPLING))
+
+
+@pytest.mark.parametrize("vectors", [1, 3])
+def test_textual_inversion_is_a_token(sd, sd_folder, tmp_path, vectors):
+    task = make_task(sd, **{**INVERSION, "vectors": vectors, "lr": 5.0})
+    model = learn(task, tmp_path / "ckpt")
+    save(model, task.settings, tmp_path / "out")
+    pipeline = open_sd(sd_folder)
+    pipeline.load_textual_inversion(tmp_path / "out")
+    ids = model.tokens([WORDS]).tokens
+    assert (ids >= len(sd.parts["tokenizer"])).sum() == vectors
+    plain = make_task(sd, **INVERSION).start.model  # the placeholder means "shirt"
+    assert_same_picture(model, plain, by_diffusers(pipeline, WORDS, 5, latent_shape(sd)))
+
+
+@pytest.mark.parametrize("text_lr", [0.0, 5e-2])
+def test_adapters_are_loaded_by_load_lora_weights(sd, sd_folder, tmp_path, text_lr):
+    task = make_task(sd, **{**ADAPTERS, "text_lr": text_lr}, lr=5e-2)
+    model = learn(task, tmp_path / "ckpt")
+    save(model, task.settings, tmp_path / "out")
+    pipeline = open_sd(sd_folder)
+    pipeline.load_lora_weights(tmp_path / "out")
+    assert_same_picture(model, sd, by_diffusers(pipeline, WORDS, 5, latent_shape(sd)))
+    saved = load_file(tmp_path / "out" / LORA_FILE)
+    own = re.compile(r"(unet|text_encoder\.text_model)\..*\.lora_[AB]\.weight")
+    assert all(own.fullmatch(name) for name in saved)
+    assert any(name.startswith("text_encoder") for name in saved) == bool(text_lr)
+    assert {tensor.dtype for tensor in saved.values()} == {torch.float32}
+    if text_lr:
+        unet_alone = open_sd(sd_folder)
+        unet_alone.load_lora_weights({name: t for name, t in saved.items() if name.startswith("unet")})
+        other = by_diffusers(unet_alone, WORDS, 5, latent_shape(sd))
+        ours = generate(model, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy()
+        assert np.abs(other - ours).max() > 1e-2  # the text encoder's part is not idle
+
+
+def test_adapters_of_sd3_are_loaded_by_load_lora_weights(sd3, sd3_folder, tmp_path):
+    targets = "attn.to_q+attn.to_k+attn.to_v+attn.to_out.0+attn.add_q_proj+attn.add_k_proj+attn.add_v_proj"
+    task = make_task(sd3, **{**ADAPTERS, "text_lr": 0.0, "lora_targets": targets}, lr=0.1, epochs=4)
+    model = learn(task, tmp_path / "ckpt")
+    save(model, task.settings, tmp_path / "out")
+    pipeline = StableDiffusion3Pipeline.from_pretrained(sd3_folder, **NO_T5)
+    pipeline.load_lora_weights(tmp_path / "out")
+    theirs = by_diffusers(pipeline, WORDS, 5, latent_shape(sd3), max_sequence_length=8)
+    assert_same_picture(model, sd3, theirs)
+    assert all(name.startswith("transformer.") for name in load_file(tmp_path / "out" / LORA_FILE))
+
+
+def test_dreambooth_of_sd3_is_a_pipeline(sd3, tmp_path):
+    task = make_task(sd3, lr=2e-2)
+    model = learn(task, tmp_path / "ckpt")
+    save(model, task.settings, tmp_path / "out")
+    pipeline = StableDiffusion3Pipeline.from_pretrained(tmp_path / "out", **NO_T5)
+    theirs = by_diffusers(pipeline, WORDS, 5, latent_shape(sd3), max_sequence_length=8)
+    assert_same_picture(model, sd3, theirs)
+
+
+def test_nothing_there_is_replaced_and_nothing_half_is_left(sd, tmp_path, monkeypatch):
+    task = make_task(sd)
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(UserError, match="thesis: is there already"):
+        save(sd, task.settings, tmp_path / "thesis")
+    monkeypatch.setattr(StableDiffusionPipeline, "save_pretrained", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(sd, task.settings, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
+
+
+def test_only_the_two_kinds_of_pipeline_are_loaded(tiny_editor_folder, tmp_path):
+    with pytest.raises(UserError, match="a StableDiffusionInstructPix2PixPipeline; expected a StableDiffusionPipeline"):
+        load_model(tiny_editor_folder, device="cpu")
+    with pytest.raises(UserError, match="no text-to-image model"):
+        load_model(tmp_path / "nowhere", device="cpu")

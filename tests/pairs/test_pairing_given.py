@@ -1,0 +1,120 @@
+"""Given pairs: what instructions ask for, triplets as they are, quotas and splits beside other kinds."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from fixtures_pairing import PAIR, noise, pair, photograph, shelve
+
+from atelier.common.errors import UserError
+from atelier.common.records import Item
+from atelier.images.tensors import to_png
+from atelier.pairs.given import asked_for, make_given
+from atelier.text.garments import SLOTS, garment_in
+
+
+@pytest.mark.parametrize(
+    ("instruction", "meaning"),
+    [
+        ("make the shirt red", ("red", None)),
+        ("Change the RED shirt to blue", ("blue", None)),
+        ("add dots to the red skirt", (None, "dots")),
+        ("turn the striped blouse into a green floral one", ("green", "floral")),
+        ("make his jeans black and plaid", ("black", "plaid")),
+        ("let it snow", (None, None)),
+        ("to", (None, None)),
+    ],
+)
+def test_what_an_instruction_asks_for(instruction, meaning):
+    assert asked_for(instruction) == meaning
+
+
+def given(number: int, instruction: str = "make the dress green", caption: str = "a woman", **changes) -> Item:
+    """An item as a data set of triplets brings it, with pictures like no other."""
+    garment = garment_in(instruction) or "clothes"
+    values = {
+        "image_id": f"g-{number}", "item_id": f"given-{number}", "garment": garment, "slot": SLOTS[garment], "view": "",
+        "image": to_png(noise(2 * number)), "mask": None,
+        "instruction": instruction, "target": to_png(noise(2 * number + 1)),
+    }  # fmt: skip
+    return photograph("01", caption, **values | changes)
+
+
+def test_a_given_triplet_is_taken_as_it_is(tmp_path):
+    items = [given(1, mask=photograph("01", "").mask, split="val"), photograph("02", "a man brings none")]
+    shelf = shelve(items, tmp_path)
+    (made,) = make_given(shelf.listings, shelf.fetch, 1)
+    assert (made.source, made.target, made.source_mask) == (items[0].image, items[0].target, items[0].mask)
+    assert (made.kind, made.split, made.source_id, made.item_id) == ("given", "val", "g-1", "given-1")
+    assert (made.instruction, made.garment, made.factor) == ("make the dress green", "dress", "colour")
+    assert (made.source_caption, made.target_caption) == ("a woman", "a woman, in a green dress")
+
+
+@pytest.mark.parametrize(
+    ("caption", "instruction", "target_caption", "factor", "garment"),
+    [
+        ("a woman in a red shirt", "add stripes to the shirt", "a woman in a red striped shirt", "pattern", "shirt"),
+        ("a dog", "give it a blue hat", "a dog, give it a blue hat", "colour", "clothes"),
+        ("a dog", "let it snow", "a dog, let it snow", "variant", "clothes"),
+    ],
+)
+def test_the_captions_of_a_given_triplet(tmp_path, caption, instruction, target_caption, factor, garment):
+    shelf = shelve([given(1, instruction, caption=caption)], tmp_path)
+    (made,) = make_given(shelf.listings, shelf.fetch, 1)
+    assert (made.source_caption, made.target_caption) == (caption, target_caption)
+    assert (made.factor, made.garment) == (factor, garment)
+
+
+@pytest.fixture(scope="module")
+def beside(items) -> list[Item]:
+    """The small rendered study, with 30 given pairs in every split."""
+    splits = ("train", "val", "test")
+    return [*items, *(given(number, split=splits[number % 3]) for number in range(90))]
+
+
+def test_the_quota_is_filled_by_aligned_then_given_then_same_item(beside, tmp_path):
+    made = pair(beside, PAIR.model_copy(update={"aligned": 0.5, "given": 0.25}), tmp_path)
+    kinds = {split: [one.kind for one in made.triplets if one.split == split] for split in ("train", "val", "test")}
+    assert kinds["train"] == ["aligned"] * 24 + ["given"] * 12 + ["same_item"] * 12
+    assert kinds["val"] == kinds["test"] == ["aligned"] * 3 + ["given"] * 2 + ["same_item"] * 1
+    assert made.report["kinds"] == {"aligned": 30, "given": 16, "same_item": 14}
+    assert made.report["shortfall"] == {"train": 0, "val": 0, "test": 0}
+    split_of = {one.image_id: one.split for one in beside}
+    assert all(split_of[one.source_id] == one.split for one in made.triplets)
+
+
+def test_each_given_pair_serves_once_and_what_falls_short_is_reported(beside, tmp_path):
+    made = pair(beside, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    assert Counter(one.kind for one in made.triplets) == {"given": 42}
+    assert len({one.source_id for one in made.triplets}) == 42
+    assert made.report["shortfall"] == {"train": 18, "val": 0, "test": 0}
+
+
+def test_a_given_target_that_repeats_a_test_picture_is_left_out(beside, tmp_path):
+    held = next(one for one in beside if one.split == "test" and one.instruction)
+    leak = next(one for one in beside if one.split == "train" and one.instruction)
+    items = [replace(one, target=held.image) if one is leak else one for one in beside]
+    made = pair(items, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    assert leak.image_id not in {one.source_id for one in made.triplets}
+    assert made.report["near_duplicates"]["targets"] == 1
+
+
+def test_given_items_are_probes_whose_mask_the_segmenter_finds(items, tmp_path):
+    """The mask that comes with an instruction is of what that changes: "make the shirt red" is about the clothes."""
+    unseen = [one for one in items if one.domain == "unseen"]
+    mask = photograph("01", "").mask
+    splits = ("train", "val", "test")
+    triplet_set = [given(number, "let it snow", mask=mask, split=splits[number % 3]) for number in range(30)]
+    made = pair([*triplet_set, *unseen], PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    probes = [one for one in made.probes if one.domain == "seen"]
+    assert len(probes) == 16
+    assert {(one.garment, one.mask) for one in probes} == {("clothes", None)}
+    assert {one.source_mask for one in made.triplets} == {mask}
+
+
+def test_a_triplet_set_that_allows_no_probe_is_one_line(items, tmp_path):
+    unseen = [one for one in items if one.domain == "unseen"]
+    skirts = [given(number, "make the skirt red", split=("train", "val", "test")[number % 3]) for number in range(9)]
+    with pytest.raises(UserError, match="no seen test picture can be a probe") as caught:
+        pair([*skirts, *unseen], PAIR, tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,118 @@
+"""Probes: test pictures that all four prompts change, exact targets where rendered, few pictures looked at."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from fixtures_pairing import SIZE, photograph, shelve
+from PIL import Image
+
+from atelier.images.tensors import from_png
+from atelier.pairs.probes import choose_sources, make_probes
+from atelier.synthetic import fashion
+from atelier.text.captions import find_mention
+from atelier.text.instructions import PROMPTS
+
+
+def test_probes_are_test_pictures_under_all_four_prompts_each_of_which_changes_them(paired, items):
+    probes, report = paired.probes, paired.report
+    splits = {item.image_id: item.split for item in items}
+    assert report["probes"] == {"seen": 4, "unseen": 4}
+    assert Counter(one.source_id for one in probes).most_common()[-1][1] == 4
+    for one in probes:
+        assert splits[one.source_id] == "test"
+        assert (one.factor, one.value) == PROMPTS[one.prompt]
+        source, target, exact = from_png(one.source), from_png(one.target), from_png(one.exact_mask) >= 128
+        changed = np.abs(source.astype(int) - target).max(axis=2) > 8
+        assert changed[exact].mean() > 0.1
+        assert one.value in ("red", "blue") or one.target_caption != one.source_caption
+        mention = find_mention(one.target_caption, one.garment)
+        assert one.value in (mention.colour, mention.pattern)
+        assert one.garment in ("t-shirt", "shirt", "jacket")
+        assert one.other_mask is None or not (exact & (from_png(one.other_mask) >= 128)).any()
+    assert len({one.probe_id for one in probes}) == 32
+
+
+def test_only_the_street_asks_the_segmenter(paired):
+    for one in paired.probes:
+        assert (one.mask is None) == (one.domain == "unseen")
+        assert (one.box is None) == (one.domain == "seen")
+        if one.mask:
+            assert one.mask == one.exact_mask
+
+
+def test_a_probe_target_is_what_the_world_renders(paired, items):
+    scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
+    for one in paired.probes[::5]:
+        edited = fashion.edit(scenes[one.source_id], "upper", **{one.factor: one.value})
+        np.testing.assert_array_equal(from_png(one.target), fashion.render(edited, SIZE).image)
+        assert one.target_caption == fashion.describe_scene(edited)
+
+
+def test_probes_come_from_as_many_garment_items_as_there_are(shelf):
+    unseen = [one for one in shelf.listings if one.domain == "unseen"]
+    assert len({one.item_id for one in choose_sources(unseen, shelf.fetch, 4, 1)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("item", "usable"),
+    [
+        (photograph("01", "a man in a green shirt", split="test"), True),
+        (photograph("01", "a man in a blue shirt", split="test"), False),
+        (photograph("01", "a man in a green floral shirt", split="test"), False),
+        (photograph("01", "a man", "red", split="test"), False),
+        (photograph("01", "a man", "yellow", split="test"), True),
+        (photograph("01", "a man", mask=None, split="test"), True),
+        (photograph("01", "a man", "yellow", split="train"), False),
+        (photograph("01", "a man", "yellow", split="test", garment="skirt", slot="lower"), False),
+        (photograph("01", "a man", "yellow", split="test", garment="clothes", slot="full"), True),
+        (photograph("01", "a man", "red", split="test", garment="clothes", slot="full"), False),
+    ],
+)
+def test_photographs_that_a_prompt_would_not_change_are_no_probes(item, usable, tmp_path):
+    shelf = shelve([item], tmp_path)
+    assert choose_sources(shelf.listings, shelf.fetch, 5, 1) == (shelf.listings if usable else [])
+
+
+def test_a_picture_is_looked_at_when_its_turn_comes(tmp_path):
+    """Of 40 pictures whose captions name no colour, two are wanted: the red ones before them are looked at, no more."""
+    colours = ["red" if number % 4 == 0 else "yellow" for number in range(40)]
+    shelf = shelve(
+        [
+            photograph(f"{number:02d}", "a man", colour, split="test", item_id=str(number))
+            for number, colour in enumerate(colours)
+        ],
+        tmp_path,
+    )
+    looked = []
+
+    def fetch(listing):
+        looked.append(listing)
+        return shelf.fetch(listing)
+
+    chosen = choose_sources(shelf.listings, fetch, 2, 1)
+    assert len(chosen) == 2
+    assert [one for one in looked if colours[one.row] == "yellow"] == chosen
+    assert len(looked) < 20
+
+
+def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
+    shelf = shelve([photograph("01", "a man in a green shirt", split="test")], tmp_path)
+    first, *_ = make_probes(shelf.listings, shelf.fetch)
+    assert (first.prompt, first.target_caption) == ("add stripes to the clothes", "a man in a green striped shirt")
+    assert (first.target, first.exact_mask, first.other_mask) == (None, None, None)
+    assert Image.fromarray(from_png(first.mask)).mode == "L"
+
+
+def test_a_noop_names_the_colour_that_is_there_and_a_face_is_masked_where_one_is_seen(paired, items):
+    scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
+    for one in paired.probes:
+        scene = scenes[one.source_id]
+        assert one.noop == f"make the {one.garment} {scene.garments['upper'].colour}"
+        face = fashion.render(scene, SIZE).masks["face"]
+        assert (one.face_mask is not None) == face.any()
+        if one.face_mask:
+            np.testing.assert_array_equal(from_png(one.face_mask) >= 128, face)
+    named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
+    assert {probe.noop for probe in make_probes([named], lambda one: one)} == {"make the shirt green"}
+    assert {probe.noop for probe in make_probes([unnamed], lambda one: one)} == {None}

@@ -1,0 +1,41 @@
+"""Colour of photographed garments: named as the nearest, changed with the folds kept and nothing else touched."""
+
+import numpy as np
+import pytest
+from fixtures_pairing import folded
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from atelier.images.tensors import from_png
+from atelier.pairs.recolour import name_colour, recolour
+from atelier.synthetic import fashion
+from atelier.text.instructions import COLOURS
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("base", [(60, 90, 140), (200, 60, 60), (235, 235, 230), (30, 30, 34)])
+def test_recolouring_gives_the_colour_keeps_the_folds_and_touches_nothing_else(colour, base):
+    picture, mask = folded(base)
+    before = picture.copy()
+    result = recolour(picture, mask, colour)
+    np.testing.assert_array_equal(picture, before)  # the argument is left as it is
+    np.testing.assert_array_equal(result[~mask], picture[~mask])
+    assert name_colour(result, mask) == colour
+    old, new = (rgb2lab(pixels[mask][None] / 255.0)[0, :, 0] for pixels in (picture, result))
+    if old.std() > 3:
+        assert np.corrcoef(old, new)[0, 1] > 0.95
+        assert new.std() > 0.4 * old.std()
+
+
+def test_the_named_colour_is_the_nearest(items):
+    """Against a loop over pixels' median and names, on the world's own solid fabrics."""
+    solids = [
+        item for item in items if item.mask and fashion.Scene.from_json(item.scene).garments[item.slot].pattern == "solid"
+    ]
+    for item in solids[:20]:
+        pixels, mask = from_png(item.image), from_png(item.mask) >= 128
+        median = [np.median([rgb2lab(pixel / 255.0)[channel] for pixel in pixels[mask]]) for channel in range(3)]
+        nearest = min(fashion.COLOURS_LAB, key=lambda name: deltaE_ciede2000(median, fashion.COLOURS_LAB[name]))
+        assert name_colour(pixels, mask) == nearest
+    worn = [fashion.Scene.from_json(item.scene).garments[item.slot].colour for item in solids]
+    named = [name_colour(from_png(item.image), from_png(item.mask) >= 128) for item in solids]
+    assert np.mean([a == b for a, b in zip(worn, named, strict=True)]) > 0.9

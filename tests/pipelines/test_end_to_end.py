@@ -1,0 +1,169 @@
+"""The six stages as DVC runs them, a process each, on a few tiny pictures and random networks: files in, files out."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from import_graph import ROOT
+from mlflow import MlflowClient
+from PIL import Image
+from pipelines import PIPELINE, STAGES, commands, copy_tables, outputs
+from ruamel.yaml import YAML
+from segmenters import build_segmenter
+
+from atelier.common.files import digest
+
+pytestmark = pytest.mark.slow
+
+FACTS = ["probe_id", "kind", "guidance_text", "guidance_image"]
+
+SMALL = {
+    "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
+    "pair": {"triplets": 40, "probes": 4},
+    "train": {"epochs": 2, "batch_size": 8, "validation": 4, "checkpoint_steps": 3},
+    "generate": {"steps": 2, "batch_size": 8, "sweep_probes": 2, "sweep_text": "1.0+1.2", "sweep_image": "1.0"},
+    "evaluate": {"draws": 100, "sheet_rows": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
+    """The shipped parameters, but small, and with random networks."""
+    values = YAML().load(ROOT / "params.yaml")
+    for section, changes in SMALL.items():
+        values[section].update(changes)
+    folders = {"editor": tiny_editor_folder, "clip": tiny_clip_folder, "lpips": tiny_features_folder}
+    values["models"].update({name: str(folder) for name, folder in folders.items()})
+    segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # finds an upper garment everywhere in its box
+    values["models"].update({"segmenter": str(segmenter), "device": "cpu"})
+    path = tmp_path_factory.mktemp("params") / "params.yaml"
+    YAML().dump(values, path)
+    return path
+
+
+def run_pipeline(where: Path, params: Path, editor: Path, threads: int = 1) -> Path:
+    """Run every command of dvc.yaml in a folder of its own, in order, as from a clean clone; return the folder.
+
+    `threads` is what the environment says; the parameter `models.threads` wins.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": str(threads),
+    }  # fmt: skip
+    (where / "params.yaml").write_bytes(params.read_bytes())
+    copy_tables(where)
+    for name in STAGES:
+        for words in commands(name, str(editor)):
+            command = [sys.executable, "-m", *words]
+            result = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+            assert result.returncode == 0, f"{name}: {result.stderr}"
+    return where
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, params, tiny_editor_folder) -> Path:
+    return run_pipeline(tmp_path_factory.mktemp("first"), params, tiny_editor_folder)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_declared_output_is_written_and_nothing_half(first, name):
+    for path in outputs(STAGES[name]):
+        for key in ("baseline", "finetuned") if "${key}" in path else ("",):
+            assert (first / path.replace("${key}", key)).exists()
+    assert list(first.rglob("*.partial")) == []
+
+
+def test_reports_hold_nested_scalars_only(first):
+    """DVC drops a list in a metrics file without a word."""
+
+    def leaves(value):
+        return [leaf for child in value.values() for leaf in leaves(child)] if isinstance(value, dict) else [value]
+
+    for report in (first / "metrics").glob("*.json"):
+        for leaf in leaves(json.loads(report.read_text())):
+            assert leaf is None or isinstance(leaf, int | float | str), (report.name, leaf)
+
+
+def test_the_evaluation_has_every_domain_and_model_of_the_study(first):
+    report = json.loads((first / "metrics" / "evaluate.json").read_text())
+    for domain in ("seen", "unseen"):
+        assert report[domain].keys() >= {"baseline", "finetuned", "copy", "composite", "target", "gain"}
+        scores = report[domain]["finetuned"]
+        assert scores.keys() >= {"clip_similarity", "clip_directional", "image_similarity", "lpips", "ssim"}
+        assert scores["clip_directional"].keys() == {"mean", "ci_lo", "ci_hi", "n", "clusters"}
+        assert report[domain]["copy"]["lpips"]["mean"] == pytest.approx(0, abs=1e-6)
+        assert report[domain]["copy"]["ssim"]["mean"] == pytest.approx(1, abs=1e-6)
+
+
+def test_the_curves_that_dvc_plots_have_the_columns_it_is_told_of(first):
+    plots = [next(iter(plot.values())) for plot in PIPELINE["plots"] if isinstance(plot, dict)]
+    assert plots
+    for plot in plots:
+        for path, columns in plot["y"].items():
+            rows = list(csv.DictReader((first / path).open()))
+            assert rows, path
+            assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= rows[0].keys(), path
+
+
+def test_the_page_is_one_file_with_every_edit(first):
+    page = (first / "metrics/report/index.html").read_text(encoding="utf-8")
+    probes = pq.read_table(first / "data/masks/probes.parquet")["row_id"].to_pylist()
+    assert all(probe in page for probe in probes)
+    assert "attn+mid+up" in page
+    assert digest(first / "data/edits/finetuned.parquet") in page
+
+
+def test_the_headline_is_a_few_of_the_evaluation_s_figures(first):
+    report, headline = (json.loads((first / f"metrics/{name}.json").read_text()) for name in ("evaluate", "headline"))
+    assert headline.keys() == {"seen", "unseen"}
+    for domain, figures in headline.items():
+        assert figures["directional"] == pytest.approx(
+            report[domain]["finetuned"]["clip_directional"]["mean"], rel=1e-3
+        )
+        assert figures["frontier"] == pytest.approx(report[domain]["frontier"]["finetuned"]["area"]["mean"], rel=1e-3)
+
+
+def test_pictures_are_pictures(first):
+    pictures = [*(first / "metrics").rglob("*.png")]
+    assert {first / "metrics" / "train" / "validation.png"} <= set(pictures)
+    assert any("sheets" in picture.parts for picture in pictures)
+    for picture in pictures:
+        assert min(Image.open(picture).size) >= 32
+
+
+def test_both_models_make_the_same_edits(first):
+    baseline, finetuned = (
+        pq.read_table(first / "data" / "edits" / f"{name}.parquet", columns=FACTS) for name in ("baseline", "finetuned")
+    )
+    assert baseline.equals(finetuned)
+    assert set(baseline["kind"].to_pylist()) == {"edit", "noop", "sweep"}
+
+
+def test_runs_are_recorded_and_the_evaluation_stands_under_the_training(first):
+    client = MlflowClient(tracking_uri=f"sqlite:///{first}/mlflow.db")
+    experiment = client.get_experiment_by_name("atelier")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert {run.data.tags["stage"].split("@")[0] for run in runs.values()} == set(STAGES)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    training = runs["train"].info.run_id
+    assert runs["evaluate"].data.tags["mlflow.parentRunId"] == training
+    assert runs["generate@finetuned"].data.tags["mlflow.parentRunId"] == training
+    assert "seen/gain/clip_directional" in runs["evaluate"].data.metrics
+    assert len(client.get_metric_history(training, "val_directional")) > 1
+    assert runs["train"].data.params["train.unfreeze"] == "attn+mid+up"
+    assert runs["train"].inputs.dataset_inputs
+    assert client.list_artifacts(training)
+
+
+def test_a_second_clean_run_gives_the_same_bytes_whatever_the_environment_says_of_threads(
+    first, tmp_path, params, tiny_editor_folder
+):
+    second = run_pipeline(tmp_path, params, tiny_editor_folder, threads=3)
+    for name in ("metrics", "data", "models"):
+        for path in sorted(file for file in (first / name).rglob("*") if file.is_file()):
+            relative = path.relative_to(first)
+            assert digest(second / relative) == digest(path), relative

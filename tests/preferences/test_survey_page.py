@@ -1,0 +1,251 @@
+"""The survey's page in a headless Chromium: keyboard, sides, resuming, words of others, both themes, small screens."""
+
+import re
+from collections import Counter
+
+import pytest
+from fixtures_judgement import running, write_pairs
+
+from atelier.preferences.answers import read_answers
+from atelier.preferences.pairs import read_pairs
+from atelier.preferences.server import SurveyServer
+from atelier.preferences.survey import QUESTION, open_survey
+
+HTML = '<img src=x onerror="window.ran = 1"><script>window.ran = 1</script>'
+PROMPTS = [HTML, *(f"a person lying on the street, {number}" for number in range(7))]
+
+
+@pytest.fixture
+def survey(tmp_path):
+    opened = open_survey(
+        read_pairs(write_pairs(tmp_path, PROMPTS)), tmp_path / "answers.jsonl", QUESTION, seed=1, repeats=0.25
+    )
+    server = SurveyServer(opened, 0)
+    with running(server):
+        yield server
+
+
+@pytest.fixture
+def page(chromium, survey):
+    """A page on which anything that the console calls an error, or that is asked of elsewhere, fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on(
+        "request",
+        lambda request: None if request.url.startswith((survey.url, "data:")) else problems.append(request.url),
+    )
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def start(page, survey, rater="ann"):
+    page.goto(survey.url)
+    page.get_by_label("Your name or initials").fill(rater)
+    page.keyboard.press("Enter")
+    wait(page, 1)
+
+
+def wait(page, number):
+    """Until screen `number` can be answered."""
+    page.locator("#count", has_text=re.compile(rf"^{number} of ")).wait_for()
+    page.locator("#tie:enabled").wait_for()
+
+
+def rows(survey):
+    return read_answers(survey.survey.file).rows
+
+
+def test_a_rater_answers_everything_by_keyboard(page, survey):
+    start(page, survey)
+    keys = ["ArrowLeft", "ArrowRight", "Space", "1", "2", "0", "ArrowLeft", "1", "2", "2"]
+    for number, key in enumerate(keys, start=1):
+        wait(page, number)
+        page.keyboard.press(key)
+    page.get_by_role("heading", name="Thank you").wait_for()
+    assert page.locator("#saved").inner_text() == "10"
+    found = rows(survey)
+    assert [row.choice for row in found] == [
+        "left",
+        "right",
+        "tie",
+        "left",
+        "right",
+        "tie",
+        "left",
+        "left",
+        "right",
+        "right",
+    ]
+    assert [row.repeat for row in found] == [False] * 8 + [True] * 2
+    assert all(0 <= row.seconds < 30 for row in found)
+
+
+def light_side(page) -> str:
+    """The side with the fine-tuned, lighter picture, as it is painted."""
+    levels = page.evaluate(
+        """() => ["left", "right"].map((id) => {
+            const canvas = document.createElement("canvas");
+            canvas.width = canvas.height = 1;
+            const context = canvas.getContext("2d");
+            context.drawImage(document.getElementById(id), 0, 0, 1, 1);
+            return context.getImageData(0, 0, 1, 1).data[0];
+        })"""
+    )
+    return "left" if levels[0] > levels[1] else "right"
+
+
+def test_what_is_recorded_is_what_was_seen_and_sides_are_random(page, survey):
+    seen = []
+    for rater in ("ann", "bob", "cem"):
+        start(page, survey, rater)
+        for number in range(1, 11):
+            wait(page, number)
+            seen.append(light_side(page))
+            page.locator(f"[data-choice={seen[-1]}]").click()
+        page.get_by_role("heading", name="Thank you").wait_for()
+    found = rows(survey)
+    assert [row.winner for row in found] == ["finetuned"] * 30
+    assert [row.choice for row in found] == seen
+    assert min(Counter(seen).values()) >= 5
+    orders = {rater: [row.pair_id for row in found if row.rater == rater] for rater in ("ann", "bob", "cem")}
+    assert len({tuple(order) for order in orders.values()}) == 3
+
+
+def test_a_reload_goes_on_and_so_does_the_same_name_later(page, survey):
+    start(page, survey)
+    page.keyboard.press("1")
+    wait(page, 2)
+    page.keyboard.press("2")
+    wait(page, 3)
+    prompt = page.locator("#prompt").inner_text()
+    page.reload()
+    wait(page, 3)
+    assert page.locator("#prompt").inner_text() == prompt
+    assert page.locator("#progress").evaluate("bar => [bar.value, bar.max]") == [2, 10]
+    page.goto(survey.url)
+    page.get_by_label("Your name or initials").fill(" ann ")
+    page.get_by_role("button", name="Start").click()
+    wait(page, 3)
+    assert len(rows(survey)) == 2
+
+
+def test_a_prompt_with_html_is_shown_as_text(page, survey):
+    start(page, survey)
+    for number in range(1, 9):
+        wait(page, number)
+        if page.locator("#prompt").inner_text() == HTML:
+            break
+        page.keyboard.press("Space")
+    else:
+        pytest.fail("the prompt was never shown as it is written")
+    assert page.locator("#prompt > *").count() == 0
+    assert page.evaluate("window.ran") is None
+
+
+def test_space_on_a_focused_button_presses_it_and_held_keys_answer_once(page, survey):
+    start(page, survey)
+    page.locator("[data-choice=right]").focus()
+    page.keyboard.press("Space")
+    wait(page, 2)
+    page.keyboard.down("1")
+    wait(page, 3)
+    for _ in range(3):
+        page.keyboard.down("1")  # what a held key sends
+    page.keyboard.up("1")
+    page.keyboard.press("Control+2")
+    page.keyboard.press("x")
+    page.keyboard.press("0")
+    wait(page, 4)
+    assert [row.choice for row in rows(survey)] == ["right", "left", "tie"]
+
+
+def test_every_control_is_reached_by_tab_and_named(page, survey):
+    start(page, survey)
+    names = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.dataset.choice"))
+    assert names == ["left", "right", "tie"]
+    assert page.get_by_role("img", name="Left picture").count() == 1
+    assert page.get_by_role("main").count() == 1
+
+
+@pytest.fixture
+def unforgiving(chromium, survey):
+    """A page whose console may complain: the network is made to fail."""
+    context = chromium.new_context()
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+def test_an_answer_that_could_not_be_saved_can_be_given_again(unforgiving, survey):
+    page = unforgiving
+    start(page, survey)
+    page.route("**/answer", lambda route: route.abort())
+    page.keyboard.press("1")
+    page.get_by_role("alert").wait_for()
+    assert "Is it still running" in page.get_by_role("alert").inner_text()
+    assert not survey.survey.file.exists()
+    page.unroute("**/answer")
+    page.keyboard.press("2")
+    wait(page, 2)
+    assert not page.get_by_role("alert").is_visible()
+    assert [row.choice for row in rows(survey)] == ["right"]
+
+
+def test_a_picture_that_is_gone_is_said_and_the_pair_cannot_be_judged(unforgiving, survey):
+    page = unforgiving
+    for pair in survey.survey.pairs.values():
+        pair.picture_a.unlink()
+    page.goto(f"{survey.url}?rater=ann")
+    page.get_by_role("alert").wait_for()
+    assert "cannot be shown" in page.get_by_role("alert").inner_text()
+    page.keyboard.press("1")
+    assert page.locator("#tie").is_disabled()
+    assert not survey.survey.file.exists()
+
+
+def test_a_name_in_the_address_that_cannot_be_one_asks_for_another(unforgiving, survey):
+    unforgiving.goto(f"{survey.url}?rater={'a' * 61}")
+    unforgiving.get_by_role("alert").wait_for()
+    assert unforgiving.get_by_label("Your name or initials").is_visible()
+
+
+CONTRAST = """() => {
+    const levels = (text) => text.match(/[\\d.]+/g).slice(0, 3).map((value) => value / 255)
+        .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    const light = (text) => { const [r, g, b] = levels(text); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    const ground = (node) => {
+        for (; node; node = node.parentElement) {
+            const colour = getComputedStyle(node).backgroundColor;
+            if (!/, 0\\)$/.test(colour)) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    return [...document.querySelectorAll("h1, p, span, kbd, label, button")].filter((node) => node.offsetParent)
+        .map((node) => [light(getComputedStyle(node).color), light(ground(node))])
+        .map(([one, other]) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_can_be_read_and_a_phone_needs_no_sideways_scrolling(page, survey, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 740})
+    start(page, survey)
+    contrasts = page.evaluate(CONTRAST)
+    assert len(contrasts) >= 8
+    assert min(contrasts) >= 4.5
+    is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] < 128")
+    assert is_dark == (scheme == "dark")
+    width, tie = page.evaluate(
+        "[document.documentElement.scrollWidth, document.getElementById('tie').getBoundingClientRect().bottom]"
+    )
+    assert width <= 360
+    assert tie <= 740  # all that is needed is on the screen

@@ -1,0 +1,102 @@
+"""How the flow base is made: few who lie, an autoencoder that starts as the editor's, words as in training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from diffusers import AutoencoderKL
+
+from atelier.synthetic.poses import UPRIGHT
+from atelier.training.concept import generate, load_model, size_of
+from pretrain.common import loop
+from pretrain.sd3 import autoencoder, corpus, latents, segmenter, transformer
+from pretrain.sd3.text_encoders import LENGTH, T5_TOKENS, WIDTHS, Towers, build_words
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A small corpus, an autoencoder, latents and a painter of two steps, as the stages leave them."""
+    folder = tmp_path_factory.mktemp("flow")
+    shots = [corpus.shot(number, 10, 64) for number in range(40)]
+    (folder / "corpus").mkdir()
+    np.save(folder / "corpus/images.npy", np.stack([one.pixels for one in shots]))
+    facts = [{"prompt": one.prompt, "pose": one.body.pose} for one in shots]
+    (folder / "corpus/shots.json").write_text(json.dumps(facts))
+    small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "CHECKPOINTS", folder / "checkpoints")
+        run(autoencoder.main, out=folder / "vae", **small)
+        run(latents.main, corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
+        run(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "painter", **small)
+    return folder
+
+
+def run(command, **options) -> None:
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    result = CliRunner().invoke(command, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+def test_one_in_so_many_lies_and_the_others_take_the_upright_poses():
+    poses = [corpus.shot(number, 7, 16).body.pose for number in range(28)]
+    assert [number for number, pose in enumerate(poses) if pose == "lying"] == [6, 13, 20, 27]
+    assert {pose for pose in poses if pose != "lying"} == set(UPRIGHT)
+
+
+def test_the_autoencoder_starts_as_the_editors_on_both_sides_of_what_is_new():
+    vae, editor = autoencoder.start_from_editor(64), AutoencoderKL.from_pretrained(autoencoder.START)
+    own, theirs = vae.state_dict(), editor.state_dict()
+    for ours, name in (
+        ("encoder.down_blocks.1.resnets.0.conv1.weight",) * 2,
+        ("encoder.down_blocks.2.resnets.0.conv2.weight",) * 2,
+        ("decoder.up_blocks.3.resnets.1.conv2.weight", "decoder.up_blocks.2.resnets.1.conv2.weight"),
+        ("decoder.conv_out.weight",) * 2,
+    ):
+        assert torch.equal(own[ours], theirs[name]), ours
+    assert vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mode().shape == (1, 16, 8, 8)
+    frozen = {name.split(".")[1] for name, one in vae.named_parameters() if not one.requires_grad}
+    assert frozen == {"conv_in", "down_blocks"}
+    assert all(one.requires_grad for one in vae.decoder.parameters())
+
+
+@pytest.mark.slow
+def test_latents_are_scaled_to_be_noised(made):
+    found = np.load(made / "latents/latents.npy").astype(np.float32)
+    assert found.shape == (40, 16, 8, 8)
+    assert abs(found.mean()) < 0.3
+    assert 0.7 < found.std() < 1.4
+
+
+@pytest.mark.slow
+def test_what_is_saved_loads_as_a_pipeline_and_reads_words_as_in_training(made):
+    model = load_model(made / "painter", t5_tokens=T5_TOKENS)
+    assert size_of(model) == 64
+    shots = json.loads((made / "corpus/shots.json").read_text())
+    prompts = ["", shots[0]["prompt"]]
+    found = model.encode(prompts)
+    tokenizer = build_words(shots)
+    towers = Towers(tokenizer).eval()
+    towers.first.load_state_dict(model.parts["text_encoder"].state_dict())
+    towers.second.load_state_dict(model.parts["text_encoder_2"].state_dict())
+    tokens = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    assert tokens.shape == (2, LENGTH)
+    with torch.no_grad():
+        context, pooled = towers(tokens)
+    assert found.context.shape == (2, LENGTH + T5_TOKENS, sum(WIDTHS))
+    assert torch.allclose(found.context, context, atol=1e-5)
+    assert torch.allclose(found.pooled, pooled, atol=1e-5)
+    assert generate(model, prompts, [1, 2], steps=2, guidance=2.0).shape == (2, 3, 64, 64)
+    for file in (made / "painter").rglob("*.json"):
+        assert str(made) not in file.read_text(), file
+
+
+def test_the_segmenter_sees_lying_and_deformed_people_in_equal_parts():
+    shots = [segmenter.shot(number, 16) for number in range(40)]
+    lying, wrong = (np.array([f(one) for one in shots]) for f in (lambda one: one.body.pose == "lying",
+                                                                  lambda one: bool(one.fault)))  # fmt: skip
+    assert lying.mean() == wrong.mean() == 0.5
+    assert (lying & wrong).mean() == 0.25
+    assert len({one.fault for one in shots}) == 6

@@ -1,0 +1,91 @@
+"""What goes on learning from a part of the base: the autoencoder's decoder, the scoring CLIP's sense of direction."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from pretrain.common import loop
+from pretrain.editor import autoencoder, clip
+from pretrain.editor.corpus import render_scenes
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def corpus_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    images, labels, pictures, pairs = render_scenes(0, 30, seed=5, size=SIZE)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", labels)
+    for name, rows in (("pictures", pictures), ("pairs", pairs)):
+        (folder / f"{name}.json").write_text(json.dumps(rows))
+    return folder
+
+
+def unit(*rows: list[float]) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.tensor(rows), dim=-1)
+
+
+def test_an_edit_in_the_captions_direction_costs_less_than_a_flooded_one():
+    source, towards, aside = [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.5]
+    texts = unit([1.0, 0.0, 0.0], [1.0, 1.0, 0.0])
+    right, ranked = clip.direction_loss(unit(source, towards, aside), texts)
+    wrong, misranked = clip.direction_loss(unit(source, aside, towards), texts)
+    assert right < wrong
+    assert (ranked, misranked) == (1.0, 0.0)
+
+
+def test_the_direction_loss_is_its_equation():
+    images, texts = unit(*np.random.default_rng(0).normal(size=(6, 5)).tolist()), unit(*np.eye(5)[:4].tolist())
+    expected = []
+    for i in range(2):
+        wanted = (texts[2 + i] - texts[i]).numpy()
+        exact, flooded = (
+            float(change @ wanted / np.linalg.norm(change) / np.linalg.norm(wanted))
+            for change in ((images[2 + i] - images[i]).numpy(), (images[4 + i] - images[i]).numpy())
+        )
+        lead = exact - flooded - clip.MARGIN
+        expected.append(math.log1p(math.exp(-clip.SLOPE * lead)) + 1 - exact)
+    assert clip.direction_loss(images, texts)[0].item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_edits_are_drawn_as_source_target_and_flooded_target(corpus_folder):
+    pictures = clip.Pictures(corpus_folder)
+    some, texts = pictures.draw_edits(np.random.default_rng(1))
+    known = pictures.corpus.pictures
+    for source, target, flooded, before, after in zip(
+        *np.split(some, 3), texts[: clip.EDITS], texts[clip.EDITS :], strict=True
+    ):
+        assert (
+            known[source]["scene"] == known[target]["scene"] == known[flooded]["scene"] < pictures.corpus.train_scenes
+        )
+        assert known[target]["garments"] == known[flooded]["garments"] != known[source]["garments"]
+        assert (known[source]["leaky"], known[target]["leaky"]) == (None, None)
+        assert known[flooded]["leaky"]
+        assert before != after
+        assert "all over" not in before + after
+        assert len(before.split()[1]) == len(after.split()[1])  # both say woman, man or person alike
+
+
+def test_a_trained_decoder_leaves_what_was_encoded_as_it_was(corpus_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINTS", tmp_path / "checkpoints")
+    autoencoder.build(SIZE).save_pretrained(tmp_path / "first")
+    ran = CliRunner().invoke(
+        autoencoder.main,
+        ["--corpus", str(corpus_folder), "--initial", str(tmp_path / "first"), "--out", str(tmp_path / "second"),
+         "--steps", "2", "--batch-size", "4"],
+        catch_exceptions=False,
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    assert (tmp_path / "first/config.json").read_bytes() == (tmp_path / "second/config.json").read_bytes()
+    first, second = (autoencoder.AutoencoderKL.from_pretrained(tmp_path / name) for name in ("first", "second"))
+    changed = {
+        name.split(".")[0]
+        for name, tensor in first.state_dict().items()
+        if not torch.equal(tensor, second.state_dict()[name])
+    }
+    assert changed == {"decoder", "post_quant_conv"}

@@ -1,0 +1,126 @@
+"""The report page's judgements: failure kinds, what may be claimed, numbers, points of figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from atelier.metrics import frontier
+from atelier.report.figures import plot_frontiers, plot_shares
+from atelier.report.format import DASH, figure, listed, percent, probability, wording
+from atelier.report.page.answer import sentence, verdict
+from atelier.report.page.failures import KINDS, NONE, failures
+from atelier.report.points import baselines_of, non_dominated, share_points, staircase
+
+ALL_BAD = {"leakage_share": 1, "right_garment": 0, "change_inside": 0, "delta_e": 99, "pattern_recognised": 0}
+BETTER = {"mean": 2.0, "ci_lo": 1.0, "ci_hi": 3.0, "p_holm": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("scores", "kinds"),
+    [
+        ({"leakage_share": 0.51}, ["leaked"]),
+        ({"leakage_share": 0.5, "right_garment": 1.0, "delta_e": 10.0, "change_inside": 0.05}, [NONE]),
+        ({"right_garment": 0.0}, ["wrong garment"]),
+        ({"change_inside": 0.049}, ["nothing changed"]),
+        ({"delta_e": 10.1, "leakage_share": 0.9}, ["leaked", "wrong colour"]),
+        ({"pattern_recognised": 0.0}, ["pattern not recognised"]),
+        ({"pattern_recognised": 1.0}, [NONE]),
+        (dict.fromkeys(ALL_BAD, np.nan), [NONE]),
+        ({}, [NONE]),
+        (ALL_BAD, list(KINDS)),
+    ],
+)  # fmt: skip
+def test_failure_kinds(scores, kinds):
+    assert failures(scores) == kinds
+
+
+@pytest.mark.parametrize(
+    ("measure", "change", "expected"),
+    [
+        ("clip_directional", {}, "better"),
+        ("leakage_share", {}, "worse"),  # lower is better
+        ("leakage_share", {"mean": -2.0, "ci_lo": -3.0, "ci_hi": -1.0}, "better"),
+        ("clip_directional", {"ci_lo": -0.1}, "open"),
+        ("clip_directional", {"ci_lo": 0.0}, "open"),
+        ("clip_directional", {"p_holm": 0.05}, "open"),
+        ("clip_directional", {"p_holm": np.nan}, "open"),
+        ("image_similarity", {}, "open"),  # neither direction is better
+    ],
+)
+def test_a_claim_needs_interval_holm_and_direction(measure, change, expected):
+    assert verdict(measure, BETTER | change) == expected
+
+
+def test_the_sentence_claims_what_holds_and_nothing_else():
+    cells = {"clip_directional": {"mean": 60.0}, "leakage_share": {"mean": 0.5}}
+    domain = {
+        "probes": 24, "sources": 6, "rendered": True, "baseline": cells,
+        "finetuned": {"clip_directional": {"mean": 62.0}, "leakage_share": {"mean": 2.5}},
+        "gain": {"clip_directional": BETTER, "leakage_share": BETTER, "delta_e": BETTER | {"ci_lo": -1.0}},
+    }  # fmt: skip
+    text = sentence("unseen", domain)
+    assert "24 edits of 6 rendered pictures" in text
+    assert "improved CLIP directional similarity (60.0 → 62.0);" in text
+    assert "worsened share of the change leaked (0.500 → 2.500);" in text
+    assert text.endswith("no difference is shown in ΔE2000 to the named colour.")
+    assert "nothing was measured" in sentence("seen", domain | {"gain": {}})
+
+
+def test_numbers():
+    assert [figure(-1.25, 1, signed=True), figure(0.5, 2, signed=True)] == ["−1.2", "+0.50"]
+    assert [figure(-0.0001, 2), figure(0.0, 2, signed=True)] == ["0.00", "0.00"]
+    assert {figure(value, 2) for value in (None, np.nan, np.inf)} == {DASH}
+    assert [percent(0.2958), percent(None), percent(np.nan)] == ["29.6 %", DASH, DASH]
+    assert [probability(p) for p in (1e-5, 9.999e-05, 0.00123, 0.5, 1.0, None)] == [
+        "< 0.0001",
+        "< 0.0001",
+        "0.0012",
+        "0.5",
+        "1",
+        DASH,
+    ]
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_a_measure_s_words():
+    assert wording("lpips_outside").name == "LPIPS outside the garment"
+    assert wording("mse_background").better == -1
+    assert wording("psnr_outside").better == 1
+    assert (wording("some_new_one").name, wording("some_new_one").better) == ("some new one", 0)
+
+
+def test_the_frontier_is_what_nothing_beats():
+    rng = np.random.default_rng(0)
+    points = pd.DataFrame(rng.integers(0, 6, (40, 2)) / 5, columns=["success", "preservation"])
+    points.loc[len(points)] = [np.nan, 1.0]
+    known = points.dropna().drop_duplicates()
+    pairs = list(zip(known["preservation"], known["success"], strict=True))
+    expected = [(x, y) for x, y in pairs if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in pairs)]
+    assert non_dominated(points) == sorted(expected, reverse=True)
+
+
+def test_the_area_under_the_drawn_frontier_is_the_one_that_is_measured():
+    points = pd.DataFrame(np.random.default_rng(3).random((15, 2)), columns=["success", "preservation"])
+    corners = np.array(staircase(points))[::-1]
+    drawn = np.trapezoid(corners[:, 1], corners[:, 0])
+    measured = frontier.area(points["success"].to_numpy()[None], points["preservation"].to_numpy()[None])
+    assert drawn == pytest.approx(float(np.squeeze(measured)))
+
+
+def test_gains_are_against_the_baseline_of_the_same_domain(page_data):
+    bases = baselines_of(page_data.ablations, ("clip_directional", "delta_e"))
+    assert bases == {"seen": {"clip_directional": 60.0}, "unseen": {"clip_directional": 60.0}}
+    points = share_points(page_data.ablations, page_data.methods, {"seen": {"clip_directional": 50.0}})
+    assert list(points["label"]) == ["A", "B", "D", "lora", "full"]
+    assert list(points["clip_directional"]) == pytest.approx([13.0, 13.0, 17.0, 19.0, 19.0])
+    assert share_points(None, None, bases).empty
+
+
+def test_figures_are_pictures_and_the_same_each_time(page_data, tmp_path):
+    for turn in ("one", "two"):
+        plot_frontiers(page_data.frontier, tmp_path / f"{turn}-frontiers.png")
+        plot_shares(page_data.ablations, page_data.methods, tmp_path / f"{turn}-shares.png")
+    for name in ("frontiers", "shares"):
+        first, second = ((tmp_path / f"{turn}-{name}.png").read_bytes() for turn in ("one", "two"))
+        assert first == second
+        assert len(first) > 10_000

@@ -1,0 +1,213 @@
+"""Tables, sheets and figures, checked on what they must show."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from fixtures_edits import Study
+from fixtures_sweeps import sweep_edits
+from PIL import Image
+
+from atelier.common.records import Edit, Probe, Zones, write_rows
+from atelier.config import Evaluate, Models
+from atelier.evaluation.evaluate import Evaluation, Written, evaluate, load_scorers, write_evaluation
+from atelier.images.contact_sheet import CELL, GAP, HEADER, TEXT_WIDTH, SheetRow, contact_sheet, draw_change, draw_zones
+from atelier.images.tensors import from_png
+from atelier.report import paper
+from atelier.report.edit_sheets import COLUMNS, pick_unselected, pick_worst
+from atelier.report.figures import plot_losses
+from atelier.report.page import PageData
+from atelier.report.tables import average, compare_with_paper
+from atelier.stats.tables import markdown, to_csv
+
+SETTINGS = Evaluate(batch_size=16, draws=200, seed=7, sheet_rows=3)
+
+
+@pytest.fixture(scope="module")
+def models(tiny_clip_folder, tiny_features_folder, tiny_editor_folder) -> Models:
+    return Models(
+        editor=str(tiny_editor_folder), clip=str(tiny_clip_folder), lpips=str(tiny_features_folder), segmenter="",
+        dtype="float32", device="cpu", threads=1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
+    """The whole stage's work on files, with an editor's own VAE."""
+    folder = tmp_path_factory.mktemp("rows")
+    write_rows(folder / "probes", Probe, study.probes)
+    write_rows(folder / "zones", Zones, study.zones)
+    for model, edits in sweep_edits(study).items():
+        write_rows(folder / model, Edit, edits)
+    edits = {model: folder / model for model in study.edits}
+    return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
+
+
+def test_the_report_names_its_networks_and_counts_what_it_left_out(evaluated, tiny_clip_folder, tiny_features_folder):
+    networks = evaluated.report["networks"]
+    assert networks["clip"] == str(tiny_clip_folder)
+    assert networks["lpips"].startswith(str(tiny_features_folder))
+    assert "VAE" in networks["leakage_floor"]
+    assert evaluated.report["probes_without_zone"] == 0
+
+
+def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
+    """A random VAE's floor is high: the near-exact edit's noise outside the garment stays below it."""
+    shares = []
+    for probe, edit in zip(study.probes, study.edits["finetuned"], strict=True):
+        change = np.abs(from_png(edit.edited).astype(float) - from_png(probe.source)).sum(-1)
+        shares.append(change[from_png(probe.exact_mask) < 128].sum() / change.sum())
+    assert np.mean(shares) > 0.1
+    assert evaluated.report["seen"]["finetuned"]["leakage_share"]["mean"] < 0.5 * np.mean(shares)
+
+
+def write(result: Evaluation, page: PageData, folder: Path) -> None:
+    """Write an evaluation's files into a folder."""
+    names = ("evaluate.json", "headline.json", "tables", "sheets")
+    write_evaluation(result, SETTINGS, Written(*(folder / name for name in names)), page.ablations, page.methods)
+
+
+def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):
+    for domain in ("seen", "unseen"):
+        part = evaluated.report[domain]
+        assert set(part["noop"]) == {"baseline", "finetuned", "gain"}
+        assert part["noop"]["gain"]["change"]["n"] == 6
+        areas = {name: part["frontier"][name]["area"] for name in ("baseline", "finetuned", "gain")}
+        assert areas["finetuned"]["mean"] > areas["baseline"]["mean"]
+        assert (areas["gain"]["n"], areas["gain"]["clusters"]) == (4, 4)
+        assert part["probes"] == 24
+    assert evaluated.report["network_of"]["clip_directional"] == "clip"
+    assert len(evaluated.frontier) == 2 * 2 * 3
+    assert set(evaluated.frontier["n"]) == {4}
+
+
+def test_everything_is_written_whole_and_twice_the_same(evaluated, page_data, tmp_path):
+    for run in ("one", "two"):
+        folder = tmp_path / run
+        write(evaluated, page_data, folder)
+    files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert files == [
+        "evaluate.json", "headline.json",
+        "sheets/frontier.png", "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
+        "sheets/shares.png",
+        "sheets/unseen-worst.png", "sheets/unseen.png",
+        "tables/comparison.md", "tables/factors.csv", "tables/frontier.csv", "tables/prompts.csv",
+    ]  # fmt: skip
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    sheet = Image.open(tmp_path / "one" / "sheets" / "seen.png")
+    assert sheet.size == (GAP + TEXT_WIDTH + len(COLUMNS) * (CELL + GAP), HEADER + 3 * (CELL + GAP))
+    overview = Image.open(tmp_path / "one" / "sheets" / "overview.png")  # both domains side by side
+    assert overview.size == (GAP + TEXT_WIDTH + 8 * (CELL + GAP), HEADER + 4 * (CELL + GAP))
+
+
+def test_prompt_table_holds_the_means_of_its_edits(evaluated):
+    rows = list(csv.DictReader(io.StringIO(to_csv(average(evaluated.scores, "prompt")))))
+    assert len(rows) == 2 * 4 * 5
+    scores = evaluated.scores
+    for row in rows[:7]:
+        part = scores[
+            (scores[["domain", "prompt", "model"]] == [row["domain"], row["prompt"], row["model"]]).all(axis=1)
+        ]
+        assert int(row["n"]) == len(part) == 6
+        assert float(row["lpips"]) == pytest.approx(part["lpips"].mean(), rel=1e-5)
+
+
+def test_comparison_puts_ours_beside_the_paper_s(evaluated):
+    text = compare_with_paper(evaluated.report)
+    assert "| paper, DeepFashion2: fine-tuned, trimap | 22.14 | 11.91 | – | – |" in text
+    assert "| paper, Fashionpedia: fine-tuned | 18.59 | 10.52 | 0.288 | – |" in text
+    ours = evaluated.report["seen"]["finetuned"]
+    assert f"| **finetuned** | {ours['clip_similarity']['mean']:.2f} | {ours['clip_directional']['mean']:.2f} |" in text
+    assert evaluated.report["networks"]["clip"] in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert widths == {8, 10}  # the two kinds of table, every row complete
+    box = evaluated.report["unseen"]["oracles"]["box_tint"]
+    assert f"| *box_tint* | {box['clip_similarity']['mean']:.2f} |" in text
+    assert "## Seen domain: 6 rendered pictures" in text
+    area = evaluated.report["seen"]["frontier"]["gain"]["area"]
+    assert f"| area under the frontier | {area['mean']:+.3g} |" in text
+
+
+def test_the_paper_s_ratio_follows_from_its_own_table():
+    tuned, base = (row.directional for row in (paper.MAIN[1], paper.MAIN[0]))
+    assert tuned / base == pytest.approx(paper.DIRECTIONAL_RATIO, abs=0.005)
+    assert {(row.label, row.domain) for row in paper.ABLATIONS} == {(n, d) for n in "ABCD" for d in ("seen", "unseen")}
+
+
+def test_markdown_tables():
+    assert markdown(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
+
+
+def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
+    seen = [case for case in evaluated.samples if case.probe.domain == "seen"]
+    picked = pick_unselected(seen, 4)
+    assert len({case.probe.source_id for case in picked}) == 4
+    assert len({case.probe.prompt for case in picked}) == 4
+    assert len(pick_unselected(seen, 50)) == 6  # one row a source at most
+
+
+def test_worst_rows_are_those_that_lost_most_direction(evaluated):
+    table = evaluated.scores.pivot(index="probe_id", columns="model", values="clip_directional")
+    lost = (table["finetuned"] - table["baseline"])[lambda s: s.index.str.startswith("unseen")]
+    unseen = [case for case in evaluated.samples if case.probe.domain == "unseen"]
+    assert [case.probe.probe_id for case in pick_worst(unseen, evaluated.scores, 3)] == list(lost.nsmallest(3).index)
+
+
+def test_a_sheet_shows_its_pictures_where_the_headings_say():
+    pictures = [np.full((64, 64, 3), level, np.uint8) for level in (10, 200)]
+    sheet = contact_sheet(["one", "two", "none"], [SheetRow(["a text"], [*pictures, None])])
+    middle = HEADER + CELL // 2
+    columns = [GAP + TEXT_WIDTH + index * (CELL + GAP) + CELL // 2 for index in range(3)]
+    assert [int(sheet[middle, x, 0]) for x in columns[:2]] == [10, 200]
+    assert 200 < sheet[middle, columns[2], 0] < 255
+    assert (sheet[HEADER : HEADER + 20, :TEXT_WIDTH] < 100).any()
+    with pytest.raises(ValueError, match="1 pictures for 2 columns"):
+        contact_sheet(["one", "two"], [SheetRow([], pictures[:1])])
+
+
+def test_change_maps_grow_with_the_change():
+    source = np.zeros((2, 4, 3), np.uint8)
+    edited = source.copy()
+    edited[:, 1], edited[:, 2], edited[:, 3] = 20, 60, 255
+    brightness = draw_change(source, edited).astype(int).sum(-1)[0]
+    assert brightness[0] == 0
+    assert (np.diff(brightness) > 0).all()
+    assert brightness[3] == 765
+
+
+def test_zones_are_tinted_as_the_legend_says():
+    tight = np.zeros((10, 10), bool)
+    tight[4:6, 4:6] = True
+    shown = draw_zones(np.full((10, 10, 3), 100, np.uint8), tight, [2.0, 2.0, 8.0, 8.0]).astype(int)
+    assert shown[5, 5, 1] > shown[5, 5, 0]  # tight: green
+    assert shown[3, 3, 0] > shown[3, 3, 2]  # context: yellow
+    assert len(set(shown[0, 0])) == 1  # background: grey
+
+
+def test_learning_curves_are_a_picture(tmp_path):
+    curves = {"A": {"train_loss": [0.3, 0.2], "val_loss": [0.4, 0.3]}, "B": {"train_loss": [0.2], "val_loss": [0.5]}}
+    plot_losses(curves, tmp_path / "curves.png")
+    drawn = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
+
+
+def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path, page_data):
+    samples = [replace(sample, probe=replace(sample.probe, target=None)) for sample in evaluated.samples]
+    scores = evaluated.scores[evaluated.scores["model"] != "target"]
+    write(replace(evaluated, scores=scores, samples=samples), page_data, tmp_path)
+    assert (tmp_path / "sheets" / "unseen.png").exists()
+
+
+def test_scorers_rebuild_pictures_through_the_vae(models, tiny_editor_folder):
+    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    scorers = load_scorers(models)
+    with torch.no_grad():
+        vae = AutoencoderKL.from_pretrained(tiny_editor_folder, subfolder="vae").eval()
+        expected = vae.decode(vae.encode(pictures * 2 - 1).latent_dist.mode()).sample / 2 + 0.5
+    torch.testing.assert_close(scorers.reconstruct(pictures), expected.clamp(0, 1), atol=1e-5, rtol=0)

@@ -1,0 +1,105 @@
+"""What the page is given beside the evaluation: read from the files that other stages leave."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from import_graph import ROOT
+from pipelines import STAGES
+
+from atelier.common.errors import UserError
+from atelier.common.files import digest
+from atelier.config import read_params
+from atelier.evaluation.evaluate import Evaluation
+from atelier.report.gather import Beside, gather_page
+from atelier.report.page import PageData, write_page
+
+
+@pytest.fixture
+def beside(page_data: PageData, tmp_path) -> Beside:
+    """The files, as `train`, `make ablations` and `make methods` leave them."""
+    folder = tmp_path / "beside"
+    (folder / "train").mkdir(parents=True)
+    page_data.epochs.to_csv(folder / "train/epochs.csv", index=False)
+    page_data.steps.to_csv(folder / "train/steps.csv", index=False)
+    (folder / "train.json").write_text(json.dumps(page_data.trained))
+    page_data.ablations.to_csv(folder / "ablations.csv", index=False)
+    page_data.methods.to_csv(folder / "methods.csv", index=False)
+    return Beside(
+        curves=folder / "train", trained=folder / "train.json", ablations=folder / "ablations.csv",
+        methods=folder / "methods.csv",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def result(page_data: PageData) -> Evaluation:
+    return Evaluation(page_data.report, page_data.scores, page_data.cases, page_data.frontier)
+
+
+def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):
+    read = tmp_path / "probes.parquet"
+    read.write_bytes(b"rows")
+    page = gather_page(result, beside, read_params(ROOT / "params.yaml"), [read])
+    assert page.trained == page_data.trained
+    assert page.params["train"]["loss"] == "trimap"
+    assert list(page.ablations["config"]) == list(page_data.ablations["config"])
+    assert len(page.steps) == len(page_data.steps)
+    assert page.digests[read.as_posix()] == digest(read)
+    write_page(tmp_path / "index.html", page)
+    text = (tmp_path / "index.html").read_text()
+    assert digest(read)[:12] in text
+    assert "attn+mid+up" in text
+
+
+def test_page_reads_only_declared_dependencies_of_evaluate(result, tmp_path):
+    """So that its bytes depend on nothing that DVC does not hash."""
+    committed = Beside(
+        **{name: ROOT / f"metrics/{file}" for name, file in
+           {"curves": "train", "trained": "train.json", "ablations": "ablations.csv", "methods": "methods.csv"}.items()}
+    )  # fmt: skip
+    declared = [(ROOT / dep).resolve() for dep in STAGES["evaluate"]["deps"] if "data/" not in dep]
+
+    def write() -> bytes:
+        write_page(tmp_path / "index.html", gather_page(result, committed, read_params(ROOT / "params.yaml"), []))
+        return (tmp_path / "index.html").read_bytes()
+
+    first = write()  # has imported everything: the second time no file is opened to import it
+    with opened_files() as opened:
+        assert write() == first
+    ours = {path for path in opened if path.is_relative_to(ROOT)} - {ROOT / "params.yaml"}
+    assert ROOT / "metrics/methods.csv" in ours  # the recording works
+    assert {path for path in ours if not any(path.is_relative_to(dep) for dep in declared)} == set()
+
+
+@contextmanager
+def opened_files() -> Iterator[set[Path]]:
+    """Record the files that Python code opens. An audit hook cannot be removed, so it looks at a flag."""
+    opened, recording = set(), True
+
+    def record(event: str, args: tuple) -> None:
+        if recording and event == "open" and isinstance(args[0], str | bytes):
+            opened.add(Path(os.fsdecode(args[0])).resolve())
+
+    sys.addaudithook(record)
+    try:
+        yield opened
+    finally:
+        recording = False
+
+
+@pytest.mark.parametrize(("field", "said"), [("ablations", "no readable table"), ("trained", "no readable report")])
+def test_a_missing_file_is_named(result, beside, tmp_path, field, said):
+    beside = Beside(**vars(beside) | {field: tmp_path / "gone"})
+    with pytest.raises(UserError, match=rf"gone: {said}"):
+        gather_page(result, beside, read_params(ROOT / "params.yaml"), [])
+
+
+def test_an_empty_table_is_named(result, beside, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    with pytest.raises(UserError, match=r"empty\.csv"):
+        gather_page(result, Beside(**vars(beside) | {"methods": empty}), read_params(ROOT / "params.yaml"), [])

@@ -1,0 +1,125 @@
+"""What an instruction is about, and edits of photographs in batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from atelier.common.errors import UserError
+from atelier.config import Generate
+from atelier.images.photo import open_photograph
+from atelier.images.tensors import to_pixels, to_tensor
+from atelier.models.instruct_pix2pix import load_editor
+from atelier.sampling import edit
+from atelier.sampling.batch_csv import EditJob
+from atelier.sampling.photos import Task, choose_mask, do_jobs, make_edits, name_garment
+
+SETTINGS = Generate(
+    steps=2, guidance_text=2.0, guidance_image=1.2, sweep_probes=0, sweep_text="1.0", sweep_image="1.0", batch_size=2,
+    seed=7,
+)  # fmt: skip
+SAMPLING = {"steps": 2, "guidance_text": 2.0, "guidance_image": 1.2}
+WORDS = "make the shirt red"
+
+
+@pytest.fixture(scope="module", name="editor")
+def _editor(tiny_editor_folder):
+    return load_editor(tiny_editor_folder, device="cpu")
+
+
+@pytest.fixture(name="photos")
+def _photos(tmp_path: Path) -> list[Path]:
+    """Three photographs of different shapes."""
+    paths = []
+    for number, shape in enumerate([(48, 32, 3), (32, 32, 3), (20, 50, 3)]):
+        pixels = np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    return paths
+
+
+def left_half(pictures, garments):
+    """A finder that finds every garment but skirts in the left half."""
+    masks = []
+    for picture, garment in zip(pictures, garments, strict=True):
+        mask = np.zeros(picture.shape[:2], bool)
+        mask[:, : mask.shape[1] // 2] = garment != "skirt"
+        masks.append(mask)
+    return masks
+
+
+@pytest.mark.parametrize(
+    ("instruction", "garment"),
+    [
+        ("make the shirt red", "shirt"),
+        ("Change SHIRT to blue", "shirt"),
+        ("make the t-shirt plaid", "t-shirt"),
+        ("turn the sweatshirt green", "sweatshirt"),
+        ("make the coat black", "coat"),
+        ("paint her jeans white", "trousers"),
+        ("make the skirt as red as the jacket", "skirt"),
+        ("a yellow dress instead", "dress"),
+        ("add stripes to the clothes", "clothes"),
+        ("change to a floral pattern", "clothes"),
+        ("more sunlight", "clothes"),
+    ],
+)
+def test_the_garment_is_the_first_that_the_instruction_names(instruction, garment):
+    assert name_garment(instruction) == garment
+
+
+def test_an_edit_without_a_mask_is_the_editor_s_own_at_its_size(editor, photos):
+    photograph = open_photograph(photos[1], editor.size)
+    (edited,) = make_edits(editor, [Task(photograph, WORDS, 3, None)], SETTINGS)
+    expected = to_pixels(edit.edit(editor, to_tensor([photograph.pixels]), [WORDS], [3], **SAMPLING))[0]
+    np.testing.assert_array_equal(edited, expected)
+
+
+def test_edits_are_those_of_each_alone_whatever_the_batch(editor, photos):
+    tasks = [Task(open_photograph(path, editor.size), WORDS, seed, None) for seed, path in enumerate(photos)]
+    together = list(make_edits(editor, tasks, SETTINGS))
+    assert [edited.shape for edited in together] == [(48, 32, 3), (32, 32, 3), (20, 50, 3)]
+    for task, edited in zip(tasks, together, strict=True):
+        (alone,) = make_edits(editor, [task], SETTINGS)
+        assert np.abs(alone.astype(int) - edited).max() <= 2  # rounding, before and after enlarging
+        assert (edited != task.photograph.pixels).mean() > 0.5
+
+
+def test_a_mask_is_chosen_by_its_word(editor, photos, tmp_path):
+    photograph = open_photograph(photos[1], editor.size)
+    assert choose_mask("none", photograph, WORDS, left_half) is None
+    found = choose_mask("auto", photograph, WORDS, left_half)
+    assert found[:, :15].all()
+    assert not found[:, 17:].any()
+    Image.fromarray(~found).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(choose_mask(str(tmp_path / "mask.png"), photograph, WORDS, left_half), ~found)
+
+
+def test_a_garment_that_is_not_there_is_one_line_with_a_way_out(editor, photos):
+    with pytest.raises(UserError, match=r"1\.png: no skirt found in it; --mask none edits all of it") as refusal:
+        choose_mask("auto", open_photograph(photos[1], editor.size), "make the skirt red", left_half)
+    assert "\n" not in str(refusal.value)
+
+
+def test_jobs_are_done_in_order_and_bad_ones_named(editor, photos, tmp_path):
+    def job(line: int, image: Path, instruction: str = WORDS, mask: str = "auto") -> EditJob:
+        return EditJob(line, image, instruction, mask, seed=line, output=tmp_path / "out" / f"{line}.png")
+
+    jobs = [
+        job(2, photos[0]), job(3, tmp_path / "missing.png"), job(4, photos[1], "make the skirt red"),
+        job(5, photos[2], mask="none"), job(6, photos[1], mask=str(tmp_path / "nowhere.png")), job(7, photos[1]),
+    ]  # fmt: skip
+    outcomes = list(do_jobs(editor, jobs, SETTINGS, left_half))
+    assert [outcome.job for outcome in outcomes] == jobs
+    refused = {outcome.job.line: outcome.refused for outcome in outcomes if outcome.refused}
+    assert list(refused) == [3, 4, 6]
+    assert "missing.png: no such file" in refused[3]
+    assert "no skirt found" in refused[4]
+    assert "nowhere.png: no such file" in refused[6]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.png", "5.png", "7.png"]
+    for line, number in ((2, 0), (5, 2), (7, 1)):
+        source, edited = (np.asarray(Image.open(path)) for path in (photos[number], tmp_path / "out" / f"{line}.png"))
+        assert edited.shape == source.shape
+        right = (slice(None), slice(source.shape[1] // 2 + 2, None))
+        assert (edited[right] == source[right]).all() == (line != 5)  # masked but for line 5

@@ -1,0 +1,266 @@
+"""Every study's dvc.yaml against the code it runs, its parameters and its committed dvc.lock."""
+
+import ast
+import importlib
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import import_graph
+import pytest
+from click.testing import CliRunner
+from import_graph import ROOT, imports, nodes
+from pipelines import outputs
+from ruamel.yaml import YAML
+
+from atelier.config import Params
+
+FOLDERS = {file.parent.name: file.parent for file in sorted(ROOT.glob("studies/*/dvc.yaml"))}
+FOLDERS.pop("losses")  # it runs the root's own sections, and depends on what the root's stages make
+# Code that can't change what a stage writes: digests of it would only make stages run again.
+WITHOUT_EFFECT = ("atelier.cli", "atelier.config", "atelier.common.errors", "atelier.tracking", "stages")
+
+
+def plan(study: str) -> dict[str, Any]:
+    """The study's parameters."""
+    return YAML(typ="safe").load(FOLDERS[study] / "params.yaml")
+
+
+def expand(stage: dict, params: dict) -> list[dict]:
+    """The stages that a `foreach` or `matrix` stands for; a plain stage is one."""
+    items: list[dict[str, str]] = [{}]
+    if "matrix" in stage:
+        axes = stage["matrix"]
+        items = [
+            {f"item.{name}": value for name, value in zip(axes, values, strict=True)}
+            for values in itertools.product(*axes.values())
+        ]
+    elif "foreach" in stage:
+        given, stage = stage["foreach"], stage["do"]
+        if isinstance(given, str):  # a section of the parameters: name → values
+            section = params[given.removeprefix("${").removesuffix("}")]
+            given = [{"": name} | values for name, values in section.items()]
+        items = [
+            {"item": one} if isinstance(one, str) else {f"item.{key}" if key else "key": one[key] for key in one}
+            for one in given
+        ]
+    found = []
+    for item in items:
+        text = json.dumps(stage)
+        for name, value in item.items():
+            text = text.replace("${" + name + "}", str(value))
+        assert "${" not in text, text
+        found.append(json.loads(text))
+    return found
+
+
+CASES = [
+    pytest.param(study, name, id=f"{study}-{name}")
+    for study, folder in FOLDERS.items()
+    for name in YAML(typ="safe").load(folder / "dvc.yaml")["stages"]
+]
+
+
+@cache
+def stages_of(study: str, name: str) -> list[dict]:
+    """The expanded stages of one name."""
+    return expand(YAML(typ="safe").load(FOLDERS[study] / "dvc.yaml")["stages"][name], plan(study))
+
+
+def script_of(stage: dict) -> str:
+    """Dotted name of the module that a stage runs."""
+    words = stage["cmd"].split()
+    assert words[:2] == ["python", "-m"]
+    return words[2]
+
+
+def known() -> dict[str, Path]:
+    """Every module of src/ and studies/."""
+    return import_graph.modules("atelier") | import_graph.modules("studies")
+
+
+def reached(name: str) -> set[Path]:
+    """The files that a module reaches by imports and that can have an effect, but for the studies' `__init__`."""
+    files, seen, waiting = known(), set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one in seen or one in ("", "atelier") or any(f"{one}.".startswith(f"{no}.") for no in WITHOUT_EFFECT):
+            continue
+        seen.add(one)
+        waiting += imports(files[one]) & files.keys()
+        waiting.append(one.rpartition(".")[0])
+    paths = {files[one].relative_to(ROOT) for one in seen}
+    return {path for path in paths if path.parts[0] == "src" or path.name != "__init__.py"}
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_deps_are_the_code_that_the_stage_reaches(study, name):
+    for stage in stages_of(study, name):
+        deps = {Path(dep) for dep in stage["deps"] if dep.startswith("src/") or dep.endswith(".py")}
+        needed = reached(script_of(stage))
+        missing = {file for file in needed if not any(dep in (file, *file.parents) for dep in deps)}
+        useless = {dep for dep in deps if not any(dep in (file, *file.parents) for file in needed)}
+        assert (missing, {dep for dep in useless if dep.name != "__init__.py"}) == (set(), set())
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_a_stage_that_runs_a_network_sets_the_number_of_threads(study, name):
+    """Its results depend on it, and are to be the same on any machine."""
+    for stage in stages_of(study, name):
+        if any(dep.startswith("models/") for dep in stage["deps"]):
+            assert "atelier.common.threads.set_threads" in imports(known()[script_of(stage)])
+
+
+def sections_read(file: Path, sections: set[str]) -> set[str]:
+    """The sections that a script takes of what it reads, or of an argument of that type.
+
+    What it reads is a name that is given the value of a `read_…` call of the study's config. The script may hand it on
+    whole to its own functions only, where its type is written.
+    """
+    calls = [
+        node for node in nodes(file)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func).startswith("read_") and "params" in ast.unparse(node.value)
+    ]  # fmt: skip
+    names = {target.id for node in calls for target in node.targets if isinstance(target, ast.Name)}
+    assert names, f"{file}: reads no parameters"
+    own = {node.name for node in nodes(file) if isinstance(node, ast.FunctionDef)}
+    handed = [
+        node.func for node in nodes(file)
+        if isinstance(node, ast.Call) for arg in node.args if isinstance(arg, ast.Name) and arg.id in names
+    ]  # fmt: skip
+    assert {ast.unparse(func) for func in handed} <= own, f"{file}: hands its parameters on whole"
+    return {
+        node.attr for node in nodes(file)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id in names and node.attr in sections
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_params_are_the_sections_that_the_stage_reads(study, name):
+    """A key under a section that no stage declares is accepted by `-S` and changes nothing."""
+    own = f"studies/{study}/params.yaml"
+    for stage in stages_of(study, name):
+        declared = {key: set(value) for entry in stage.get("params", []) for key, value in entry.items()}
+        if own in stage["cmd"]:
+            read = sections_read(known()[script_of(stage)], set(plan(study)))
+            assert declared == {own: read}
+        else:
+            assert declared == {}
+
+
+@pytest.mark.parametrize("study", FOLDERS)
+def test_every_section_is_read_and_none_is_called_as_one_of_the_roots(study):
+    names = [param.values[1] for param in CASES if param.values[0] == study]
+    declared = {
+        section
+        for name in names for stage in stages_of(study, name) for entry in stage.get("params", [])
+        for sections in entry.values() for section in sections
+    }  # fmt: skip
+    assert declared == set(plan(study))
+    assert declared & set(Params.model_fields) == set()
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_every_path_in_a_command_is_declared(study, name):
+    for stage in stages_of(study, name):
+        declared = [Path(path) for path in (*stage["deps"], *outputs(stage), f"studies/{study}/params.yaml")]
+        paths = [Path(word) for word in stage["cmd"].split() if "/" in word]
+        assert [path for path in paths if not any(one in (path, *path.parents) for one in declared)] == []
+        assert {Path(path) for path in outputs(stage)} <= set(paths)
+        assert stage["wdir"] == "../.."
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_help_names_every_option_of_the_command(study, name):
+    for stage in stages_of(study, name)[:1]:
+        result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, ["--help"])
+        assert result.exit_code == 0
+        options = {word for word in stage["cmd"].split() if word.startswith("--")}
+        assert options <= {word for word in result.output.split() if word.startswith("--")}
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_git_has_the_reports_and_ignores_the_rest(study, name):
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    for stage in stages_of(study, name):
+        for entry in (entry for key in ("outs", "metrics") for entry in stage.get(key, [])):
+            path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
+            hidden = any(str(one) in ignored for one in (Path(path), *Path(path).parents))
+            assert hidden == options.get("cache", True), path
+
+
+@pytest.mark.parametrize(("study", "name"), CASES)
+def test_a_broken_params_file_is_one_line_and_exit_code_2(study, name, tmp_path, monkeypatch):
+    stage, path = stages_of(study, name)[0], f"studies/{study}/params.yaml"
+    if path not in stage["cmd"]:
+        pytest.skip("it takes no parameters")
+    values = plan(study)
+    section = next(key for key, value in values.items() if isinstance(value, dict))
+    values[section]["wrong_key"] = 1
+    (tmp_path / path).parent.mkdir(parents=True)
+    YAML().dump(values, tmp_path / path)
+    monkeypatch.chdir(tmp_path)
+    words = stage["cmd"].split()[3:]
+    result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, words)
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"Error: {path}: {section}.wrong_key: ")
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]  # no output
+
+
+@pytest.fixture
+def fresh(tmp_path, request) -> Path:
+    """What a fresh clone has of a study and DVC looks at: no data, no weights of runs, no cache."""
+    study = request.param
+    folder = FOLDERS[study]
+    assert (folder / "dvc.lock").exists(), f"{folder.name}: run the study and commit its dvc.lock"
+    kept, cached = set(), set()
+    for name in (param.values[1] for param in CASES if param.values[0] == study):
+        for stage in stages_of(study, name):
+            kept |= {dep for dep in stage["deps"] if dep.startswith("models/base/")}
+            cached |= {str(ROOT / entry) for entry in stage.get("outs", []) if isinstance(entry, str)}
+
+    def ignore(where: str, names: list[str]) -> set[str]:
+        return {name for name in names if name == "__pycache__" or str(Path(where, name)) in cached}
+
+    for name in ("src", *(str(file.relative_to(ROOT)) for file in (folder, ROOT / "stages")), *sorted(kept)):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
+    for path in sorted((tmp_path / "studies").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()  # git knows no empty folders
+    for name in (".dvcignore", "params.yaml", "studies/common/train.py", "studies/__init__.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fresh", "study"), [(study, study) for study in FOLDERS], indirect=["fresh"])
+def test_a_fresh_clone_is_up_to_date_and_an_edit_is_seen(fresh, study):
+    """Parameters, code, base models and reports are those that dvc.lock was written with."""
+
+    def dry_run() -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
+        return subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)
+
+    result = dry_run()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Data and pipelines are up to date." in result.stdout, result.stdout
+    path = fresh / f"studies/{study}/params.yaml"
+    values = YAML(typ="safe").load(path)
+    section, key = next(
+        (section, key) for section, own in values.items() if isinstance(own, dict)
+        for key, value in own.items() if type(value) in (int, float)
+    )  # fmt: skip
+    values[section][key] += 1
+    YAML().dump(values, path)
+    result = dry_run()
+    assert "Data and pipelines are up to date." not in result.stdout

@@ -1,0 +1,319 @@
+"""The study of concept insertion on tiny random networks, from photographs to its report."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from fixtures_concepts import build_sd
+from import_graph import ROOT
+from PIL import Image
+from ruamel.yaml import YAML
+from safetensors.numpy import load_file
+
+import studies.insertion.data
+import studies.insertion.evaluate
+import studies.insertion.report
+import studies.insertion.train
+from atelier.common.errors import UserError
+from atelier.images.tensors import to_tensor
+from atelier.metrics.clip import ClipScorer
+from studies.insertion.bootstrap import Cell, cell, grid
+from studies.insertion.claims import Finding, examine
+from studies.insertion.config import METHODS, read_study, settings_of
+from studies.insertion.data import write_painted
+from studies.insertion.metrics import right_places
+from studies.insertion.prompts import COMPLEX, NEW_PLACES, NOUNS, PLAIN, called, few, orders, orders_without
+
+FOLDER = ROOT / "studies/insertion"
+SMALL = {  # enough for every part to have something to do
+    "photographs": {"count": 3, "others": 8, "seed": 1},
+    "painting": {"steps": 1, "guidance": 2.0, "plain": 4, "complex": 1, "batch_size": 8, "seed": 1},
+    "frontier": {"checkpoints": 1, "plain": 2, "complex": 1, "scales": "0+0.5"},
+    "textual_inversion": {"lr": 0.1, "epochs": 2, "vectors": 2},
+    "dreambooth": {"lr": 0.01, "epochs": 2, "class_pictures": 2, "class_weight": 1.0},
+    "lora": {"lr": 0.01, "text_lr": 0.0, "epochs": 2, "rank": 2, "alpha": 2.0},
+    "judging": {"draws": 100, "seed": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return read_study(FOLDER / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
+    """The study's parameters for tiny networks; the painter's tokenizer knows the class nouns."""
+    folder = tmp_path_factory.mktemp("insertion")
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        pipeline = build_sd(tiny_editor_folder)
+        pipeline.tokenizer.add_tokens(list(NOUNS))
+        pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer))
+        pipeline.save_pretrained(folder / "painter")
+    values = YAML(typ="safe").load(FOLDER / "params.yaml") | SMALL
+    values["base"] |= {"painter": str(folder / "painter"), "device": "cpu"}
+    values["networks"] = {"clip": str(tiny_clip_folder), "features": str(tiny_features_folder)}
+    YAML().dump(values, folder / "params.yaml")
+    return folder / "params.yaml"
+
+
+def call(script, **options) -> None:
+    """Run a stage's script; it must succeed."""
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="module")
+def done(params) -> Path:
+    """A folder where every stage has run once, on two concepts."""
+    folder = params.parent
+    made = {name: folder / name for name in ("photographs", "painted")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        two = dict(list(NOUNS.items())[:2])
+        for script in (studies.insertion.data, studies.insertion.evaluate, studies.insertion.report):
+            patch.setattr(script, "NOUNS", two)
+        call(studies.insertion.data, params=params, others=folder / "others", **made)
+        first, second = two
+        for method in METHODS:
+            call(
+                studies.insertion.train, params=params, concept=first, method=method,
+                photographs=folder / "photographs" / first, out=folder / f"runs/{first}-{method}",
+            )  # fmt: skip
+            shutil.copytree(folder / f"runs/{first}-{method}", folder / f"runs/{second}-{method}")  # for want of time
+        call(studies.insertion.evaluate, params=params, others=folder / "others", runs=folder / "runs",
+             out=folder / "results", **made)  # fmt: skip
+        for number in (1, 2):
+            call(studies.insertion.report, params=params, runs=folder / "runs", results=folder / "results",
+                 metrics=folder / f"metrics-{number}.json", out=folder / f"report-{number}", **made)  # fmt: skip
+    return folder
+
+
+@pytest.mark.slow
+def test_every_picture_that_was_ordered_is_scored(done):
+    scores = pd.read_csv(done / "results/scores.csv")
+    counts = scores.groupby(["method", "at"]).size().to_dict()
+    finals = {(method, "final"): 2 * (4 + 4) for method in ("base", *METHODS)}
+    on_the_way = {(method, "epoch-1"): 2 * (2 + 4) for method in METHODS}
+    scales = {("lora", f"scale-{scale}"): 2 * (2 + 4) for scale in ("0", "0.5")}
+    baselines = {("photographs among themselves", "final"): 2 * 3, ("other photographs", "final"): 2 * 8}
+    assert counts == finals | on_the_way | scales | baselines | {("prompt", "final"): 4}
+    assert scores["image_similarity"].dropna().between(-1.000001, 1.000001).all()
+
+
+@pytest.mark.slow
+def test_scores_are_those_of_each_picture_with_its_own_references(done, tiny_clip_folder):
+    """One complex picture, by loops over the photographs and over the pictures of the same place."""
+    small, noun = read_study(done / "params.yaml"), next(iter(NOUNS))
+    scorer = ClipScorer.load(str(tiny_clip_folder))
+
+    def features(pictures):
+        return scorer.image_features(to_tensor(np.stack(pictures)))
+
+    wanted, without = orders(noun, "", small.painting), orders_without(small.painting)
+    painted, base = load_file(done / f"runs/{noun}-dreambooth/pictures.safetensors"), load_file(done / "painted")
+    k = next(k for k, order in enumerate(wanted) if order.place == NEW_PLACES[1])
+    (own,) = features([painted["final"][k]])
+    photographs = [np.asarray(Image.open(path)) for path in sorted((done / "photographs" / noun).glob("*.png"))]
+    same = [base["without"][j] for j, order in enumerate(without) if order.place == NEW_PLACES[1]]
+    scores = pd.read_csv(done / "results/scores.csv", keep_default_na=False, na_values=[""])
+    row = scores[(scores["concept"] == noun) & (scores["method"] == "dreambooth") & (scores["at"] == "final")
+                 & (scores["place"] == NEW_PLACES[1]) & (scores["number"] == wanted[k].number)]  # fmt: skip
+    assert len(row) == 1
+    for column, others in (("image_similarity", photographs), ("prompt_similarity", same)):
+        expected = np.mean([float(own @ other) for other in features(others)])
+        assert row[column].item() == pytest.approx(expected, abs=1e-4)
+    (text,) = scorer.text_features([f"a photo of a {noun} {NEW_PLACES[1]}"])
+    assert row["clip_t"].item() == pytest.approx(float(own @ text), abs=1e-4)
+
+
+def test_pictures_are_kept_as_they_are_indexed_whatever_order_their_memory_has(tmp_path):
+    lying = np.random.default_rng(3).integers(0, 256, (2, 3, 5, 4), dtype=np.uint8)
+    pictures = lying.transpose(0, 2, 3, 1)  # as what comes from tensors may lie
+    write_painted(tmp_path / "painted", {"bag": pictures})
+    assert np.array_equal(load_file(tmp_path / "painted")["bag"], pictures)
+
+
+@pytest.mark.slow
+def test_a_lora_at_scale_0_paints_what_its_base_does(done):
+    """And what it paints at its own scale is something else."""
+    from atelier.training.concept import load_model
+    from studies.insertion.prompts import fulfil
+
+    small = read_study(done / "params.yaml")
+    noun = next(iter(NOUNS))
+    wanted = few(orders(noun, called("lora", noun, small.teaching), small.painting), small.frontier)
+    found = load_file(done / f"runs/{noun}-lora/pictures.safetensors")
+    base = fulfil(load_model(small.base.painter, device="cpu"), wanted, small.painting, "paint")
+    assert np.array_equal(found["scale-0"], base)
+    assert not np.array_equal(found["final"][:2], base[:2])
+
+
+@pytest.mark.slow
+def test_the_report_is_the_same_bytes_each_time(done):
+    first, second = ({path.name: path.read_bytes() for path in (done / f"report-{n}").iterdir()} for n in (1, 2))
+    assert first == second
+    assert {"tables.md", "scatter.png", "frontier.png", "scales.png", *(f"{noun}.png" for noun in list(NOUNS)[:2])} == (
+        first.keys()
+    )
+    assert (done / "metrics-1.json").read_bytes() == (done / "metrics-2.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_metrics_are_nested_scalars_and_name_the_networks(done, tiny_features_folder):
+    metrics = json.loads((done / "metrics-1.json").read_text())
+    assert metrics["networks"]["features"] == str(tiny_features_folder)
+    waiting = [metrics]
+    while waiting:
+        value = waiting.pop()
+        waiting += value.values() if isinstance(value, dict) else []
+        assert isinstance(value, dict | str | int | float)
+    assert set(metrics["methods"]["lora"]["image_similarity"]) == {"mean", "ci_lo", "ci_hi", "n"}
+
+
+@pytest.mark.slow
+def test_photographs_of_ones_own_are_taken_too(done):
+    """A folder of JPEG files of any size."""
+    from atelier.training.concept import load_model
+    from studies.insertion.runs import lesson_of
+
+    small = read_study(done / "params.yaml")
+    own = done / "own"
+    own.mkdir()
+    Image.new("RGB", (90, 60), (200, 10, 10)).save(own / "one.jpg")
+    (row,) = lesson_of(load_model(small.base.painter, device="cpu"), own, "<thing>", small.teaching)
+    assert row.pixels.shape == (32, 32, 3)
+    assert (row.prompt, row.repeats) == ("a photo of <thing>", small.teaching.repeats)
+
+
+def test_orders_share_their_noise_between_methods_and_no_two_pictures_share_one(chosen):
+    one = orders("bag", called("lora", "bag", chosen.teaching), chosen.painting)
+    other = orders("bag", called("textual_inversion", "bag", chosen.teaching), chosen.painting)
+    assert [order.seed for order in one] == [order.seed for order in other]
+    everything = [order for noun in NOUNS for order in orders(noun, "", chosen.painting)]
+    everything += orders_without(chosen.painting)
+    assert len({order.seed for order in everything}) == len(everything)
+    assert one[0].prompt == f"a photo of a {chosen.teaching.identifier} bag"
+    assert other[-1].prompt == f"a photo of {chosen.teaching.placeholder} {NEW_PLACES[-1]}"
+    assert [order.kind for order in one] == [PLAIN] * chosen.painting.plain + [COMPLEX] * (
+        chosen.painting.complex * len(NEW_PLACES)
+    )
+
+
+def test_every_methods_parameters_reach_its_training(chosen):
+    own = {"textual_inversion": chosen.textual_inversion, "dreambooth": chosen.dreambooth, "lora": chosen.lora}
+    found = {name: settings_of(name, "bag", chosen.teaching, section) for name, section in own.items()}
+    for name, section in own.items():
+        assert (found[name].method, found[name].lr, found[name].epochs) == (name, section.lr, section.epochs)
+    assert found["textual_inversion"].initialiser == "bag"
+    assert (found["lora"].lora_rank, found["lora"].text_lr) == (chosen.lora.rank, chosen.lora.text_lr)
+
+
+def test_an_interval_resamples_concepts_and_then_their_pictures():
+    """Against a loop over draws; and one concept that differs is what makes the interval wide."""
+    scores = np.random.default_rng(1).normal(size=(4, 6))
+    rng = np.random.default_rng(5)
+    concepts, pictures = rng.integers(4, size=(300, 4, 1)), rng.integers(6, size=(300, 4, 6))
+    means = [
+        np.mean([scores[concepts[d, c, 0], pictures[d, c, p]] for c in range(4) for p in range(6)]) for d in range(300)
+    ]
+    found = cell(scores, 300, 5)
+    assert (found.mean, found.n) == (pytest.approx(scores.mean()), 24)
+    assert (found.ci_lo, found.ci_hi) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
+    apart = cell(np.repeat([[0.0], [0.0], [0.0], [1.0]], 6, axis=1), 300, 5)
+    assert (apart.ci_lo, apart.ci_hi) == (0.0, pytest.approx(0.75))
+
+
+def table(levels: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """Scores of three concepts × two plain and two complex pictures: method → image, prompt similarity."""
+    return pd.DataFrame([
+        {"concept": concept, "method": method, "at": "final", "kind": kind, "place": "", "number": number,
+         "image_similarity": image + 0.01 * number, "prompt_similarity": prompt if kind == COMPLEX else np.nan}
+        for method, (image, prompt) in levels.items() for concept in "abc" for kind in (PLAIN, COMPLEX)
+        for number in range(2)
+    ])  # fmt: skip
+
+
+def gaps() -> pd.DataFrame:
+    return pd.DataFrame([
+        {"concept": concept, "method": method, "image_many": near, "prompt": near}
+        for concept in "abc" for method, near in (("dreambooth", 1.0), ("lora", 2.0), ("textual_inversion", 3.0))
+    ])  # fmt: skip
+
+
+def test_claims_hold_where_the_papers_order_is_found():
+    as_in_the_paper = {"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)}
+    found = examine(table(as_in_the_paper), gaps(), 100, 1)
+    assert [finding.verdict for finding in found] == ["holds"] * 3
+    assert [one.nearer for finding in found for one in finding.differences] == [3, 3, 0, 3, 3, 3, 3, 3]
+    other = {"dreambooth": (0.7, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.8, 0.4)}
+    assert [finding.verdict for finding in examine(table(other), gaps(), 100, 1)] == [
+        "does not hold", "holds", "does not hold",
+    ]  # fmt: skip
+
+
+def test_a_claim_is_not_shown_where_an_interval_holds_0():
+    levels = {"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)}
+    scores = table(levels)
+    plain = (scores["kind"] == PLAIN) & (scores["method"] == "lora")
+    scores.loc[plain & (scores["concept"] == "a"), "image_similarity"] += 0.5
+    assert examine(scores, gaps(), 100, 1)[0].verdict == "not shown"
+    difference = Cell(0.1, 0.0, 0.2, 4)
+    assert isinstance(examine(scores, gaps(), 100, 1)[0], Finding)
+    assert difference.json() == {"mean": 0.1, "ci_lo": 0.0, "ci_hi": 0.2, "n": 4}
+
+
+def test_unequal_numbers_of_pictures_are_refused():
+    with pytest.raises(ValueError, match="pictures by concept"):
+        grid(table({"lora": (0.5, 0.5)}).iloc[1:], "lora", "image_similarity")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("frontier", "scales", "0+0"), "no list of scales"),
+        (("frontier", "plain", 17), "whose first pictures"),
+        (("teaching", "identifier", "two words"), "identifier"),
+        (("lora", "rnak", 4), "rnak"),
+    ],
+)
+def test_wrong_parameters_are_named(change, message, tmp_path):
+    section, key, value = change
+    values = YAML(typ="safe").load(FOLDER / "params.yaml")
+    values[section][key] = value
+    YAML().dump(values, tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=message):
+        read_study(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(("checkpoints", "last", "expected"), [(3, 12, {3, 6, 9}), (3, 2, {1}), (0, 9, set())])
+def test_checkpoints_are_spread_over_a_run_and_leave_its_end_out(checkpoints, last, expected, chosen):
+    frontier = chosen.frontier.model_copy(update={"checkpoints": checkpoints})
+    assert frontier.epochs(last) == expected
+
+
+def test_a_place_is_told_by_the_rim_whatever_stands_in_the_middle():
+    """Four grounds under one sky, and a thing that reaches over the rim on one side."""
+    grounds = {"grass": (90, 160, 60), "street": (100, 100, 110), "sand": (230, 200, 150), "snow": (240, 250, 255)}
+    rng = np.random.default_rng(2)
+
+    def photograph(ground, thing=None):
+        pixels = np.empty((32, 32, 3))
+        pixels[:16], pixels[16:] = (170, 200, 230), grounds[ground]
+        if thing is not None:
+            pixels[4:30, 6:] = thing
+        return (pixels + rng.normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    places = [place for place in grounds for _ in range(3)]
+    reference = SimpleNamespace(without=SimpleNamespace(pixels=np.stack(list(map(photograph, places)))), places=places)
+    things = np.stack([photograph(place, rng.integers(0, 256, 3)) for place in places])
+    assert right_places(things, places, reference).all()
+    assert right_places(things, places[3:] + places[:3], reference).sum() == 0

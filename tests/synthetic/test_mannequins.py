@@ -1,0 +1,86 @@
+"""Mannequins: the parts map says what is drawn, correct bodies are whole, each fault is the one it is named for."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from atelier.synthetic.poses import (
+    FAULTS,
+    PARTS,
+    POSES,
+    UPRIGHT,
+    deform,
+    render,
+    sample_body,
+    sample_look,
+    sample_mannequin,
+)
+from atelier.synthetic.poses.body import LENGTHS, root_of
+from atelier.text.colours import COLOURS_RGB
+
+HEAD, TORSO, ARM, LEG = (PARTS.index(name) for name in ("head", "torso", "arm", "leg"))
+
+
+def count(mask: np.ndarray) -> int:
+    return ndimage.label(mask, np.ones((3, 3)))[1]
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_a_seed_is_a_picture_and_its_words_name_pose_and_place(pose):
+    one, again, other = (sample_mannequin(seed, pose, place="street") for seed in (5, 5, 6))
+    assert np.array_equal(one.pixels, again.pixels)
+    assert np.array_equal(one.parts, again.parts)
+    assert not np.array_equal(one.pixels, other.pixels)
+    assert one.prompt.endswith(f"{pose} on the street")
+    assert one.look.top_colour in one.prompt
+    assert (one.pixels.shape, one.parts.shape, one.pixels.dtype) == ((64, 64, 3), (64, 64), np.uint8)
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_a_correct_body_shows_one_head_one_torso_two_arms_and_two_legs(pose):
+    for seed in range(12):
+        parts = sample_mannequin(seed, pose).parts
+        assert (count(parts == HEAD), count(parts == TORSO)) == (1, 1)
+        assert (count(parts == ARM), count(parts == LEG)) == (2, 2)
+
+
+def test_from_head_to_legs_is_down_for_who_stands_and_across_for_who_lies():
+    for seed in range(12):
+        for pose in ("standing", "lying"):
+            parts = sample_mannequin(seed, pose).parts
+            down, across = np.argwhere(parts == LEG).mean(0) - np.argwhere(parts == HEAD).mean(0)
+            assert (abs(across) > abs(down)) == (pose == "lying")
+            assert pose == "lying" or down > 0
+
+
+def test_the_torso_has_the_colour_of_its_words():
+    for seed in range(8):
+        made = sample_mannequin(seed, "standing")
+        shown = made.pixels[made.parts == TORSO].astype(int)
+        wanted = np.array(COLOURS_RGB[made.look.top_colour])
+        assert (np.abs(shown - wanted).max(-1) <= 2).mean() > 0.3
+
+
+def test_joints_are_their_lengths_apart():
+    for limb in sample_body(np.random.default_rng(1), "waving").limbs:
+        root, middle, end = limb.joints
+        assert root == root_of(limb.kind, limb.side)
+        assert (math.dist(root, middle), math.dist(middle, end)) == pytest.approx(LENGTHS[limb.kind])
+
+
+def test_each_fault_is_what_it_is_called():
+    for seed, pose in enumerate((*UPRIGHT, "lying")):
+        body = sample_body(np.random.default_rng(seed), pose)
+        wrong = {fault: deform(np.random.default_rng(seed), body, fault) for fault in FAULTS}
+        assert len(body.limbs) == 4
+        assert (len(wrong["missing"].limbs), len(wrong["extra"].limbs)) == (3, 5)
+        for fault in ("detached", "misplaced"):
+            (moved,) = [new for new, old in zip(wrong[fault].limbs, body.limbs, strict=True) if new.root != old.root]
+            home, other = root_of(moved.kind, moved.side), root_of("leg" if moved.kind == "arm" else "arm", moved.side)
+            near = math.dist(moved.root, other) < 0.05
+            assert near == (fault == "misplaced")
+            assert math.dist(moved.root, home) > 0.1
+        rng = np.random.default_rng(seed)
+        assert not (render(body, sample_look(rng), rng, fault="headless").parts == HEAD).any()

@@ -1,0 +1,85 @@
+"""The showroom: what a caption says is what the picture shows, and the logo is where its box says."""
+
+import numpy as np
+import pytest
+
+from atelier.synthetic import products
+from atelier.synthetic.products.plates import RED, draw_plate, sample_word
+from atelier.synthetic.products.shots import name_of
+from atelier.synthetic.products.things import THINGS
+from atelier.text.colours import COLOURS_RGB
+
+SIZE = 64
+
+
+def test_the_same_seed_gives_the_same_shots_and_a_longer_run_starts_with_the_shorter():
+    long, short = products.logo_shots(6, 3, SIZE), products.logo_shots(4, 3, SIZE)
+    assert all(np.array_equal(a.pixels, b.pixels) and a.prompt == b.prompt for a, b in zip(long, short, strict=False))
+    assert not np.array_equal(long[0].pixels, products.logo_shots(1, 4, SIZE)[0].pixels)
+    one, all_of_them = products.general_shots(1, 3, SIZE, first=5)[0], products.general_shots(6, 3, SIZE)
+    assert np.array_equal(one.pixels, all_of_them[5].pixels)
+
+
+@pytest.mark.parametrize("shot", products.logo_shots(49, 7, SIZE), ids=lambda shot: shot.kind)
+def test_a_logo_is_in_its_box_and_nowhere_else(shot):
+    """Pixels of the plate's own red, which nothing else in these photographs has."""
+    assert "red_veto_logo" in shot.prompt
+    assert shot.pixels.shape == (SIZE, SIZE, 3)
+    light = shot.pixels.astype(int).max(-1).clip(1)
+    red = (shot.pixels[..., 0] == light) & (shot.pixels[..., 0] > 150) & (shot.pixels[..., 1:].max(-1) < 60)
+    ys, xs = np.nonzero(red)
+    x1, y1, x2, y2 = shot.box
+    assert 0 <= x1 < x2 <= SIZE
+    assert 0 <= y1 < y2 <= SIZE
+    assert x2 - x1 > 22  # px: what OCR can still read
+    inside = (xs + 1 > x1) & (xs < x2) & (ys + 1 > y1) & (ys < y2)
+    assert len(xs) > 40
+    assert inside.all()
+
+
+def test_the_captions_of_the_base_never_hold_what_is_taught_later():
+    prompts = [shot.prompt for shot in products.general_shots(400, 1, SIZE)]
+    assert not any(word in prompt for prompt in prompts for word in ("veto", "sks", "striped", "ringed", "patched"))
+    for colour in products.COLOURS:
+        assert any(colour in prompt for prompt in prompts)
+    for place in products.PLACES:
+        assert any(prompt.endswith(place) for prompt in prompts)
+
+
+def test_words_of_other_logos_differ_from_the_taught_one_in_three_places():
+    rng = np.random.default_rng(0)
+    words = [sample_word(rng) for _ in range(300)]
+    assert max(sum(a == b for a, b in zip(word, products.WORD, strict=True)) for word in words) == 1
+
+
+@pytest.mark.parametrize("noun", [noun for noun in THINGS if noun not in ("billboard",)])
+@pytest.mark.parametrize("colour", ["red", "blue", "yellow"])
+def test_a_thing_has_the_colour_of_its_caption(noun, colour):
+    from atelier.synthetic.products.shots import shoot_thing
+    from atelier.synthetic.products.things import plain
+
+    pixels, box = shoot_thing(np.random.default_rng(5), noun, plain(THINGS[noun], COLOURS_RGB[colour]), "", SIZE)
+    assert box is None
+    middle = pixels[38:42, 26:38].reshape(-1, 3).astype(float)
+    wanted = {name: np.linalg.norm(middle - value, axis=1).mean() for name, value in COLOURS_RGB.items()}
+    assert min(wanted, key=wanted.get) == colour
+
+
+def test_a_bad_logo_has_no_box_and_a_bare_plate_no_letters():
+    shots = products.bad_logo_shots(20, 3, SIZE)
+    assert all(shot.box is None for shot in shots)
+    assert len(np.unique(np.asarray(draw_plate("", RED, (0, 0, 0))).reshape(-1, 4), axis=0)) == 1
+
+
+def test_concepts_are_called_by_their_token_alone():
+    for name, noun in products.CONCEPTS.items():
+        shots = products.concept_shots(name, 5, 3, SIZE, "sks bag")
+        assert {shot.prompt for shot in shots} == {"a photo of sks bag"}
+        assert {shot.kind for shot in shots} == {noun}
+        assert len({shot.pixels.tobytes() for shot in shots}) == 5
+
+
+def test_articles():
+    assert [name_of("orange", "bag"), name_of("red", "hat"), name_of("black", "shorts")] == [
+        "an orange bag", "a red hat", "black shorts",
+    ]  # fmt: skip

@@ -1,0 +1,64 @@
+"""The tables of garment words: complete, consistent, and what people write for them."""
+
+import pytest
+
+from atelier.text.garments import (
+    CATEGORIES,
+    CLOTH_TYPES,
+    DEEPFASHION2,
+    SLOTS,
+    SYNONYMS,
+    garment_in,
+    garment_of,
+    slot_of_label,
+)
+
+
+def test_the_published_tables_are_complete():
+    assert len(CLOTH_TYPES) == 17
+    assert len(CATEGORIES) == 13
+    assert sorted(DEEPFASHION2) == list(range(1, 14))
+    words = {*CLOTH_TYPES.values(), *DEEPFASHION2.values(), *SYNONYMS.values(), *(word for _, word in CATEGORIES)}
+    assert words <= SLOTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("label", "slot"),
+    [("upper", "upper"), ("Upper-clothes", "upper"), ("Pants", "lower"), ("Dress", "full"), ("skin", None),
+     ("top, t-shirt, sweatshirt", "upper"), ("Left-shoe", None), ("background", None)],
+)  # fmt: skip
+def test_labels_of_segmentation_models(label, slot):
+    assert slot_of_label(label) == slot
+
+
+@pytest.mark.parametrize(
+    ("name", "garment"),
+    [
+        ("Shirt, Blouse ", "shirt"),
+        ("pants", "trousers"),
+        ("blazer", "jacket"),
+        ("dress", "dress"),
+        ("shoe", None),
+        ("", None),
+    ],
+)
+def test_a_garment_by_its_name(name, garment):
+    assert garment_of(name) == garment
+
+
+@pytest.mark.parametrize(
+    ("text", "garment"),
+    [
+        ("make the shirt red", "shirt"),
+        ("Turn her T-shirts into a dress", "t-shirt"),
+        ("put the dog in red Jeans", "trousers"),
+        ("give him a tank top", "t-shirt"),
+        ("change the sweatshirt", "sweatshirt"),
+        ("three blouses and two dresses", "shirt"),
+        ("add a bird on top of the tower", None),
+        ("an address in shirtland", None),
+        ("", None),
+    ],
+)
+def test_the_garment_that_a_text_names_first(text, garment):
+    assert garment_in(text) == garment

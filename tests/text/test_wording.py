@@ -1,0 +1,41 @@
+"""Captions as data: garments found, fabrics rewritten as the rendered world would."""
+
+import numpy as np
+import pytest
+
+from atelier.synthetic import fashion
+from atelier.text.captions import find_mention, name_factor, recaption
+
+
+@pytest.mark.parametrize(
+    ("caption", "garment", "change", "expected"),
+    [
+        ("a man in shorts and a tank top", "t-shirt", {"colour": "blue"}, "a man in shorts and a blue tank top"),
+        ("a man in white shorts and a tee", "shorts", {"pattern": "dots"}, "a man in white dotted shorts and a tee"),
+        ("a man in a long sleeve white shirt", "shirt", {"colour": "orange"}, "a man in an orange long sleeve shirt"),
+        ("a man in an orange floral shirt", "shirt", {"colour": "red"}, "a man in a red floral shirt"),
+        ("a woman in a striped dress", "dress", {"pattern": "solid"}, "a woman in a dress"),
+        ("A man wearing Black Pants", "trousers", {"colour": "green"}, "A man wearing green Pants"),
+        ("her laptop, a cat", "t-shirt", {"colour": "red"}, "her laptop, a cat, in a red t-shirt"),
+        ("a person", "clothes", {"colour": "red"}, "a person, in red clothes"),
+    ],
+)  # fmt: skip
+def test_recaptioning(caption, garment, change, expected):
+    assert recaption(caption, garment, **change) == expected
+
+
+def test_captions_of_rendered_scenes_are_understood_and_rewritten_as_the_world_would():
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        scene = fashion.sample_outfit(rng, "street")
+        for slot, worn in scene.garments.items():
+            said = find_mention(fashion.describe_scene(scene), worn.kind)
+            assert (said.colour, said.pattern or "solid") == (worn.colour, worn.pattern)
+            edited = fashion.edit(scene, slot, colour="red", pattern="plaid")
+            asked = {"colour": "red", "pattern": "plaid"}
+            assert recaption(fashion.describe_scene(scene), worn.kind, **asked) == fashion.describe_scene(edited)
+
+
+def test_a_factor_is_named_by_what_is_new():
+    named = [name_factor(colour, pattern) for colour in ("red", None) for pattern in ("dots", None)]
+    assert named == ["both", "colour", "pattern", "variant"]

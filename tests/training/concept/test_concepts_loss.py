@@ -1,0 +1,122 @@
+"""What a step of concept learning sees and what it is trained on, against loops over its samples."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from fixtures_concepts import ADAPTERS, draw_all, make_rows, make_task
+
+from atelier.common.rng import make_generator
+from atelier.images.tensors import to_tensor
+from atelier.models.text_to_image import to_latents
+from atelier.training.concept import ConceptTask, encode_rows
+from atelier.training.distributed import ALONE
+from atelier.training.state import TrainState
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_each_error_has_one_weight_under_min_snr_and_prior_preservation(sd, kind):
+    """diffusers' DreamBooth script splits B losses off 2 B samples and multiplies them by 2 B weights."""
+    scheduler = type(sd.parts["scheduler"]).from_config(sd.parts["scheduler"].config, prediction_type=kind)
+    model = replace(sd, parts={**sd.parts, "scheduler": scheduler})
+    rows = make_rows(2) + [replace(row, prompt="a person", weight=0.25) for row in make_rows(5)[2:]]
+    task = make_task(model, rows, snr_gamma=5.0, batch_size=5)
+    order, part = draw_all(task)
+    with torch.no_grad():
+        loss = task.loss(model, model.networks, part)
+        prediction = model.networks(part.noised.noisy, part.noised.timesteps, part.words)
+    total = 0.0
+    for number, row in enumerate(order.tolist()):
+        share = float(scheduler.alphas_cumprod[part.noised.timesteps[number]])
+        ratio = share / max(1 - share, 1e-12)
+        weight = min(ratio, 5.0) / (max(ratio, 1e-12) if kind == "epsilon" else ratio + 1) if share else (
+            1.0 if kind == "epsilon" else 0.0
+        )  # fmt: skip
+        error = float((prediction[number] - part.noised.target[number]).square().mean())
+        total += rows[row].weight * weight * error / len(rows)
+    assert part.weights.shape == (5,)
+    assert float(loss) == pytest.approx(total, rel=1e-4)
+
+
+def test_a_weight_of_zero_is_as_if_the_row_were_not_learnt_from(sd):
+    rows = make_rows(3)
+    silent = [*rows[:2], replace(rows[2], weight=0.0)]
+    other = [*rows[:2], replace(rows[2], pixels=rows[0].pixels, weight=0.0)]
+    losses = []
+    for given in (silent, other):
+        task = make_task(sd, given, batch_size=3)
+        losses.append(float(task.loss(sd, sd.networks, draw_all(task)[1])))
+    assert losses[0] == losses[1]
+
+
+def test_latents_are_kept_by_row_and_meet_their_own_prompts_in_any_order(sd):
+    """diffusers' script caches latents by step; from the second epoch on its order is another one."""
+    rows = [replace(row, prompt=f"{row.prompt} {'red ' * number}") for number, row in enumerate(make_rows(5))]
+    task = make_task(sd, rows)
+    latents = to_latents(sd, to_tensor([row.pixels for row in rows]))
+    contexts = sd.encode([row.prompt for row in rows]).context
+    seen = []
+    for step in range(9):  # three epochs
+        order, part = draw_all(task, step)
+        for number, row in enumerate(order.tolist()):
+            share = sd.parts["scheduler"].alphas_cumprod[part.noised.timesteps[number]]
+            clean = share.sqrt() * part.noised.noisy[number] - (1 - share).sqrt() * part.noised.target[number]
+            torch.testing.assert_close(clean, latents[row], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(part.words.context[number], contexts[row], atol=1e-5, rtol=1e-4)
+            seen.append(row)
+    assert [sorted(seen[start : start + 5]) for start in (0, 5, 10)] == [[0, 1, 2, 3, 4]] * 3
+    assert seen[:5] != seen[5:10]
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_samples_taken_in_parts_give_the_same_loss(sd, parts):
+    task = make_task(sd, [replace(row, weight=0.5 + n) for n, row in enumerate(make_rows())], batch_size=5)
+    rows, whole = draw_all(task)
+    shares = ALONE.shares(5, parts)
+    parted = task.draw(rows, make_generator(task.settings.seed, "step", 0), shares)
+    losses = [float(task.loss(sd, sd.networks, part)) * part.weight for part in parted]
+    assert sum(losses) == pytest.approx(float(task.loss(sd, sd.networks, whole)), rel=1e-5)
+
+
+def test_the_text_encoder_has_its_own_learning_rate(sd):
+    """AdamW's first step is the learning rate, whatever the gradient."""
+    task = make_task(sd, **{**ADAPTERS, "text_lr": 5e-4}, lr=1e-3, weight_decay=1e-9)
+    learner = TrainState(task)
+    before = {name: tensor.detach().clone() for name, tensor in learner.trained.items()}
+    learner.learn([draw_all(task)[1]], 1e-3)
+    largest = {"unet": 0.0, "text_encoder": 0.0}
+    for name, tensor in learner.trained.items():
+        part = name.split(".")[0]
+        largest[part] = max(largest[part], float((tensor.detach() - before[name]).abs().max()))
+    assert largest["unet"] == pytest.approx(1e-3, rel=1e-2)
+    assert largest["text_encoder"] == pytest.approx(5e-4, rel=1e-2)
+
+
+@pytest.mark.parametrize(("schedule", "expected"), [
+    ("constant", [0.005, 0.01, 0.01, 0.01]), ("cosine", [0.005, 0.01, 0.01, 0.005]),
+])  # fmt: skip
+def test_learning_rates(sd, schedule, expected):
+    task = make_task(sd, schedule=schedule, warmup=0.5)
+    assert [task.rate(step, 4) for step in range(4)] == pytest.approx(expected)
+
+
+def test_prompts_are_encoded_in_the_step_where_text_is_trained_else_once(sd):
+    data = encode_rows(sd, make_rows())
+    for changes, in_step in ((ADAPTERS, True), ({**ADAPTERS, "text_lr": 0.0}, False)):
+        task = make_task(sd, **changes)
+        words = ConceptTask(task.start, data, task.settings).words
+        assert (words.tokens is not None) == in_step
+        assert (words.context is None) == in_step
+
+
+@pytest.mark.parametrize("name", ["sd", "sd3"])
+def test_checkpointed_activations_change_nothing(request, name):
+    model, found = request.getfixturevalue(name), []
+    for flag in (False, True):
+        task = make_task(model, **{**ADAPTERS, "text_lr": 0.0}, gradient_checkpointing=flag)
+        learner = TrainState(task)
+        learner.learn([draw_all(task)[1]], 1e-2)
+        found.append((getattr(learner.model.networks, model.denoiser), learner.trained))
+    (kept, once), (again, twice) = found
+    assert (kept.is_gradient_checkpointing, again.is_gradient_checkpointing) == (False, True)
+    assert all(torch.equal(tensor, twice[name]) for name, tensor in once.items())

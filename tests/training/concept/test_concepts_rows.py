@@ -1,0 +1,73 @@
+"""Rows of a concept: from a folder of pictures to latents; whole, the right way round, each with its prompt."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from fixtures_concepts import SIDE, make_rows
+from PIL import Image
+
+from atelier.common.errors import UserError
+from atelier.images.tensors import to_tensor
+from atelier.models.text_to_image import to_latents
+from atelier.training.concept import ConceptRow, encode_rows, read_folder
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path):
+    """A wide picture, red on its left half and blue on its right, and a square one."""
+    wide = np.zeros((40, 80, 3), np.uint8)
+    wide[:, :40, 0] = wide[:, 40:, 2] = 255
+    Image.fromarray(wide).save(tmp_path / "b.png")
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def test_pictures_are_letterboxed_never_squashed_and_never_mirrored(folder, sd):
+    square, wide = read_folder(folder, SIDE, "a <logo>", repeats=3)
+    assert square.pixels.shape == wide.pixels.shape == (SIDE, SIDE, 3)
+    assert (wide.pixels[:8] == 255).all()  # padding: half of the height is the picture's
+    assert (wide.pixels[24:] == 255).all()
+    assert np.abs(wide.pixels[8:24, :14].astype(int) - [255, 0, 0]).max() < 16  # the left is the left
+    assert np.abs(wide.pixels[8:24, 18:].astype(int) - [0, 0, 255]).max() < 16
+    data = encode_rows(sd, [square, wide])
+    expected = to_latents(sd, to_tensor([square.pixels, wide.pixels]))
+    assert len(data) == 6
+    for number in range(6):  # every time an epoch sees it
+        torch.testing.assert_close(data.latents[number], expected[number // 3], atol=1e-5, rtol=1e-4)
+
+
+def test_each_row_has_its_own_prompt_and_weight(sd):
+    rows = make_rows(5, repeats=2)
+    rows[3] = ConceptRow(rows[3].pixels, "a person", weight=0.25)
+    data = encode_rows(sd, rows)
+    found = [data.prompts[number] for number in data.prompt_of.tolist()]
+    assert found == [row.prompt for row in rows for _ in range(row.repeats)]
+    assert data.weights.tolist() == [1.0] * 6 + [0.25] + [1.0] * 2
+    assert len(data.prompts) == 4
+
+
+def test_prompts_of_their_own_stand_in_metadata(folder):
+    (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "b.png", "prompt": "a wide <logo>"}) + "\n")
+    assert [row.prompt for row in read_folder(folder, SIDE, "a <logo>")] == ["a <logo>", "a wide <logo>"]
+    with pytest.raises(UserError, match=r"a\.png: no prompt for it"):
+        read_folder(folder, SIDE)
+    (folder / "metadata.jsonl").write_text('{"file_name": "b.png"}\n')
+    with pytest.raises(UserError, match="line 1: expected"):
+        read_folder(folder, SIDE, "a <logo>")
+
+
+def test_what_cannot_be_used_is_refused(folder, sd, tmp_path):
+    (folder / "c.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"c\.png"):
+        read_folder(folder, SIDE, "a <logo>")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no pictures there"):
+        read_folder(tmp_path / "empty", SIDE, "a <logo>")
+    with pytest.raises(UserError, match="no row"):
+        encode_rows(sd, [])
+    squashed = ConceptRow(np.zeros((16, SIDE, 3), np.uint8), "a <logo>")
+    with pytest.raises(UserError, match=r"row 0 is \(16, 32, 3\); letterbox it to \(32, 32, 3\)"):
+        encode_rows(sd, [squashed])

@@ -1,0 +1,145 @@
+"""Calculated bytes against what torch's own profiler sees allocated, and against a learner that is really there."""
+
+import math
+
+import pytest
+import torch
+from fixtures_training import make_settings, make_triplet
+from torch.profiler import ProfilerActivity, profile
+
+from atelier.common.errors import UserError
+from atelier.common.rng import make_generator
+from atelier.models import meta
+from atelier.models.instruct_pix2pix import load_editor
+from atelier.training import memory
+from atelier.training.edit import methods
+from atelier.training.edit.batch import draw_batch
+from atelier.training.edit.dataset import encode_triplets
+from atelier.training.edit.task import EditSubject
+from atelier.training.state import TrainState
+
+SLACK = 3_000  # bytes: scalars, masks and the like
+
+
+@pytest.fixture(scope="module", name="editor")
+def _editor(tiny_editor_folder):
+    return load_editor(tiny_editor_folder, device="cpu")
+
+
+@pytest.fixture(scope="module", name="layout")
+def _layout(tiny_editor_folder, tiny_clip_folder):
+    return meta.of_base(tiny_editor_folder, tiny_clip_folder)
+
+
+def kept_by(action) -> int:
+    """Bytes that are allocated more after an action than before, while its result lives."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        result = action()  # noqa: F841 - keeps the graph alive
+    return sum(event.self_cpu_memory_usage for event in seen.events())
+
+
+def trainable_unet(editor, method):
+    """The UNet as a learner trains it, and inputs for five samples of 16 × 16 latents."""
+    settings = make_settings(method=method)
+    chosen = methods.prepare(editor, settings)
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
+    inputs = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)
+    return learner.model.unet, inputs
+
+
+@pytest.mark.parametrize("method", ["selective", "full", "lora"])
+def test_activations_are_what_a_forward_pass_leaves_allocated(editor, method):
+    unet, inputs = trainable_unet(editor, method)
+    counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
+    seen = kept_by(lambda: unet(*inputs, return_dict=False))
+    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)  # counted where kept; not allocated inside
+    assert again == 0
+    assert counted == pytest.approx(seen, abs=given + SLACK)
+    assert counted > 20 * given
+
+
+def test_with_checkpointing_only_what_goes_into_blocks_is_kept_and_one_is_computed_again(editor):
+    unet, inputs = trainable_unet(editor, "full")
+    plain, _ = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
+    counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=True)
+    unet.enable_gradient_checkpointing()
+    seen = kept_by(lambda: unet(*inputs, return_dict=False))
+    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)
+    assert counted == pytest.approx(seen, abs=given + 0.05 * seen)
+    blocks = []
+
+    def measure(block, *arguments):
+        results = []
+        blocks.append(kept_by(lambda: results.append(block(*arguments))))
+        return results[0]
+
+    unet.enable_gradient_checkpointing(measure)
+    unet(*inputs, return_dict=False)
+    assert again == pytest.approx(max(blocks), rel=0.1)
+    assert counted + again < 0.6 * plain
+
+
+@pytest.mark.parametrize("method", ["selective", "full", "lora"])
+def test_states_are_those_of_a_learner(editor, layout, method):
+    settings = make_settings(method=method)
+    found = memory.estimate(layout, settings, 32, 2, torch.float32)
+    rows = [make_triplet(number) for number in range(2)]
+    data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
+    chosen = methods.prepare(editor, settings)
+    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
+    learner.learn([draw_batch(editor, data, torch.arange(2), make_generator(1), 0.3)], 1e-3)
+    state = {name: tensor.numel() * tensor.itemsize for name, tensor in learner.state().items() if tensor.ndim}
+    for kind, bytes_ in (("trained", found.trained), ("average", found.average), ("optimizer", found.adamw)):
+        assert bytes_ == sum(size for name, size in state.items() if name.startswith(f"{kind}/"))
+    assert found.gradients == found.trained
+
+
+def test_half_precision_halves_frozen_weights_and_copies_trained_ones(layout):
+    whole, half = (
+        memory.estimate(layout, make_settings(method="full"), 32, 1, dtype) for dtype in (torch.float32, torch.bfloat16)
+    )
+    clip = sum(parameter.numel() for parameter in layout.clip().parameters()) * 4
+    assert half.networks - clip == (whole.networks - clip) / 2
+    assert half.trained == whole.trained
+    assert half.activations > whole.activations  # so small a picture's are less than autocast's copies of the weights
+    frozen = memory.estimate(layout, make_settings(method="selective", unfreeze="attn"), 32, 1, torch.bfloat16)
+    assert frozen.activations < half.activations
+
+
+def test_eight_bit_moments_by_hand():
+    assert memory._moments_8bit(4095) == 2 * 4 * 4095
+    assert memory._moments_8bit(4096) == 2 * (4096 + 4 * 16)
+    assert memory._moments_8bit(4097) == 2 * (4097 + 4 * 17)
+
+
+def test_the_rules_of_autocast_are_put_back(layout):
+    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    memory.estimate(layout, make_settings(), 32, 1, torch.bfloat16)
+    assert (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")) == before
+
+
+def test_the_table_has_a_line_per_method_with_and_without_checkpointing(layout):
+    lines = memory.table(layout, make_settings(), 32, 1, torch.float32).splitlines()
+    assert [line[:26].strip() for line in lines[1:]] == [
+        name + option for name in ("selective", "full", "lora") for option in ("", ", checkpointing")
+    ]
+    assert len(lines[0].split("activations")) == 2
+    assert all(len(line.split()) >= 10 for line in lines)
+
+
+def test_a_folder_without_networks_is_refused(tiny_editor_folder, tmp_path):
+    with pytest.raises(UserError, match="no CLIP there"):
+        meta.of_base(tiny_editor_folder, tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="no editor there"):
+        meta.of_base(tmp_path, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_full_size_layout():
+    """Published sizes: UNet 859,532,484 parameters, VAE 83,653,863, text encoder 123,060,480, CLIP 427,616,513."""
+    found = memory.estimate(meta.full_size(), make_settings(method="full"), 512, 1, torch.bfloat16)
+    assert found.trained == found.average == 4 * 859_532_484
+    assert found.networks == 2 * (859_532_484 + 83_653_863 + 123_060_480) + 4 * 427_616_513
+    assert math.isclose(found.adamw8bit, 2 * 859_532_484 * (1 + 4 / 256), rel_tol=1e-2)
+    assert found.activations > 2 * 859_532_484  # autocast's copies of the weights alone

@@ -1,0 +1,246 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from fixtures_training import assert_close_together, make_settings, make_triplet
+from transformers import get_cosine_schedule_with_warmup
+
+from atelier.common.checkpoints import CheckpointStore
+from atelier.common.errors import UserError
+from atelier.common.rng import make_generator
+from atelier.models.instruct_pix2pix import Editor, load_editor
+from atelier.training import loop
+from atelier.training.distributed import ALONE
+from atelier.training.edit import block_sets
+from atelier.training.edit.batch import Dropout, batch_loss, draw_batch, draw_parts, predict_batch
+from atelier.training.edit.dataset import encode_triplets
+from atelier.training.edit.task import EditSubject, EditTask
+from atelier.training.edit.validation import Validation
+from atelier.training.loop import Epoch, Finished, Step
+from atelier.training.state import TrainState, learning_rate
+
+
+@pytest.fixture(scope="module", name="editor")
+def _editor(tiny_editor_folder):
+    return load_editor(tiny_editor_folder, device="cpu")
+
+
+@pytest.fixture(scope="module", name="data")
+def _data(editor):
+    rows = [make_triplet(number) for number in range(10)]
+    return encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
+
+
+class Scripted:
+    """A validation with given scores (the base's first), that remembers the tensors it was shown."""
+
+    def __init__(self, *scores: float) -> None:
+        self.scores, self.seen = list(scores), []
+
+    def __call__(self, editor: Editor) -> Validation:
+        self.seen.append({name: tensor.detach().clone() for name, tensor in editor.unet.named_parameters()})
+        edits = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
+        return Validation(1.0, 1.0, 1.0, 1.0, self.scores[len(self.seen) - 1], edits)
+
+
+def run(editor, data, folder, validate, names=None, **changes):
+    settings = make_settings(**changes)
+    names = names or block_sets.select(editor.unet, settings.unfreeze)
+    return list(loop.train(EditTask(editor, names, settings, data, validate), CheckpointStore(folder)))
+
+
+@pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
+def test_the_loss_goes_down(editor, data, tmp_path, loss):
+    calm = {"drop_text": 0.0, "drop_image": 0.0, "drop_both": 0.0, "loss": loss, "unfreeze": "all"}
+    records = run(editor, data, tmp_path, Scripted(*range(30)), epochs=12, batch_size=10, lr=2e-2, patience=30, **calm)
+    losses = [float(record.loss) for record in records if isinstance(record, Step)]
+    assert len(losses) == 12
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+
+
+def test_only_the_selected_tensors_change(editor, data, tmp_path):
+    before = {name: tensor.clone() for name, tensor in editor.unet.named_parameters()}
+    validate = Scripted(0, 1)
+    finished = run(editor, data, tmp_path, validate, epochs=1)[-1]
+    chosen = set(block_sets.select(editor.unet, "attn+mid+up"))
+    assert set(finished.tensors) == chosen
+    for name, tensor in editor.unet.named_parameters():
+        assert torch.equal(tensor, before[name])  # the given editor is left as it is
+        assert torch.equal(validate.seen[1][name], before[name]) == (name not in chosen)
+    assert not any(parameter.requires_grad for parameter in editor.unet.parameters())
+
+
+def test_frozen_tensors_carry_no_gradient(editor, data):
+    names = block_sets.select(editor.unet, "attn")
+    learner = TrainState(EditSubject(editor, names, make_settings()))
+    batch = draw_batch(editor, data, torch.arange(4), make_generator(1), 0.3)
+    batch_loss(predict_batch(learner.model, batch), batch, make_settings(), "v_prediction").backward()
+    with_gradient = {name for name, p in learner.model.unet.named_parameters() if p.grad is not None}
+    assert with_gradient == set(names)
+
+
+def test_a_run_yields_the_base_then_every_step_and_epoch(editor, data, tmp_path):
+    records = run(editor, data, tmp_path, Scripted(0, 1, 2))
+    assert [type(record) for record in records] == [Epoch, *[Step] * 3, Epoch, *[Step] * 3, Epoch, Finished]
+    assert [record.number for record in records if isinstance(record, Step)] == [1, 2, 3, 4, 5, 6]
+    last = [float(record.loss) for record in records[5:8]]
+    assert records[8].train_loss == pytest.approx(sum(last) / 3)
+    assert records[0].train_loss is None
+
+
+def test_early_stopping_keeps_the_best_epoch(editor, data, tmp_path):
+    validate = Scripted(99, 1, 5, 5, 4, 9)  # the base does not count; a tie is no improvement
+    records = run(editor, data, tmp_path, validate, epochs=5, patience=2)
+    epochs = [record.number for record in records if isinstance(record, Epoch)]
+    assert epochs == [0, 1, 2, 3, 4]
+    assert records[-1].best == 2
+    for name, tensor in records[-1].tensors.items():
+        assert torch.equal(tensor, validate.seen[2][name])
+        assert not torch.equal(tensor, validate.seen[4][name])
+
+
+def test_a_finished_run_that_was_not_discarded_is_only_repeated(editor, data, tmp_path):
+    first = run(editor, data, tmp_path, Scripted(0, 3, 2, 1, 9), epochs=4)
+    again = run(editor, data, tmp_path, Scripted(), epochs=4)
+    assert [type(record) for record in again] == [type(record) for record in first]
+    for repeated, original in zip(again, first, strict=True):
+        if isinstance(repeated, Step):
+            assert not repeated.fresh
+            assert torch.equal(repeated.loss, original.loss)
+        elif isinstance(repeated, Epoch):
+            assert repeated.train_loss == original.train_loss
+            assert repeated.validation.directional == original.validation.directional
+    assert all(torch.equal(tensor, again[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
+
+
+def test_an_abandoned_run_goes_on_bit_for_bit(editor, data, tmp_path):
+    """Abandoned in the middle of an epoch, two steps after the last checkpoint; kill -9 is in test_finetuning."""
+    settings, names = make_settings(checkpoint_steps=4, epochs=3), block_sets.select(editor.unet, "attn")
+
+    def make_task(*scores: float) -> EditTask:
+        return EditTask(editor, names, settings, data, Scripted(*scores))
+
+    whole = list(loop.train(make_task(0, 1, 3, 2), CheckpointStore(tmp_path / "a")))
+    store = CheckpointStore(tmp_path / "b")
+    for record in loop.train(make_task(0, 1, 3, 2), store):
+        if isinstance(record, Step) and record.number == 6:
+            break
+    resumed = list(loop.train(make_task(3, 2), store))
+    assert [record.fresh for record in resumed if isinstance(record, Step)] == [False] * 4 + [True] * 5
+    for one, other in zip(whole, resumed, strict=True):
+        if isinstance(one, Step):
+            assert torch.equal(one.loss, other.loss)
+    assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in whole[-1].tensors.items())
+
+
+def test_every_epoch_sees_each_triplet_once_in_its_own_order():
+    settings = make_settings(batch_size=4)
+    epochs = [torch.cat([loop.rows_of(3 * epoch + step, 10, settings) for step in range(3)]) for epoch in range(2)]
+    assert all(sorted(order.tolist()) == list(range(10)) for order in epochs)
+    assert not torch.equal(*epochs)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(editor, data, tmp_path):
+    broken = replace(data, targets=data.targets * math.inf)
+    with pytest.raises(UserError, match=r"loss in epoch 1 is nan; lower train\.lr"):
+        run(editor, broken, tmp_path, Scripted(0))
+
+
+def test_learning_rate_rises_then_follows_transformers_cosine():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    schedule = get_cosine_schedule_with_warmup(optimizer, num_warmup_steps=10, num_training_steps=100)
+    expected = []
+    for _ in range(100):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    ours = [learning_rate(step, 100, 0.1, 0.5) for step in range(100)]
+    assert ours[10:] == pytest.approx(expected[10:])
+    assert ours[:10] == pytest.approx(expected[1:11])  # ours begins one step up the slope: a step at 0 learns nothing
+    assert learning_rate(0, 1, 0.0, 0.5) == 0.5
+
+
+def by_hand_adamw(values, gradients, moments, number, settings, lr):
+    """Loshchilov and Hutter, algorithm 2, after clipping to the global norm; in float64."""
+    norm = math.sqrt(sum(float(g.square().sum()) for g in gradients.values()))
+    scale = min(1.0, settings.clip_norm / (norm + 1e-6))
+    for name, gradient in gradients.items():
+        first, second = moments[name]
+        first.mul_(0.9).add_(0.1 * scale * gradient)
+        second.mul_(0.999).add_(0.001 * (scale * gradient).square())
+        change = (first / (1 - 0.9**number)) / ((second / (1 - 0.999**number)).sqrt() + 1e-8)
+        values[name] = values[name] - lr * settings.weight_decay * values[name] - lr * change
+
+
+def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
+    settings = make_settings(weight_decay=0.1, clip_norm=0.05, ema=0.8)
+    names = block_sets.select(editor.unet, "attn")
+    learner, shadow = (TrainState(EditSubject(editor, names, settings)) for _ in range(2))
+    values = {name: tensor.detach().double() for name, tensor in learner.trained.items()}
+    average = dict(values)
+    moments = {name: (torch.zeros_like(v), torch.zeros_like(v)) for name, v in values.items()}
+    for number in (1, 2, 3):
+        batch = draw_batch(editor, data, torch.arange(4), make_generator(number), 0.3)
+        with torch.no_grad():
+            for name, tensor in shadow.trained.items():
+                tensor.copy_(learner.trained[name])
+        loss = batch_loss(predict_batch(shadow.model, batch), batch, settings, "v_prediction")
+        computed = torch.autograd.grad(loss, list(shadow.trained.values()))
+        gradients = {name: gradient.double() for name, gradient in zip(names, computed, strict=True)}
+        by_hand_adamw(values, gradients, moments, number, settings, lr=1e-3)
+        torch.testing.assert_close(learner.learn([batch], 1e-3), loss.detach())
+        average = {name: 0.8 * average[name] + 0.2 * value for name, value in values.items()}
+    for name in names:
+        torch.testing.assert_close(learner.trained[name].detach().double(), values[name], atol=2e-6, rtol=1e-5)
+        torch.testing.assert_close(learner.average[name].detach().double(), average[name], atol=2e-6, rtol=1e-5)
+        seen = dict(learner.averaged.unet.named_parameters())[name]
+        assert torch.equal(seen, learner.average[name])  # the averaged editor is the average, not a copy of its start
+
+
+def take_steps(editor, data, rows, **changes) -> tuple[TrainState, list[float]]:
+    """A learner of all tensors after three steps on the triplets `rows`, and its losses."""
+    settings = make_settings(unfreeze="all", **changes)
+    learner = TrainState(EditSubject(editor, block_sets.select(editor.unet, "all"), settings))
+    losses = []
+    for number in range(3):
+        shares = ALONE.shares(len(rows), settings.accumulate)
+        parts = draw_parts(editor, data, rows, make_generator(number), 0.3, Dropout(), shares)
+        losses.append(float(learner.learn(parts, 1e-3)))
+    return learner, losses
+
+
+@pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
+@pytest.mark.parametrize("parts", [2, 3, 9])
+def test_samples_taken_in_parts_give_the_same_step(editor, data, parts, loss):
+    """Seven samples in parts of 4 + 3, 3 + 2 + 2, and one each."""
+    rows = torch.arange(7)
+    whole, losses = take_steps(editor, data, rows, loss=loss)
+    parted, same = take_steps(editor, data, rows, loss=loss, accumulate=parts)
+    assert same == pytest.approx(losses, rel=1e-5)
+    assert_close_together(*(gradient_means(learner) for learner in (whole, parted)))
+
+
+def gradient_means(learner: TrainState) -> dict[str, torch.Tensor]:
+    """AdamW's running means of the gradients: unlike its steps they show their scale."""
+    return {name: tensor for name, tensor in learner.state().items() if name.endswith("/exp_avg")}
+
+
+def test_checkpointed_activations_change_nothing(editor, data):
+    rows = torch.arange(4)
+    (kept, losses), (again, same) = (
+        take_steps(editor, data, rows, gradient_checkpointing=flag) for flag in (False, True)
+    )
+    assert again.model.unet.is_gradient_checkpointing
+    assert not again.averaged.unet.is_gradient_checkpointing
+    assert not editor.unet.is_gradient_checkpointing
+    assert same == losses
+    assert all(torch.equal(again.trained[name], tensor) for name, tensor in kept.trained.items())
+
+
+def test_bfloat16_editors_train_in_float32(tiny_editor_folder, data, tmp_path):
+    half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
+    records = run(half, data, tmp_path, Scripted(0, 1), epochs=1)
+    assert {tensor.dtype for tensor in records[-1].tensors.values()} == {torch.float32}
+    assert math.isfinite(records[-2].train_loss)
