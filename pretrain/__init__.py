@@ -1,6 +1,4 @@
-"""How the embedded base models were made: `dvc repro pretrain/editor/dvc.yaml` (not part of `dvc repro` at the root)."""
+"""How the embedded base models were made: `dvc repro pretrain/editor/dvc.yaml`, and likewise `sd` and `sd3`.
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+These pipelines are not part of `dvc repro` at the root.
+"""

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import stages  # isort: skip (puts this checkout's src first)
-
 from atelier import tracking
+from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.evaluation.evaluate import Written, evaluate, load_scorers, write_evaluation
@@ -12,21 +11,21 @@ from atelier.report.gather import Beside, gather_page
 from atelier.report.page import write_page
 
 
-@stages.command
-@stages.params
-@stages.path("probes", "Probes (parquet), out of pair.")
-@stages.path("zones", "Their zones (parquet), out of mask.")
-@stages.path("baseline", "Edits of the base editor (parquet), out of generate.")
-@stages.path("finetuned", "Edits of the fine-tuned editor (parquet), out of generate.")
-@stages.path("curves", "Curves (folder), out of train.")
-@stages.path("trained", "Report (JSON), out of train.")
-@stages.path("ablations", "Results of `make ablations` (CSV).")
-@stages.path("methods", "Results of `make methods` (CSV).")
-@stages.path("report", "Measures to write (JSON).")
-@stages.path("headline", "The few that `dvc metrics diff` shows (JSON).")
-@stages.path("tables", "Folder of tables to write.")
-@stages.path("sheets", "Folder of pictures to write.")
-@stages.path("page", "Page to write (HTML).")
+@command.stage
+@command.params_option
+@command.path_option("probes", "Probes (parquet), out of pair.")
+@command.path_option("zones", "Their zones (parquet), out of mask.")
+@command.path_option("baseline", "Edits of the base editor (parquet), out of generate.")
+@command.path_option("finetuned", "Edits of the fine-tuned editor (parquet), out of generate.")
+@command.path_option("curves", "Curves (folder), out of train.")
+@command.path_option("trained", "Report (JSON), out of train.")
+@command.path_option("ablations", "Results of `make ablations` (CSV).")
+@command.path_option("methods", "Results of `make methods` (CSV).")
+@command.path_option("report", "Measures to write (JSON).")
+@command.path_option("headline", "The few that `dvc metrics diff` shows (JSON).")
+@command.path_option("tables", "Folder of tables to write.")
+@command.path_option("sheets", "Folder of pictures to write.")
+@command.path_option("page", "Page to write (HTML).")
 def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
     """Measure baseline and fine-tuned edits against the exact target, the named colour and the untouched input."""
     settings, inputs = read_params(params), [probes, zones, baseline, finetuned]

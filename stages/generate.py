@@ -5,9 +5,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-import stages  # isort: skip (puts this checkout's src first)
-
 from atelier import tracking
+from atelier.common import command
 from atelier.common.records import Edit, Probe, read_rows, write_rows
 from atelier.common.threads import set_threads
 from atelier.config import read_params
@@ -16,12 +15,12 @@ from atelier.sampling import edit
 from atelier.sampling.plan import plan_edits
 
 
-@stages.command
-@stages.params
-@stages.path("probes", "Pictures and prompts (parquet).")
-@stages.path("weights", "An editor's folder or hub name, or a fine-tuned folder.")
+@command.stage
+@command.params_option
+@command.path_option("probes", "Pictures and prompts (parquet).")
+@command.path_option("weights", "An editor's folder or hub name, or a fine-tuned folder.")
 @click.option("--model", type=click.Choice(["baseline", "finetuned"]), required=True, help="What to call it.")
-@stages.path("out", "Edited pictures (parquet).")
+@command.path_option("out", "Edited pictures (parquet).")
 def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
     """Edit every probe, at the study's guidance and in a sweep over it; a probe's noise is the same for every model."""
     chosen = read_params(params)

@@ -6,21 +6,21 @@ python -m stages.mask --triplets data/pairs/triplets.parquet --probes data/pairs
 
 from pathlib import Path
 
-import stages
 from atelier import tracking
+from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.masks.make import mask_all
 
 
-@stages.command
-@stages.params
-@stages.path("triplets", "Triplets, from pair.")
-@stages.path("probes", "Probes, from pair.")
-@stages.path("out-triplets", "Zones of the triplets, parquet.")
-@stages.path("out-probes", "Zones of the probes, parquet.")
-@stages.path("report", "How many masks were given, predicted and refused, JSON.")
+@command.stage
+@command.params_option
+@command.path_option("triplets", "Triplets, from pair.")
+@command.path_option("probes", "Probes, from pair.")
+@command.path_option("out-triplets", "Zones of the triplets, parquet.")
+@command.path_option("out-probes", "Zones of the probes, parquet.")
+@command.path_option("report", "How many masks were given, predicted and refused, JSON.")
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
     """Find each named garment, with the segmenter where a picture brings no mask, and scale its box."""
     settings = read_params(params)

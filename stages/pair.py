@@ -6,19 +6,19 @@ python -m stages.pair --items data/prepared/items.parquet --triplets data/pairs/
 
 from pathlib import Path
 
-import stages
 from atelier import tracking
+from atelier.common import command
 from atelier.common.files import write_json
 from atelier.config import read_params
 from atelier.pairs import pair_items
 
 
-@stages.command
-@stages.params
-@stages.path("items", "Items, from prepare.")
-@stages.path("triplets", "Triplets, parquet.")
-@stages.path("probes", "Probes, parquet.")
-@stages.path("report", "What was made and what fell short, JSON.")
+@command.stage
+@command.params_option
+@command.path_option("items", "Items, from prepare.")
+@command.path_option("triplets", "Triplets, parquet.")
+@command.path_option("probes", "Probes, parquet.")
+@command.path_option("report", "What was made and what fell short, JSON.")
 def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
     """Make aligned, given and same-item triplets of the seen items, and probes of both domains' test pictures."""
     settings = read_params(params).pair

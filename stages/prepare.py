@@ -5,17 +5,17 @@ python -m stages.prepare --out data/prepared/items.parquet --report metrics/prep
 
 from pathlib import Path
 
-import stages
 from atelier import tracking
+from atelier.common import command
 from atelier.common.files import write_json
 from atelier.config import read_params
 from atelier.data.prepare import prepare_items
 
 
-@stages.command
-@stages.params
-@stages.path("out", "Items, parquet.")
-@stages.path("report", "What was kept and refused, JSON.")
+@command.stage
+@command.params_option
+@command.path_option("out", "Items, parquet.")
+@command.path_option("report", "What was kept and refused, JSON.")
 def main(params: Path, out: Path, report: Path) -> None:
     """Read both sources, check and fit every picture, and split the seen ones by garment item and person."""
     settings = read_params(params).prepare

@@ -3,22 +3,21 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-import stages  # isort: skip (puts this checkout's src first)
-
 from atelier import tracking
+from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.training import distributed
 from atelier.training.edit import run as finetuning
 
 
-@stages.command
-@stages.params
-@stages.path("triplets", "Triplets (parquet).")
-@stages.path("zones", "Their trimaps (parquet).")
-@stages.path("out", "Folder for the trained tensors.")
-@stages.path("report", "Report (JSON).")
-@stages.path("curves", "Folder for curves and the validation picture.")
+@command.stage
+@command.params_option
+@command.path_option("triplets", "Triplets (parquet).")
+@command.path_option("zones", "Their trimaps (parquet).")
+@command.path_option("out", "Folder for the trained tensors.")
+@command.path_option("report", "Report (JSON).")
+@command.path_option("curves", "Folder for curves and the validation picture.")
 def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, curves: Path) -> None:
     """Fine-tune the editor: encode once, train what the method names, keep the best epoch.
 

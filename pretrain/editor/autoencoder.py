@@ -1,7 +1,7 @@
 """Train the embedded autoencoder: an AutoencoderKL that halves a picture twice (f = 4) into 4 channels.
 
     python -m pretrain.editor.autoencoder --corpus pretrain/editor/corpus --out pretrain/editor/vae
-    python -m pretrain.editor.autoencoder --corpus … --initial pretrain/editor/vae --lr 1e-3 --out pretrain/editor/decoder
+    python -m pretrain.editor.autoencoder --corpus … --initial … --lr 1e-3 --out pretrain/editor/decoder
 
 With `--initial` its decoder alone goes on learning: what was encoded stays valid, and so do editors trained on it.
 """

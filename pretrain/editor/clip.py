@@ -1,8 +1,8 @@
 """Train the scoring CLIP: it judges edits and never conditions them.
 
     python -m pretrain.editor.clip --corpus pretrain/editor/corpus --out pretrain/editor/scoring
-    python -m pretrain.editor.clip --corpus … --initial pretrain/editor/scoring --spills 0.5 --lr 5e-4 --out pretrain/editor/spills
-    python -m pretrain.editor.clip --corpus … --initial pretrain/editor/spills --spills 0.5 --directions 1 --lr 3e-4 --out …
+    python -m pretrain.editor.clip --corpus … --initial … --spills 0.5 --lr 5e-4 --out pretrain/editor/spills
+    python -m pretrain.editor.clip --corpus … --initial … --spills 0.5 --directions 1 --lr 3e-4 --out …
 
 A batch holds several pictures of each of its scenes (same person, other fabrics) and their leaky versions, whose
 captions say what spilled; every caption is there a second time with a word wrong: another garment's name or, as

@@ -1,6 +1,6 @@
 """Measure and draw every part of the embedded base on scenes that none of them was trained on.
 
-    python -m pretrain.editor.evaluate --base models/base --pictures docs/models/images --report pretrain/editor/metrics.json
+    python -m pretrain.editor.evaluate --base models/base --pictures docs/models/images --report …
 
 Writes the sheets of docs/models/editor.md: forty reconstructions and forty edits of held-out scenes, unselected: the
 first forty that a fixed seed draws.

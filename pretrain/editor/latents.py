@@ -1,6 +1,6 @@
 """Encode the corpus once: latents.npy float16 (N, 4, h, w), unscaled posterior modes.
 
-python -m pretrain.editor.latents --corpus pretrain/editor/corpus --vae models/base/editor/vae --out pretrain/editor/latents
+python -m pretrain.editor.latents --corpus pretrain/editor/corpus --vae … --out pretrain/editor/latents
 """
 
 from pathlib import Path

@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 from PIL import Image
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.rng import derive_seed
 from atelier.config import read_sections
@@ -16,9 +15,9 @@ from studies.anomaly.config import Study
 from studies.anomaly.prompts import TAUGHT_PLACES, draw_prompts
 
 
-@stages.command
-@stages.params
-@stages.path("out", "Folder for the pictures and metadata.jsonl.")
+@command.stage
+@command.params_option
+@command.path_option("out", "Folder for the pictures and metadata.jsonl.")
 def main(params: Path, out: Path) -> None:
     """As the paper's effective ones: one person, large, plain surroundings; none of the prompts that are tested."""
     chosen = read_sections(params, Study)

@@ -6,8 +6,7 @@ import click
 import pandas as pd
 import torch
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.config import read_sections
@@ -27,11 +26,11 @@ from studies.anomaly.rows import ARMS, open_base
 from studies.anomaly.sampling import read_groups
 
 
-@stages.command
-@stages.params
-@stages.path("original", "The base's pictures (safetensors).")
-@stages.path("runs", "Folder of the trainings.")
-@stages.path("out", "Folder for pictures.csv, groups.csv and sets.csv.")
+@command.stage
+@command.params_option
+@command.path_option("original", "The base's pictures (safetensors).")
+@command.path_option("runs", "Folder of the trainings.")
+@command.path_option("out", "Folder for pictures.csv, groups.csv and sets.csv.")
 def main(params: Path, original: Path, runs: Path, out: Path) -> None:
     """Measure."""
     chosen = read_sections(params, Study)

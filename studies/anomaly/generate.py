@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_sections
 from studies.anomaly.config import Study
@@ -13,9 +12,9 @@ from studies.anomaly.rows import open_base
 from studies.anomaly.sampling import paint_all, write_groups
 
 
-@stages.command
-@stages.params
-@stages.path("out", "Pictures (safetensors).")
+@command.stage
+@command.params_option
+@command.path_option("out", "Pictures (safetensors).")
 def main(params: Path, out: Path) -> None:
     """Paint."""
     chosen = read_sections(params, Study)

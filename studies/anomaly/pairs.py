@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 from PIL import Image
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.config import read_sections
 from studies.anomaly.config import Study
@@ -19,11 +18,11 @@ SIDE = 384  # px: people look at these, and judges' servers refuse tiny ones
 SYSTEMS = ("original", "fine-tuned")
 
 
-@stages.command
-@stages.params
-@stages.path("original", "The base's pictures (safetensors).")
-@stages.path("taught", "The fine-tuned model's (safetensors).")
-@stages.path("out", "Folder for pairs.csv and the pictures.")
+@command.stage
+@command.params_option
+@command.path_option("original", "The base's pictures (safetensors).")
+@command.path_option("taught", "The fine-tuned model's (safetensors).")
+@command.path_option("out", "Folder for pairs.csv and the pictures.")
 def main(params: Path, original: Path, taught: Path, out: Path) -> None:
     """As in the paper one pair a prompt: the first picture of each group, of the same noise. Nothing is picked."""
     chosen = read_sections(params, Study)

@@ -6,8 +6,7 @@ import click
 import pandas as pd
 from PIL import Image
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write, write_json
 from atelier.config import read_sections
 from studies.anomaly.config import Study
@@ -18,12 +17,12 @@ from studies.anomaly.summary import KINDS, count_faults, summarise
 from studies.anomaly.tables import write_tables
 
 
-@stages.command
-@stages.params
-@stages.path("results", "Folder of the scores.")
-@stages.path("original", "The base's pictures (safetensors).")
-@stages.path("runs", "Folder of the trainings.")
-@stages.path("out", "Folder for the report.")
+@command.stage
+@command.params_option
+@command.path_option("results", "Folder of the scores.")
+@command.path_option("original", "The base's pictures (safetensors).")
+@command.path_option("runs", "Folder of the trainings.")
+@command.path_option("out", "Folder for the report.")
 def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> None:
     """Summarise, and draw."""
     chosen = read_sections(params, Study)

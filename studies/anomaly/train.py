@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from studies.common.train import stages  # isort: skip (puts this checkout's src first)
+from atelier.common import command
+
 from studies.common.train import teach  # isort: skip (puts this checkout's src first)
 
 from atelier.common.files import atomic_write, write_json
@@ -16,11 +17,11 @@ from studies.anomaly.rows import ARMS, lesson, open_base
 from studies.anomaly.sampling import paint_all, write_groups
 
 
-@stages.command
-@stages.params
+@command.stage
+@command.params_option
 @click.option("--arm", type=click.Choice(ARMS), required=True, help="Without or with prior preservation.")
-@stages.path("pictures", "Folder of correct pictures.")
-@stages.path("out", "Folder for the adapters, the losses and the pictures.")
+@command.path_option("pictures", "Folder of correct pictures.")
+@command.path_option("out", "Folder for the adapters, the losses and the pictures.")
 def main(params: Path, arm: str, pictures: Path, out: Path) -> None:
     """Teach, keep the adapters, paint."""
     chosen = read_sections(params, Study)

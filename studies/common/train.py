@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import stages  # isort: skip (puts this checkout's src first)
-
 import torch
 from tqdm import tqdm
 
@@ -19,8 +17,6 @@ from atelier.common.checkpoints import open_store
 from atelier.training.concept import Concept, ConceptRow, ConceptTask, TextToImage, Validation, encode_rows, prepare
 from atelier.training.concept.task import Judge, keep_last
 from atelier.training.loop import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
-
-__all__ = ["Taught", "stages", "teach"]
 
 
 class NullLogger:

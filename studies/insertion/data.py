@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-
-import stages  # isort: skip (puts this checkout's src first)
 from safetensors.numpy import save_file
 
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.images.tensors import to_png
@@ -34,11 +33,11 @@ def write_painted(path: Path, pictures: dict[str, np.ndarray]) -> None:
         save_file({name: np.ascontiguousarray(found) for name, found in pictures.items()}, partial)
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("photographs", "Folder for the photographs that concepts are taught from.")
-@stages.path("others", "Folder for other photographs of the same things.")
-@stages.path("painted", "File for what the base paints (safetensors).")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("photographs", "Folder for the photographs that concepts are taught from.")
+@command.path_option("others", "Folder for other photographs of the same things.")
+@command.path_option("painted", "File for what the base paints (safetensors).")
 def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
     """Render the concepts' photographs; paint their classes and the places without them by the base."""
     chosen = read_study(params)

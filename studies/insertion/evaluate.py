@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.metrics.clip import ClipScorer
@@ -66,13 +65,13 @@ def score_runs(chosen: Study, against: dict, runs: Path, networks: metrics.Netwo
     return scores + [{"concept": "none", "at": "final"} | row for row in rows], gaps, facts
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("photographs", "Folder of the photographs that concepts were taught from.")
-@stages.path("others", "Folder of other photographs of the same things.")
-@stages.path("painted", "What the base paints (safetensors).")
-@stages.path("runs", "Folder of the runs.")
-@stages.path("out", "Folder for scores.csv, distances.csv, facts.csv and networks.json.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("photographs", "Folder of the photographs that concepts were taught from.")
+@command.path_option("others", "Folder of other photographs of the same things.")
+@command.path_option("painted", "What the base paints (safetensors).")
+@command.path_option("runs", "Folder of the runs.")
+@command.path_option("out", "Folder for scores.csv, distances.csv, facts.csv and networks.json.")
 def main(params: Path, photographs: Path, others: Path, painted: Path, runs: Path, out: Path) -> None:
     """Score every picture of every run, and measure the distances between sets."""
     chosen = read_study(params)

@@ -7,8 +7,7 @@ import click
 import pandas as pd
 from safetensors.numpy import load_file
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write, write_json
 from atelier.training.concept import read_folder
 from studies.insertion.claims import NAMES, examine
@@ -74,14 +73,14 @@ def keep_few(scores: pd.DataFrame, frontier: Frontier) -> pd.DataFrame:
     return scores[scores["number"] < most]
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("photographs", "Folder of the photographs that concepts were taught from.")
-@stages.path("painted", "What the base paints (safetensors).")
-@stages.path("runs", "Folder of the runs.")
-@stages.path("results", "Folder of scores.csv, distances.csv, facts.csv and networks.json.")
-@stages.path("metrics", "File for the metrics (JSON).")
-@stages.path("out", "Folder for tables.md, figures and contact sheets.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("photographs", "Folder of the photographs that concepts were taught from.")
+@command.path_option("painted", "What the base paints (safetensors).")
+@command.path_option("runs", "Folder of the runs.")
+@command.path_option("results", "Folder of scores.csv, distances.csv, facts.csv and networks.json.")
+@command.path_option("metrics", "File for the metrics (JSON).")
+@command.path_option("out", "Folder for tables.md, figures and contact sheets.")
 def main(
     params: Path, photographs: Path, painted: Path, runs: Path, results: Path, metrics: Path, out: Path
 ) -> None:  # fmt: skip

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from studies.common.train import stages  # isort: skip (puts this checkout's src first)
+from atelier.common import command
+
 from studies.common.train import teach  # isort: skip (puts this checkout's src first)
 
 from atelier.common.threads import set_threads
@@ -14,12 +15,12 @@ from studies.insertion.prompts import NOUNS, called, orders
 from studies.insertion.runs import class_rows, facts_of, judge_for, lesson_of, paint_run, write_run
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
 @click.option("--concept", type=click.Choice(list(NOUNS)), required=True, help="Class noun of the concept.")
 @click.option("--method", type=click.Choice(METHODS), required=True, help="How it is taught.")
-@stages.path("photographs", "Folder of its photographs.")
-@stages.path("out", "Folder for pictures.safetensors, facts.json and weights.")
+@command.path_option("photographs", "Folder of its photographs.")
+@command.path_option("out", "Folder for pictures.safetensors, facts.json and weights.")
 def main(params: Path, concept: str, method: str, photographs: Path, out: Path) -> None:
     """Teach the base a concept, and paint it by plain and complex prompts."""
     chosen = read_study(params)

@@ -13,8 +13,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.report.experiments import find_experiments
@@ -47,9 +46,9 @@ def read_grid(names: Sequence[str], repository: Path) -> tuple[pd.DataFrame, dic
     return table.assign(normscore=normalise(table["od"].to_numpy(), table["ocr"].to_numpy())), runs
 
 
-@stages.command
+@command.stage
 @click.argument("names", nargs=-1, required=True)
-@stages.path("out", "Folder for models.csv and tables.md.")
+@command.path_option("out", "Folder for models.csv and tables.md.")
 def main(names: tuple[str, ...], out: Path) -> None:
     """Rank every model of the named experiments: NAMES as `dvc exp list --name-only` gives them."""
     models, runs = read_grid(names, Path.cwd())

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_json
 from atelier.common.threads import set_threads
@@ -64,13 +63,13 @@ def check(share: float, photographs: Photographs) -> None:
         )
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("photographs", "Folder for the training photographs.")
-@stages.path("held-out", "Folder for others like them.")
-@stages.path("repainted", "Folder for the training photographs through the painter's autoencoder.")
-@stages.path("labelled", "Folder for the detector's train and held-out sets (safetensors).")
-@stages.path("report", "JSON of what the reader reads.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("photographs", "Folder for the training photographs.")
+@command.path_option("held-out", "Folder for others like them.")
+@command.path_option("repainted", "Folder for the training photographs through the painter's autoencoder.")
+@command.path_option("labelled", "Folder for the detector's train and held-out sets (safetensors).")
+@command.path_option("report", "JSON of what the reader reads.")
 def main(
     params: Path, photographs: Path, held_out: Path, repainted: Path, labelled: Path, report: Path
 ) -> None:  # fmt: skip

@@ -11,8 +11,7 @@ import click
 import pandas as pd
 from tqdm import tqdm
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.stats.tables import to_csv
@@ -31,14 +30,14 @@ def measure_all(folders: Sequence[Path], case: Case) -> Iterator[pd.DataFrame]:
         yield from pool.map(partial(measure_run, case=case), folders)
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("photographs", "Folder of the training photographs.")
-@stages.path("held-out", "Folder of others like them.")
-@stages.path("repainted", "Folder of the training photographs through the autoencoder.")
-@stages.path("detector", "Folder of the detector.")
-@stages.path("runs", "Folder of the runs.")
-@stages.path("out", "Folder for scores.csv and facts.csv.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("photographs", "Folder of the training photographs.")
+@command.path_option("held-out", "Folder of others like them.")
+@command.path_option("repainted", "Folder of the training photographs through the autoencoder.")
+@command.path_option("detector", "Folder of the detector.")
+@command.path_option("runs", "Folder of the runs.")
+@command.path_option("out", "Folder for scores.csv and facts.csv.")
 def main(
     params: Path, photographs: Path, held_out: Path, repainted: Path, detector: Path, runs: Path, out: Path
 ) -> None:  # fmt: skip

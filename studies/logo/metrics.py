@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
-import stages  # isort: skip (puts this checkout's src first)
-
 from atelier.images.tensors import to_tensor
 from atelier.metrics.clip import ClipScorer
 from atelier.metrics.clip_choice import choose
@@ -27,7 +25,7 @@ from studies.logo.config import Detecting, Photographs
 from studies.logo.prompts import six_prompts
 from studies.logo.results import METADATA, read_pictures
 
-__all__ = ["COLUMNS", "Case", "Instruments", "measure", "measure_run", "open_instruments", "stages"]
+__all__ = ["COLUMNS", "Case", "Instruments", "measure", "measure_run", "open_instruments"]
 
 COLUMNS = ("prompt", "number", "confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation")
 

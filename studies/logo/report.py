@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write, write_json
 from atelier.images.tensors import to_tensor
 from atelier.metrics.memorisation import coarse_pixels, nearest
@@ -126,14 +125,14 @@ def _copies(path: Path, painted: dict[str, np.ndarray], photographs: Path, size:
     figures.copies_sheet(pairs, path)
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("results", "Folder of scores.csv.")
-@stages.path("runs", "Folder of the runs.")
-@stages.path("photographs", "Folder of the training photographs.")
-@stages.path("pictures", "JSON of what the reader reads.")
-@stages.path("detector", "JSON of how the detector does.")
-@stages.path("out", "Folder for tables.md, metrics.json, figures and sheets.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("results", "Folder of scores.csv.")
+@command.path_option("runs", "Folder of the runs.")
+@command.path_option("photographs", "Folder of the training photographs.")
+@command.path_option("pictures", "JSON of what the reader reads.")
+@command.path_option("detector", "JSON of how the detector does.")
+@command.path_option("out", "Folder for tables.md, metrics.json, figures and sheets.")
 def main(params: Path, results: Path, runs: Path, photographs: Path, pictures: Path, detector: Path, out: Path) -> None:
     """Rank the models and write what was found."""
     study = read_study(params)

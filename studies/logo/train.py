@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 from safetensors.torch import save_file
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from studies.logo.config import Run, read_study
@@ -19,14 +18,14 @@ from studies.logo.results import FACTS, PICTURES
 from studies.logo.runs import Course, learn
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
 @click.option("--method", type=click.Choice(["base", "dreambooth", "textual_inversion", "lora"]), required=True)
 @click.option("--lr", type=float, default=0.0, help="The paper's learning rate; for lora of the UNet.")
 @click.option("--text-lr", type=float, default=0.0, help="The paper's, of the text encoder (lora).")
 @click.option("--rank", type=int, default=1, help="Of the adapters (lora).")
-@stages.path("photographs", "Folder of the training photographs.")
-@stages.path("out", "Folder for pictures.safetensors and facts.json.")
+@command.path_option("photographs", "Folder of the training photographs.")
+@command.path_option("out", "Folder for pictures.safetensors and facts.json.")
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
     """Teach the logo by one method at one setting; sample the six prompts every few epochs."""
     study = read_study(params)

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
 from atelier.metrics.average_precision import average_precision
@@ -34,11 +33,11 @@ def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: flo
     }
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("labelled", "Folder of the labelled sets.")
-@stages.path("out", "Folder for the detector.")
-@stages.path("report", "JSON of how it does.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("labelled", "Folder of the labelled sets.")
+@command.path_option("out", "Folder for the detector.")
+@command.path_option("report", "JSON of how it does.")
 def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
     """Train from scratch on augmented pictures, and examine it on held-out ones."""
     study = read_study(params)

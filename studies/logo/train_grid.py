@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
 from studies.logo.config import Run, read_grid, read_study
@@ -15,12 +14,12 @@ from studies.logo.runs import Course, learn
 KEPT = ("confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation")
 
 
-@stages.command
-@stages.path("params", "The study's parameters.")
-@stages.path("grid", "The combination (YAML).")
-@stages.path("photographs", "Folder of the training photographs.")
-@stages.path("detector", "Folder of the detector.")
-@stages.path("out", "JSON of its settings, and its mean scores by epoch.")
+@command.stage
+@command.path_option("params", "The study's parameters.")
+@command.path_option("grid", "The combination (YAML).")
+@command.path_option("photographs", "Folder of the training photographs.")
+@command.path_option("detector", "Folder of the detector.")
+@command.path_option("out", "JSON of its settings, and its mean scores by epoch.")
 def main(params: Path, grid: Path, photographs: Path, detector: Path, out: Path) -> None:
     """Teach by LoRA at the section `grid`'s rates and rank, and score the samples of every sampled epoch."""
     study = read_study(params)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.config import read_params
@@ -15,14 +14,14 @@ from atelier.pairs import pair_items
 from studies.losses.train import parse_changes
 
 
-@stages.command
-@stages.params
-@stages.path("items", "Items, from the root pipeline's prepare.")
+@command.stage
+@command.params_option
+@command.path_option("items", "Items, from the root pipeline's prepare.")
 @click.option(
     "--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of these pairs: section.key=value."
 )
 @click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
-@stages.path("out", "Folder for triplets.parquet and zones.parquet.")
+@command.path_option("out", "Folder for triplets.parquet and zones.parquet.")
 def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> None:
     """Make triplets and their zones; the probes are the root pipeline's."""
     set_threads(threads)

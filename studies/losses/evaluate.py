@@ -7,8 +7,7 @@ import click
 import pandas as pd
 from ruamel.yaml import YAML
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.records import Edit, Probe, Zones, read_rows
 from atelier.common.threads import set_threads
@@ -23,14 +22,14 @@ from studies.losses.contrasts import MEASURES
 MODEL = "finetuned"
 
 
-@stages.command
-@stages.params
-@stages.path("plan", "The study's own parameters: which runs there are.")
-@stages.path("probes", "Pictures and prompts (parquet).")
-@stages.path("zones", "Their zones (parquet).")
-@stages.path("runs", "Folder of the runs.")
+@command.stage
+@command.params_option
+@command.path_option("plan", "The study's own parameters: which runs there are.")
+@command.path_option("probes", "Pictures and prompts (parquet).")
+@command.path_option("zones", "Their zones (parquet).")
+@command.path_option("runs", "Folder of the runs.")
 @click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
-@stages.path("out", "Folder for scores.csv and facts.csv.")
+@command.path_option("out", "Folder for scores.csv and facts.csv.")
 def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
     """Score every run of the plan as evaluate does; a source picture's score is the mean over its prompts."""
     set_threads(threads)

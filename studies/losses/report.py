@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.stats.tables import DASH, join_parts, markdown, to_csv
 from studies.losses.contrasts import HEADINGS, MEASURES, Contrast, contrast, level
@@ -115,9 +114,9 @@ def _level(mean: float, spread: float, digits: int) -> str:
     return f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
-@stages.command
-@stages.path("scores", "Scores by run and source (CSV).")
-@stages.path("out", "Folder for tables.md, contrasts.csv and losses.png.")
+@command.stage
+@command.path_option("scores", "Scores by run and source (CSV).")
+@command.path_option("out", "Folder for tables.md, contrasts.csv and losses.png.")
 def main(scores: Path, out: Path) -> None:
     """Compare the arms and write what was found."""
     table = pd.read_csv(scores, dtype={"source_id": str})

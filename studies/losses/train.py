@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-import stages  # isort: skip (puts this checkout's src first)
-
+from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.common.records import Edit, Probe, read_rows, write_rows
@@ -50,14 +49,14 @@ def parse_changes(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in text.split())
 
 
-@stages.command
-@stages.params
-@stages.path("triplets", "Triplets (parquet).")
-@stages.path("zones", "Their trimaps (parquet).")
-@stages.path("probes", "Pictures and prompts (parquet).")
+@command.stage
+@command.params_option
+@command.path_option("triplets", "Triplets (parquet).")
+@command.path_option("zones", "Their trimaps (parquet).")
+@command.path_option("probes", "Pictures and prompts (parquet).")
 @click.option("--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of this run: section.key=value.")
 @click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
-@stages.path("out", "Folder for edits.parquet and facts.json.")
+@command.path_option("out", "Folder for edits.parquet and facts.json.")
 def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
     """Fine-tune, edit every probe, and say what it took."""
     set_threads(threads)

@@ -21,7 +21,7 @@ from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png, to_png
 from atelier.synthetic.fashion import COLOURS_RGB
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NO_SUCCESS = ("copy", "other_item")
 ORDER = {  # measure → the best first; those of a tuple stand together, in either order
     "leakage_share": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],

@@ -8,7 +8,7 @@ from pathlib import Path
 import published
 import pytest
 import torch
-from conftest import INSTRUCTIONS, build_tokenizer
+from fixtures_editor import INSTRUCTIONS, build_tokenizer
 from import_graph import ROOT
 
 from atelier.cli.presets import apply_preset

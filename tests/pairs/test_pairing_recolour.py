@@ -29,7 +29,9 @@ def test_recolouring_gives_the_colour_keeps_the_folds_and_touches_nothing_else(c
 def test_the_named_colour_is_the_nearest(items):
     """Against a loop over pixels' median and names, on the world's own solid fabrics."""
     solids = [
-        item for item in items if item.mask and fashion.Scene.from_json(item.scene).garments[item.slot].pattern == "solid"
+        item
+        for item in items
+        if item.mask and fashion.Scene.from_json(item.scene).garments[item.slot].pattern == "solid"
     ]
     for item in solids[:20]:
         pixels, mask = from_png(item.image), from_png(item.mask) >= 128

@@ -1,62 +1,12 @@
 """Collecting experiments from git references as DVC leaves them."""
 
 import csv
-import json
-import subprocess
-from pathlib import Path
 
 import pytest
+from fixtures_experiments import add_experiment, git, reports
 
 from atelier.common.errors import UserError
 from atelier.report.experiments import Experiment, collect, compare_with_paper, find_experiments, tabulate
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def reports(level: float) -> tuple[dict, dict]:
-    """train.json and evaluate.json of a run whose figures all depend on `level`."""
-    train = {
-        "trained_share": 0.2, "best_epoch": 2, "trained_parameters": 1000, "steps": 8,
-        "train_loss": {"epoch_1": level, "epoch_2": level / 2},
-        "val_loss": {"epoch_0": 9.0, "epoch_1": level + 1, "epoch_2": level + 2},
-    }  # fmt: skip
-    cell = {"mean": level * 10, "ci_lo": 0, "ci_hi": 1, "n": 4}
-    domain = {"sources": 2, "baseline": {"clip_similarity": cell | {"mean": 1}}, "finetuned": {"clip_similarity": cell}}
-    return train, {"networks": {}, "seen": domain, "unseen": domain}
-
-
-def add_experiment(folder: Path, name: str, level: float) -> str:
-    """An experiment whose figures all depend on `level`."""
-    return write_reports(folder, name, *reports(level))
-
-
-def write_reports(folder: Path, name: str, *written: dict) -> str:
-    """Leave what `dvc exp run -n NAME` leaves: a commit on HEAD that only refs/exps/<HEAD>/NAME points to.
-
-    It holds train.json and evaluate.json.
-    """
-    baseline = git(folder, "rev-parse", "HEAD")
-    (folder / "metrics").mkdir(exist_ok=True)
-    for file, report in zip(("train.json", "evaluate.json"), written, strict=True):
-        (folder / "metrics" / file).write_text(json.dumps(report))
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", f"dvc: commit experiment {name}")
-    commit = git(folder, "rev-parse", "HEAD")
-    git(folder, "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", commit)
-    git(folder, "reset", "-q", "--hard", baseline)
-    return commit
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
-    git(tmp_path, "update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")  # DVC keeps such references too
-    return tmp_path
 
 
 def test_everything_is_collected_into_one_table(repository, tmp_path_factory):

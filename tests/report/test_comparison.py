@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from test_ablations import add_experiment, repository  # noqa: F401 - the same small repository
+from fixtures_experiments import add_experiment, repository  # noqa: F401 - the same small repository
 
 from atelier.common.errors import UserError
 from atelier.report.comparison import collect

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from fixtures_experiments import repository, write_reports  # noqa: F401 - the same small repository
 from scipy.stats import norm
-from test_ablations import repository, write_reports  # noqa: F401 - the same small repository
 
 from atelier.common.errors import UserError
 from atelier.report.seed_spread import collect_seeds

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from import_graph import ROOT
 from ruamel.yaml import YAML
 from scipy import stats
-from test_pipeline import ROOT
 
 from atelier.config import read_params
 from studies.losses.contrasts import MEASURES, arm_table, contrast, level

@@ -29,7 +29,7 @@ from atelier.training import distributed, loop
 from atelier.training.distributed import ALONE, Team
 from atelier.training.edit.task import EditTask
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parents[1] / "fixtures"
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--main_process_port", "0"]
 TRIPLETS = 33  # 25 to train on: 7 steps an epoch, the last with one sample, so that one process has none left
 

@@ -14,7 +14,7 @@ from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.config import read_params
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "settings"
 
 
 @dataclass(frozen=True)

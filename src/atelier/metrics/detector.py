@@ -211,7 +211,8 @@ def augment(data: Labelled, copies: int, side: int, seed: int) -> Labelled:
     parts = [enlarge(data, side)]
     for copy in range(1, copies):
         found = [
-            _change(data.pictures[n], data.boxes[n], side, make_generator(seed, "augment", copy, n)) for n in range(len(data))
+            _change(data.pictures[n], data.boxes[n], side, make_generator(seed, "augment", copy, n))
+            for n in range(len(data))
         ]
         parts.append(Labelled(torch.stack([pixels for pixels, _ in found]), tuple(boxes for _, boxes in found)))
     return Labelled(torch.cat([part.pictures for part in parts]), tuple(box for part in parts for box in part.boxes))

@@ -2,6 +2,8 @@
 
 Splits hold: a triplet's pictures come from one split, and no picture of a split stands, nearly the same, in another.
 Items are a light list; pictures are fetched by row, and what is made of them goes to its file at once.
+
+Public: `pair_items`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

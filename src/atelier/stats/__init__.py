@@ -1,1 +1,4 @@
-"""Numbers and how they are written: Markdown and CSV tables."""
+"""Statistics and plain tables: `bootstrap`, `estimate`, `agreement`, `tables`.
+
+Public: `agreement`, `bootstrap`, `estimate`, `tables`.
+"""

@@ -52,7 +52,7 @@ def test_killed_and_started_again_gives_the_same_bytes(
         "import sys, torch; from pathlib import Path; from fixtures_training import KillingLog, run_training;"
         "torch.set_num_threads(1); run_training(*map(Path, sys.argv[1:]), KillingLog(10))"
     )
-    path = {"PYTHONPATH": f"src:{Path(__file__).parent}", "DVC_ROOT": str(tmp_path / "root")}
+    path = {"PYTHONPATH": f"src:{Path(__file__).resolve().parents[2] / 'fixtures'}", "DVC_ROOT": str(tmp_path / "root")}
     killed = subprocess.run([sys.executable, "-c", script, *map(str, places)], env=path, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not list(tmp_path.glob("*.json"))

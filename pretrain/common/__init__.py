@@ -1,0 +1,1 @@
+"""What the pretraining pipelines share: training loop, encoding, tokenizer."""

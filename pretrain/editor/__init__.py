@@ -1,0 +1,1 @@
+"""Pretraining of the embedded editor and of the networks that score it."""

@@ -1,0 +1,4 @@
+"""Prepare stage: published schemas → rows → splits.
+
+Public: `prepare`.
+"""

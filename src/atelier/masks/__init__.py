@@ -1,0 +1,4 @@
+"""Mask stage: garment segmentation → trimaps.
+
+Public: `make`, `predict`, `segformer`, `trimap`.
+"""

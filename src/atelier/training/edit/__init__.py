@@ -1,0 +1,1 @@
+"""The InstructPix2Pix task: fine-tune an editor on triplets."""

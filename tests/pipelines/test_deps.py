@@ -1,0 +1,121 @@
+"""Every dvc.yaml names exactly the code that its stages reach by imports, and runs this checkout's code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from import_graph import ROOT, modules, reached
+from ruamel.yaml import YAML
+
+# Their values are DVC params (config), or they only observe (tracking): they cannot change what a stage writes.
+WITHOUT_EFFECT = frozenset({"atelier.config", "atelier.tracking"})
+SHARED = {("pretrain", "common"), ("studies", "common")}  # packages outside src
+CODE = {
+    name: file for package in ("atelier", "stages", "studies", "pretrain") for name, file in modules(package).items()
+}
+
+
+def pipelines() -> list[Path]:
+    """Every dvc.yaml that git tracks."""
+    listed = subprocess.run(["git", "ls-files", "*dvc.yaml"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in listed.stdout.split()]
+
+
+STAGES = {
+    f"{file.parent.relative_to(ROOT)}:{name}": stage.get("do", stage)
+    for file in pipelines()
+    for name, stage in YAML(typ="safe").load(file)["stages"].items()
+}
+
+
+def packages(files: set[Path]) -> set[str]:
+    """The dependencies that stand for some files: a package of src, a shared package, or a pipeline's own script."""
+    found = set()
+    for file in files:
+        parts = file.relative_to(ROOT).parts
+        if parts[0] == "src":
+            found.add("/".join(parts[:3]))
+        elif parts[:2] in SHARED:
+            found.add("/".join(parts[:2]))
+        elif file.name != "__init__.py":
+            found.add("/".join(parts))
+    return found
+
+
+def is_code(dep: str) -> bool:
+    return dep.startswith("src/") or dep.endswith(".py") or tuple(dep.split("/")) in SHARED
+
+
+def test_there_are_nine_pipelines():
+    assert len(pipelines()) == 9
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_deps_are_the_packages_that_the_stage_reaches(name):
+    scripts = re.findall(r"-m ((?:stages|studies|pretrain)[\w.]+)", STAGES[name]["cmd"])
+    needed = packages({CODE[one] for one in reached(set(scripts), WITHOUT_EFFECT)})
+    assert {dep for dep in STAGES[name].get("deps", []) if is_code(dep)} == needed
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_command_runs_this_checkout_s_code(name):
+    """An editable install points to one checkout; `dvc exp run --temp` and `--queue` run in another."""
+    cmd = STAGES[name]["cmd"]
+    assert cmd.startswith("PYTHONPATH=src ") or "-m " not in cmd
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """A small DVC repository with a package `atelier` of its own and one stage that says whose code it runs."""
+    root = tmp_path_factory.mktemp("repository")
+    (root / "src" / "atelier").mkdir(parents=True)
+    (root / "src" / "atelier" / "__init__.py").write_text("")
+    (root / "whose.py").write_text(
+        "import json, pathlib, atelier\n"
+        "here = pathlib.Path.cwd().resolve() in pathlib.Path(atelier.__file__).resolve().parents\n"
+        "pathlib.Path('whose.json').write_text(json.dumps({'own': int(here)}))\n"
+    )
+    (root / "params.yaml").write_text("value: 1\n")
+    (root / "dvc.yaml").write_text(
+        f"stages:\n  whose:\n    cmd: PYTHONPATH=src {sys.executable} whose.py\n    params: [value]\n"
+        "    deps: [src/atelier, whose.py]\n    metrics:\n      - whose.json: {cache: false}\n"
+    )
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "config", "user.email", "test@example.org"],
+        ["git", "config", "user.name", "test"],
+        [sys.executable, "-m", "dvc", "init", "-q"],
+        ["git", "add", "-A"],
+        ["git", "commit", "-qm", "Start"],
+    ):
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [["exp", "run", "--temp", "-n", "temp", "-S", "value=2"]],
+        [["exp", "run", "--queue", "-n", "queued", "-S", "value=3"], ["exp", "run", "--run-all"]],
+    ],
+    ids=["temp", "queue"],
+)
+def test_an_experiment_in_a_copy_runs_the_copy_s_code(repository, commands):
+    for command in commands:
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=repository, check=True, capture_output=True)
+    name = commands[0][commands[0].index("-n") + 1]
+    shown = subprocess.run(
+        ["git", "for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}"],
+        cwd=repository, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    made = subprocess.run(
+        ["git", "show", f"{shown.stdout.strip()}:whose.json"],
+        cwd=repository,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert made.stdout == '{"own": 1}'
