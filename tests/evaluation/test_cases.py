@@ -1,4 +1,4 @@
-"""Rows brought together: what belongs to a probe, what is missing, and what must never be averaged."""
+"""Joining rows to samples: missing rows, no-ops, the sweep, and domains that must not be mixed."""
 
 from dataclasses import replace
 
@@ -23,13 +23,13 @@ def samples(study: Study, edits) -> list[Sample]:
     return join_samples(study.probes, study.zones, edits)
 
 
-def test_only_the_usual_edits_count_as_what_a_model_made(study, samples):
+def test_samples_hold_only_edits_of_type_edit(study, samples):
     assert [sample.probe.probe_id for sample in samples] == [probe.probe_id for probe in study.probes]
     for model, rows in study.edits.items():
         assert [sample.edited[model] for sample in samples] == [edit.edited for edit in rows]
 
 
-def test_a_probe_without_zone_is_left_out_and_a_missing_edit_is_named(study):
+def test_probes_without_zones_are_skipped_and_missing_edits_named(study):
     assert len(join_samples(study.probes, study.zones[4:], study.edits)) == len(study.probes) - 4
     short = study.edits | {"finetuned": study.edits["finetuned"][1:]}
     with pytest.raises(UserError, match=f"finetuned edits: none of probe {study.probes[0].probe_id!r}"):
@@ -38,13 +38,13 @@ def test_a_probe_without_zone_is_left_out_and_a_missing_edit_is_named(study):
         join_samples(study.probes, [], study.edits)
 
 
-def test_a_domain_of_renderings_and_photographs_is_refused(study):
+def test_a_domain_with_renderings_and_photographs_is_refused(study):
     probes = [replace(probe, target=None) if n == 5 else probe for n, probe in enumerate(study.probes)]
     with pytest.raises(UserError, match=f"domain 'seen' holds .*{probes[5].probe_id!r} is the first"):
         join_samples(probes, study.zones, study.edits)
 
 
-def test_no_ops_are_one_a_source(samples, edits):
+def test_there_is_one_no_op_per_source(samples, edits):
     noops = join_noops(samples, edits)
     assert len(noops) == len({sample.probe.source_id for sample in samples}) == 12
     row = next(edit for edit in edits["baseline"] if edit.kind == "noop" and edit.probe_id == noops[3].probe.probe_id)
@@ -55,7 +55,7 @@ def test_no_ops_are_one_a_source(samples, edits):
     assert join_noops(samples, {model: [e for e in rows if e.kind == "edit"] for model, rows in edits.items()}) == []
 
 
-def test_every_point_of_a_sweep_holds_the_same_probes_the_usual_guidance_too(study, samples, edits):
+def test_every_point_of_a_sweep_has_the_same_probes(study, samples, edits):
     sweep = join_sweep(samples, edits)
     assert list(sweep) == [(0.4, 1.0), (1.2, 1.0), (2.0, 1.0)]
     chosen = {probe.probe_id for probe in choose_swept(study.probes, GENERATE.sweep_probes)}
@@ -69,7 +69,7 @@ def test_every_point_of_a_sweep_holds_the_same_probes_the_usual_guidance_too(stu
     assert join_sweep(samples, study.edits) == {}
 
 
-def test_the_garment_s_phrase_is_the_caption_s_or_made_of_the_prompt(study):
+def test_the_garment_s_phrase_is_the_caption_s_or_made_from_the_prompt(study):
     probe = replace(study.probes[0], garment="shirt", factor="colour", value="red")
     named = replace(probe, target_caption="a woman in white shorts and a red dotted shirt")
     assert garment_phrase(named) == "a red dotted shirt"

@@ -1,4 +1,4 @@
-"""Scores and their summary: known edits must rank as they must, and the report must be complete and reproducible."""
+"""Scores and their summary: known edits are ranked correctly; the report is complete and reproducible."""
 
 import json
 from dataclasses import replace
@@ -44,11 +44,11 @@ def report(scores: pd.DataFrame) -> dict:
 
 
 def means(report: dict, domain: str, measure: str) -> dict[str, float]:
-    cells = {model: report[domain][model].get(measure) for model in MODELS}
-    return {model: cell["mean"] for model, cell in cells.items() if cell}
+    estimates = {model: report[domain][model].get(measure) for model in MODELS}
+    return {model: estimate["mean"] for model, estimate in estimates.items() if estimate}
 
 
-def test_one_model_alone_scores_as_it_does_among_all(study, scorers, scores):
+def test_scores_do_not_depend_on_the_other_models(study, scorers, scores):
     alone = join_samples(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
     found = score_samples(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
     among = scores[scores["model"] == "finetuned"].reset_index(drop=True)
@@ -56,8 +56,8 @@ def test_one_model_alone_scores_as_it_does_among_all(study, scorers, scores):
 
 
 @pytest.mark.parametrize("domain", ["seen", "unseen"])
-def test_known_edits_rank_as_they_must(report, domain):
-    """Exact target, near-exact edit, flooded picture and untouched copy, on what tells them apart."""
+def test_known_edits_are_ranked_correctly(report, domain):
+    """Compare exact target, near-exact edit, flooded image and copy on the metrics that separate them."""
     for measure in ("lpips_outside", "leakage_share", "leakage_density"):
         found = means(report, domain, measure)
         assert found["copy"] == found["composite"] == 0
@@ -75,14 +75,14 @@ def test_known_edits_rank_as_they_must(report, domain):
 
 
 @pytest.mark.parametrize("domain", ["seen", "unseen"])
-def test_the_copy_is_perfect_in_preservation_and_edits_nothing(report, domain):
-    copy = {measure: cell["mean"] for measure, cell in report[domain]["copy"].items()}
+def test_the_copy_preserves_perfectly_and_edits_nothing(report, domain):
+    copy = {measure: estimate["mean"] for measure, estimate in report[domain]["copy"].items()}
     assert copy["ssim"] == 1
     assert copy["lpips"] == copy["clip_directional"] == copy["right_garment"] == 0
     assert copy["image_similarity"] == pytest.approx(100)
 
 
-def test_measures_are_defined_only_where_they_mean_something(scores, study):
+def test_metrics_are_defined_only_where_they_apply(scores, study):
     others = {probe.probe_id for probe in study.probes if probe.other_mask}
     faces = {probe.probe_id for probe in study.probes if (from_png(probe.face_mask) >= 128).any()}
     assert 0 < len(faces) < len(study.probes)
@@ -97,8 +97,8 @@ def test_measures_are_defined_only_where_they_mean_something(scores, study):
     assert len(scores) == len(study.probes) * (len(MODELS) + len(REFERENCES))
 
 
-def test_scores_are_those_of_the_measures_taken_one_at_a_time(study, scorers, scores):
-    """The batched, shared arithmetic against each public function by itself."""
+def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores):
+    """Compare the batched computation with each public function on one image."""
     probe = study.probes[2]
     made = {edit.probe_id: edit.edited for edit in study.edits["baseline"]}
     source, edited, target = (
@@ -124,7 +124,7 @@ def test_scores_are_those_of_the_measures_taken_one_at_a_time(study, scorers, sc
     )
 
 
-def test_batches_do_not_matter(study, scorers, scores):
+def test_scores_do_not_depend_on_the_batch_size(study, scorers, scores):
     again = score(study, scorers, 7)
     order = ["probe_id", "model"]
     one, other = (table.sort_values(order, ignore_index=True) for table in (scores, again))
@@ -133,11 +133,11 @@ def test_batches_do_not_matter(study, scorers, scores):
 
 def test_a_gain_is_the_mean_of_the_paired_differences(scores, report):
     part = scores[scores["domain"] == "unseen"].pivot(index="probe_id", columns="model", values="lpips_outside")
-    cell = report["unseen"]["gain"]["lpips_outside"]
-    assert cell["mean"] == pytest.approx((part["finetuned"] - part["baseline"]).mean(), rel=1e-4)
-    assert cell["ci_lo"] < cell["mean"] < cell["ci_hi"] < 0
-    assert (cell["n"], cell["clusters"]) == (24, 6)
-    assert cell["p"] <= cell["p_holm"] <= 1
+    estimate = report["unseen"]["gain"]["lpips_outside"]
+    assert estimate["mean"] == pytest.approx((part["finetuned"] - part["baseline"]).mean(), rel=1e-4)
+    assert estimate["ci_lo"] < estimate["mean"] < estimate["ci_hi"] < 0
+    assert (estimate["n"], estimate["clusters"]) == (24, 6)
+    assert estimate["p"] <= estimate["p_holm"] <= 1
     over_copy = report["unseen"]["gain_over_copy"]
     assert set(over_copy) == {"target_mae", "target_rmse", "target_lpips"}
     assert over_copy["target_mae"]["mean"] < 0
@@ -147,9 +147,9 @@ def test_each_factor_has_its_own_gains(scores, report):
     for factor in ("colour", "pattern"):
         part = scores[(scores["domain"] == "seen") & (scores["factor"] == factor)]
         table = part.pivot(index="probe_id", columns="model", values="target_mae")
-        cell = report["seen"][factor]["gain"]["target_mae"]
-        assert cell["mean"] == pytest.approx((table["finetuned"] - table["baseline"]).mean(), rel=1e-4)
-        assert cell["n"] == 12
+        estimate = report["seen"][factor]["gain"]["target_mae"]
+        assert estimate["mean"] == pytest.approx((table["finetuned"] - table["baseline"]).mean(), rel=1e-4)
+        assert estimate["n"] == 12
     assert "delta_e" in report["seen"]["colour"]["gain"]
     assert "delta_e" not in report["seen"]["pattern"]["gain"]
 
@@ -173,13 +173,13 @@ def test_ratios_of_directional_similarity():
     assert domain["directional_of_target"]["mean"] == pytest.approx(0.75, abs=0.05)
 
 
-def test_a_ratio_to_nothing_is_left_out():
+def test_a_ratio_to_zero_is_omitted():
     domain = summarise(_directions(15.0, 0.0), draws=500, seed=0)["seen"]
     assert "directional_ratio" not in domain
     assert "directional_of_target" in domain
 
 
-def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
+def test_photographs_have_no_target_and_no_metric_against_one(study, scorers):
     bare = [
         replace(probe, target=None, exact_mask=None, other_mask=None) if probe.domain == "unseen" else probe
         for probe in study.probes
@@ -189,7 +189,7 @@ def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
     unseen = report["unseen"]
     assert (report["seen"]["rendered"], unseen["rendered"]) == (True, False)
     assert list(report["seen"]["oracles"]) == list(REFERENCES)
-    assert {name: cells["ssim"]["n"] for name, cells in unseen["oracles"].items()} == {
+    assert {name: estimates["ssim"]["n"] for name, estimates in unseen["oracles"].items()} == {
         "picture_tint": 12, "box_tint": 12, "other_item": 24,
     }  # fmt: skip
     assert "target" not in unseen
@@ -199,7 +199,7 @@ def test_photographs_have_no_target_and_no_measure_against_one(study, scorers):
     assert "lpips_outside" in unseen["gain"]
 
 
-def test_the_report_is_json_of_scalars_rounded_and_reproducible(scores, report):
+def test_the_report_is_rounded_json_and_reproducible(scores, report):
     shuffled = scores.sample(frac=1, random_state=3).sort_values("domain", kind="stable")
     assert json.dumps(report, allow_nan=False) == json.dumps(summarise(shuffled, 500, 7), allow_nan=False)
 
@@ -210,15 +210,15 @@ def test_the_report_is_json_of_scalars_rounded_and_reproducible(scores, report):
     assert all(float(f"{leaf:.6g}") == leaf for leaf in leaves(report))
 
 
-def test_every_cell_says_how_many_edits_and_pictures_it_is_of(report):
-    def cells(value: object) -> list[dict]:
+def test_every_estimate_has_its_numbers_of_edits_and_clusters(report):
+    def estimates(value: object) -> list[dict]:
         if not isinstance(value, dict):
             return []
-        return [value] if "ci_lo" in value else [cell for part in value.values() for cell in cells(part)]
+        return [value] if "ci_lo" in value else [estimate for part in value.values() for estimate in estimates(part)]
 
-    found = cells(report)
+    found = estimates(report)
     assert len(found) > 300
-    assert all(0 < cell["clusters"] <= cell["n"] for cell in found)
+    assert all(0 < estimate["clusters"] <= estimate["n"] for estimate in found)
     assert report["seen"]["finetuned"]["ssim"] | {"n": 24, "clusters": 6} == report["seen"]["finetuned"]["ssim"]
     assert not set(REFERENCES) & set(report["seen"])
 
@@ -239,7 +239,7 @@ def test_no_ops_are_compared_by_source():
     assert summarise_noops(noops.iloc[:0], 100, 0) == {}
 
 
-def test_the_headline_is_a_few_rounded_numbers(report):
+def test_the_headline_has_a_few_rounded_numbers(report):
     area = {"mean": 0.123456, "ci_lo": 0.1, "ci_hi": 0.2, "n": 4, "clusters": 4}
     swept = report["seen"] | {"frontier": {"finetuned": {"area": area}, "gain": {"area": area | {"p": 0.01}}}}
     short = headline({"networks": {"clip": "x"}, "probes_without_zone": 0, "seen": swept, "unseen": report["unseen"]})
@@ -252,7 +252,7 @@ def test_the_headline_is_a_few_rounded_numbers(report):
     assert short["seen"]["gain"]["directional"] == float(f"{report['seen']['gain']['clip_directional']['mean']:.4g}")
 
 
-def test_metrics_of_networks_are_known_by_their_network(scores):
+def test_metrics_name_the_networks_they_depend_on(scores):
     found = networks_of(metrics_of(scores))
     assert found["clip_inside_box"] == found["pattern_recognised"] == "clip"
     assert found["target_lpips"] == "lpips"

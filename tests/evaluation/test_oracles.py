@@ -1,4 +1,4 @@
-"""Oracles: edits whose quality is known. What they look like, and that the measures rank them as they must."""
+"""Reference edits: their images, and that the metrics rank them correctly."""
 
 import itertools
 from dataclasses import replace
@@ -23,7 +23,7 @@ from atelier.synthetic.fashion import COLOURS_RGB
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_SUCCESS = ("copy", "other_item")
-ORDER = {  # measure → the best first; those of a tuple stand together, in either order
+ORDER = {  # metric → best first; those of a tuple are equivalent
     "leakage_share": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],
     "leakage_density": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],
     "lpips_outside": ["copy", "target", ("dilated", "box_tint"), ("picture_tint", "other_item")],
@@ -47,12 +47,12 @@ ORDER = {  # measure → the best first; those of a tuple stand together, in eit
 HIGHER = {
     "ssim_outside", "clip_directional", "clip_similarity", "pattern_recognised", "right_garment", "change_inside",
 }  # fmt: skip
-ALIKE = 0.02  # of a measure's range among them: what stands together may be mixed up by so much with its neighbours
+ALIKE = 0.02  # tolerance between neighbours, as a share of the metric's range over them
 
 
 @pytest.fixture(scope="module")
 def scorers() -> Scorers:
-    """The study's own networks."""
+    """Load the networks of the study."""
     models = read_params(ROOT / "params.yaml").models
     folders = {name: str(ROOT / getattr(models, name)) for name in ("editor", "clip", "lpips")}
     return load_scorers(models.model_copy(update=folders | {"device": "cpu"}))
@@ -66,13 +66,13 @@ def samples() -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def means(samples, scorers) -> pd.DataFrame:
-    """Model or oracle × measure."""
+    """Return the mean scores: models and reference edits × metrics."""
     scores = score_samples(samples, prepare_sources(samples, scorers, 32), scorers, 32)
     return scores.groupby("model")[list(ORDER)].mean()
 
 
 @pytest.mark.parametrize("measure", ORDER)
-def test_measures_rank_oracles_as_they_must(measure, means):
+def test_metrics_rank_reference_edits_correctly(measure, means):
     groups = [(names,) if isinstance(names, str) else names for names in ORDER[measure]]
     values = means[measure] * (1 if measure in HIGHER else -1)
     assert values.notna().all()
@@ -83,14 +83,14 @@ def test_measures_rank_oracles_as_they_must(measure, means):
     assert min(values[list(best)]) > max(values[list(last)]) + slack
 
 
-def test_the_copy_preserves_all_and_edits_nothing(means):
+def test_the_copy_preserves_everything_and_edits_nothing(means):
     copy = means.loc["copy"]
     assert copy["leakage_share"] == copy["lpips_outside"] == copy["face_change"] == 0
     assert copy["clip_directional"] == copy["pattern_recognised"] == copy["right_garment"] == 0
 
 
-def test_oracles_stand_on_the_frontier_s_plane_where_they_must(samples, scorers):
-    """Each oracle is given as an edit at a guidance of its own."""
+def test_reference_edits_have_known_success_and_preservation(samples, scorers):
+    """Each reference edit is passed as the edit at a guidance point of its own."""
     others = other_pictures(samples)
     drawn = [make_references(sample, others[sample.probe.source_id]) for sample in samples]
     edits = {name: [to_png(one[name]) for one in drawn] for name in REFERENCES}
@@ -119,7 +119,7 @@ def test_oracles_stand_on_the_frontier_s_plane_where_they_must(samples, scorers)
     assert max(kept["picture_tint"], kept["other_item"]) < 0.3
 
 
-def test_tints_are_of_the_fabric_asked_for_and_keep_to_their_place(study: Study):
+def test_tints_have_the_requested_fabric_and_region(study: Study):
     sample = next(c for c in join_samples(study.probes, study.zones, study.edits) if c.probe.value == "red")
     drawn = make_references(sample, None)
     assert list(drawn) == ["picture_tint", "box_tint", "dilated"]
@@ -134,7 +134,7 @@ def test_tints_are_of_the_fabric_asked_for_and_keep_to_their_place(study: Study)
     assert np.abs(tinted - expected).max() <= 1
 
 
-def test_a_spill_takes_the_nearest_garment_pixel_s_colour_and_goes_no_further():
+def test_a_spill_copies_the_nearest_garment_pixel_within_its_reach():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
     mask = np.zeros((20, 20), bool)
@@ -151,7 +151,7 @@ def test_a_spill_takes_the_nearest_garment_pixel_s_colour_and_goes_no_further():
     assert round(SPILL * 64) == 2
 
 
-def test_of_a_photograph_only_what_needs_no_target_is_made(study: Study):
+def test_photographs_have_only_reference_edits_without_a_target(study: Study):
     other = study.probes[8].source
     for probe, zones in zip(study.probes[:4], study.zones, strict=False):
         bare = replace(probe, target=None, exact_mask=None)
@@ -161,7 +161,7 @@ def test_of_a_photograph_only_what_needs_no_target_is_made(study: Study):
         assert (drawn["other_item"] == from_png(other)).all()
 
 
-def test_another_item_is_another_source_of_the_same_domain(study: Study):
+def test_the_other_item_is_another_source_of_the_same_domain(study: Study):
     samples = join_samples(study.probes, study.zones, study.edits)
     others = other_pictures(samples)
     source_of = {sample.probe.source_id: sample.probe for sample in samples}

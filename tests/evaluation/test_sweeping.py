@@ -1,4 +1,4 @@
-"""Swept edits and no-ops scored: against each measure taken by itself, rendered or photographed."""
+"""Scores of swept edits and no-ops against the metrics one at a time, for renderings and photographs."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from atelier.metrics import leakage
 from atelier.metrics.clip import ClipScorer, directional
 from atelier.metrics.lpips import Lpips
 
-SHIFT = 0.01  # what the passage through this "autoencoder" changes everywhere
+SHIFT = 0.01  # error of the test's "autoencoder" at every pixel
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def edits(study: Study) -> dict[str, list[Edit]]:
 
 @pytest.fixture(scope="module")
 def samples(study: Study, edits) -> list[Sample]:
-    """The seen domain rendered, the unseen one as if photographed."""
+    """Return a rendered seen domain and an unseen domain without exact targets, like photographs."""
     probes = [
         replace(probe, target=None, exact_mask=None) if probe.domain == "unseen" else probe for probe in study.probes
     ]
@@ -54,14 +54,14 @@ def tensor(png: bytes) -> torch.Tensor:
     return to_tensor(from_png(png)[None].copy())
 
 
-def test_there_is_a_row_for_every_point_model_and_probe(points):
+def test_the_sweep_has_a_row_per_point_model_and_probe(points):
     assert list(points.columns) == POINTS
     assert len(points) == 3 * 2 * 8
     assert not points.duplicated(["probe_id", "model", "guidance_text", "guidance_image"]).any()
     assert points[["success", "preservation"]].stack().between(0, 1).all()
 
 
-def test_rendered_edits_are_placed_by_the_exact_target(points, samples, edits):
+def test_rendered_edits_are_scored_by_the_exact_target(points, samples, edits):
     sample_of = {sample.probe.probe_id: sample for sample in samples}
     rows = points[points["domain"] == "seen"]
     for row in rows[rows["guidance_text"] == 2.0].itertuples():
@@ -79,10 +79,10 @@ def test_rendered_edits_are_placed_by_the_exact_target(points, samples, edits):
         asked = (target - source).abs().mean(0)[garment].mean()
         assert row.preservation == pytest.approx(1 - min(1, (change[rest].mean() / asked).item()), abs=1e-4)
     finetuned = rows[rows["model"] == "finetuned"].groupby("guidance_text")["success"].mean()
-    assert finetuned[0.4] < finetuned[2.0] < finetuned[1.2]  # too little, too much, as asked
+    assert finetuned[0.4] < finetuned[2.0] < finetuned[1.2]  # too little, too much, as requested
 
 
-def test_photographs_are_placed_by_direction_and_leakage_density(points, samples, edits, scorers):
+def test_photographs_are_scored_by_direction_and_leakage_density(points, samples, edits, scorers):
     sample_of = {sample.probe.probe_id: sample for sample in samples}
     rows = points[(points["domain"] == "unseen") & (points["guidance_text"] == 0.4)]
     for row in rows.itertuples():
@@ -102,7 +102,7 @@ def test_photographs_are_placed_by_direction_and_leakage_density(points, samples
         assert row.preservation == pytest.approx(1 - min(1, density), abs=1e-4)
 
 
-def test_a_no_op_is_scored_by_what_it_moved_above_the_floor(samples, edits, sources, scorers):
+def test_no_ops_are_scored_by_the_change_above_the_floor(samples, edits, sources, scorers):
     noops = score_noops(join_noops(samples, edits), sources, scorers, 5)
     assert list(noops.columns) == NOOPS
     assert len(noops) == 2 * 12

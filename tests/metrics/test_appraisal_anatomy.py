@@ -1,4 +1,4 @@
-"""The measure of deformity on drawn maps: nothing is found in correct people, and each fault is found."""
+"""Anatomy on rendered maps of parts: correct people have no fault, and each type of fault is found."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def kind(request):
     return request.param, learn_proportions(maps(request.param, 10_000, 60))
 
 
-def test_the_metric_and_the_renderer_name_the_parts_alike():
+def test_metric_and_renderer_agree_on_the_parts():
     assert mannequins.PARTS == PARTS
 
 
@@ -38,14 +38,14 @@ def test_correct_people_have_no_fault(kind):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_found_under_its_name(kind, fault):
+def test_each_type_of_fault_is_found(kind, fault):
     name, proportions = kind
     found = [faults_of(parts, proportions) for parts in maps(name, 30_000, 20, fault)]
     named = [any(word in one for word in EXPECTED[fault]) for one in found]
     assert np.mean(named) >= 0.9, found
 
 
-def test_a_map_turned_or_mirrored_has_the_same_faults(kind):
+def test_rotation_and_mirroring_do_not_change_the_faults(kind):
     name, proportions = kind
     for parts in (*maps(name, 40_000, 3), *maps(name, 40_000, 3, "detached")):
         expected = sorted(faults_of(parts, proportions))
@@ -53,7 +53,7 @@ def test_a_map_turned_or_mirrored_has_the_same_faults(kind):
             assert sorted(faults_of(np.ascontiguousarray(other), proportions)) == expected
 
 
-def test_limbs_that_meet_at_the_torso_are_counted_apart():
+def test_limbs_that_meet_at_the_torso_are_counted_separately():
     parts = np.zeros((64, 64), np.uint8)
     parts[20:30, 20:44] = PARTS.index("torso")
     for at in (26, 32):  # two legs of 4 px, joined over their first 5 px
@@ -65,7 +65,7 @@ def test_limbs_that_meet_at_the_torso_are_counted_apart():
     assert count_limbs(parts, LEG) == 1
 
 
-def test_a_speck_is_no_piece_and_pixels_that_meet_at_a_corner_are_one():
+def test_components_are_8_connected_and_exclude_specks():
     mask = np.zeros((64, 64), bool)
     mask[2:4, 2:4] = True
     assert pieces(mask) == []
@@ -73,7 +73,7 @@ def test_a_speck_is_no_piece_and_pixels_that_meet_at_a_corner_are_one():
     assert [int(piece.sum()) for piece in pieces(mask)] == [32]
 
 
-def test_shares_are_counts():
+def test_shares_equal_counted_pixels():
     parts = maps("upright", 50_000, 1)[0]
     body = sum(int((parts == part).sum()) for part in range(1, len(PARTS)))
     expected = [body / parts.size, *(int((parts == part).sum()) / body for part in range(1, len(PARTS)))]
@@ -81,22 +81,22 @@ def test_shares_are_counts():
 
 
 @pytest.mark.parametrize("parts", [np.zeros((64, 64), np.uint8), np.full((64, 64), LEG, np.uint8)])
-def test_a_picture_without_anybody_is_deformed(kind, parts):
+def test_an_image_without_a_person_is_faulty(kind, parts):
     assert {"0 heads", "0 torsos"} <= set(faults_of(parts, kind[1]))
 
 
-def test_the_embedded_segmenter_sees_what_is_drawn():
-    """Its maps, not the exact ones, are what studies measure on."""
+def test_the_embedded_segmenter_finds_the_rendered_parts():
+    """The studies use its maps, not the exact ones."""
     shots = [sample_mannequin(60_000 + n, ("standing", "lying")[n % 2]) for n in range(16)]
     pictures, parts = to_tensor([shot.pixels for shot in shots]), np.stack([shot.parts for shot in shots])
     assert np.mean(find_parts("models/base/body-parts", pictures) == parts) > 0.97
     large = torch.nn.functional.interpolate(pictures, scale_factor=3, mode="nearest")
     found = find_parts("models/base/body-parts", large)
-    assert found.shape == parts.shape  # at the segmenter's own side, whatever the pictures'
+    assert found.shape == parts.shape  # at the segmenter's side, whatever the images' side is
     assert np.mean(found == parts) > 0.97
 
 
-def test_another_segmenter_is_refused_in_one_line(tmp_path):
+def test_a_segmenter_with_other_labels_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"^models/base/segmenter: its labels are .*; expected background, head"):
         find_parts("models/base/segmenter", torch.zeros(1, 3, 64, 64))
     with pytest.raises(UserError, match=r"none: no segmenter of body parts"):

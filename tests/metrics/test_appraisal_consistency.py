@@ -1,4 +1,4 @@
-"""Likeness within a group against scikit-image, scipy and plain loops over pairs."""
+"""Pairwise similarity against scikit-image, scipy and loops over pairs."""
 
 from itertools import combinations
 
@@ -24,7 +24,7 @@ def over_pairs(group: torch.Tensor, measure) -> float:
     return float(np.mean([measure(a, b) for a, b in combinations(pictures, 2)]))
 
 
-def test_ssim_is_scikit_images_over_windows_that_fit(group):
+def test_ssim_equals_scikit_image_s_over_windows_that_fit(group):
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
     def inside(a, b):
@@ -34,12 +34,12 @@ def test_ssim_is_scikit_images_over_windows_that_fit(group):
     assert mean_ssim(group) == pytest.approx(over_pairs(group, inside), abs=1e-4)
 
 
-def test_psnr_is_scikit_images(group):
+def test_psnr_equals_scikit_image_s(group):
     expected = over_pairs(group, lambda a, b: peak_signal_noise_ratio(a, b, data_range=1))
     assert mean_psnr(group) == pytest.approx(expected, abs=1e-4)
 
 
-def test_frechet_is_scipys_over_every_pair():
+def test_frechet_equals_scipy_s_over_every_pair():
     patches = torch.randn((3, 50, 6), generator=torch.Generator().manual_seed(1)) + torch.arange(3.0)[:, None, None]
 
     def distance(a, b):
@@ -50,27 +50,27 @@ def test_frechet_is_scipys_over_every_pair():
     assert mean_frechet(patches) == pytest.approx(expected, rel=1e-5)
 
 
-def test_one_picture_again_and_again_is_perfect(group):
-    """Which is why a study shows this row as a control."""
+def test_a_repeated_image_is_perfect(group):
+    """Hence the anomaly study reports it as a control."""
     same = group[:1].repeat(3, 1, 1, 1)
     assert mean_ssim(same) == pytest.approx(1)
     assert mean_psnr(same) == pytest.approx(100)
     assert mean_frechet(torch.randn(1, 50, 6).repeat(3, 1, 1)) == pytest.approx(0, abs=1e-5)
 
 
-def test_more_noise_is_less_alike(group):
+def test_noise_lowers_similarity(group):
     noisy = (group + 0.3 * torch.randn(group.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
     assert mean_ssim(noisy) < mean_ssim(group)
     assert mean_psnr(noisy) < mean_psnr(group)
 
 
 @pytest.mark.parametrize("measure", [mean_ssim, mean_psnr])
-def test_a_picture_alone_has_no_pairs(group, measure):
+def test_a_single_image_has_no_pairs(group, measure):
     with pytest.raises(ValueError, match="a group of 1 has no pairs"):
         measure(group[:1])
 
 
-def test_patches_are_the_stages_places(group):
+def test_patches_are_the_places_of_the_stage_s_grid(group):
     torch.manual_seed(0)
     net = FeatureNet((4, 6)).eval()
     found = patch_features(net, group, stage=1)

@@ -1,4 +1,4 @@
-"""The detector: loss, training, average precision and augmentation, against loops and known pictures."""
+"""The detector's loss, training, average precision and augmentation, against loops and on known images."""
 
 import numpy as np
 import pytest
@@ -23,16 +23,16 @@ SMALL = Shape(side=64, widths=(8, 12, 16, 24, 32), depth=1)
 
 
 def plates(count: int, seed: int, side: int = 64) -> Labelled:
-    """Grey noise; in every other picture a box whose left half is red and whose right half is green."""
-    dice = np.random.default_rng(seed)
-    grey = dice.uniform(0.3, 0.6, (count, 1, side, side)).astype(np.float32)
+    """Return images of grey noise, every other one with a box whose left half is red and right half green."""
+    rng = np.random.default_rng(seed)
+    grey = rng.uniform(0.3, 0.6, (count, 1, side, side)).astype(np.float32)
     pictures, boxes = grey.repeat(3, 1), []
     for number in range(count):
         if number % 2:
             boxes.append(torch.zeros(0, 4))
             continue
-        wide, high = dice.integers(20, 30), dice.integers(10, 14)
-        x, y = dice.integers(4, side - wide - 4), dice.integers(4, side - high - 4)
+        wide, high = rng.integers(20, 30), rng.integers(10, 14)
+        x, y = rng.integers(4, side - wide - 4), rng.integers(4, side - high - 4)
         pictures[number, :, y : y + high, x : x + wide] = np.array([0.9, 0, 0])[:, None, None]
         pictures[number, :, y : y + high, x + wide // 2 : x + wide] = np.array([0, 0.9, 0])[:, None, None]
         boxes.append(torch.tensor([[x, y, x + wide, y + high]], dtype=torch.float32))
@@ -40,7 +40,7 @@ def plates(count: int, seed: int, side: int = 64) -> Labelled:
 
 
 def brute_precision(found, wanted, overlap):
-    """Average precision by going through every threshold, matching anew, and summing rectangles."""
+    """Compute average precision by matching anew at every threshold and summing rectangles."""
     everything = sorted({score for one in found for score in one["scores"].tolist()}, reverse=True)
     total, points = sum(len(boxes) for boxes in wanted), []
     for threshold in everything:
@@ -65,18 +65,18 @@ def brute_precision(found, wanted, overlap):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_average_precision_agrees_with_every_threshold_tried(seed):
-    dice = np.random.default_rng(seed)
+def test_average_precision_equals_a_loop_over_all_thresholds(seed):
+    rng = np.random.default_rng(seed)
 
     def boxes(count):
-        corners = dice.uniform(0, 40, (count, 2))
-        return torch.tensor(np.hstack([corners, corners + dice.uniform(8, 25, (count, 2))]), dtype=torch.float32)
+        corners = rng.uniform(0, 40, (count, 2))
+        return torch.tensor(np.hstack([corners, corners + rng.uniform(8, 25, (count, 2))]), dtype=torch.float32)
 
-    wanted = [boxes(dice.integers(0, 4)) for _ in range(12)] + [boxes(1)]
-    found, scores = [], torch.tensor(dice.permutation(200) / 200)  # no two alike
+    wanted = [boxes(rng.integers(0, 4)) for _ in range(12)] + [boxes(1)]
+    found, scores = [], torch.tensor(rng.permutation(200) / 200)  # no ties
     for own in wanted:
-        near = own + torch.tensor(dice.normal(0, 2, own.shape), dtype=torch.float32)
-        shown = torch.cat([near, own[:1], boxes(dice.integers(0, 3))])  # near ones, one twice, others
+        near = own + torch.tensor(rng.normal(0, 2, own.shape), dtype=torch.float32)
+        shown = torch.cat([near, own[:1], boxes(rng.integers(0, 3))])  # near ones, one twice, others
         found.append({"boxes": shown, "scores": scores[: len(shown)]})
         scores = scores[len(shown) :]
     assert average_precision(found, wanted) == pytest.approx(brute_precision(found, wanted, 0.5), abs=1e-9)
@@ -95,14 +95,14 @@ def test_average_precision_of_known_cases():
         average_precision([once], [torch.zeros(0, 4)])
 
 
-def test_the_loss_is_that_of_a_loop_and_a_picture_without_a_thing_counts():
-    detector, dice = Detector(SMALL, 0), torch.Generator().manual_seed(4)
+def test_loss_equals_a_loop_and_images_without_objects_contribute():
+    detector, rng = Detector(SMALL, 0), torch.Generator().manual_seed(4)
     anchors = torch.tensor([[x, y, x + 16.0, y + 8.0] for x in range(0, 48, 4) for y in range(0, 48, 4)])
     matched = [torch.full((len(anchors),), -1) for _ in range(2)]
     matched[0][[3, 50, 51, 52, 53]] = 0
     targets = [{"boxes": torch.tensor([[5.0, 6, 20, 15]])}, {"boxes": torch.zeros(0, 4)}]
-    logits = torch.randn(2, len(anchors), 2, generator=dice, requires_grad=True)
-    places = torch.randn(2, len(anchors), 4, generator=dice)
+    logits = torch.randn(2, len(anchors), 2, generator=rng, requires_grad=True)
+    places = torch.randn(2, len(anchors), 4, generator=rng)
     outputs = {"cls_logits": logits, "bbox_regression": places}
     losses = detector.compute_loss(targets, outputs, [anchors] * 2, matched)
     chances = logits.detach().log_softmax(-1)
@@ -117,19 +117,19 @@ def test_the_loss_is_that_of_a_loop_and_a_picture_without_a_thing_counts():
     error = F.smooth_l1_loss(places[0][[3, 50, 51, 52, 53]], goal, reduction="sum")
     assert losses["boxes"].item() == pytest.approx(error.item() / 5, rel=1e-5)
     losses["classes"].backward()
-    assert (logits.grad[1] != 0).any(-1).sum() == 12  # torchvision's own loss gives that picture none
+    assert (logits.grad[1] != 0).any(-1).sum() == 12  # torchvision's loss gives this image no gradient
 
 
 @pytest.fixture(scope="module")
-def taught():
-    """A small detector, taught in seconds."""
+def trained():
+    """Train a small detector in seconds."""
     detector = Detector(SMALL, 1)
     losses = list(fit_detector(detector, plates(64, 0), epochs=30, batch_size=8, lr=5e-3, seed=2))
     return detector, losses
 
 
-def test_it_learns_to_find_and_not_to_find(taught):
-    detector, losses = taught
+def test_training_separates_images_with_and_without_objects(trained):
+    detector, losses = trained
     test = plates(40, 9)
     assert losses[-1] < losses[0] / 4
     assert average_precision(detector.detect(test.pictures), test.boxes) > 0.9
@@ -140,8 +140,8 @@ def test_it_learns_to_find_and_not_to_find(taught):
     assert detector.confidence(torch.zeros(2, 3, 64, 64)).tolist() == pytest.approx([0, 0], abs=0.3)
 
 
-def test_it_is_read_back_and_its_seed_is_its_own(taught, tmp_path):
-    detector, _ = taught
+def test_detector_is_saved_and_loaded_and_depends_on_its_seed_only(trained, tmp_path):
+    detector, _ = trained
     pictures = plates(6, 3).pictures
     save_detector(detector, tmp_path / "kept")
     again = load_detector(tmp_path / "kept")
@@ -158,7 +158,7 @@ def test_it_is_read_back_and_its_seed_is_its_own(taught, tmp_path):
             load_detector(folder)
 
 
-def test_boxes_go_where_the_pictures_go_and_nothing_is_mirrored():
+def test_augmentation_moves_boxes_with_the_image_and_does_not_mirror():
     data = plates(20, 7)
     more = augment(data, 4, 128, seed=3)
     assert len(more) == 80

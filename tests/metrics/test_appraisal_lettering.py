@@ -1,4 +1,4 @@
-"""What the reader reads of words drawn here, quietly and without a network."""
+"""OCR of words drawn here, silently and offline."""
 
 import socket
 
@@ -12,7 +12,7 @@ from atelier.metrics.ocr import Reader, forgive, nearness
 
 
 def plate(word: str) -> np.ndarray:
-    """A 64-px picture of a red plate with a word in black."""
+    """Draw a 64-px image of a red plate with a word in black."""
     picture = Image.new("RGB", (64, 64), (230, 230, 230))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((6, 20, 57, 43), (206, 26, 38))
@@ -24,7 +24,7 @@ def plate(word: str) -> np.ndarray:
     ("text", "left"),
     [("VETO", "veto"), (" vet0.", "veto"), ("V E-T_O!", "veto"), ("VET1", "vet1"), ("VETOO", "vetoo"), ("…", "")],
 )  # fmt: skip
-def test_case_zero_and_punctuation_are_forgiven_and_no_letter_is(text, left):
+def test_forgive_ignores_case_zero_and_punctuation_only(text, left):
     assert forgive(text) == left
 
 
@@ -33,11 +33,11 @@ def test_case_zero_and_punctuation_are_forgiven_and_no_letter_is(text, left):
     [(["VETO"], 1), (["vet0"], 1), (["VITO"], 0.75), (["VTO"], 0.75), (["VETOO"], 0.75), (["WTO"], 0.5), (["OTEV"], 0),
      (["ABCDEFGH"], 0), ([], 0), (["BAG", "VETA", "TO"], 0.75)],
 )  # fmt: skip
-def test_nearness_counts_the_letters_to_change(texts, near):
+def test_nearness_counts_edits(texts, near):
     assert nearness(texts, "Veto") == near
 
 
-def test_it_reads_the_word_and_no_other_quietly_and_offline(monkeypatch, capfd):
+def test_reader_finds_exact_words_silently_and_offline(monkeypatch, capfd):
     def refuse(*args, **kwargs):
         raise AssertionError("the reader asked the network")
 

@@ -1,4 +1,4 @@
-"""Likeness of pictures to a concept, a prompt and a text, against loops over all pairs."""
+"""CLIP similarity to a concept, a prompt and a text, against loops over all pairs."""
 
 import pytest
 import torch
@@ -22,14 +22,14 @@ def test_image_similarity_is_the_mean_over_all_pairs():
     assert float(similarities(first, second).mean()) == pytest.approx(sum(map(sum, pairs)) / 12)
 
 
-def test_a_set_with_itself_counts_the_diagonal_or_does_not():
+def test_similarity_of_a_set_with_itself_includes_or_excludes_the_diagonal():
     pictures = unit(3, 4)
     others = [[cosine(pictures[i], pictures[j]) for j in range(4) if j != i] for i in range(4)]
     assert similarities_within(pictures).tolist() == pytest.approx([sum(row) / 3 for row in others])
     assert similarities(pictures, pictures).tolist() == pytest.approx([(sum(row) + 1) / 4 for row in others])
 
 
-def test_prompt_similarity_pairs_only_pictures_of_one_prompt():
+def test_prompt_similarity_pairs_only_images_of_one_prompt():
     pictures, plain = unit(4, 4), unit(5, 5)
     prompts, plain_prompts = ["a", "b", "b", "a"], ["b", "a", "a", "b", "a"]
     expected = []
@@ -39,12 +39,12 @@ def test_prompt_similarity_pairs_only_pictures_of_one_prompt():
     assert prompt_similarities(pictures, prompts, plain, plain_prompts).tolist() == pytest.approx(expected)
 
 
-def test_a_prompt_without_plain_pictures_is_named():
+def test_a_prompt_without_plain_images_is_refused_by_name():
     with pytest.raises(ValueError, match="'c'"):
         prompt_similarities(unit(1, 2), ["a", "c"], unit(2, 1), ["a"])
 
 
-def test_clip_t_pairs_each_picture_with_its_own_text():
+def test_clip_t_pairs_each_image_with_its_own_text():
     texts = {"red": unit(6, 1)[0], "blue": unit(7, 1)[0]}
 
     class Scorer:
@@ -56,7 +56,7 @@ def test_clip_t_pairs_each_picture_with_its_own_text():
     assert text_similarities(Scorer(), pictures, wanted).tolist() == pytest.approx(expected)
 
 
-def test_features_that_are_not_unit_or_do_not_fit_are_refused():
+def test_features_of_wrong_length_or_shape_are_refused():
     with pytest.raises(ValueError, match="length 1"):
         similarities(unit(1, 2) * 2, unit(2, 2))
     with pytest.raises(ValueError, match="got"):

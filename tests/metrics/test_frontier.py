@@ -1,4 +1,4 @@
-"""Success, preservation and the area under the frontier: corners, brute force, and the bootstrap against a loop."""
+"""Success, preservation and the area under the frontier, against known values, brute force and loops."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def garment() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def target(source, garment) -> torch.Tensor:
-    """The garment 0.3 lighter, and a little of that beside its edge, as in a rendered picture."""
+    """Lighten the garment by 0.3 and one column beside it by 0.1, like an anti-aliased edge."""
     wanted = source + 0.3 * garment
     wanted[:, :, 4:12, 11] += 0.1
     return wanted
@@ -42,30 +42,30 @@ def place(source, edited, target, garment) -> tuple[float, float]:
     return success.mean().item(), kept.mean().item()
 
 
-def test_copy_and_exact_target_stand_at_their_corners(source, target, garment):
+def test_copy_and_exact_target_are_at_their_corners(source, target, garment):
     assert place(source, source, target, garment) == (0, 1)
     assert place(source, target, target, garment) == (1, 1)
 
 
-def test_neither_too_little_nor_too_much_is_a_success(source, target, garment):
+def test_success_falls_for_too_little_and_too_much(source, target, garment):
     levels = (0.1, 0.5, 1.0, 1.5, 2.0, 3.0)
     successes = [place(source, source + level * (target - source), target, garment)[0] for level in levels]
     assert successes == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.0, 0.0], abs=1e-4)
 
 
-def test_a_spill_costs_preservation_in_the_measure_of_the_change_asked_for(source, target, garment):
+def test_a_spill_costs_preservation_relative_to_the_requested_change(source, target, garment):
     for level, kept in ((0.03, 0.9), (0.15, 0.5), (0.3, 0.0), (0.45, 0.0)):
         found = place(source, target + level * (1 - garment), target, garment)
         assert found == (1, pytest.approx(kept, abs=1e-4))
 
 
-def test_where_nothing_was_asked_only_nothing_succeeds(source, garment):
+def test_if_nothing_is_requested_only_the_copy_succeeds(source, garment):
     assert frontier.success(source, source, source, garment).tolist() == [1, 1]
     assert frontier.success(source, source + 0.01, source, garment).tolist() == [0, 0]
 
 
 def brute_area(successes: np.ndarray, preserved: np.ndarray) -> float:
-    """The definition by counting: for each of many levels, the best point that preserves so much."""
+    """Integrate numerically: the highest success at each of many levels of preservation."""
     levels = (np.arange(5_000) + 0.5) / 5_000
     return float(np.where(preserved >= levels[:, None], successes, 0.0).max(1).mean())
 
@@ -75,7 +75,7 @@ def points() -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.random.default_rng(0).uniform(0, 1, (2, 30, 7)))
 
 
-def test_areas_equal_the_definition_counted_out(points):
+def test_areas_equal_numerical_integration(points):
     found = frontier.area(*points)
     assert found.shape == (30,)
     for row in range(30):
@@ -93,7 +93,7 @@ def test_areas_of_known_sets():
         assert frontier.area(np.array(successes), np.array(preserved)) == pytest.approx(expected)
 
 
-def test_the_order_of_points_and_points_that_others_beat_do_not_matter(points):
+def test_order_and_dominated_points_do_not_matter(points):
     area = frontier.area(*points)
     order = np.random.default_rng(1).permutation(7)
     np.testing.assert_allclose(frontier.area(points[0][:, order], points[1][:, order]), area)
@@ -107,7 +107,7 @@ def test_the_order_of_points_and_points_that_others_beat_do_not_matter(points):
 
 
 def swept(gain: float, sources: int = 8, seed: int = 0) -> pd.DataFrame:
-    """Edits of two probes a source at three points; the fine-tuned one preserves `gain` more."""
+    """Return two probes per source at three guidance points; `finetuned` preserves `gain` more."""
     rng = np.random.default_rng(seed)
     rows = []
     for number, turn in itertools.product(range(sources), range(2)):
@@ -133,18 +133,18 @@ def test_areas_and_intervals_equal_a_loop_over_the_draws():
         parts = [points[points["source_id"] == f"s{n}"] for n in range(8) for _ in range(counts[n])]
         drawn.append(areas_of(pd.concat(parts)))
     for model in ("baseline", "finetuned"):
-        cell = report[model]["area"]
-        assert cell["mean"] == pytest.approx(found[model], abs=1e-3)
+        estimate = report[model]["area"]
+        assert estimate["mean"] == pytest.approx(found[model], abs=1e-3)
         low, high = np.percentile([one[model] for one in drawn], [2.5, 97.5])
-        assert (cell["ci_lo"], cell["ci_hi"]) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
-        assert (cell["n"], cell["clusters"]) == (16, 8)
+        assert (estimate["ci_lo"], estimate["ci_hi"]) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
+        assert (estimate["n"], estimate["clusters"]) == (16, 8)
     gain = report["gain"]["area"]
     low, high = np.percentile([one["finetuned"] - one["baseline"] for one in drawn], [2.5, 97.5])
     assert gain["mean"] == pytest.approx(found["finetuned"] - found["baseline"], abs=1e-3)
     assert (gain["ci_lo"], gain["ci_hi"]) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
 
 
-def test_p_of_the_gain_equals_all_swaps_counted_out():
+def test_p_of_the_gain_equals_enumeration_of_all_swaps():
     points = swept(0.02, sources=6, seed=3)
     observed = areas_of(points)
     observed = abs(observed["finetuned"] - observed["baseline"])
@@ -154,12 +154,12 @@ def test_p_of_the_gain_equals_all_swaps_counted_out():
         flipped = points["source_id"].map({f"s{n}": flip for n, flip in enumerate(pattern)})
         found = areas_of(points.assign(model=points["model"].where(~flipped, points["model"].map(other))))
         extreme.append(abs(found["finetuned"] - found["baseline"]) >= observed - 1e-4)
-    cell = summarise_frontiers(points, draws=5000, seed=1)["seen"]["gain"]["area"]
+    estimate = summarise_frontiers(points, draws=5000, seed=1)["seen"]["gain"]["area"]
     assert 0.03 < np.mean(extreme) < 0.97
-    assert cell["p"] == pytest.approx(np.mean(extreme), abs=0.03)
+    assert estimate["p"] == pytest.approx(np.mean(extreme), abs=0.03)
 
 
-def test_the_table_holds_the_means_of_every_point():
+def test_the_table_has_the_means_of_every_guidance_point():
     points = swept(0.1)
     table = tabulate_frontiers(points)
     assert list(table.columns) == [

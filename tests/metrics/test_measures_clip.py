@@ -1,4 +1,4 @@
-"""CLIP scores against transformers' own processor and plain arithmetic."""
+"""CLIP scores against transformers' processor and model, and plain arithmetic."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_text_features_equal_the_model_of_transformers(scorer, tiny_clip_folder)
         torch.testing.assert_close(features, expected / expected.norm(), atol=1e-5, rtol=0)
 
 
-def test_a_larger_picture_is_taken_to_the_model_s_side(scorer):
+def test_larger_images_are_resized_to_the_model_s_side(scorer):
     smooth = torch.linspace(0, 1, 96).expand(1, 3, 96, 96)
     small = torch.linspace(0, 1, 32).expand(1, 3, 32, 32)
     assert similarity(scorer.image_features(smooth), scorer.image_features(small)).item() > 0.999
@@ -55,7 +55,7 @@ def test_batching_does_not_change_features(scorer, pixels):
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(1, 3, 8, 9), torch.zeros(1, 1, 8, 8), torch.full((1, 3, 8, 8), -1.0)])
-def test_pictures_of_another_shape_or_range_are_refused(scorer, bad):
+def test_images_of_wrong_shape_or_range_are_refused(scorer, bad):
     with pytest.raises(ValueError, match="expected"):
         scorer.image_features(bad)
 
@@ -72,7 +72,7 @@ def test_scores_equal_the_definition():
         assert similarity(edited, asked)[row].item() == pytest.approx(vectors[1][row] @ vectors[3][row])
 
 
-def test_a_copy_has_no_direction_even_with_rounding(scorer, pixels):
+def test_a_copy_has_no_direction_despite_rounding(scorer, pixels):
     features = scorer.image_features(to_tensor(pixels))
     texts = scorer.text_features(["a red shirt"] * 5), scorer.text_features(["a blue shirt"] * 5)
     rounded = features + 1e-7 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
@@ -80,6 +80,6 @@ def test_a_copy_has_no_direction_even_with_rounding(scorer, pixels):
     assert directional(features, rounded, *texts).abs().max() == 0
 
 
-def test_a_folder_without_a_clip_is_a_user_s_mistake(tmp_path):
+def test_a_folder_without_a_clip_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match=r"models\.clip: .*no CLIP"):
         ClipScorer.load(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Leakage, localisation and colour: against loops, and on pictures whose answer is known."""
+"""Leakage and colour metrics against loops and on images with known answers."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_leakage_equals_a_loop(source, mask):
         assert leakage_density(change, mask)[row].item() == pytest.approx(np.mean(outside) / np.mean(inside), rel=1e-4)
 
 
-def test_leakage_of_edits_whose_answer_is_known(source, mask):
+def test_leakage_of_edits_with_known_leakage(source, mask):
     for edited, share, density in (
         (source + 0.3 * mask, 0.0, 0.0),
         (source + 0.3 * (1 - mask), 1.0, 0.3 * 255),
@@ -48,7 +48,7 @@ def test_leakage_of_edits_whose_answer_is_known(source, mask):
         assert leakage_density(change, mask).tolist() == pytest.approx([density] * 2, rel=1e-4, abs=1e-5)
 
 
-def test_what_encoding_and_decoding_alone_do_is_not_leakage(source, mask):
+def test_reconstruction_error_is_not_leakage(source, mask):
     reconstruction = source + 0.05
     floor = change_map(source, reconstruction)
     assert leakage_share(change_map(source, reconstruction, floor), mask).max() == 0
@@ -57,7 +57,7 @@ def test_what_encoding_and_decoding_alone_do_is_not_leakage(source, mask):
     assert leakage_share(change_map(source, reconstruction + 0.3, floor), mask).min() > 0.7
 
 
-def test_the_garment_that_changed_most_is_the_named_one_or_not(source, mask):
+def test_right_garment_compares_the_changes_of_two_garments(source, mask):
     other = torch.zeros_like(mask)
     other[:, :, 9:, :] = 1
     change = change_map(source, source + 0.2 * mask + 0.1 * other)
@@ -67,7 +67,7 @@ def test_the_garment_that_changed_most_is_the_named_one_or_not(source, mask):
     assert right_garment(change, mask, torch.zeros_like(mask)).isnan().all()
 
 
-def test_the_larger_garment_does_not_win_by_its_size(source, mask):
+def test_right_garment_does_not_depend_on_size(source, mask):
     large = torch.zeros_like(mask)
     large[:, :, 8:, :] = 1
     small = torch.zeros_like(mask)
@@ -77,7 +77,7 @@ def test_the_larger_garment_does_not_win_by_its_size(source, mask):
     assert right_garment(change, small, large).tolist() == [1, 1]
 
 
-def test_colour_difference_of_a_shaded_patterned_garment_in_a_known_colour():
+def test_colour_difference_of_a_patterned_garment_of_known_colour():
     named = (45.0, 60.0, 40.0)
     picture = np.zeros((20, 20, 3), np.uint8)
     garment = np.zeros((20, 20), bool)
@@ -93,18 +93,18 @@ def test_colour_difference_of_a_shaded_patterned_garment_in_a_known_colour():
 
 
 def plain(lab: tuple[float, float, float]) -> np.ndarray:
-    """A picture of one colour, uint8 (6, 6, 3)."""
+    """Return an image of one colour, uint8 (6, 6, 3)."""
     return np.full((6, 6, 3), (lab2rgb(np.array(lab)[None, None])[0, 0] * 255).round(), np.uint8)
 
 
 @pytest.mark.parametrize("turn", [0, 5, 40, 90, 170, 181, 300, 355])
 @pytest.mark.parametrize("start", [10, 200])
-def test_hue_error_is_the_angle_between_hues_the_short_way_round(start, turn):
+def test_hue_error_is_the_smaller_angle_between_hues(start, turn):
     def lab(degrees: float, lightness: float, chroma: float) -> tuple[float, float, float]:
         return (lightness, chroma * np.cos(np.radians(degrees)), chroma * np.sin(np.radians(degrees)))
 
     everywhere = np.ones((6, 6), bool)
-    picture, named = plain(lab(start + turn, 60, 25)), lab(start, 40, 60)  # darker and stronger: of no account
+    picture, named = plain(lab(start + turn, 60, 25)), lab(start, 40, 60)  # lightness and chroma do not matter
     assert hue_error(picture, everywhere, named) == pytest.approx(min(turn, 360 - turn), abs=2)
 
 
@@ -117,7 +117,7 @@ def test_greys_have_no_hue():
         assert hue_error(plain(COLOURS_LAB[name]), everywhere, COLOURS_LAB[name]) < 2
 
 
-def test_change_of_garment_and_of_picture_equal_a_loop(source, mask):
+def test_change_of_garment_and_of_image_equal_a_loop(source, mask):
     edited = source + torch.rand(source.shape, generator=torch.Generator().manual_seed(2)) * 0.3
     floor = torch.full((2, 1, 12, 12), 0.1)
     inside, moved = change_inside(source, edited, mask), rms(change_map(source, edited, floor))

@@ -1,4 +1,4 @@
-"""LPIPS over our feature network against a loop, and what must hold of any LPIPS; the network's saving and loading."""
+"""LPIPS over a FeatureNet against a loop; general properties of LPIPS; saving and loading of a FeatureNet."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def images() -> torch.Tensor:
     return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def test_distance_equals_the_definition_written_out(metric, images, tiny_features_folder):
+def test_distance_equals_the_definition_in_a_loop(metric, images, tiny_features_folder):
     net = FeatureNet.load(tiny_features_folder)
     first, second = net(images[:1] * 2 - 1), net(images[1:2] * 2 - 1)
     expected = 0.0
@@ -36,7 +36,7 @@ def test_distance_equals_the_definition_written_out(metric, images, tiny_feature
     assert metric.distance(images[:1], images[1:2]).item() == pytest.approx(float(expected), rel=1e-3)
 
 
-def test_a_copy_has_no_distance_and_a_stronger_change_a_larger_one(metric, images):
+def test_distance_is_zero_for_a_copy_and_grows_with_the_change(metric, images):
     assert metric.distance(images, images).max() == 0
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
     distances = torch.stack(
@@ -45,7 +45,7 @@ def test_a_copy_has_no_distance_and_a_stronger_change_a_larger_one(metric, image
     assert (distances.diff(dim=0) > 0).all()
 
 
-def test_loading_draws_nothing_from_the_global_generator(tiny_features_folder):
+def test_loading_does_not_consume_global_rng_state(tiny_features_folder):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -58,7 +58,7 @@ def test_the_result_names_its_network(metric, tiny_features_folder):
     assert "FeatureNet" in metric.name
 
 
-def test_torchvision_without_its_weights_is_a_user_s_mistake(monkeypatch):
+def test_torchvision_without_weights_is_a_user_error(monkeypatch):
     def unreachable(*args: object, **kwargs: object) -> None:
         raise OSError("no network")
 
@@ -77,9 +77,9 @@ def test_features_are_local_halve_the_grid_and_pool_to_the_last_width(images, ti
     assert torch.equal(net(changed * 2 - 1)[0][:, :, 8:, 8:], maps[0][:, :, 8:, 8:])
 
 
-def test_a_feature_network_comes_back_as_it_was_saved(tmp_path, images):
+def test_a_saved_feature_network_is_loaded_unchanged(tmp_path, images):
     net = FeatureNet((4, 6)).train()
-    net(images)  # moves the running statistics, which must be saved too
+    net(images)  # changes the running statistics, which must be saved too
     net.save(tmp_path / "features")
     assert torch.equal(FeatureNet.load(tmp_path / "features").pooled(images), net.eval().pooled(images))
 
@@ -94,7 +94,7 @@ def test_a_feature_network_comes_back_as_it_was_saved(tmp_path, images):
         ("{", b"", "not a feature network"),
     ],
 )
-def test_a_folder_that_holds_no_feature_network_is_a_user_s_mistake(tmp_path, config, weights, message):
+def test_a_folder_without_a_feature_network_is_a_user_error(tmp_path, config, weights, message):
     if config is not None:
         (tmp_path / "config.json").write_text(config)
     if weights is not None:

@@ -40,6 +40,6 @@ def test_a_copy_has_the_psnr_of_rounding_and_an_ssim_of_one(pictures):
     torch.testing.assert_close(pixel.ssim(source, source), torch.ones(4))
 
 
-def test_ssim_refuses_a_picture_smaller_than_its_window():
+def test_ssim_refuses_an_image_smaller_than_its_window():
     with pytest.raises(ValueError, match="over 10 px"):
         pixel.ssim(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))

@@ -18,7 +18,7 @@ from atelier.metrics.clip_garment import crop_squares, recognised
         ([50.0, 0.0, 64.0, 64.0], (0, 0, 64, 64)),  # as tall as the picture
     ],
 )
-def test_a_crop_is_pillow_s_of_the_smallest_square_around_the_box(box, square):
+def test_a_crop_equals_pillow_s_of_the_smallest_square_around_the_box(box, square):
     coarse = np.random.default_rng(0).uniform(0, 255, (8, 8, 3)).astype(np.uint8)
     pixels = np.asarray(Image.fromarray(coarse).resize((64, 64), Image.Resampling.BILINEAR))
     expected = np.asarray(Image.fromarray(pixels).crop(square).resize((48, 48), Image.Resampling.BICUBIC))

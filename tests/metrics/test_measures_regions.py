@@ -1,4 +1,4 @@
-"""Preservation by region: against loops, scikit-image and the `lpips` package; and what the floor takes off."""
+"""Preservation by region against loops, scikit-image and the `lpips` package; scores above the floor."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def of(mask: torch.Tensor, row: int) -> np.ndarray:
     return mask[row, 0].numpy() > 0
 
 
-def test_regions_are_the_trimap_s_and_the_background_is_what_is_left(masks):
+def test_regions_are_the_trimap_s_without_the_garment(masks):
     assert list(masks) == list(regions.REGIONS)
     for row in range(2):
         inside = of(masks["tight"], row)
@@ -114,8 +114,8 @@ def test_whole_distances_equal_the_package_s(source, edited, lpips):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torchvision")
-def test_learnt_weights_are_the_package_s_too(source, edited):
-    """AlexNet's layers with random weights, but LPIPS' learnt linear heads, which the package carries."""
+def test_distances_with_learnt_weights_equal_the_package_s(source, edited):
+    """AlexNet's layers are random here; LPIPS' learnt linear heads are part of the package."""
     import lpips as package
 
     with torch.random.fork_rng(devices=[]):
@@ -125,7 +125,7 @@ def test_learnt_weights_are_the_package_s_too(source, edited):
     torch.testing.assert_close(ours.distance(source, edited), metric(source, edited, normalize=True).flatten())
 
 
-def test_the_floor_is_what_every_edit_must_lose(source, edited, garment, masks, lpips, scores):
+def test_scores_above_the_floor_are_differences_clamped_at_zero(source, edited, garment, masks, lpips, scores):
     rebuilt = (source + 0.03).clamp(0, 1)
     floors = measure(source, rebuilt, garment, masks, lpips)
     lost = regions.above_floor(floors, floors)
@@ -140,9 +140,7 @@ def test_the_floor_is_what_every_edit_must_lose(source, edited, garment, masks, 
         torch.testing.assert_close(worse[f"{name}_background_above_floor"], expected)
 
 
-def test_a_recoloured_garment_damages_only_the_tight_zone_and_a_flooded_background_only_the_rest(
-    source, garment, masks, lpips
-):
+def test_damage_counts_only_in_the_region_where_it_is(source, garment, masks, lpips):
     recoloured = measure(source, source * (1 - garment) + (1 - source) * garment, garment, masks, lpips)
     flooded = measure(source, source * garment + (1 - source) * (1 - garment), garment, masks, lpips)
     for region in ("outside", "context", "background"):
@@ -154,7 +152,7 @@ def test_a_recoloured_garment_damages_only_the_tight_zone_and_a_flooded_backgrou
     assert flooded["mse_tight"].max() == 0
 
 
-def test_the_same_damage_outside_a_large_and_a_small_garment_is_the_same(source, garment, zones, lpips):
+def test_scores_do_not_depend_on_the_size_of_the_garment(source, garment, zones, lpips):
     small = torch.zeros_like(garment)
     small[:, :, :3, :3] = 1
     source = source * 0.8
@@ -165,7 +163,7 @@ def test_the_same_damage_outside_a_large_and_a_small_garment_is_the_same(source,
     torch.testing.assert_close(found[0]["psnr_outside"], found[1]["psnr_outside"], atol=1e-3, rtol=0)
 
 
-def test_without_a_garment_the_distance_outside_is_that_of_the_whole_picture(source, garment, lpips):
+def test_without_a_garment_the_distance_outside_is_that_of_the_whole_image(source, garment, lpips):
     nothing = torch.zeros_like(garment)
     found = measure(source, 1 - source, nothing, {"outside": 1 - nothing}, lpips)["lpips_outside"]
     torch.testing.assert_close(found, lpips.distance(source, 1 - source), rtol=0.1, atol=0)

@@ -1,4 +1,4 @@
-"""Resampling statistics against brute force, and against what is true of simulated data."""
+"""Bootstrap and permutation tests against brute force and on simulated data."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from atelier.stats.bootstrap import Clusters, holm, interval, sign_flip_p
 
 
 def _clustered(rng: np.random.Generator, clusters: int, per: int, mean: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (E, 1) that share most of their spread within a cluster, and the clusters' names."""
+    """Return scores (E, 1), correlated within clusters, and the names of the clusters."""
     shared = rng.normal(mean, 1, clusters).repeat(per)
     return (shared + rng.normal(0, 0.3, clusters * per))[:, None], np.arange(clusters).repeat(per)
 
@@ -35,7 +35,7 @@ def test_a_draw_takes_as_many_clusters_as_there_are():
     assert (counts.sum(1) == 4).all()
 
 
-def test_the_seed_decides_and_the_order_of_the_edits_does_not():
+def test_draws_depend_on_the_seed_and_not_on_the_order_of_the_edits():
     scores, names = _clustered(np.random.default_rng(0), 12, 4, 1.0)
     shuffled = np.random.default_rng(1).permutation(len(names))
     one = Clusters.draw(names, 500, seed=7).drawn_means(scores)
@@ -44,7 +44,7 @@ def test_the_seed_decides_and_the_order_of_the_edits_does_not():
     assert not np.allclose(one, Clusters.draw(names, 500, seed=8).drawn_means(scores))
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say_because_they_respect_clusters():
+def test_intervals_have_nominal_coverage_if_they_respect_clusters():
     rng = np.random.default_rng(5)
     covered = {"by source": 0, "by edit": 0}
     for trial in range(200):
@@ -53,10 +53,10 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say_because_they_respe
             low, high = interval(Clusters.draw(cluster, 400, seed=trial).drawn_means(scores))
             covered[kind] += bool(low[0] <= 1.0 <= high[0])
     assert 0.88 <= covered["by source"] / 200 <= 0.99
-    assert covered["by edit"] / 200 < 0.85  # what ignoring the clusters would have claimed
+    assert covered["by edit"] / 200 < 0.85  # the coverage if clusters are ignored
 
 
-def test_sign_flips_equal_all_sign_patterns_counted_out():
+def test_sign_flip_p_equals_enumeration_of_all_patterns():
     differences = np.array([0.5, 0.9, -0.2, 0.4, 0.8, 0.1, 0.3, 0.6])[:, None]
     names = np.array([0, 0, 1, 2, 3, 4, 5, 6])
     sums = np.array([differences[names == name].sum() for name in range(7)])
@@ -66,7 +66,7 @@ def test_sign_flips_equal_all_sign_patterns_counted_out():
     assert p[0] == pytest.approx(exact, abs=0.005)
 
 
-def test_sign_flips_claim_no_more_than_they_should_where_nothing_differs():
+def test_sign_flip_p_has_nominal_size_under_the_null():
     rng = np.random.default_rng(2)
     p = []
     for trial in range(200):
@@ -75,11 +75,11 @@ def test_sign_flips_claim_no_more_than_they_should_where_nothing_differs():
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10
 
 
-def test_sign_flips_of_no_difference_are_certain_of_nothing():
+def test_sign_flip_p_of_no_difference_is_one():
     assert sign_flip_p(Clusters.draw(np.arange(5), 1, seed=0), np.zeros((5, 1)), 100, seed=0)[0] == 1
 
 
-def test_holm_equals_the_step_down_rule_written_out():
+def test_holm_equals_the_step_down_rule_in_a_loop():
     p = np.array([0.01, 0.04, 0.03, 0.005, 0.9])
     expected, highest = [0.0] * 5, 0.0
     for rank, index in enumerate(sorted(range(5), key=lambda i: p[i])):
@@ -88,7 +88,7 @@ def test_holm_equals_the_step_down_rule_written_out():
     np.testing.assert_allclose(holm(p), expected)
 
 
-def test_a_measure_that_is_never_defined_stays_undefined():
+def test_a_metric_that_is_never_defined_stays_undefined():
     scores = np.array([[1.0, np.nan], [2.0, np.nan]])
     means = Clusters.draw(np.array([0, 1]), 20, seed=0).drawn_means(scores)
     assert np.isfinite(means[:, 0]).all()
