@@ -112,7 +112,7 @@ def test_several_seeds_make_one_sheet(studio):
     counted = studio.edit("hopper.jpg", WORDS, "-o", "counted.png", "--mask", "none", "--seed", "3", "--seeds", "2")
     named = studio.edit("hopper.jpg", WORDS, "-o", "named.png", "--mask", "none", "--seed", "3", "--seed", "4")
     assert (counted.exit_code, named.exit_code) == (0, 0)
-    assert "a sheet to choose from" in counted.stderr
+    assert "wrote a contact sheet" in counted.stderr
     assert Path("counted.png").read_bytes() == Path("named.png").read_bytes()
     height, width = pixels("hopper.jpg").shape[:2]
     scale = 512 / max(height, width)
@@ -138,15 +138,15 @@ def test_an_output_named_is_overwritten_and_an_unnamed_one_is_not(studio):
     assert studio.edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
     assert pixels("out.jpg").shape == (96, 96, 3)
     assert studio.edit("small.png", WORDS, "--mask", "none").stdout == "small-edited.png\n"
-    assert "small-edited.png is there already" in studio.refusal("small.png", WORDS, "--mask", "none")
+    assert "small-edited.png exists already" in studio.refusal("small.png", WORDS, "--mask", "none")
 
 
 def test_the_input_is_never_overwritten(studio):
     Path("link.png").symlink_to("small.png")
     for out in ("small.png", "./small.png", "link.png"):
-        assert "is read from" in studio.refusal("small.png", WORDS, "-o", out)
+        assert "is an input" in studio.refusal("small.png", WORDS, "-o", out)
     Image.fromarray(np.eye(96, dtype=np.uint8) * 255).save("mask.png")
-    assert "is read from" in studio.refusal("small.png", WORDS, "-o", "mask.png", "--mask", "mask.png")
+    assert "is an input" in studio.refusal("small.png", WORDS, "-o", "mask.png", "--mask", "mask.png")
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,18 @@ def test_the_input_is_never_overwritten(studio):
         (["small.png", " "], "expected PHOTO"),
         (["none.png", WORDS], "none.png: no such file"),
         (["params.yaml", WORDS], "params.yaml: not a picture"),
-        (["small.png", WORDS, "-o", "out.gif"], "out.gif: pictures are written as"),
+        (["small.png", WORDS, "-o", "out.gif"], "out.gif: expected one of the image formats"),
         (["small.png", WORDS, "--mask", "nowhere.png"], "nowhere.png: no such file"),
         (["small.png", "make the skirt red"], "small.png: no skirt found in it; --mask none"),
         (["small.png", WORDS, "--weights", "nowhere"], "nowhere: no editor to load"),
         (["small.png", WORDS, "--params", "nowhere.yaml"], "nowhere.yaml: No such file"),
-        (["small.png", WORDS, "--seeds", "2", "--seed", "1", "--seed", "2"], "--seeds counts on from one --seed"),
+        (["small.png", WORDS, "--seeds", "2", "--seed", "1", "--seed", "2"], "--seeds counts from a single --seed"),
         (["small.png", WORDS, "--out-dir", "x"], "expected PHOTO"),
-        (["--batch", "jobs.csv"], "--batch takes --out-dir"),
-        (["small.png", WORDS, "--batch", "jobs.csv", "--out-dir", "x"], "--batch takes --out-dir, and neither PHOTO"),
+        (["--batch", "jobs.csv"], "--batch requires --out-dir"),
+        (
+            ["small.png", WORDS, "--batch", "jobs.csv", "--out-dir", "x"],
+            "--batch requires --out-dir and excludes PHOTO",
+        ),
         (["--batch", "jobs.csv", "--out-dir", "x"], "jobs.csv: No such file"),
     ],
 )

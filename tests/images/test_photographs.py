@@ -190,7 +190,7 @@ def test_every_format_is_written_as_its_name_says(tmp_path, suffix):
 
 @pytest.mark.parametrize("name", ["edited.gif", "edited", "edited.png.txt"])
 def test_other_formats_are_refused(name):
-    with pytest.raises(UserError, match=r"pictures are written as \.png, \.jpg, \.jpeg, \.webp"):
+    with pytest.raises(UserError, match=r"expected one of the image formats \.png, \.jpg, \.jpeg, \.webp"):
         check_format(Path(name))
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from atelier.common.errors import UserError
-from atelier.sampling.batch_csv import JobList, read_jobs
+from atelier.sampling.batch_csv import EditBatch, read_batch
 
 
 @pytest.fixture(name="read")
 def _read(tmp_path: Path):
     """Write a CSV and read it, with the folder `out` beside it."""
 
-    def read(text: str | bytes) -> JobList:
+    def read(text: str | bytes) -> EditBatch:
         path = tmp_path / "jobs.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return read_jobs(path, tmp_path / "out", mask="auto", seed=7)
+        return read_batch(path, tmp_path / "out", mask="auto", seed=7)
 
     return read
 
@@ -23,7 +23,7 @@ def _read(tmp_path: Path):
 def test_a_row_needs_but_an_image_and_an_instruction(read, tmp_path):
     listed = read("image,instruction\nphotos/a.jpg,make the shirt red\n\nb.png, turn the skirt green \n")
     assert listed.refused == {}
-    first, second = listed.jobs
+    first, second = listed.requests
     assert (first.line, first.image, first.instruction) == (2, tmp_path / "photos/a.jpg", "make the shirt red")
     assert (first.mask, first.seed, first.output) == ("auto", 7, tmp_path / "out/0001-a.png")
     assert (second.line, second.instruction, second.output.name) == (4, "turn the skirt green", "0002-b.png")
@@ -32,7 +32,7 @@ def test_a_row_needs_but_an_image_and_an_instruction(read, tmp_path):
 def test_a_row_can_say_all(read, tmp_path):
     rows = 'sub/x.webp,m.png,12,a.jpg,"make it red, please"\ny.jpg,none,,a.jpg,z\n'
     text = f"\ufeffoutput,mask,seed,image,instruction\n{rows}"
-    first, second = read(text).jobs
+    first, second = read(text).requests
     assert (first.output, first.mask, first.seed) == (tmp_path / "out/sub/x.webp", str(tmp_path / "m.png"), 12)
     assert first.instruction == "make it red, please"
     assert (second.mask, second.seed, second.output.name) == ("none", 7, "y.jpg")
@@ -46,14 +46,14 @@ def test_a_row_can_say_all(read, tmp_path):
         ("a.png,red,,one,", "seed 'one' is not a whole number from 0 to 2147483647"),
         ("a.png,red,,-1,", "seed '-1'"),
         ("a.png,red,,2147483648,", "seed '2147483648'"),
-        ("a.png,red,,,x.gif", "pictures are written as .png, .jpg"),
+        ("a.png,red,,,x.gif", "expected one of the image formats .png, .jpg"),
         ("a.png,red,,,../x.png", "output '../x.png' is not inside"),
         ("a.png,red,,,sub/../../x.png", "is not inside"),
         ("a.png,red,,,/tmp/x.png", "is not inside"),
         ("a.png,red,,,link/x.png", "is not inside"),
-        ("a.png,red,,,good.png", "good.png is line 2's"),
-        ("a.png,red,,,./good.png", "is line 2's"),
-        ("a.png,red,,,photo.png", "is a picture that is to be edited"),
+        ("a.png,red,,,good.png", "good.png is already the output of line 2"),
+        ("a.png,red,,,./good.png", "is already the output of line 2"),
+        ("a.png,red,,,photo.png", "is also an input image"),
         ("a.png,red,,,folder.png", "is a folder"),
         ("a.png,red,,,x.png,more", "more values than columns"),
     ],
@@ -63,7 +63,7 @@ def test_a_bad_row_is_named_and_the_others_stay(read, tmp_path, row, reason):
     (tmp_path / "out" / "link").symlink_to(tmp_path)
     good = "out/photo.png,red,,,good.png"
     listed = read(f"image,instruction,mask,seed,output\n{good}\n{row}\nout/photo.png,blue,,,\n")
-    assert [job.line for job in listed.jobs] == [2, 4]
+    assert [job.line for job in listed.requests] == [2, 4]
     assert list(listed.refused) == [3]
     assert reason in listed.refused[3]
 
@@ -71,10 +71,10 @@ def test_a_bad_row_is_named_and_the_others_stay(read, tmp_path, row, reason):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", r"no column 'image'; expected image, instruction and, where wanted, mask, seed, output"),
+        ("", r"no column 'image'; expected image, instruction and optionally mask, seed, output"),
         ("picture,instruction\na,b\n", "no column 'image'"),
         ("image,instruction,prompt\na,b,c\n", "unknown column 'prompt'"),
-        ("image,instruction\n", "holds no rows"),
+        ("image,instruction\n", "contains no rows"),
         (b"image,instruction\n\xff\xfe,b\n", "not CSV in UTF-8"),
     ],
 )
@@ -85,4 +85,4 @@ def test_a_file_that_is_no_list_of_jobs_is_refused(read, text, reason):
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"none\.csv: No such file"):
-        read_jobs(tmp_path / "none.csv", tmp_path, mask="auto", seed=0)
+        read_batch(tmp_path / "none.csv", tmp_path, mask="auto", seed=0)

@@ -12,8 +12,8 @@ from atelier.images.photo import open_photograph
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.models.instruct_pix2pix import load_editor
 from atelier.sampling import edit
-from atelier.sampling.batch_csv import EditJob
-from atelier.sampling.photos import Task, choose_mask, do_jobs, make_edits, name_garment
+from atelier.sampling.batch_csv import EditRequest
+from atelier.sampling.photos import PhotoEdit, choose_mask, edit_batch, make_edits, name_garment
 
 SETTINGS = Generate(
     steps=2, guidance_text=2.0, guidance_image=1.2, sweep_probes=0, sweep_text="1.0", sweep_image="1.0", batch_size=2,
@@ -71,13 +71,13 @@ def test_the_garment_is_the_first_that_the_instruction_names(instruction, garmen
 
 def test_an_edit_without_a_mask_is_the_editor_s_own_at_its_size(editor, photos):
     photograph = open_photograph(photos[1], editor.size)
-    (edited,) = make_edits(editor, [Task(photograph, WORDS, 3, None)], SETTINGS)
+    (edited,) = make_edits(editor, [PhotoEdit(photograph, WORDS, 3, None)], SETTINGS)
     expected = to_pixels(edit.edit(editor, to_tensor([photograph.pixels]), [WORDS], [3], **SAMPLING))[0]
     np.testing.assert_array_equal(edited, expected)
 
 
 def test_edits_are_those_of_each_alone_whatever_the_batch(editor, photos):
-    tasks = [Task(open_photograph(path, editor.size), WORDS, seed, None) for seed, path in enumerate(photos)]
+    tasks = [PhotoEdit(open_photograph(path, editor.size), WORDS, seed, None) for seed, path in enumerate(photos)]
     together = list(make_edits(editor, tasks, SETTINGS))
     assert [edited.shape for edited in together] == [(48, 32, 3), (32, 32, 3), (20, 50, 3)]
     for task, edited in zip(tasks, together, strict=True):
@@ -103,16 +103,16 @@ def test_a_garment_that_is_not_there_is_one_line_with_a_way_out(editor, photos):
 
 
 def test_jobs_are_done_in_order_and_bad_ones_named(editor, photos, tmp_path):
-    def job(line: int, image: Path, instruction: str = WORDS, mask: str = "auto") -> EditJob:
-        return EditJob(line, image, instruction, mask, seed=line, output=tmp_path / "out" / f"{line}.png")
+    def job(line: int, image: Path, instruction: str = WORDS, mask: str = "auto") -> EditRequest:
+        return EditRequest(line, image, instruction, mask, seed=line, output=tmp_path / "out" / f"{line}.png")
 
     jobs = [
         job(2, photos[0]), job(3, tmp_path / "missing.png"), job(4, photos[1], "make the skirt red"),
         job(5, photos[2], mask="none"), job(6, photos[1], mask=str(tmp_path / "nowhere.png")), job(7, photos[1]),
     ]  # fmt: skip
-    outcomes = list(do_jobs(editor, jobs, SETTINGS, left_half))
-    assert [outcome.job for outcome in outcomes] == jobs
-    refused = {outcome.job.line: outcome.refused for outcome in outcomes if outcome.refused}
+    outcomes = list(edit_batch(editor, jobs, SETTINGS, left_half))
+    assert [outcome.request for outcome in outcomes] == jobs
+    refused = {outcome.request.line: outcome.refused for outcome in outcomes if outcome.refused}
     assert list(refused) == [3, 4, 6]
     assert "missing.png: no such file" in refused[3]
     assert "no skirt found" in refused[4]

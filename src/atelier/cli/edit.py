@@ -1,4 +1,4 @@
-"""`atelier edit`: one photograph, or a list of them."""
+"""`atelier edit`: edit one photo, or a batch from a CSV file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,36 +21,67 @@ SEED = click.IntRange(0, 2**31 - 1)
 @click.command(cls=Command)
 @click.argument("photo", required=False, type=PATH)
 @click.argument("instruction", required=False)
-@click.option("-o", "--out", type=PATH, help="Picture to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]")
-@click.option("--mask", default="auto", show_default=True, metavar="auto|none|FILE",
-              help="Where the photograph may change: the garment that the instruction names, everywhere, or where a "
-              "picture is white.")  # fmt: skip
-@click.option("--weights", help="A fine-tuned folder, or an editor's folder or hub name.  "
-              "[default: models/finetuned, or else models.editor]")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1, 1000), help="Sampling steps.  [default: generate.steps]")
-@click.option("--guidance-text", type=click.FloatRange(min=0),
-              help="How strongly to follow the words.  [default: generate.guidance_text]")  # fmt: skip
-@click.option("--guidance-image", type=click.FloatRange(min=0),
-              help="How closely to keep to the photograph.  [default: generate.guidance_image]")  # fmt: skip
-@click.option("--seed", "seed", type=SEED, multiple=True,
-              help="Of the starting noise; several times: a sheet of them.  [default: generate.seed]")  # fmt: skip
-@click.option("--seeds", type=click.IntRange(1, 64), help="So many seeds, from --seed on, in one labelled sheet.")
-@click.option("--batch", type=PATH, help="CSV of jobs: image, instruction[, mask, seed, output]; instead of PHOTO.")
-@click.option("--out-dir", type=PATH, help="Folder for the pictures of --batch.")
-@click.option("--params", default=PARAMS, show_default=True, type=PATH, help="Where defaults are read from.")
+@click.option("-o", "--out", type=PATH, help="Image file to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]")
+@click.option(
+    "--mask",
+    default="auto",
+    show_default=True,
+    metavar="auto|none|FILE",
+    help="Region that may change: the garment that the instruction names (auto), everything (none), or the "
+    "white pixels of an image file.",
+)
+@click.option(
+    "--weights",
+    help="Folder of a fine-tuned editor, or folder or hub id of a base editor.  "
+    "[default: models/finetuned, or else models.editor]",
+)
+@click.option("--steps", type=click.IntRange(1, 1000), help="Number of sampling steps.  [default: generate.steps]")
+@click.option(
+    "--guidance-text", type=click.FloatRange(min=0), help="Text guidance scale s_T.  [default: generate.guidance_text]"
+)
+@click.option(
+    "--guidance-image",
+    type=click.FloatRange(min=0),
+    help="Image guidance scale s_I.  [default: generate.guidance_image]",
+)
+@click.option(
+    "--seed",
+    "seed",
+    type=SEED,
+    multiple=True,
+    help="Seed of the starting noise; repeat it for a contact sheet.  [default: generate.seed]",
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 64), help="Number of seeds, counted from --seed, for a labelled contact sheet."
+)
+@click.option(
+    "--batch", type=PATH, help="CSV file with the columns image, instruction[, mask, seed, output]; instead of PHOTO."
+)
+@click.option("--out-dir", type=PATH, help="Folder for the outputs of --batch.")
+@click.option("--params", default=PARAMS, show_default=True, type=PATH, help="Parameters file to read defaults from.")
 def edit(
-    photo: Path | None, instruction: str | None, out: Path | None, mask: str, weights: str | None, steps: int | None,
-    guidance_text: float | None, guidance_image: float | None, seed: tuple[int, ...], seeds: int | None,
-    batch: Path | None, out_dir: Path | None, params: Path,
-) -> None:  # fmt: skip
-    """Edit PHOTO by an INSTRUCTION, at the photograph's own size and orientation.
+    photo: Path | None,
+    instruction: str | None,
+    out: Path | None,
+    mask: str,
+    weights: str | None,
+    steps: int | None,
+    guidance_text: float | None,
+    guidance_image: float | None,
+    seed: tuple[int, ...],
+    seeds: int | None,
+    batch: Path | None,
+    out_dir: Path | None,
+    params: Path,
+) -> None:
+    """Edit PHOTO by an INSTRUCTION, at the photo's own size and orientation.
 
-    With a mask every pixel outside it stays as it is. The photograph is never squashed: it is letterboxed for the
-    editor. Transparency is laid over white. A picture named by -o is overwritten, the photograph itself never. Defaults
-    come from params.yaml; without one they are those of `atelier config full-size`, and seed 0.
+    With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square. Transparent pixels are
+    composited over white. An existing file named by -o is overwritten, but never the photo itself. Defaults come from
+    params.yaml; without that file they are those of `atelier config full-size`, with seed 0.
 
-    A row of --batch that cannot be done is named and left out, the others are done, and the exit code is 2. Its paths
-    are relative to the CSV file; `output` is a name inside --out-dir.
+    With --batch, rows that cannot be edited are reported and skipped, and the exit code is then 2. Paths in the CSV
+    file are relative to it; `output` is a name inside --out-dir.
 
     \b
     Examples:
@@ -72,26 +103,28 @@ def edit(
 
 
 def _check_form(
-    photo: Path | None, instruction: str | None, out: Path | None, batch: Path | None, out_dir: Path | None,
-    seed: Sequence[int], seeds: int | None,
-) -> Path:  # fmt: skip
-    """Where to write: a picture or, for a list, a folder. Refuses what belongs to the other form of the command."""
+    photo: Path | None,
+    instruction: str | None,
+    out: Path | None,
+    batch: Path | None,
+    out_dir: Path | None,
+    seed: Sequence[int],
+    seeds: int | None,
+) -> Path:
+    """Return the file or, for --batch, the folder to write to. Refuse options of the other form of the command."""
     if seeds and len(seed) > 1:
-        raise UserError("--seeds counts on from one --seed; several are given")
+        raise UserError("--seeds counts from a single --seed, but several are given")
     if batch is not None:
         if photo is not None or out is not None or seeds or len(seed) > 1 or out_dir is None:
-            raise UserError("--batch takes --out-dir, and neither PHOTO, -o, --seeds nor several --seed")
+            raise UserError("--batch requires --out-dir and excludes PHOTO, -o, --seeds and repeated --seed")
         return out_dir
     if photo is None or not instruction or not instruction.strip() or out_dir is not None:
         raise UserError('expected PHOTO "INSTRUCTION" [-o OUT], or --batch CSV --out-dir FOLDER')
-    return out or _default_name(photo)
-
-
-def _default_name(photo: Path) -> Path:
-    name = photo.with_name(f"{photo.stem}-edited.png")
-    if name.exists():
-        raise UserError(f"{name} is there already; name the picture to write with -o")
-    return name
+    if out is None:
+        out = photo.with_name(f"{photo.stem}-edited.png")
+        if out.exists():
+            raise UserError(f"{out} exists already; name the file to write with -o")
+    return out
 
 
 def _defaults(params: Path) -> tuple["Models", "Generate"]:
@@ -107,7 +140,7 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
 
 
 def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
-    """The editor, by default the last fine-tuned one, and what finds garments."""
+    """Load the editor, by default the fine-tuned one in models/finetuned, and the garment segmenter."""
     from atelier.masks.predict import make_finder
     from atelier.models.instruct_pix2pix import TRAINED_FACTS, open_weights
 
@@ -120,28 +153,34 @@ def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
 
 
 def _edit_one(
-    photo: Path, instruction: str, out: Path, mask: str, seeds: Sequence[int], weights: str | None,
-    models: "Models", settings: "Generate",
-) -> None:  # fmt: skip
+    photo: Path,
+    instruction: str,
+    out: Path,
+    mask: str,
+    seeds: Sequence[int],
+    weights: str | None,
+    models: "Models",
+    settings: "Generate",
+) -> None:
     from atelier.cli.seed_sheet import draw_seed_sheet
     from atelier.images.photo import check_format, open_photograph, save
-    from atelier.sampling.photos import AUTO, NONE, Task, choose_mask, make_edits
+    from atelier.sampling.photos import AUTO, NONE, PhotoEdit, choose_mask, make_edits
 
     check_format(out)
     inputs = [photo] if mask in (AUTO, NONE) else [photo, Path(mask)]
     if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
-        raise UserError(f"{out}: is read from; write the edit under another name")
-    open_photograph(photo, size=1)  # a wrong name should not wait for an editor to be loaded
+        raise UserError(f"{out} is an input; write the edit to another file")
+    open_photograph(photo, size=1)  # report a wrong name before the editor is loaded
     editor, find = _open(weights, models)
     photograph = open_photograph(photo, editor.size)
-    where = choose_mask(mask, photograph, instruction, find)
-    tasks = [Task(photograph, instruction, seed, where) for seed in seeds]
-    edits = dict(zip(seeds, make_edits(editor, tasks, settings, progress=True), strict=True))
+    region = choose_mask(mask, photograph, instruction, find)
+    requests = [PhotoEdit(photograph, instruction, seed, region) for seed in seeds]
+    edits = dict(zip(seeds, make_edits(editor, requests, settings, progress=True), strict=True))
     if len(edits) == 1:
         save(edits[seeds[0]], out, photograph.profile)
     else:
         save(draw_seed_sheet(photograph.pixels, edits), out, photograph.profile)
-        click.echo("a sheet to choose from; --seed gives one of them at full size", err=True)
+        click.echo("wrote a contact sheet; use --seed for one of the edits at full size", err=True)
     click.echo(out)
 
 
@@ -150,23 +189,22 @@ def _edit_batch(
 ) -> None:
     from tqdm import tqdm
 
-    from atelier.sampling.batch_csv import read_jobs
-    from atelier.sampling.photos import do_jobs
+    from atelier.sampling.batch_csv import read_batch
+    from atelier.sampling.photos import edit_batch
 
-    listed = read_jobs(file, out_dir, mask=mask, seed=seed)
-    for line, reason in listed.refused.items():
+    batch = read_batch(file, out_dir, mask=mask, seed=seed)
+    for line, reason in batch.refused.items():
         click.echo(f"{file}, line {line}: {reason}", err=True)
-    done, refused = 0, len(listed.refused)
-    if listed.jobs:
+    refused = len(batch.refused)
+    if batch.requests:
         editor, find = _open(weights, models)
-        outcomes = do_jobs(editor, listed.jobs, settings, find)
-        for outcome in tqdm(outcomes, "edit", total=len(listed.jobs), unit="picture", disable=None):
-            if outcome.refused is None:
-                done += 1
-                click.echo(outcome.job.output)
+        results = edit_batch(editor, batch.requests, settings, find)
+        for result in tqdm(results, "edit", total=len(batch.requests), unit="photo", disable=None):
+            if result.refused is None:
+                click.echo(result.request.output)
             else:
                 refused += 1
-                click.echo(f"{file}, line {outcome.job.line}: {outcome.refused}", err=True)
-    click.echo(f"{done} edited, {refused} refused", err=True)
+                click.echo(f"{file}, line {result.request.line}: {result.refused}", err=True)
+    click.echo(f"{len(batch.requests) + len(batch.refused) - refused} edited, {refused} refused", err=True)
     if refused:
         raise click.exceptions.Exit(2)

@@ -10,8 +10,13 @@ from atelier.common.command import PATH, Command
 @click.command(cls=Command)
 @click.argument("folder", default=Path("models/finetuned"), type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder to write; it must not be there yet.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="Of the written weights; bfloat16 halves the folder.")  # fmt: skip
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of the written weights; bfloat16 halves the folder.",
+)
 def export(folder: Path, out: Path, dtype: str) -> None:
     """Write a fine-tuned FOLDER (models/finetuned) as a pipeline that diffusers loads, with a model card.
 

@@ -19,12 +19,22 @@ REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 @click.option("--out", required=True, type=PATH, help="Folder to write report.json, answers.jsonl and the cache to.")
 @click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
 @click.option("--question", help="Question to ask the models.  [default: Which picture looks more natural?]")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
-              help="Seconds to wait for a reply.")  # fmt: skip
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for a reply.",
+)
 def judge(
-    pairs: Path, url: str, models: tuple[str, ...], out: Path, answers: Path | None, question: str | None,
+    pairs: Path,
+    url: str,
+    models: tuple[str, ...],
+    out: Path,
+    answers: Path | None,
+    question: str | None,
     timeout: float,
-) -> None:  # fmt: skip
+) -> None:
     """Ask models which picture of each pair in PAIRS is better, and measure how reliable their answers are.
 
     PAIRS is the same file as for `atelier survey`. The pictures are sent to the server. If the server requires a key,

@@ -12,14 +12,28 @@ DRAWS = 1000
 
 @click.command(cls=Command)
 @click.argument("pairs", required=False, type=PATH)
-@click.option("--out", type=PATH, help="JSONL file to append answers to; with --score, the report to write.  "
-              "[default with --score: ANSWERS with the suffix .json]")  # fmt: skip
+@click.option(
+    "--out",
+    type=PATH,
+    help="JSONL file to append answers to; with --score, the report to write.  "
+    "[default with --score: ANSWERS with the suffix .json]",
+)
 @click.option("--score", type=PATH, metavar="ANSWERS", help="Score these answers instead of serving the page.")
 @click.option("--question", help="Question to ask the raters.  [default: Which picture looks more natural?]")
-@click.option("--repeats", type=click.FloatRange(0, 0.5), default=0.1, show_default=True,
-              help="Share of pairs to show a second time with the sides swapped.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Seed of order and sides; with --score, of the bootstrap.")  # fmt: skip
+@click.option(
+    "--repeats",
+    type=click.FloatRange(0, 0.5),
+    default=0.1,
+    show_default=True,
+    help="Share of pairs to show a second time with the sides swapped.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of order and sides; with --score, of the bootstrap.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

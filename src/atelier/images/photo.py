@@ -1,6 +1,6 @@
-"""A user's photograph: into the editor's square, and the edit back at the photograph's own size and orientation.
+"""A photo of any size: letterboxed into the editor's square, and the edit back at the photo's size and orientation.
 
-Legend: H W pixels of the upright photograph. Pictures are uint8 (H, W, 3), masks bool (H, W).
+Legend: H W pixels of the upright photo. Images are uint8 (H, W, 3), masks bool (H, W).
 """
 
 from dataclasses import dataclass
@@ -15,35 +15,35 @@ from atelier.images.boxes import box_of
 from atelier.images.decode import Picture, RefusedError, decode_mask, decode_picture, open_picture
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # that edits are written in
-_SAVING = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # output formats by suffix
+_SAVE_OPTIONS = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture file, decoded and turned upright, and how it fits into the editor's square."""
+    """An image file, decoded and rotated upright, and its placement in the editor's square."""
 
     path: Path
     picture: Picture
     fit: Fit
-    profile: bytes | None  # its ICC colour profile; without it a phone's colours would change
+    profile: bytes | None  # ICC colour profile; without it the colours of phone photos would change
 
     @property
     def pixels(self) -> np.ndarray:
-        """uint8 (H, W, 3); transparency is laid over white."""
+        """Image, uint8 (H, W, 3); transparent pixels are composited over white."""
         return np.asarray(self.picture.pixels)
 
     @property
     def scale(self) -> float:
-        """Pixels of the photograph along one side of a pixel of the square."""
+        """Side of a pixel of the square, in pixels of the photo."""
         return max(self.picture.pixels.size) / self.fit.size
 
 
 def open_photograph(path: Path, size: int) -> Photograph:
-    """Read a photograph that is to be letterboxed into a square of side `size`.
+    """Read a photo, to be letterboxed into a square of side `size`.
 
     Raises:
-        UserError: there is no such file, or it is no picture that can be read.
+        UserError: the file does not exist or is not a readable image.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -58,15 +58,15 @@ def open_photograph(path: Path, size: int) -> Photograph:
 
 
 def to_square(photograph: Photograph) -> np.ndarray:
-    """The whole photograph inside the square, padded, never squashed: uint8 (size, size, 3)."""
+    """Return the photo letterboxed into the square: uint8 (size, size, 3)."""
     return fit_picture(photograph.picture.pixels, photograph.fit)
 
 
 def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
-    """A mask file as bool (H, W) over the upright photograph: what is white may change.
+    """Read a mask file as bool (H, W) over the upright photo: white may change.
 
     Raises:
-        UserError: there is no such file, it cannot be read, is empty, or is of another shape than the photograph.
+        UserError: the file does not exist, is not readable, is empty, or has another shape than the photo.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -79,31 +79,31 @@ def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
 
 
 def from_square(square: np.ndarray, photograph: Photograph) -> np.ndarray:
-    """An edited square, the padding cut off, at the photograph's size: uint8 (H, W, 3)."""
+    """Crop the padding off an edited square and resize it to the photo: uint8 (H, W, 3)."""
     return np.asarray(_enlarge(square, photograph, Image.Resampling.LANCZOS))
 
 
 def mask_from_square(mask: np.ndarray, photograph: Photograph) -> np.ndarray:
-    """A mask found in the square, bool (size, size) → bool (H, W)."""
-    whole_layer = _enlarge(mask.astype(np.uint8) * 255, photograph, Image.Resampling.BILINEAR)
-    return np.asarray(whole_layer) >= 128
+    """Resize a mask of the square, bool (size, size), to the photo: bool (H, W)."""
+    full_size = _enlarge(mask.astype(np.uint8) * 255, photograph, Image.Resampling.BILINEAR)
+    return np.asarray(full_size) >= 128
 
 
 def _enlarge(layer: np.ndarray, photograph: Photograph, resample: Image.Resampling) -> Image.Image:
-    inner = Image.fromarray(layer).crop(photograph.fit.place)  # cut first: padding must not bleed into the border
+    inner = Image.fromarray(layer).crop(photograph.fit.place)  # crop first: padding must not bleed into the border
     size = photograph.picture.pixels.size
     return inner if inner.size == size else inner.resize(size, resample)
 
 
 def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The edit inside a mask, not empty, over the photograph: uint8 (H, W, 3).
+    """Composite the edit over the photo inside a non-empty mask: uint8 (H, W, 3).
 
-    The edge is softened inwards, over about a pixel of the editor's square: outside the mask no pixel changes.
+    The edge is feathered inwards by about one pixel of the editor's square: no pixel outside the mask changes.
     """
     layer = Image.fromarray(mask.astype(np.uint8) * 255)
     blurred = layer.filter(ImageFilter.GaussianBlur(photograph.scale))
     left, top, right, bottom = (int(edge) for edge in box_of(mask))
-    region = np.s_[top:bottom, left:right]  # a large photograph is not turned into floats as a whole
+    region = np.s_[top:bottom, left:right]  # convert only this part of a large photo to float
     inside = np.asarray(blurred, np.uint8)[region].astype(np.float32) / 255
     share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[..., None]  # 0 at a straight edge, 1 well inside
     mixed = photograph.pixels.copy()
@@ -113,17 +113,17 @@ def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray) -> n
 
 
 def check_format(path: Path) -> None:
-    """Refuse a name that no picture can be written under, before any work is done for it.
+    """Check the suffix of an output file.
 
     Raises:
-        UserError: its suffix is none of FORMATS.
+        UserError: the suffix is not in FORMATS.
     """
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: pictures are written as {', '.join(FORMATS)}")
+        raise UserError(f"{path}: expected one of the image formats {', '.join(FORMATS)}")
 
 
 def save(pixels: np.ndarray, path: Path, profile: bytes | None = None) -> None:
-    """Write uint8 (H, W, 3) in the format of the name's suffix, whole or not at all."""
-    kind = FORMATS[path.suffix.lower()]
+    """Write uint8 (H, W, 3) atomically, in the format given by the suffix."""
+    image_format = FORMATS[path.suffix.lower()]
     with atomic_write(path) as partial:
-        Image.fromarray(pixels).save(partial, kind, icc_profile=profile, **_SAVING[kind])
+        Image.fromarray(pixels).save(partial, image_format, icc_profile=profile, **_SAVE_OPTIONS[image_format])

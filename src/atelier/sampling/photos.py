@@ -1,10 +1,10 @@
-"""Photographs and instructions in, edited photographs out: what `atelier edit` does, one picture or many.
+"""Edit photos of any size by instructions: the work of `atelier edit`, for one photo or a batch.
 
-Legend: H W pixels of the upright photograph, S side of the editor's square.
+Legend: H W pixels of the upright photo, S side of the editor's square.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,34 +24,34 @@ from atelier.images.photo import (
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.masks.predict import Finder
 from atelier.models.instruct_pix2pix import Editor
-from atelier.sampling import edit
-from atelier.sampling.batch_csv import EditJob
+from atelier.sampling import edit as editing
+from atelier.sampling.batch_csv import EditRequest
 from atelier.text.captions import find_mention
 from atelier.text.garments import SLOTS, UNKNOWN_GARMENT
 
-AUTO, NONE = "auto", "none"  # beside a file: where a mask comes from
+AUTO, NONE = "auto", "none"  # values of --mask other than a file
 
 
 @dataclass(frozen=True)
-class Task:
-    """One edit that is ready to be made."""
+class PhotoEdit:
+    """One edit with its inputs loaded."""
 
     photograph: Photograph
     instruction: str
-    seed: int  # of the starting noise; diffusers' own pipeline takes the same from a CPU generator of this seed
-    mask: np.ndarray | None  # bool (H, W): where the photograph may change; None: everywhere
+    seed: int  # of the starting noise, drawn like that of diffusers' pipeline with a CPU generator of this seed
+    mask: np.ndarray | None  # bool (H, W): the region that may change; None: everywhere
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a job: its file is written, or why it is not."""
+class EditResult:
+    """The result of a request: its file was written, or the reason why not."""
 
-    job: EditJob
+    request: EditRequest
     refused: str | None
 
 
 def name_garment(instruction: str) -> str:
-    """Our word for the garment that an instruction names first; "clothes", all that is worn, where it names none."""
+    """Return the garment category that the instruction names first, or "clothes" if it names none."""
     mentions = {garment: find_mention(instruction, garment) for garment in SLOTS}
     ends = {garment: found.end for garment, found in mentions.items() if found}
     by_its_own_name = {garment: mentions[garment].name.lower().endswith(garment) for garment in ends}
@@ -60,13 +60,13 @@ def name_garment(instruction: str) -> str:
 
 
 def choose_mask(mask: str, photograph: Photograph, instruction: str, find: Finder) -> np.ndarray | None:
-    """The mask of one photograph, bool (H, W), or None for all of it.
+    """Return the mask of one photo, bool (H, W), or None for all of it.
 
     Args:
         mask: auto (the garment that the instruction names), none, or a file.
 
     Raises:
-        UserError: nothing is found, or the file is no mask for this photograph.
+        UserError: the garment is not found, or the file is not a mask for this photo.
     """
     if mask == NONE:
         return None
@@ -78,78 +78,80 @@ def choose_mask(mask: str, photograph: Photograph, instruction: str, find: Finde
     return found
 
 
-def find_masks(find: Finder, wanted: Sequence[tuple[Photograph, str]]) -> list[np.ndarray | UserError]:
-    """The mask of what each instruction is about, or what to tell the user where nothing of it is found.
+def find_masks(find: Finder, requests: Sequence[tuple[Photograph, str]]) -> list[np.ndarray | UserError]:
+    """Return the mask of the garment that each instruction names, or an error where it is not found.
 
-    It is looked for in the square: so the segmenter sees pictures in the study, and a large one costs no more.
+    The segmenter sees the photo letterboxed to S × S, as in the study; a large photo therefore costs no more.
     """
-    if not wanted:
+    if not requests:
         return []
-    garments = [name_garment(instruction) for _, instruction in wanted]
-    squares = find([to_square(photograph) for photograph, _ in wanted], garments)
-    masks = [mask_from_square(mask, one) for mask, (one, _) in zip(squares, wanted, strict=True)]
+    garments = [name_garment(instruction) for _, instruction in requests]
+    squares = find([to_square(photograph) for photograph, _ in requests], garments)
+    masks = [mask_from_square(mask, one) for mask, (one, _) in zip(squares, requests, strict=True)]
     return [
         mask if mask.any() else UserError(f"{one.path}: no {garment} found in it; --mask none edits all of it")
-        for mask, (one, _), garment in zip(masks, wanted, garments, strict=True)
+        for mask, (one, _), garment in zip(masks, requests, garments, strict=True)
     ]
 
 
 def make_edits(
-    editor: Editor, tasks: Sequence[Task], settings: Generate, *, progress: bool = False
+    editor: Editor, edits: Sequence[PhotoEdit], settings: Generate, *, progress: bool = False
 ) -> Iterator[np.ndarray]:
-    """Edit in batches of `settings.batch_size`; uint8 (H, W, 3) of each task's photograph, in order.
+    """Edit in batches of `settings.batch_size`; yield uint8 (H, W, 3) for each edit, in order.
 
     Args:
         progress: show the sampling steps of each batch.
     """
-    for start in range(0, len(tasks), settings.batch_size):
-        batch = tasks[start : start + settings.batch_size]
-        edited = edit.edit(
+    for start in range(0, len(edits), settings.batch_size):
+        batch = edits[start : start + settings.batch_size]
+        edited = editing.edit(
             editor,
-            to_tensor([to_square(task.photograph) for task in batch]),
-            [task.instruction for task in batch],
-            [task.seed for task in batch],
+            to_tensor([to_square(one.photograph) for one in batch]),
+            [one.instruction for one in batch],
+            [one.seed for one in batch],
             steps=settings.steps,
             guidance_text=settings.guidance_text,
             guidance_image=settings.guidance_image,
             progress=progress,
         )
-        for task, square in zip(batch, to_pixels(edited), strict=True):
-            whole = from_square(square, task.photograph)
-            yield whole if task.mask is None else composite(task.photograph, whole, task.mask)
+        for one, square in zip(batch, to_pixels(edited), strict=True):
+            pixels = from_square(square, one.photograph)
+            yield pixels if one.mask is None else composite(one.photograph, pixels, one.mask)
 
 
-def do_jobs(editor: Editor, jobs: Sequence[EditJob], settings: Generate, find: Finder) -> Iterator[Outcome]:
-    """Do a list of jobs in batches, in order: each writes its file or is refused, and the others go on."""
-    for start in range(0, len(jobs), settings.batch_size):
-        batch = jobs[start : start + settings.batch_size]
-        prepared = _prepare(batch, editor.size, find)
-        tasks = [task for task in prepared if isinstance(task, Task)]
-        edits = make_edits(editor, tasks, settings)
-        for job, task in zip(batch, prepared, strict=True):
-            if isinstance(task, UserError):
-                yield Outcome(job, str(task))
-            else:
-                save(next(edits), job.output, task.photograph.profile)
-                yield Outcome(job, None)
+def edit_batch(
+    editor: Editor, requests: Sequence[EditRequest], settings: Generate, find: Finder
+) -> Iterator[EditResult]:
+    """Edit photos in batches and write their files; yield a result for each request, in order.
+
+    A request that cannot be edited is refused and the others continue.
+    """
+    for start in range(0, len(requests), settings.batch_size):
+        batch = requests[start : start + settings.batch_size]
+        loaded = _load(batch, editor.size, find)
+        pixels = make_edits(editor, [edit for edit in loaded if isinstance(edit, PhotoEdit)], settings)
+        for request, edit in zip(batch, loaded, strict=True):
+            if isinstance(edit, PhotoEdit):
+                save(next(pixels), request.output, edit.photograph.profile)
+            yield EditResult(request, None if isinstance(edit, PhotoEdit) else str(edit))
 
 
-def _prepare(jobs: Sequence[EditJob], size: int, find: Finder) -> list[Task | UserError]:
-    """Open each job's photograph and mask; masks to be found are looked for together."""
-    prepared = [_open(job, size) for job in jobs]
-    missing = [n for n, (job, task) in enumerate(zip(jobs, prepared, strict=True))
-               if job.mask == AUTO and isinstance(task, Task)]  # fmt: skip
-    found = find_masks(find, [(prepared[n].photograph, jobs[n].instruction) for n in missing])
+def _load(requests: Sequence[EditRequest], size: int, find: Finder) -> list[PhotoEdit | UserError]:
+    """Open each request's photo and mask; the masks to be predicted are predicted together."""
+    loaded: list[PhotoEdit | UserError] = []
+    for request in requests:
+        try:
+            photograph = open_photograph(request.image, size)
+            mask = None if request.mask in (AUTO, NONE) else open_mask(Path(request.mask), photograph)
+            loaded.append(PhotoEdit(photograph, request.instruction, request.seed, mask))
+        except UserError as error:
+            loaded.append(error)
+    missing = [
+        n
+        for n, (request, edit) in enumerate(zip(requests, loaded, strict=True))
+        if request.mask == AUTO and isinstance(edit, PhotoEdit)
+    ]
+    found = find_masks(find, [(loaded[n].photograph, requests[n].instruction) for n in missing])
     for n, mask in zip(missing, found, strict=True):
-        job, task = jobs[n], prepared[n]
-        prepared[n] = mask if isinstance(mask, UserError) else Task(task.photograph, job.instruction, job.seed, mask)
-    return prepared
-
-
-def _open(job: EditJob, size: int) -> Task | UserError:
-    try:
-        photograph = open_photograph(job.image, size)
-        mask = None if job.mask in (AUTO, NONE) else open_mask(Path(job.mask), photograph)
-    except UserError as error:
-        return error
-    return Task(photograph, job.instruction, job.seed, mask)
+        loaded[n] = mask if isinstance(mask, UserError) else replace(loaded[n], mask=mask)
+    return loaded
