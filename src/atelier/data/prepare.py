@@ -26,22 +26,8 @@ from atelier.data.shards import Fact, Spool
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
 
-# Code that the items depend on, as `checkpoints.TRAINING`.
-CODE = (
-    "checkpoints.py",
-    "files.py",
-    "fingerprints.py",
-    "garments.py",
-    "images.py",
-    "instructions.py",
-    "preparing.py",
-    "records.py",
-    "seeds.py",
-    "sources",
-    "spool.py",
-    "tallies.py",
-    "world",
-)
+# The packages that the items depend on, as `checkpoints.TRAINING`.
+CODE = ("common", "data", "images", "synthetic", "text")
 
 
 def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
