@@ -1,6 +1,7 @@
 """The report page as a file: whole, self-contained, the same each time, and sound where parts are missing."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -15,11 +16,10 @@ from PIL import Image
 
 from atelier.common.records import Zones
 from atelier.images.tensors import from_png, to_png
+from atelier.report.figures import COLOURS, draw_curve
 from atelier.report.page import write_page
-from atelier.report.page.failures import failures
-from atelier.report.page.gallery import gallery_data, mask_uri, picture_uri
-from atelier.report.page.html import Markup, element
-from atelier.report.page.svg import Plot, Scale, padded, place_labels, tick_text, ticks
+from atelier.report.page.charts import to_svg
+from atelier.report.page.gallery import failures, gallery_data, mask_uri, picture_uri
 from atelier.report.page.write import render_page
 
 SECTIONS = ["answer", "paper", "prompts", "frontiers", "noop", "ablations", "curves", "shares", "gallery", "making"]
@@ -104,20 +104,18 @@ def test_texts_of_others_are_escaped(page, outline):
     assert HTML in outline.text  # as text, in the tables by prompt
     assert "a/features <trained>" in outline.text
     assert not any("onerror" in attributes for _, attributes in outline.tags)
-    assert element("p", "<b>", title='"x"') == '<p title="&quot;x&quot;">&lt;b&gt;</p>'
-    assert element("p", Markup("<b></b>"), None, hidden=True, lang=None) == "<p hidden><b></b></p>"
 
 
-def test_references_and_oracles_stand_apart(page):
+def test_reference_edits_are_rows_of_their_own(page):
     rows = re.findall(r'<tr class="reference"><th scope="row">(.*?)</th>', page)
     expected = ["exact target", "fine-tuned, cut to the garment", "copy of the source", "whole picture tinted"]
-    assert rows == [*expected, "another item&#x27;s picture"] * 2
+    assert [html.unescape(row) for row in rows] == [*expected, "another item's picture"] * 2
 
 
 def test_the_table_holds_ours_and_the_paper_s(page, page_data):
     assert re.search(r"paper: fine-tuned, trimap</th><td>22.14</td><td>11.91</td><td>–</td>", page)
     cell = page_data.report["seen"]["finetuned"]["clip_directional"]
-    assert f"<td>{cell['mean']:.1f}<small>{cell['ci_lo']:.1f} … {cell['ci_hi']:.1f}</small></td>" in page
+    assert f"<td>{cell['mean']:.2f}<small>{cell['ci_lo']:.2f} … {cell['ci_hi']:.2f}</small></td>" in page
 
 
 def test_missing_parts_are_left_out_and_nothing_breaks(page_data):
@@ -130,30 +128,30 @@ def test_missing_parts_are_left_out_and_nothing_breaks(page_data):
         bare["seen"][part] = {name: cell for name, cell in bare["seen"][part].items() if name not in drop}
     scores = page_data.scores.drop(columns=["target_rmse", "pattern_recognised", "delta_e", "change_inside"])
     scores = scores[(scores["model"] != "target") & (scores["domain"] == "seen")]
-    cases = [replace(case, probe=replace(case.probe, target=None)) for case in page_data.cases[:24]]
+    samples = [replace(sample, probe=replace(sample.probe, target=None)) for sample in page_data.samples[:24]]
     less = replace(
-        page_data, report=bare, scores=scores, cases=cases, frontier=None, ablations=None, methods=None,
+        page_data, report=bare, scores=scores, samples=samples, frontier=None, ablations=None, methods=None,
         epochs=pd.DataFrame(), steps=pd.DataFrame(), trained={}, params={}, digests={},
     )  # fmt: skip
     outline = Outline(render_page(less))
     sections = [attributes["id"] for attributes in outline.all("section")]
     assert sections == ["answer", "paper", "prompts", "gallery", "making"]
     assert not re.search(r"\b(nan|None|null|exact target \()\b", outline.text)
-    assert "gallery" not in [part["id"] for part in Outline(render_page(replace(less, cases=[]))).all("section")]
+    assert "gallery" not in [part["id"] for part in Outline(render_page(replace(less, samples=[]))).all("section")]
 
 
 def test_the_gallery_holds_every_edit_with_its_scores(page, page_data):
     stored = json.loads(re.search(r'id="gallery-data">(.*?)</script>', page)[1])
-    assert [edit["id"] for edit in stored["edits"]] == [case.probe.probe_id for case in page_data.cases]
+    assert [edit["id"] for edit in stored["edits"]] == [sample.probe.probe_id for sample in page_data.samples]
     tuned = page_data.scores[page_data.scores["model"] == "finetuned"].set_index("probe_id")
-    for case, edit in zip(page_data.cases, stored["edits"], strict=True):
-        scores = tuned.loc[case.probe.probe_id]
+    for sample, edit in zip(page_data.samples, stored["edits"], strict=True):
+        scores = tuned.loc[sample.probe.probe_id]
         assert [stored["kinds"][kind] for kind in edit["kinds"]] == failures(scores.to_dict())
         assert edit["scores"]["leakage_share"] == pytest.approx(scores["leakage_share"], rel=1e-4) or np.isnan(
             scores["leakage_share"]
         )
         pictures = [pixels_of(stored["pictures"][index]) for index in edit["pictures"]]
-        pngs = [case.probe.source, case.edited["baseline"], case.edited["finetuned"], case.zones.tight]
+        pngs = [sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"], sample.zones.tight]
         for picture, png in zip(pictures, pngs, strict=True):
             original = from_png(png) if from_png(png).ndim == 3 else np.repeat(from_png(png)[..., None], 3, -1)
             assert np.abs(picture.astype(int) - original).max() <= 3
@@ -163,7 +161,7 @@ def test_the_gallery_holds_every_edit_with_its_scores(page, page_data):
 
 def test_480_edits_fit_in_8_mb(page, page_data):
     """These edits carry noise that real ones do not: an upper bound."""
-    assert len(page.encode()) * 480 / len(page_data.cases) < 8e6
+    assert len(page.encode()) * 480 / len(page_data.samples) < 8e6
 
 
 def test_large_pictures_are_reduced_and_boxes_with_them(page_data):
@@ -173,63 +171,28 @@ def test_large_pictures_are_reduced_and_boxes_with_them(page_data):
     mask[64:128] = 255
     assert pixels_of(picture_uri(to_png(large))).shape == (128, 128, 3)
     np.testing.assert_array_equal(pixels_of(mask_uri(to_png(mask)))[..., 0], mask[::2, ::2])
-    case = page_data.cases[0]
-    edited = dict.fromkeys(case.edited, to_png(large))
-    zones = Zones(case.probe.probe_id, to_png(mask), [10.0, 20.0, 100.0, 200.0], "given")
-    bigger = replace(case, probe=replace(case.probe, source=to_png(large)), edited=edited, zones=zones)
-    assert gallery_data(replace(page_data, cases=[bigger]))["edits"][0]["box"] == [5.0, 10.0, 50.0, 100.0]
+    sample = page_data.samples[0]
+    edited = dict.fromkeys(sample.edited, to_png(large))
+    zones = Zones(sample.probe.probe_id, to_png(mask), [10.0, 20.0, 100.0, 200.0], "given")
+    bigger = replace(sample, probe=replace(sample.probe, source=to_png(large)), edited=edited, zones=zones)
+    assert gallery_data(replace(page_data, samples=[bigger]))["edits"][0]["box"] == [5.0, 10.0, 50.0, 100.0]
 
 
-def test_scales():
-    linear, logarithmic = Scale(0, 10, 100, 0), Scale(0.01, 1, 0, 100, logarithmic=True)
-    assert [linear(value) for value in (0, 5, 10)] == [100, 50, 0]
-    assert [logarithmic(value) for value in (0.01, 0.1, 1)] == pytest.approx([0, 50, 100])
-    for low, high, log in ((1, 1, False), (2, 1, False), (0, 1, True)):
-        with pytest.raises(ValueError, match="a scale from"):
-            Scale(low, high, 0, 1, log)
+def test_a_chart_is_the_figure_with_named_markers_in_the_colours_of_the_theme():
+    def draw(axis):
+        draw_curve(axis, "a <b> & c", [0, 1, 2], [0.0, np.nan, 1.0], color=COLOURS["finetuned"])
+        axis.set(xlim=(0, 2), ylim=(0, 1))
 
-
-def test_ticks_are_round_even_and_inside():
-    rng = np.random.default_rng(1)
-    for _ in range(300):
-        low = rng.normal() * 10.0 ** rng.integers(-4, 4)
-        high = low + rng.random() * 10.0 ** rng.integers(-4, 4) + 1e-6
-        values = ticks(low, high)
-        assert 3 <= len(values) <= 11
-        assert low - 1e-9 <= values[0] <= values[-1] <= high + 1e-9
-        steps = np.diff(values)
-        assert np.allclose(steps, steps[0], rtol=1e-3)
-        assert round(float(f"{steps[0]:.2e}"[:4]), 2) in (1.0, 2.0, 5.0)
-    assert ticks(0, 1) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert [tick_text(value, 0.2) for value in (-0.4, 0.0)] == ["−0.4", "0.0"]
-    assert tick_text(1500, 500) == "1500"
-
-
-def test_padding_keeps_a_range_open():
-    assert padded([1.0, 3.0], 0.1) == pytest.approx((0.8, 3.2))
-    for values in ([], [np.nan], [0.0], [2.0, 2.0], [-3.0]):
-        low, high = padded(values)
-        assert low < high
-
-
-def test_labels_keep_off_each_other():
-    points = [(100.0, 50.0), (101.0, 52.0), (103.0, 49.0), (340.0, 20.0)]
-    texts = ["selective", "A", "B", "full"]
-    places = place_labels(points, texts, 360, 200)
-    boxes = [(x, y - 10, x + 6.2 * len(text), y + 3) for (x, y), text in zip(places, texts, strict=True)]
-    for index, a in enumerate(boxes):
-        assert a[0] >= 0
-        assert a[2] <= 360
-        for b in boxes[:index]:
-            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-
-
-def test_a_plot_puts_marks_where_its_scales_say():
-    plot = Plot.of((0, 1), (0, 1))
-    plot.line([(0, 0), (float("nan"), 1), (1, 1)], "tight")
-    plot.dot((0.5, 0.5), "tight", "a <dot>")
-    drawn = plot.drawing("x & y")
-    start, end = ((plot.x(value), plot.y(value)) for value in (0, 1))
-    assert f'points="{start[0]:.1f},{start[1]:.1f} {end[0]:.1f},{end[1]:.1f}"' in drawn
-    assert f'cx="{(start[0] + end[0]) / 2:g}"' in drawn
-    assert "<title>a &lt;dot&gt;</title>" in drawn
+    drawn = Outline(svg := to_svg(draw, 'x & "y"'))
+    assert svg == to_svg(draw, 'x & "y"')
+    assert drawn.all("svg")[0]["aria-label"] == 'x & "y"'
+    dots = [use for use in drawn.all("use") if use.get("class") == "dot"]
+    assert [dot["aria-label"] for dot in dots] == ["a <b> & c, 0: 0", "a <b> & c, 2: 1"]
+    left, right = ((float(dot["x"]), float(dot["y"])) for dot in dots)
+    assert left[0] < right[0]
+    assert left[1] > right[1]  # y grows downwards
+    names = {path["id"] for path in drawn.all("path", "clippath") if "id" in path}
+    assert {use["href"][1:] for use in drawn.all("use")} <= names
+    assert names.isdisjoint(path.get("id") for path in Outline(to_svg(draw, "another")).all("path", "clippath"))
+    assert "var(--accent)" in svg
+    assert "#" + COLOURS["finetuned"][1:] not in svg

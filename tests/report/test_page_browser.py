@@ -9,7 +9,7 @@ from fixtures_page import HTML
 
 from atelier.images.contact_sheet import draw_change, draw_zones
 from atelier.images.tensors import from_png
-from atelier.report.page.failures import failures
+from atelier.report.page.gallery import failures
 
 LUMINANCE = """colour => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -39,9 +39,9 @@ def expected(page_data, domain="", prompt="", kind="") -> list[str]:
     """The probes that a filter should leave, in the order in which they came."""
     scores = tuned_scores(page_data)
     return [
-        case.probe.probe_id for case in page_data.cases
-        if domain in ("", case.probe.domain) and prompt in ("", case.probe.prompt)
-        and (not kind or kind in failures(scores[case.probe.probe_id]))
+        sample.probe.probe_id for sample in page_data.samples
+        if domain in ("", sample.probe.domain) and prompt in ("", sample.probe.prompt)
+        and (not kind or kind in failures(scores[sample.probe.probe_id]))
     ]  # fmt: skip
 
 
@@ -66,13 +66,13 @@ def test_the_slider_moves_by_keyboard(view):
 )  # fmt: skip
 def test_filters_leave_what_they_say(view, page_data, choice):
     opened, wanted = view(), expected(page_data, **choice)
-    assert 0 < len(wanted) < len(page_data.cases)
+    assert 0 < len(wanted) < len(page_data.samples)
     for name, value in choice.items():
         opened.page.select_option(f"select[name={name}]", value)
     opened.show_all()
     assert opened.cards() == wanted
     count = opened.page.inner_text("#count")
-    assert count == f"Showing {len(wanted)} of {len(wanted)} that match; {len(page_data.cases)} edits in all."
+    assert count == f"Showing {len(wanted)} of {len(wanted)} that match; {len(page_data.samples)} edits in all."
 
 
 @pytest.mark.parametrize(("measure", "highest_is_worst"), [("leakage_share", True), ("clip_directional", False)])
@@ -81,14 +81,14 @@ def test_worst_first_is_sorted_and_what_has_no_score_comes_last(view, page_data,
     opened.page.select_option("select[name=order]", measure)
     opened.show_all()
     values = np.array([scores[probe][measure] for probe in opened.cards()])
-    assert len(values) == len(page_data.cases)
+    assert len(values) == len(page_data.samples)
     missing = np.isnan(values)
     assert missing.sum() == (1 if measure == "leakage_share" else 0)
     assert not missing[: len(values) - missing.sum()].any()
     steps = np.diff(values[~missing])
     assert (steps <= 1e-4).all() if highest_is_worst else (steps >= -1e-2).all()
     first = opened.page.locator("#cards .facts").first.inner_text()
-    assert f"{values[0]:.{3 if highest_is_worst else 1}f}" in first
+    assert f"{values[0]:.{3 if highest_is_worst else 2}f}" in first
 
 
 def test_edits_come_a_batch_at_a_time_by_button_and_by_scrolling(view, page_data):
@@ -191,16 +191,16 @@ def test_change_maps_and_zones_are_those_of_the_sheets(view, page_data):
     opened = view()
     opened.page.wait_for_selector("#cards > li[data-drawn]")
     read = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
-    case = page_data.cases[0]
+    sample = page_data.samples[0]
     drawn = [
         np.array(canvas.evaluate(read)).reshape(64, 64, 4)[..., :3]
         for canvas in opened.page.locator("#cards > li").first.locator("canvas").all()
     ]
     source, *edits = (
         np.clip((from_png(png).astype(int) + 2) // 4 * 4, 0, 255).astype(np.uint8)
-        for png in (case.probe.source, case.edited["baseline"], case.edited["finetuned"])
+        for png in (sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"])
     )
     wanted = [draw_change(source, edited) for edited in edits]
-    wanted.append(draw_zones(source, from_png(case.zones.tight) >= 128, case.zones.box))
+    wanted.append(draw_zones(source, from_png(sample.zones.tight) >= 128, sample.zones.box))
     for ours, theirs in zip(drawn, wanted, strict=True):
         assert np.abs(ours - theirs.astype(int)).max() <= 1

@@ -6,10 +6,11 @@ import pytest
 
 from atelier.metrics import frontier
 from atelier.report.figures import plot_frontiers, plot_shares
-from atelier.report.format import DASH, figure, listed, percent, probability, wording
+from atelier.report.format import figure, heading, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict
-from atelier.report.page.failures import KINDS, NONE, failures
+from atelier.report.page.gallery import KINDS, NONE, failures
 from atelier.report.points import baselines_of, non_dominated, share_points, staircase
+from atelier.stats.tables import DASH
 
 ALL_BAD = {"leakage_share": 1, "right_garment": 0, "change_inside": 0, "delta_e": 99, "pattern_recognised": 0}
 BETTER = {"mean": 2.0, "ci_lo": 1.0, "ci_hi": 3.0, "p_holm": 0.01}
@@ -59,11 +60,11 @@ def test_the_sentence_claims_what_holds_and_nothing_else():
         "gain": {"clip_directional": BETTER, "leakage_share": BETTER, "delta_e": BETTER | {"ci_lo": -1.0}},
     }  # fmt: skip
     text = sentence("unseen", domain)
-    assert "24 edits of 6 rendered pictures" in text
-    assert "improved CLIP directional similarity (60.0 → 62.0);" in text
+    assert "24 edits of 6 rendered images" in text
+    assert "improved CLIP directional similarity (60.00 → 62.00);" in text
     assert "worsened share of the change leaked (0.500 → 2.500);" in text
     assert text.endswith("no difference is shown in ΔE2000 to the named colour.")
-    assert "nothing was measured" in sentence("seen", domain | {"gain": {}})
+    assert "no key metric was measured" in sentence("seen", domain | {"gain": {}})
 
 
 def test_numbers():
@@ -82,11 +83,10 @@ def test_numbers():
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
-def test_a_measure_s_words():
-    assert wording("lpips_outside").name == "LPIPS outside the garment"
-    assert wording("mse_background").better == -1
-    assert wording("psnr_outside").better == 1
-    assert (wording("some_new_one").name, wording("some_new_one").better) == ("some new one", 0)
+def test_headings_have_unit_and_direction():
+    keys = ("lpips_outside", "psnr", "change_inside", "some_new_one")
+    expected = ["LPIPS outside the garment\u00a0↓", "PSNR, dB\u00a0↑", "change inside the garment", "some new one"]
+    assert [heading(key) for key in keys] == expected
 
 
 def test_the_frontier_is_what_nothing_beats():

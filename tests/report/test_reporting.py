@@ -37,7 +37,7 @@ def beside(page_data: PageData, tmp_path) -> Beside:
 
 @pytest.fixture
 def result(page_data: PageData) -> Evaluation:
-    return Evaluation(page_data.report, page_data.scores, page_data.cases, page_data.frontier)
+    return Evaluation(page_data.report, page_data.scores, page_data.samples, page_data.frontier)
 
 
 def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):

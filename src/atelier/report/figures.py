@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from atelier.metrics import registry
-from atelier.metrics.registry import EDITORS, MODELS
-from atelier.report import format as words
+from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS
+from atelier.report.format import figure as number
+from atelier.report.format import interval_of, mean_of
 from atelier.report.points import baselines_of, share_points, staircase
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ COLOURS = {
     "composite": "#7aa6c2",
     "target": "#333333",
 }
+SHARE_METRICS = ("clip_directional", "leakage_share")  # of the figure of gains by trained share
+SEPARATOR = " | "  # between the labels of a line's markers
 
 
 def plot_measures(report: Mapping[str, Any], path: Path) -> None:
@@ -35,7 +39,7 @@ def plot_measures(report: Mapping[str, Any], path: Path) -> None:
     domains = {name: report[name] for name in ("seen", "unseen") if name in report}
     shown = registry.view("figure")
     rows = math.ceil(len(shown) / 3)
-    figure, axes = _panels(rows, 3, width=10.5, height=2.6 * rows)
+    figure, axes = make_panels(rows, 3, width=10.5, height=2.6 * rows)
     for axis, metric in zip(axes, shown, strict=False):
         draw_metric(axis, domains, metric.key)
         axis.set_title(metric.panel, fontsize=10)
@@ -60,17 +64,17 @@ def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: 
                 spread = [[cell["mean"] - cell["ci_lo"]], [cell["ci_hi"] - cell["mean"]]]
                 label = model if d == 0 else None
                 place = d + (m - 2) * 0.15
-                mean = axis.errorbar(place, cell["mean"], spread, fmt="o", ms=5, color=COLOURS[model], label=label)[0]
-                digits = words.wording(metric).digits
-                value = f"{words.mean_of(cell, digits)} ({words.interval_of(cell, digits)}), n = {cell['n']}"
-                _label_markers(mean, [f"{name}, {words.MODELS[model]}: {value}"])
+                dot = axis.errorbar(place, cell["mean"], spread, fmt="o", ms=5, color=COLOURS[model], label=label)[0]
+                decimals = registry.metric(metric).decimals
+                value = f"{mean_of(cell, decimals)} ({interval_of(cell, decimals)}), n = {cell['n']}"
+                _label_markers(dot, [f"{name}, {MODEL_TITLES[model]}: {value}"])
     axis.set_xticks(range(len(domains)), domains)
     axis.margins(x=0.25, y=0.15)
 
 
 def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     """Learning curves: configuration → {train_loss, val_loss} per epoch, one panel each."""
-    figure, axes = _panels(1, 2, width=9, height=3.6)
+    figure, axes = make_panels(1, 2, width=9, height=3.6)
     for axis, (column, title) in zip(axes, {"train_loss": "training", "val_loss": "validation"}.items(), strict=True):
         for name, losses in curves.items():
             draw_curve(axis, name, range(1, len(losses[column]) + 1), losses[column])
@@ -88,7 +92,7 @@ def draw_curve(axis: "Axes", name: str, x: Sequence[float], y: Sequence[float], 
     Args:
         style: of the line, as `Axes.plot` takes it.
     """
-    (line,) = axis.plot(x, y, "o-", **({"ms": 4, "label": name} | style))
+    (line,) = axis.plot(x, y, **({"marker": "o", "ms": 4, "label": name} | style))
     _label_markers(line, [f"{name}, {a:g}: {b:.4g}" for a, b in zip(x, y, strict=True)])
 
 
@@ -99,7 +103,7 @@ def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
         frontier: as for `draw_frontier`, and a column domain.
     """
     domains = list(frontier["domain"].unique())
-    figure, axes = _panels(1, len(domains), width=4.5 * len(domains), height=3.8)
+    figure, axes = make_panels(1, len(domains), width=4.5 * len(domains), height=3.8)
     for axis, domain in zip(axes, domains, strict=True):
         draw_frontier(axis, frontier[frontier["domain"] == domain])
         axis.set_title(domain, fontsize=10)
@@ -123,7 +127,7 @@ def draw_frontier(axis: "Axes", frontier: pd.DataFrame) -> None:
         _label_markers(
             dots,
             (
-                f"{words.MODELS[model]}, guidance text {row.guidance_text:g}, image {row.guidance_image:g}: "
+                f"{MODEL_TITLES[model]}, guidance text {row.guidance_text:g}, image {row.guidance_image:g}: "
                 f"success {row.success:.3f}, preservation {row.preservation:.3f}, n = {row.n:g}"
                 for row in points.itertuples()
             ),
@@ -141,11 +145,10 @@ def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Pat
         ablations: `metrics/ablations.csv`, with its baseline rows.
         methods: `metrics/methods.csv`, measured on the same pictures.
     """
-    measures = ("clip_directional", "leakage_share")
-    points = share_points(ablations, methods, baselines_of(ablations, measures))
+    points = share_points(ablations, methods, baselines_of(ablations, SHARE_METRICS))
     domains = list(points["domain"].unique())
-    figure, axes = _panels(len(measures), len(domains), width=4.5 * len(domains), height=6.4)
-    panels = [(measure, domain) for measure in measures for domain in domains]
+    figure, axes = make_panels(len(SHARE_METRICS), len(domains), width=4.5 * len(domains), height=6.4)
+    panels = [(measure, domain) for measure in SHARE_METRICS for domain in domains]
     for axis, (measure, domain) in zip(axes, panels, strict=True):
         draw_shares(axis, points[points["domain"] == domain], measure)
         axis.set_title(f"{domain}: {registry.metric(measure).panel}", fontsize=10)
@@ -164,8 +167,8 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
         part = points[points["group"] == group]
         places = list(zip(part["trained_share"], part[metric], strict=True))
         (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)
-        digits = words.wording(metric).digits
-        gains = [f"{share:.1%} trained, {words.figure(gain, digits, signed=True)}" for share, gain in places]
+        decimals = registry.metric(metric).decimals
+        gains = [f"{share:.1%} trained, {number(gain, decimals, signed=True)}" for share, gain in places]
         _label_markers(dots, [f"{name}: {gain}" for name, gain in zip(part["label"], gains, strict=True)])
         for name, place in zip(part["label"], places, strict=True):
             offset, side = (-7 if left else 7, -3), "right" if left else "left"
@@ -179,11 +182,13 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
 
 
 def _label_markers(line: "Line2D", labels: Iterable[str]) -> None:
-    """Name each marker of a line, in the order of its points. The labels become the group's id in an SVG."""
-    line.set_gid("\n".join(labels))
+    """Name each marker of a line, in the order of its points. They become the id of its group in an SVG."""
+    drawn = np.isfinite(line.get_xydata()).all(axis=1)  # a point with NaN has no marker
+    line.set_gid(SEPARATOR.join(name for name, finite in zip(labels, drawn, strict=True) if finite))
 
 
-def _panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:
+def make_panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:
+    """Return a figure without a display, width × height in inches, and its Axes row by row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -39,7 +39,7 @@ def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iter
     return PageData(
         report=result.report,
         scores=result.scores,
-        cases=result.samples,
+        samples=result.samples,
         frontier=result.frontier,
         ablations=_read_table(beside.ablations),
         methods=_read_table(beside.methods),

@@ -1,203 +1,162 @@
-"""The page's sections on what was measured: the answer, beside the paper, by prompt, frontiers, no-op instructions."""
+"""The page's sections on what was measured: answer, paper, prompts, frontiers, no-op instructions.
+
+Each function returns the variables of its template, or None where there is nothing to show.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from atelier.metrics.registry import EDITORS, MODEL_TITLES, Metric, beside_paper, metric, view
 from atelier.report import paper
-from atelier.report.format import DASH, MODELS, figure, heading, interval_of, mean_of, probability, wording
-from atelier.report.page.answer import KEY_MEASURES, describe_domain, kind_of_picture, sentence
-from atelier.report.page.charts import answer_figure, frontier_chart
-from atelier.report.page.data import PageData
-from atelier.report.page.html import Child, Markup, element, joined, paragraphs, row, section, table
-from atelier.report.page.svg import legend
+from atelier.report.format import figure, heading, probability
+from atelier.report.page.answer import describe_domain, image_kind, sentence
+from atelier.report.page.charts import frontier_chart, metric_panels
+from atelier.report.page.data import PageData, Row, Table, with_interval
 from atelier.report.tables import average
+from atelier.stats.tables import DASH
 
-EDITORS = ("baseline", "finetuned")
+Section = dict[str, Any]
+
 CONTROLS = ("target", "composite", "copy")
-BESIDE_PAPER = (
-    "clip_similarity", "clip_directional", "lpips", "ssim", "lpips_outside", "leakage_share", "target_rmse",
-    "right_garment",
-)  # fmt: skip
-PREFERRED = (*KEY_MEASURES, "lpips", "ssim", "psnr_outside", "right_garment", "change_inside", "clip_similarity")
-WIDEST = 8  # measures beside each other in a table
+WIDEST = 8  # metrics beside each other in a table
+COUNTS = ("n", "source images")
 
 
-def answer(data: PageData) -> Markup:
-    """The question, a sentence per domain, and both in one figure."""
-    question = (
-        "Told to “make the shirt red”, an editor may redden the trousers and the wall as well. Does fine-tuning it on "
-        "fashion pictures make it do what is asked, and leave the rest of the picture alone?"
-    )
-    rule = (
-        "A difference is claimed only where its 95 % interval excludes zero and its p, corrected by Holm over all "
-        "measures of the domain, is below .05."
-    )
-    found = [sentence(name, domain) for name, domain in data.domains.items()]
-    return section(
-        "answer", "The question and the answer", element("p", question, class_="lead"),
-        element("ul", [element("li", text) for text in found], class_="findings"),
-        element("p", rule, class_="note"), answer_figure(data.domains),
-    )  # fmt: skip
+def answer(data: PageData) -> Section:
+    """Return a sentence per domain, and panels of the key metrics."""
+    models = ("baseline", "finetuned", *CONTROLS)
+    return {
+        "findings": [sentence(name, domain) for name, domain in data.domains.items()],
+        "panels": metric_panels(data.domains),
+        "legend": [(model, MODEL_TITLES[model]) for model in models],
+    }
 
 
-def beside_paper(data: PageData) -> Markup:
-    """The main table of each domain with the paper's rows, the differences, and what frames them."""
+def with_paper(data: PageData) -> Section:
+    """Return each domain's main table with the paper's rows, the differences and the reference edits."""
     networks = "; ".join(f"{role.replace('_', ' ')}: {name}" for role, name in data.report.get("networks", {}).items())
-    notes = paragraphs(
-        "Similarities are × 100. LPIPS and SSIM are between source and edited picture, as in the paper, so that a copy "
-        "of the source is perfect in both. The paper's networks and pictures differ from these: compare directions and "
-        "ratios, not values. Below each mean stands its 95 % interval, from a bootstrap over source pictures.",
-        networks and f"Networks that measure here: {networks}.",
-    )
-    return section(
-        "paper", "Beside the paper", *notes, [_paper_table(name, part) for name, part in data.domains.items()],
-        [_every_measure(name, part) for name, part in data.domains.items()],
-    )  # fmt: skip
+    return {
+        "networks": networks,
+        "tables": [_paper_table(name, domain) for name, domain in data.domains.items()],
+        "folded": [_every_metric(name, domain) for name, domain in data.domains.items()],
+    }
 
 
-def _paper_table(name: str, domain: Mapping[str, Any]) -> Markup:
-    measures = [measure for measure in BESIDE_PAPER if any(measure in domain.get(model, {}) for model in EDITORS)]
-    theirs = [line for line in paper.MAIN if line.domain == name]
-    published = [row(f"paper: {line.label}", _published(line, measures), "paper") for line in theirs]
-    ours = [_row_of(MODELS[model], domain[model], measures, domain) for model in EDITORS if model in domain]
-    gain = _row_of("fine-tuned − baseline", domain.get("gain", {}), measures, domain, "gain")
-    frames = [_row_of(MODELS[model], domain[model], measures, domain, "reference") for model in CONTROLS
-              if model in domain]  # fmt: skip
-    frames += [
-        _row_of(MODELS.get(oracle, oracle.replace("_", " ")), cells, measures, domain, "reference")
-        for oracle, cells in domain.get("oracles", {}).items()
+def _paper_table(name: str, domain: Mapping[str, Any]) -> Table:
+    metrics = [one for one in beside_paper("page") if any(one.key in domain.get(model, {}) for model in EDITORS)]
+    published = [
+        Row(f"paper: {line.label}",
+            [*(line.text(one.paper_key, one.decimals) for one in metrics), DASH, DASH], "paper")
+        for line in paper.MAIN if line.domain == name
+    ]  # fmt: skip
+    ours = [_estimates(MODEL_TITLES[model], domain[model], metrics, domain) for model in EDITORS if model in domain]
+    ours.append(_estimates("fine-tuned − baseline", domain.get("gain", {}), metrics, domain, "gain"))
+    references = {model: domain[model] for model in CONTROLS if model in domain} | domain.get("oracles", {})
+    framing = [
+        _estimates(MODEL_TITLES.get(model, model.replace("_", " ")), estimates, metrics, domain, "reference")
+        for model, estimates in references.items()
     ]
-    kind = kind_of_picture(domain)
-    caption = f"{describe_domain(name)}{f'; {kind} pictures' if kind else ''}"
-    caption = caption[0].upper() + caption[1:]
-    header = ["", *map(heading, measures), "n", "source pictures"]
-    return table(caption, header, [published, [*ours, gain], frames])
+    kind = image_kind(domain)
+    caption = describe_domain(name) + (f"; {kind} images" if kind else "")
+    return Table(caption[0].upper() + caption[1:], _header(metrics), [published, ours, framing])
 
 
-def _published(line: paper.Reported, measures: Iterable[str]) -> list[str]:
-    values = {"clip_similarity": (line.clip, 2), "clip_directional": (line.directional, 2), "lpips": (line.lpips, 3),
-              "ssim": (line.ssim, 3)}  # fmt: skip
-    return [*(figure(*values.get(measure, (None, 0))) for measure in measures), DASH, DASH]
+def _header(metrics: Iterable[Metric]) -> list[str]:
+    return ["", *(heading(one.key) for one in metrics), *COUNTS]
 
 
-def _row_of(
-    label: str, cells: Mapping[str, Any], measures: Iterable[str], domain: Mapping[str, Any], kind: str | None = None
-) -> Markup:
-    """A row of means with intervals; n and clusters are the largest of its cells."""
-    shown = {measure: cells.get(measure) for measure in measures}
-    known = [cell for cell in shown.values() if cell]
-    n = max((cell.get("n", 0) for cell in known), default=0)
-    clusters = max((cell.get("clusters", domain.get("sources", 0)) for cell in known), default=0)
-    values = [with_interval(cell, wording(measure).digits, kind == "gain") for measure, cell in shown.items()]
-    return row(label, [*values, str(n or DASH), str(clusters or DASH)], kind)
+def _estimates(
+    label: str, estimates: Mapping[str, Any], metrics: Iterable[Metric], domain: Mapping[str, Any], kind: str = ""
+) -> Row:
+    """Return a row of means with intervals; n and the number of source images are the largest of its estimates."""
+    known = {one: estimates.get(one.key) for one in metrics}
+    found = [estimate for estimate in known.values() if estimate]
+    n = max((one.get("n", 0) for one in found), default=0)
+    sources = max((one.get("clusters", domain.get("sources", 0)) for one in found), default=0)
+    cells = [with_interval(estimate, one.decimals, kind == "gain") for one, estimate in known.items()]
+    return Row(label, [*cells, str(n or DASH), str(sources or DASH)], kind)
 
 
-def with_interval(cell: Mapping[str, Any] | None, digits: int, signed: bool = False) -> Markup:
-    """A mean with its interval below it."""
-    below = interval_of(cell, digits, signed)
-    return joined(mean_of(cell, digits, signed), element("small", below) if below else None)
-
-
-def _every_measure(name: str, domain: Mapping[str, Any]) -> Markup:
-    """All measures of both editors with the paired difference, folded away."""
+def _every_metric(name: str, domain: Mapping[str, Any]) -> Table:
     rows = []
-    for measure, gain in domain.get("gain", {}).items():
-        digits = wording(measure).digits
-        means = [with_interval(domain.get(model, {}).get(measure), digits) for model in EDITORS]
+    for key, gain in domain.get("gain", {}).items():
+        decimals = metric(key).decimals
+        means = [with_interval(domain.get(model, {}).get(key), decimals) for model in EDITORS]
         tests = [probability(gain.get("p")), probability(gain.get("p_holm"))]
         counts = [str(gain.get("n", DASH)), str(gain.get("clusters", DASH))]
-        rows.append(row(heading(measure), [*means, with_interval(gain, digits, True), *tests, *counts]))
-    caption = f"Every measure, {name}"
-    header = ["", "baseline", "fine-tuned", "difference", "p", "p (Holm)", "n", "source pictures"]
-    return element("details", element("summary", caption), table(caption, header, [rows]))
+        rows.append(Row(heading(key), [*means, with_interval(gain, decimals, True), *tests, *counts]))
+    header = ["", "baseline", "fine-tuned", "difference", "p", "p (Holm)", *COUNTS]
+    return Table(f"Every metric, {name}", header, [rows])
 
 
-def by_prompt(data: PageData) -> Markup | None:
-    """Both editors' means per prompt, and the differences per kind of prompt with intervals."""
-    parts = []
+def by_prompt(data: PageData) -> Section | None:
+    """Return both editors' means per prompt, and the differences per kind of prompt with intervals."""
     means = average(data.scores[data.scores["model"].isin(EDITORS)], "prompt")
-    measures = chosen(means.columns)
+    metrics = _widest(means.columns)
+    tables = []
     for name in (name for name in data.domains if (means["domain"] == name).any()):
         groups = []
         for prompt, lines in means[means["domain"] == name].groupby("prompt", sort=True):
-            lead = element("th", f"“{prompt}”", scope="rowgroup", rowspan=len(lines))
-            records = lines.to_dict("records")
-            groups.append(
-                [_prompt_row(record, measures, None if number else lead) for number, record in enumerate(records)]
-            )
-        header = ["prompt", "editor", *map(heading, measures), "n"]
-        parts.append(table(f"Means by prompt, {name}", header, groups))
-    factors = [table_ for name, part in data.domains.items() if (table_ := _factor_table(name, part))]
-    if not parts:
-        return None
-    note = "Means of the edits of one prompt; a dash where a measure is not defined for it."
-    return section("prompts", "By prompt", *paragraphs(note), *parts, *factors)
+            rows = []
+            for record in lines.to_dict("records"):
+                cells = [figure(record[one.key], one.decimals) for one in metrics]
+                lead = None if rows else (f"“{prompt}”", len(lines))
+                rows.append(Row(MODEL_TITLES[record["model"]], [*cells, str(record["n"])], lead=lead))
+            groups.append(rows)
+        header = ["prompt", "editor", *(heading(one.key) for one in metrics), "n"]
+        tables.append(Table(f"Means by prompt, {name}", header, groups))
+    factors = [_factor_table(name, domain) for name, domain in data.domains.items()]
+    return {"tables": [*tables, *filter(None, factors)]} if tables else None
 
 
-def _prompt_row(record: Mapping[str, Any], measures: list[str], lead: Markup | None) -> Markup:
-    values = [figure(record[measure], wording(measure).digits) for measure in measures]
-    return row(MODELS[record["model"]], [*values, str(record["n"])], lead=lead)
-
-
-def _factor_table(name: str, domain: Mapping[str, Any]) -> Markup | None:
-    factors = {factor: domain[factor]["gain"] for factor in ("colour", "pattern") if "gain" in domain.get(factor, {})}
-    measures = chosen({measure for gain in factors.values() for measure in gain})
+def _factor_table(name: str, domain: Mapping[str, Any]) -> Table | None:
+    gains = {factor: domain[factor]["gain"] for factor in ("colour", "pattern") if "gain" in domain.get(factor, {})}
+    metrics = _widest({key for gain in gains.values() for key in gain})
     rows = [
-        row(f"{factor} prompts", [with_interval(gain.get(m), wording(m).digits, True) for m in measures], "gain")
-        for factor, gain in factors.items()
+        Row(f"{factor} prompts", [with_interval(gain.get(one.key), one.decimals, True) for one in metrics], "gain")
+        for factor, gain in gains.items()
     ]
     caption = f"Fine-tuned − baseline by kind of prompt, {name}"
-    return table(caption, ["", *map(heading, measures)], [rows]) if rows else None
+    return Table(caption, ["", *(heading(one.key) for one in metrics)], [rows]) if rows else None
 
 
-def chosen(available: Iterable[str]) -> list[str]:
-    """The measures for a table of limited width, the key ones first."""
+def _widest(available: Iterable[str]) -> list[Metric]:
+    """Return the metrics of a table of limited width, the key ones first."""
     names = set(available)
-    return [measure for measure in PREFERRED if measure in names][:WIDEST]
+    return sorted((one for one in view("prompts") if one.key in names), key=lambda one: not one.group)[:WIDEST]
 
 
-def frontiers(data: PageData) -> Markup | None:
-    """Edit success against preservation over both guidance scales, and the area under each curve."""
+def frontiers(data: PageData) -> Section | None:
+    """Return edit success against preservation over both guidance scales, and the area under each curve."""
     points = data.frontier
     if points is None or points.empty:
         return None
     names = [name for name in data.domains if (points["domain"] == name).any()]
-    charts = [frontier_chart(points[points["domain"] == name], name) for name in names]
-    note = (
-        "Each dot is one pair of guidance scales; point at it, or go to it with the keyboard, for its values. The "
-        "curve is the best success at no less than that preservation. The untouched source would stand at (1, 0), the "
-        "exact target at (1, 1). An editor that changes too little lies far to the right and low, so that the area "
-        "under the curve, not one point, compares the two."
-    )
-    rows = [line for name in names for line in _area_rows(name, data.domains[name].get("frontier", {}))]
-    areas = table("Area under the frontier", ["", "area", "n"], [rows]) if rows else None
-    keys = legend([("baseline", "baseline"), ("finetuned", "fine-tuned")])
-    return section(
-        "frontiers", "Frontiers", *paragraphs(note), keys, element("div", *charts, class_="charts pairs"), areas
-    )  # fmt: skip
+    rows = [row for name in names for row in _areas(name, data.domains[name].get("frontier", {}))]
+    return {
+        "charts": [frontier_chart(points[points["domain"] == name], name) for name in names],
+        "legend": [(model, MODEL_TITLES[model]) for model in EDITORS],
+        "tables": [Table("Area under the frontier", ["", "area", "n"], [rows])] if rows else [],
+    }
 
 
-def _area_rows(name: str, frontier: Mapping[str, Any]) -> list[Markup]:
-    labels = {model: MODELS[model] for model in EDITORS} | {"gain": "difference"}
-    rows = []
-    for key, label in labels.items():
-        cell = frontier.get(key, {}).get("area")
-        if cell:
-            cells: list[Child] = [with_interval(cell, 3, key == "gain"), str(cell.get("n", DASH))]
-            rows.append(row(f"{name}, {label}", cells, "gain" if key == "gain" else None))
-    return rows
+def _areas(name: str, frontier: Mapping[str, Any]) -> list[Row]:
+    labels = {model: MODEL_TITLES[model] for model in EDITORS} | {"gain": "difference"}
+    areas = {key: frontier[key]["area"] for key in labels if frontier.get(key, {}).get("area")}
+    return [
+        Row(f"{name}, {labels[key]}", [with_interval(area, 3, key == "gain"), str(area.get("n", DASH))],
+            "gain" if key == "gain" else "")
+        for key, area in areas.items()
+    ]  # fmt: skip
 
 
-def no_op(data: PageData) -> Markup | None:
-    """What the editors do when told to change nothing."""
-    parts = []
+def no_op(data: PageData) -> Section | None:
+    """Return what the editors do when the instruction asks for what is already there."""
+    tables = []
     for name, domain in data.domains.items():
         models = {model: domain["noop"][model] for model in EDITORS if domain.get("noop", {}).get(model)}
-        known = {measure for cells in models.values() for measure in cells}
-        measures = sorted(known)[:WIDEST]
-        if measures:
-            rows = [_row_of(MODELS[model], cells, measures, domain) for model, cells in models.items()]
-            header = ["", *map(heading, measures), "n", "source pictures"]
-            parts.append(table(f"Instructed to change nothing, {name}", header, [rows]))
-    note = "An instruction that asks for what is there already should leave the picture alone: less change is better."
-    return section("noop", "No-op instructions", *paragraphs(note), *parts) if parts else None
+        metrics = [metric(key) for key in sorted({key for estimates in models.values() for key in estimates})[:WIDEST]]
+        if metrics:
+            rows = [_estimates(MODEL_TITLES[model], found, metrics, domain) for model, found in models.items()]
+            tables.append(Table(f"Instructed to change nothing, {name}", _header(metrics), [rows]))
+    return {"tables": tables} if tables else None

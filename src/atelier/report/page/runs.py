@@ -1,126 +1,134 @@
-"""The page's sections on training runs: ablations, learning curves, trained share against gain."""
+"""The page's sections on training: ablations, learning curves, trained share against gain, how the page was made.
+
+Each function returns the variables of its template, or None where there is nothing to show.
+"""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
+from atelier.metrics.registry import beside_paper
 from atelier.report import paper
-from atelier.report.format import DASH, figure, heading, percent, wording
-from atelier.report.page.charts import curve_chart, share_chart
-from atelier.report.page.data import PageData
-from atelier.report.page.html import Markup, element, paragraphs, row, section, table
-from atelier.report.page.svg import legend
+from atelier.report.figures import SHARE_METRICS
+from atelier.report.format import figure, heading, percent
+from atelier.report.page.charts import ZONES, curve_chart, share_chart
+from atelier.report.page.data import PageData, Row, Table, above
+from atelier.report.page.results import Section
 from atelier.report.points import share_points
-
-_PAPER_KEY = {"clip_similarity": "clip", "clip_directional": "directional", "lpips": "lpips", "ssim": "ssim"}
-_GAINS = {"clip_directional": "fine-tuned − baseline ↑", "leakage_share": "fine-tuned − baseline ↓"}
-_ZONES = {"val_tight": "tight", "val_context": "context", "val_background": "background"}
+from atelier.stats.tables import DASH
 
 
-def ablations(data: PageData) -> Markup | None:
-    """Configurations A to D beside the paper's tables 3 and 4."""
+def ablations(data: PageData) -> Section | None:
+    """Return configurations A to D with the paper's tables 3 and 4."""
     lines = data.ablations
     if lines is None or lines.empty:
         return None
-    tables = [
-        _ablation_table(domain, lines[lines["domain"] == domain].to_dict("records"))
-        for domain in lines["domain"].unique()
-    ]
-    note = (
-        "In each cell ours, and below it the paper's. The losses' scales differ from the paper's: compare their course."
-    )
-    return section("ablations", "Ablations A to D", *paragraphs(note), *tables)
+    domains = lines["domain"].unique()
+    return {"tables": [_ablation_table(name, lines[lines["domain"] == name].to_dict("records")) for name in domains]}
 
 
-def _ablation_table(domain: str, records: list[dict[str, Any]]) -> Markup:
-    theirs = {line.label: line for line in paper.ABLATIONS if line.domain == domain}
-    measures = [measure for measure in _PAPER_KEY if measure in records[0]]
-    more = [measure for measure in ("leakage_share", "target_rmse") if measure in records[0]]
+def _ablation_table(domain: str, records: list[dict[str, Any]]) -> Table:
+    published = {line.label: line for line in paper.ABLATIONS if line.domain == domain}
+    metrics = [one for one in beside_paper("page") if one.key in records[0]]
     rows = []
     for record in records:
-        line = theirs.get(record["config"])
-        cells = [percent(record.get("trained_share"))]
-        for measure in measures:
-            digits = wording(measure).digits
-            cells.append(_beside(figure(record[measure], digits), getattr(line, _PAPER_KEY[measure], None), digits))
-        cells += [figure(record[measure], wording(measure).digits) for measure in more]
-        rows.append(row(record["config"], [*cells, *_losses(record)]))
-    header = [
-        "",
-        "trained",
-        *map(heading, measures + more),
-        "training loss, epochs 1, 2",
-        "validation loss, epochs 1, 2",
-    ]
-    return table(f"Ablations, {domain}", header, [rows])
+        line = published.get(record["config"])
+        values = [
+            above(figure(record[one.key], one.decimals),
+                  line.text(one.paper_key, one.decimals) if line and one.paper_key else "")
+            for one in metrics
+        ]  # fmt: skip
+        rows.append(Row(record["config"], [percent(record.get("trained_share")), *values, *_losses(record)]))
+    header = ["", "trained", *(heading(one.key) for one in metrics)]
+    return Table(
+        f"Ablations, {domain}", [*header, "training loss, epochs 1, 2", "validation loss, epochs 1, 2"], [rows]
+    )
 
 
-def _losses(record: Mapping[str, Any]) -> Iterator[Markup]:
+def _losses(record: Mapping[str, Any]) -> list[str]:
+    cells = []
     published = paper.ABLATION_LOSSES.get(record["config"], ((), ()))
     for name, theirs in zip(("train_loss", "val_loss"), published, strict=True):
         values = [record.get(f"{name}_{epoch}", math.nan) for epoch in (1, 2)]
         ours = DASH if all(map(math.isnan, values)) else ", ".join(figure(value, 4) for value in values)
-        below = ", ".join(figure(value, 4) for value in theirs)
-        yield element("span", ours, element("small", below) if below else None)
+        cells.append(above(ours, ", ".join(figure(value, 4) for value in theirs)))
+    return cells
 
 
-def _beside(ours: str, theirs: float | None, digits: int) -> Markup:
-    return element("span", ours, None if theirs is None else element("small", figure(theirs, digits)))
-
-
-def learning_curves(data: PageData) -> Markup | None:
-    """Loss by step and by epoch, validation error by zone, validation directional similarity."""
+def learning_curves(data: PageData) -> Section | None:
+    """Return loss by step and by epoch, validation error by zone, validation directional similarity."""
     charts = []
     per_epoch = data.trained.get("steps", 0) / max(data.trained.get("epochs", 1), 1)
     if {"step", "loss"} <= set(data.steps.columns) and len(data.steps):
-        curves = [("faint", "training, each step", _points(data.steps, "step", "loss"))]
+        curves = {"training, each step": ("copy", _points(data.steps, "step", "loss"))}
         if "val_loss" in data.epochs and per_epoch:
-            at = data.epochs.assign(step=data.epochs["epoch"] * per_epoch)
-            curves.append(("finetuned", "validation, each epoch", _points(at, "step", "val_loss")))
-        charts.append(curve_chart("Loss.", "", curves, ("step", "loss")))
-    zones = {column: name for column, name in _ZONES.items() if column in data.epochs}
-    if zones and len(data.epochs):
-        curves = [(name, name, _points(data.epochs, "epoch", column)) for column, name in zones.items()]
-        charts.append(curve_chart("Validation error by zone.", "", curves, ("epoch", "error")))
-    if "val_directional" in data.epochs and len(data.epochs):
-        curves = [("finetuned", "validation", _points(data.epochs, "epoch", "val_directional"))]
-        charts.append(curve_chart("CLIP directional similarity.", "On validation edits.", curves, ("epoch", "× 100")))
-    note = "Epoch 0 is the editor before fine-tuning."
-    body = element("div", *charts, class_="charts")
-    return section("curves", "Learning curves", *paragraphs(note), body) if charts else None
+            steps = data.epochs.assign(step=data.epochs["epoch"] * per_epoch)
+            curves["validation, each epoch"] = ("finetuned", _points(steps, "step", "val_loss"))
+        charts.append(curve_chart("Loss.", "", curves, "step", "loss"))
+    if len(data.epochs):
+        zones = {zone: colour for zone, colour in ZONES.items() if f"val_{zone}" in data.epochs}
+        curves = {zone: (colour, _points(data.epochs, "epoch", f"val_{zone}")) for zone, colour in zones.items()}
+        if curves:
+            charts.append(curve_chart("Validation error by zone.", "", curves, "epoch", "mean squared error"))
+        if "val_directional" in data.epochs:
+            curves = {"validation": ("finetuned", _points(data.epochs, "epoch", "val_directional"))}
+            note = "On validation edits."
+            charts.append(curve_chart("CLIP directional similarity.", note, curves, "epoch", "similarity × 100"))
+    return {"charts": charts} if charts else None
 
 
-def _points(lines: pd.DataFrame, x: str, y: str) -> list[tuple[float, float]]:
-    return list(lines[[x, y]].dropna().itertuples(index=False, name=None))
+def _points(lines: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    return lines[[x, y]].dropna().set_axis(["x", "y"], axis=1)
 
 
-def shares(data: PageData) -> Markup | None:
-    """How much of the UNet was trained against what that gained over the baseline."""
+def shares(data: PageData) -> Section | None:
+    """Return charts of how much of the UNet was trained against what that gained over the baseline."""
     baselines = {
-        name: {measure: part["baseline"][measure]["mean"] for measure in _GAINS if measure in part["baseline"]}
+        name: {key: part["baseline"][key]["mean"] for key in SHARE_METRICS if key in part["baseline"]}
         for name, part in data.domains.items()
     }
     points = share_points(data.ablations, data.methods, baselines)
     charts = [
-        share_chart(part, domain, measure, label)
-        for measure, label in _GAINS.items()
-        if measure in points
-        for domain, part in points.dropna(subset=[measure, "trained_share"]).groupby("domain", sort=False)
+        share_chart(part, domain, key)
+        for key in SHARE_METRICS
+        if key in points
+        for domain, part in points.dropna(subset=[key, "trained_share"]).groupby("domain", sort=False)
     ]
-    if not charts:
-        return None
-    note = (
-        "Configurations A to D and the three methods, each against the same baseline. Ablations and methods differ in "
-        "loss and number of steps, so that only points of one colour are alike in all but what was trained."
-    )
-    keys = [("ablation", "ablations")] if data.ablations is not None else []
-    keys += [("method", "methods")] if data.methods is not None else []
-    return section(
-        "shares",
-        "Trained share against gain",
-        *paragraphs(note),
-        legend(keys),
-        element("div", *charts, class_="charts pairs"),
-    )
+    tables = {"ablation": data.ablations, "method": data.methods}
+    keys = [(kind, f"{kind}s") for kind, table in tables.items() if table is not None]
+    return {"charts": charts, "legend": keys} if charts else None
+
+
+def making(data: PageData) -> Section:
+    """Return tables of what was trained, networks, input digests and seconds per step, and of every parameter."""
+    trained = data.trained
+    texts = {
+        "trained parameters": f"{trained['trained_parameters']:,}" if "trained_parameters" in trained else None,
+        "trained share of the UNet": percent(trained["trained_share"]) if "trained_share" in trained else None,
+        "steps": trained.get("steps"),
+        "epochs": trained.get("epochs"),
+        "epoch kept": trained.get("best_epoch"),
+    }
+    networks = {role.replace("_", " "): name for role, name in data.report.get("networks", {}).items()}
+    params = {
+        f"{name}.{key}": value
+        for name, part in data.params.items()
+        for key, value in (part if isinstance(part, dict) else {"": part}).items()
+    }
+    tables = [_facts("Training", texts), _facts("Networks", networks), _facts("Digests of the inputs", data.digests)]
+    if data.methods is not None and "seconds_per_step" in data.methods:
+        rows = [
+            Row(line["experiment"], [percent(line.get("trained_share")), figure(line["seconds_per_step"], 3)])
+            for line in data.methods.drop_duplicates("experiment").to_dict("records")
+        ]
+        tables.append(Table("Measured seconds per training step", ["method", "trained", "seconds"], [rows]))
+    return {"tables": [*filter(None, tables)], "params": _facts("Parameters", params)}
+
+
+def _facts(caption: str, facts: Mapping[str, Any]) -> Table | None:
+    """Return a table of names and values; None where there are none."""
+    rows = [Row(name, [Markup("<code>{}</code>").format(value)]) for name, value in facts.items() if value is not None]
+    return Table(caption, ["name", "value"], [rows]) if rows else None

@@ -1,4 +1,4 @@
-"""The page as one file: its sections under one another, with style, script and pictures inside.
+"""Write the page as one file: its sections from templates, with style, script and images inside.
 
 A content security policy in its head lets nothing be fetched, and runs no script but the page's own.
 """
@@ -8,70 +8,54 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from atelier.common.files import atomic_write
 from atelier.report.page.data import PageData
 from atelier.report.page.gallery import gallery
-from atelier.report.page.html import Markup, element, joined
-from atelier.report.page.making import making
-from atelier.report.page.results import answer, beside_paper, by_prompt, frontiers, no_op
-from atelier.report.page.runs import ablations, learning_curves, shares
+from atelier.report.page.results import answer, by_prompt, frontiers, no_op, with_paper
+from atelier.report.page.runs import ablations, learning_curves, making, shares
 
-TITLE = "What fine-tuning a fashion editor bought"
-PARTS = {  # in the page's order; the words stand in its navigation
-    "Answer": answer,
-    "Beside the paper": beside_paper,
-    "By prompt": by_prompt,
-    "Frontiers": frontiers,
-    "No-op": no_op,
-    "Ablations": ablations,
-    "Learning curves": learning_curves,
-    "Trained share": shares,
-    "Gallery": gallery,
-    "How it was made": making,
+PARTS = {  # anchor and template → words in the navigation, heading, what fills the template
+    "answer": ("Answer", "The question and the answer", answer),
+    "paper": ("Comparison with the paper", "Comparison with the paper", with_paper),
+    "prompts": ("By prompt", "Results by prompt", by_prompt),
+    "frontiers": ("Frontiers", "Edit success against preservation", frontiers),
+    "noop": ("No-op", "No-op instructions", no_op),
+    "ablations": ("Ablations", "Ablations A to D", ablations),
+    "curves": ("Learning curves", "Learning curves", learning_curves),
+    "shares": ("Trained share", "Gain by trained share", shares),
+    "gallery": ("Gallery", "Gallery", gallery),
+    "making": ("How it was made", "How it was made", making),
 }
 
 
-def write_page(path: Path, page: PageData) -> None:
-    """Write the report page, whole or not at all. Equal data give equal bytes."""
+def write_page(path: Path, data: PageData) -> None:
+    """Write the report page atomically. Equal data give equal bytes."""
     with atomic_write(path) as partial:
-        partial.write_text(render_page(page), encoding="utf-8")
+        partial.write_text(render_page(data), encoding="utf-8")
 
 
-def render_page(page: PageData) -> str:
-    """The page's HTML."""
-    style, script = (files("atelier.report.page").joinpath("assets", f"page.{kind}").read_text("utf-8")
-                     for kind in ("css", "js"))  # fmt: skip
-    sections = {words: part(page) for words, part in PARTS.items()}
-    shown = {words: markup for words, markup in sections.items() if markup}
-    links = [element("a", words, href=f"#{_anchor(markup)}") for words, markup in shown.items()]
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("link", rel="icon", href="data:,"),
-        element("title", TITLE),
-        element("style", Markup(style)),
-    )
-    body = element(
-        "body",
-        element("a", "Skip to the answer", href="#answer", class_="skip"),
-        element(
-            "header", element("h1", TITLE),
-            element("button", "Dark theme", type="button", id="theme"),
-            element("nav", links, aria_label="Sections"),
-        ),
-        element("main", *shown.values()),
-        element("script", Markup(script)),
+def render_page(data: PageData) -> str:
+    """Return the page's HTML."""
+    environment = Environment(
+        loader=PackageLoader("atelier.report.page"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    return joined(Markup("<!doctype html>\n"), element("html", head, body, lang="en"), "\n")
-
-
-def _anchor(markup: str) -> str:
-    """The id of a section's markup."""
-    return markup.split('id="', 1)[1].split('"', 1)[0]
-
-
-def _policy(script: str) -> str:
+    environment.policies["json.dumps_kwargs"] = {
+        "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False,
+    }  # fmt: skip
+    filled = {name: (words, title, fill(data)) for name, (words, title, fill) in PARTS.items()}
+    sections = [
+        {"name": name, "words": words, "title": title, "part": part}
+        for name, (words, title, part) in filled.items()
+        if part
+    ]
+    style, script = (
+        (files("atelier.report.page") / "templates" / f"page.{kind}").read_text("utf-8") for kind in ("css", "js")
+    )
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return environment.get_template("page.html").render(
+        sections=sections, style=Markup(style), script=Markup(script), digest=digest
+    )
