@@ -31,9 +31,9 @@ class Evaluation:
     """The report with the tables and samples that it summarises."""
 
     report: Report
-    scores: pd.DataFrame  # `scoring.score_samples`
+    scores: pd.DataFrame  # `score.score_samples`
     samples: list[Sample]
-    frontier: pd.DataFrame  # `sweeping.tabulate_frontiers`
+    frontier: pd.DataFrame  # `guidance_sweep.tabulate_frontiers`
 
 
 def load_scorers(models: Models) -> Scorers:

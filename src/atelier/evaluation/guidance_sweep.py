@@ -27,7 +27,7 @@ POINTS = ["domain", "source_id", "probe_id", "model", *GUIDANCE, "success", "pre
 def score_sweep(
     sweep: Mapping[Guidance, Sequence[Sample]], sources: Sources, scorers: Scorers, batch_size: int
 ) -> pd.DataFrame:
-    """Score success and preservation (`measures.frontier`): columns `POINTS`, a row per guidance, model and probe."""
+    """Score success and preservation (`metrics.frontier`): columns `POINTS`, a row per guidance, model and probe."""
     rows = []
     photographs = [sample.probe for samples in sweep.values() for sample in samples if sample.probe.target is None]
     texts = Texts([text for p in photographs for text in (p.source_caption, p.target_caption)], scorers)

@@ -1,7 +1,7 @@
 """Samples to score: each is a probe with its zones and the images that the editors generated for it.
 
-`generate` makes three types of edit (see `sweeps`). All metrics are computed on those of type `edit`; no-ops and the
-guidance sweep are scored separately, on the same probes and zones.
+`generate` makes three types of edit (see `sampling.plan`). All metrics are computed on those of type `edit`; no-ops and
+the guidance sweep are scored separately, on the same probes and zones.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 The models are the two editors (`baseline`, `finetuned`), two controls that need no editor (`copy`: the source itself;
 `composite`: the fine-tuned image inside the garment's mask, the source outside) and, if the image was rendered,
-`target`, the exact target. Reference edits (`oracles.REFERENCES`) are scored like models.
+`target`, the exact target. Reference edits (`references.REFERENCES`) are scored like models.
 
 Legend: B batch, H W pixels. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """

@@ -8,7 +8,7 @@
     domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline (in the paper 1.52), ÷ exact target
     domain → colour, pattern  → gains and ratios of the prompts of that factor alone
     domain → noop             → model or gain → change, lpips → an estimate of what a no-op instruction changed
-    domain → frontier         → model or gain → area → an estimate (`sweeping`)
+    domain → frontier         → model or gain → area → an estimate (`guidance_sweep`)
 
 n is the number of edits, clusters that of source images, which are the independent units. Similarities are × 100. LPIPS
 and SSIM compare *source* and edited image, as in the paper: they measure preservation, and a copy is perfect in both;
@@ -38,12 +38,12 @@ def metrics_of(scores: pd.DataFrame) -> list[str]:
 
 
 def summarise(scores: pd.DataFrame, draws: int, seed: int) -> Report:
-    """Summarise the table of `scoring.score_samples` by domain; metrics and models without any score are omitted."""
+    """Summarise the table of `score.score_samples` by domain; metrics and models without any score are omitted."""
     return {domain: _summarise_domain(group, draws, seed) for domain, group in scores.groupby("domain", sort=False)}
 
 
 def summarise_noops(noops: pd.DataFrame, draws: int, seed: int) -> Report:
-    """Return domain → summary of the table of `scoring.score_noops`."""
+    """Return domain → summary of the table of `score.score_noops`."""
     report = {}
     for domain, group in noops.groupby("domain", sort=False):
         tables, clusters = _align(group, EDITORS, ["change", "lpips"], draws, seed)

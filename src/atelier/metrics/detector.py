@@ -218,11 +218,11 @@ def augment(data: Labelled, copies: int, side: int, seed: int) -> Labelled:
     return Labelled(torch.cat([part.pictures for part in parts]), tuple(box for part in parts for box in part.boxes))
 
 
-def _change(picture: Tensor, boxes: Tensor, side: int, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+def _change(picture: Tensor, boxes: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Augment one image; try again, with less zoom and shift, until its boxes stay visible."""
 
     def draw(low: float, high: float) -> float:
-        return low + (high - low) * torch.rand((), generator=make_generator).item()
+        return low + (high - low) * torch.rand((), generator=generator).item()
 
     light = draw(*LIGHT)
     for reach in (1.0, 1.0, 0.5, 0.25, 0.0):  # the last one does not shift or zoom

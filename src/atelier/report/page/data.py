@@ -16,7 +16,7 @@ class PageData:
     """Everything that the page shows. A field that is None, empty or lacks a column drops its part of the page."""
 
     report: dict[str, Any]  # as metrics/evaluate.json
-    scores: pd.DataFrame  # as scoring.score_samples returns them: a row per probe and model
+    scores: pd.DataFrame  # as score.score_samples returns them: a row per probe and model
     samples: list[Sample]
     frontier: pd.DataFrame | None  # domain, model, guidance_text, guidance_image, success, preservation, n
     ablations: pd.DataFrame | None  # metrics/ablations.csv

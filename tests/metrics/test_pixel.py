@@ -1,4 +1,4 @@
-"""Pixel metrics against scikit-image. Metrics of regions are in test_measures_regions."""
+"""Pixel metrics against scikit-image. Metrics of regions are in test_regions."""
 
 import numpy as np
 import pytest

@@ -1,13 +1,10 @@
-"""Leakage and colour metrics against loops and on images with known answers."""
+"""Leakage metrics against loops and on images with known answers."""
 
 import numpy as np
 import pytest
 import torch
-from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
-from atelier.metrics.colour import delta_e, hue_error, median_lab
 from atelier.metrics.leakage import change_inside, change_map, leakage_density, leakage_share, right_garment, rms
-from atelier.synthetic.fashion import COLOURS_LAB
 
 
 @pytest.fixture(scope="module")
@@ -77,46 +74,6 @@ def test_right_garment_does_not_depend_on_size(source, mask):
     assert right_garment(change, small, large).tolist() == [1, 1]
 
 
-def test_colour_difference_of_a_patterned_garment_of_known_colour():
-    named = (45.0, 60.0, 40.0)
-    picture = np.zeros((20, 20, 3), np.uint8)
-    garment = np.zeros((20, 20), bool)
-    garment[5:15, 5:15] = True
-    picture[garment] = (lab2rgb(np.array(named)[None, None])[0, 0] * 255).round()
-    assert delta_e(picture, garment, named) < 0.5
-    picture[5:8, 5:15] = (250, 250, 250)  # stripes over less than half of it
-    assert delta_e(picture, garment, named) < 0.5
-    blue = (35.0, 20.0, -60.0)
-    expected = deltaE_ciede2000(rgb2lab(picture[10, 10][None, None])[0, 0], np.array(blue))
-    assert delta_e(picture, garment, blue) == pytest.approx(float(expected), abs=0.01)
-    assert delta_e(picture, garment, blue) > 40
-
-
-def plain(lab: tuple[float, float, float]) -> np.ndarray:
-    """Return an image of one colour, uint8 (6, 6, 3)."""
-    return np.full((6, 6, 3), (lab2rgb(np.array(lab)[None, None])[0, 0] * 255).round(), np.uint8)
-
-
-@pytest.mark.parametrize("turn", [0, 5, 40, 90, 170, 181, 300, 355])
-@pytest.mark.parametrize("start", [10, 200])
-def test_hue_error_is_the_smaller_angle_between_hues(start, turn):
-    def lab(degrees: float, lightness: float, chroma: float) -> tuple[float, float, float]:
-        return (lightness, chroma * np.cos(np.radians(degrees)), chroma * np.sin(np.radians(degrees)))
-
-    everywhere = np.ones((6, 6), bool)
-    picture, named = plain(lab(start + turn, 60, 25)), lab(start, 40, 60)  # lightness and chroma do not matter
-    assert hue_error(picture, everywhere, named) == pytest.approx(min(turn, 360 - turn), abs=2)
-
-
-def test_greys_have_no_hue():
-    everywhere = np.ones((6, 6), bool)
-    for name in ("black", "white"):
-        assert np.isnan(hue_error(plain((50, 40, 30)), everywhere, COLOURS_LAB[name]))
-    for name in set(COLOURS_LAB) - {"black", "white"}:
-        assert hue_error(plain((50, 0, 0)), everywhere, COLOURS_LAB[name]) == 90
-        assert hue_error(plain(COLOURS_LAB[name]), everywhere, COLOURS_LAB[name]) < 2
-
-
 def test_change_of_garment_and_of_image_equal_a_loop(source, mask):
     edited = source + torch.rand(source.shape, generator=torch.Generator().manual_seed(2)) * 0.3
     floor = torch.full((2, 1, 12, 12), 0.1)
@@ -129,8 +86,3 @@ def test_change_of_garment_and_of_image_equal_a_loop(source, mask):
         assert moved[row].item() == pytest.approx(np.sqrt(np.mean(beyond)), rel=1e-4)
     assert change_inside(source, source, mask).max() == 0
     assert change_inside(torch.zeros_like(source), torch.ones_like(source), mask).tolist() == [1, 1]
-
-
-def test_an_empty_garment_has_no_colour():
-    with pytest.raises(ValueError, match="empty"):
-        median_lab(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool))
