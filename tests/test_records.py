@@ -4,22 +4,22 @@ from dataclasses import fields, replace
 
 import pyarrow.parquet as pq
 import pytest
-from fixtures_pairing import photograph, shelve
+from fixtures_pairing import photograph, write_index
 
 from atelier.common.errors import UserError
 from atelier.common.records import (
     GROUP_BYTES,
     GROUP_ROWS,
     Edit,
-    Entry,
     Item,
+    ItemMetadata,
     count_rows,
     iter_rows,
     read_group,
     read_rows,
     write_rows,
 )
-from atelier.pairs.index import Listing
+from atelier.pairs.index import IndexEntry
 
 
 def edits(count: int, size: int = 10) -> list[Edit]:
@@ -86,25 +86,25 @@ def test_a_damaged_row_group_is_one_line(tmp_path):
         read_rows(path, Edit)
 
 
-# --- the shelf ------------------------------------------------------------------------------------------------------
+# --- the index ------------------------------------------------------------------------------------------------------
 
 
-def test_a_listing_holds_the_words_and_fetches_the_pictures(items, shelf):
-    words = [field.name for field in fields(Entry)]
-    assert [[getattr(one, name) for name in words] for one in shelf.listings] == [
+def test_a_listing_holds_the_words_and_fetches_the_pictures(items, index):
+    words = [field.name for field in fields(ItemMetadata)]
+    assert [[getattr(one, name) for name in words] for one in index.entries] == [
         [getattr(item, name) for name in words] for item in items
     ]
-    assert [one.row for one in shelf.listings] == list(range(len(items)))
-    assert [one.masked for one in shelf.listings] == [item.mask is not None for item in items]
-    assert not {"image", "mask", "target"} & {field.name for field in fields(Listing)}
+    assert [one.row for one in index.entries] == list(range(len(items)))
+    assert [one.masked for one in index.entries] == [item.mask is not None for item in items]
+    assert not {"image", "mask", "target"} & {field.name for field in fields(IndexEntry)}
     for row in (0, 255, 256, 263, 5, 0):  # on either side of a row group's end, back and forth
-        assert shelf.fetch(shelf.listings[row]) == items[row]
+        assert index.fetch(index.entries[row]) == items[row]
 
 
 def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
     one = photograph("01", "")
     pictures = [replace(one, image=bytes([n]) * (GROUP_BYTES // 2), image_id=str(n)) for n in range(12)]
-    shelf = shelve(pictures, tmp_path)
+    index = write_index(pictures, tmp_path)
     read = []
 
     def counted(file, path, number, kind):
@@ -113,14 +113,14 @@ def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
 
     monkeypatch.setattr("atelier.pairs.index.read_group", counted)
     for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two to a group, four groups kept
-        assert shelf.fetch(shelf.listings[row]) == pictures[row]
+        assert index.fetch(index.entries[row]) == pictures[row]
     assert read == [0, 1, 2, 5, 3]
-    assert shelf.fetch(shelf.listings[2]) == pictures[2]
+    assert index.fetch(index.entries[2]) == pictures[2]
     assert read == [0, 1, 2, 5, 3, 1]
 
 
 def test_a_mask_beside_an_instruction_is_not_the_garment_s(tmp_path):
     plain = photograph("01", "")
     given = replace(plain, instruction="make the sky red", target=plain.image)
-    shelf = shelve([plain, replace(plain, mask=None), given], tmp_path)
-    assert [one.shows_garment for one in shelf.listings] == [True, False, False]
+    index = write_index([plain, replace(plain, mask=None), given], tmp_path)
+    assert [one.shows_garment for one in index.entries] == [True, False, False]

@@ -75,9 +75,9 @@ def test_an_aligned_triplet_says_what_it_shows(paired):
         assert not colour or after.colour in one.instruction
 
 
-def test_training_gives_way_to_what_is_measured_on(shelf):
+def test_training_gives_way_to_what_is_measured_on(index):
     of = {
-        split: next(one for one in shelf.listings if one.split == split and one.domain == "seen")
+        split: next(one for one in index.entries if one.split == split and one.domain == "seen")
         for split in ("train", "val", "test")
     }
     copies = [
@@ -85,9 +85,9 @@ def test_training_gives_way_to_what_is_measured_on(shelf):
         replace(of["train"], image_id="copy of val", fingerprint=of["val"].fingerprint),
         replace(of["val"], image_id="val copy of test", fingerprint=of["test"].fingerprint),
     ]
-    kept = {one.image_id for one in drop_near([*shelf.listings, *copies], 0)}
+    kept = {one.image_id for one in drop_near([*index.entries, *copies], 0)}
     assert not kept & {"copy of test", "copy of val", "val copy of test"}
-    assert {one.image_id for one in shelf.listings if one.split == "test"} <= kept
+    assert {one.image_id for one in index.entries if one.split == "test"} <= kept
 
 
 def test_no_picture_of_a_split_is_near_one_of_another(paired):

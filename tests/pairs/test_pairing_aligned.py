@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_pairing import noise, photograph, shelve
+from fixtures_pairing import noise, photograph, write_index
 
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, to_png
@@ -19,47 +19,47 @@ from atelier.text.instructions import COLOURS, PATTERNS
 
 
 def aligned(folder: Path, item: Item) -> list[Triplet]:
-    shelf = shelve([item], folder)
-    return list(make_aligned(shelf.listings, shelf.fetch, 1, held_out=False))
+    index = write_index([item], folder)
+    return list(make_aligned(index.entries, index.fetch, 1, held_out=False))
 
 
-def test_training_never_sees_a_held_out_fabric_and_the_test_does(shelf):
+def test_training_never_sees_a_held_out_fabric_and_the_test_does(index):
     fabrics = {True: set(), False: set()}
-    for listing in (one for one in shelf.listings if one.domain == "seen"):
-        scene = fashion.Scene.from_json(listing.scene)
+    for entry in (one for one in index.entries if one.domain == "seen"):
+        scene = fashion.Scene.from_json(entry.scene)
         for held_out, found in fabrics.items():
-            for change in draw_changes(listing, shelf.fetch, random.Random(1), held_out=held_out):
+            for change in draw_changes(entry, index.fetch, random.Random(1), held_out=held_out):
                 edited = fashion.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
                 found |= {(worn.colour, worn.pattern) for one in (scene, edited) for worn in one.garments.values()}
     assert not fabrics[False] & fashion.HELD_OUT
     assert fabrics[True] >= fashion.HELD_OUT
 
 
-def test_every_source_serves_once_before_any_serves_twice(shelf):
-    pool = [one for one in shelf.listings if one.domain == "seen"][:16]
+def test_every_source_serves_once_before_any_serves_twice(index):
+    pool = [one for one in index.entries if one.domain == "seen"][:16]
     usable = sum(not fashion.Scene.from_json(one.scene).held_out for one in pool)
-    made = make_aligned(pool, shelf.fetch, 1, held_out=False)
+    made = make_aligned(pool, index.fetch, 1, held_out=False)
     first = [next(made).source_id for _ in range(usable)]
     assert len(set(first)) == usable
 
 
-def test_all_changes_of_a_source_are_made_once(shelf):
+def test_all_changes_of_a_source_are_made_once(index):
     """9 colours, 4 patterns and 36 of both per garment, less what is held out."""
-    upper = (one for one in shelf.listings if one.slot == "upper")
-    listing = next(one for one in upper if not fashion.Scene.from_json(one.scene).held_out)
-    scene = fashion.Scene.from_json(listing.scene)
-    made = [(one.garment, one.target_caption) for one in make_aligned([listing], shelf.fetch, 1, held_out=False)]
+    upper = (one for one in index.entries if one.slot == "upper")
+    entry = next(one for one in upper if not fashion.Scene.from_json(one.scene).held_out)
+    scene = fashion.Scene.from_json(entry.scene)
+    made = [(one.garment, one.target_caption) for one in make_aligned([entry], index.fetch, 1, held_out=False)]
     fabrics = {(colour, pattern) for colour in COLOURS for pattern in PATTERNS} - fashion.HELD_OUT
     expected = sum(len(fabrics - {(worn.colour, worn.pattern)}) for worn in scene.garments.values())
     assert len(made) == len(set(made)) == expected
 
 
-def test_the_shares_of_factors_and_of_the_other_garment(shelf):
-    pool = [one for one in shelf.listings if one.domain == "seen" and one.slot != "full"]
+def test_the_shares_of_factors_and_of_the_other_garment(index):
+    pool = [one for one in index.entries if one.domain == "seen" and one.slot != "full"]
     drawn = [
         (one.slot, change)
         for one in pool
-        for change in itertools.islice(draw_changes(one, shelf.fetch, random.Random(one.image_id), held_out=True), 3)
+        for change in itertools.islice(draw_changes(one, index.fetch, random.Random(one.image_id), held_out=True), 3)
     ]
     factors = Counter(change.factor for _, change in drawn)
     assert len(drawn) > 400

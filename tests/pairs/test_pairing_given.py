@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from fixtures_pairing import PAIR, noise, pair, photograph, shelve
+from fixtures_pairing import PAIR, noise, pair, photograph, write_index
 
 from atelier.common.errors import UserError
 from atelier.common.records import Item
 from atelier.images.tensors import to_png
-from atelier.pairs.given import asked_for, make_given
+from atelier.pairs.given import make_given, requested_fabric
 from atelier.text.garments import SLOTS, garment_in
 
 
@@ -26,7 +26,7 @@ from atelier.text.garments import SLOTS, garment_in
     ],
 )
 def test_what_an_instruction_asks_for(instruction, meaning):
-    assert asked_for(instruction) == meaning
+    assert requested_fabric(instruction) == meaning
 
 
 def given(number: int, instruction: str = "make the dress green", caption: str = "a woman", **changes) -> Item:
@@ -42,8 +42,8 @@ def given(number: int, instruction: str = "make the dress green", caption: str =
 
 def test_a_given_triplet_is_taken_as_it_is(tmp_path):
     items = [given(1, mask=photograph("01", "").mask, split="val"), photograph("02", "a man brings none")]
-    shelf = shelve(items, tmp_path)
-    (made,) = make_given(shelf.listings, shelf.fetch, 1)
+    index = write_index(items, tmp_path)
+    (made,) = make_given(index.entries, index.fetch, 1)
     assert (made.source, made.target, made.source_mask) == (items[0].image, items[0].target, items[0].mask)
     assert (made.kind, made.split, made.source_id, made.item_id) == ("given", "val", "g-1", "given-1")
     assert (made.instruction, made.garment, made.factor) == ("make the dress green", "dress", "colour")
@@ -59,8 +59,8 @@ def test_a_given_triplet_is_taken_as_it_is(tmp_path):
     ],
 )
 def test_the_captions_of_a_given_triplet(tmp_path, caption, instruction, target_caption, factor, garment):
-    shelf = shelve([given(1, instruction, caption=caption)], tmp_path)
-    (made,) = make_given(shelf.listings, shelf.fetch, 1)
+    index = write_index([given(1, instruction, caption=caption)], tmp_path)
+    (made,) = make_given(index.entries, index.fetch, 1)
     assert (made.source_caption, made.target_caption) == (caption, target_caption)
     assert (made.factor, made.garment) == (factor, garment)
 

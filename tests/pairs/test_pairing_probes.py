@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from fixtures_pairing import SIZE, photograph, shelve
+from fixtures_pairing import SIZE, photograph, write_index
 from PIL import Image
 
 from atelier.images.tensors import from_png
@@ -49,9 +49,9 @@ def test_a_probe_target_is_what_the_world_renders(paired, items):
         assert one.target_caption == fashion.describe_scene(edited)
 
 
-def test_probes_come_from_as_many_garment_items_as_there_are(shelf):
-    unseen = [one for one in shelf.listings if one.domain == "unseen"]
-    assert len({one.item_id for one in choose_sources(unseen, shelf.fetch, 4, 1)}) == 4
+def test_probes_come_from_as_many_garment_items_as_there_are(index):
+    unseen = [one for one in index.entries if one.domain == "unseen"]
+    assert len({one.item_id for one in choose_sources(unseen, index.fetch, 4, 1)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_probes_come_from_as_many_garment_items_as_there_are(shelf):
     ],
 )
 def test_photographs_that_a_prompt_would_not_change_are_no_probes(item, usable, tmp_path):
-    shelf = shelve([item], tmp_path)
-    assert choose_sources(shelf.listings, shelf.fetch, 5, 1) == (shelf.listings if usable else [])
+    index = write_index([item], tmp_path)
+    assert choose_sources(index.entries, index.fetch, 5, 1) == (index.entries if usable else [])
 
 
 def test_a_picture_is_looked_at_when_its_turn_comes(tmp_path):
     """Of 40 pictures whose captions name no colour, two are wanted: the red ones before them are looked at, no more."""
     colours = ["red" if number % 4 == 0 else "yellow" for number in range(40)]
-    shelf = shelve(
+    index = write_index(
         [
             photograph(f"{number:02d}", "a man", colour, split="test", item_id=str(number))
             for number, colour in enumerate(colours)
@@ -86,19 +86,19 @@ def test_a_picture_is_looked_at_when_its_turn_comes(tmp_path):
     )
     looked = []
 
-    def fetch(listing):
-        looked.append(listing)
-        return shelf.fetch(listing)
+    def fetch(entry):
+        looked.append(entry)
+        return index.fetch(entry)
 
-    chosen = choose_sources(shelf.listings, fetch, 2, 1)
+    chosen = choose_sources(index.entries, fetch, 2, 1)
     assert len(chosen) == 2
     assert [one for one in looked if colours[one.row] == "yellow"] == chosen
     assert len(looked) < 20
 
 
 def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
-    shelf = shelve([photograph("01", "a man in a green shirt", split="test")], tmp_path)
-    first, *_ = make_probes(shelf.listings, shelf.fetch)
+    index = write_index([photograph("01", "a man in a green shirt", split="test")], tmp_path)
+    first, *_ = make_probes(index.entries, index.fetch)
     assert (first.prompt, first.target_caption) == ("add stripes to the clothes", "a man in a green striped shirt")
     assert (first.target, first.exact_mask, first.other_mask) == (None, None, None)
     assert Image.fromarray(from_png(first.mask)).mode == "L"

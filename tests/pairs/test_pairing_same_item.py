@@ -1,16 +1,16 @@
 """Same-item pairs: item and view in common, colour way not; differences from captions, else from the pictures."""
 
 import pytest
-from fixtures_pairing import PAIR, pair, photograph, shelve
+from fixtures_pairing import PAIR, pair, photograph, write_index
 
 from atelier.pairs.same_item import find_difference, make_same_item
 from atelier.synthetic import fashion
 
 
-def test_same_item_pairs_share_item_and_view_and_not_the_colour_way(shelf, items):
+def test_same_item_pairs_share_item_and_view_and_not_the_colour_way(index, items):
     by_image = {item.image: item for item in items}
-    pool = [one for one in shelf.listings if one.split == "train"]
-    made = list(make_same_item(pool, shelf.fetch, 1, held_out=False))
+    pool = [one for one in index.entries if one.split == "train"]
+    made = list(make_same_item(pool, index.fetch, 1, held_out=False))
     assert made
     for one in made:
         source, target = by_image[one.source], by_image[one.target]
@@ -19,9 +19,9 @@ def test_same_item_pairs_share_item_and_view_and_not_the_colour_way(shelf, items
         assert (one.source_mask, one.target_mask) == (source.mask, target.mask)
 
 
-def test_training_never_sees_a_held_out_fabric(shelf, items):
+def test_training_never_sees_a_held_out_fabric(index, items):
     scenes = {item.image: fashion.Scene.from_json(item.scene) for item in items}
-    for one in make_same_item(shelf.listings, shelf.fetch, 1, held_out=False):
+    for one in make_same_item(index.entries, index.fetch, 1, held_out=False):
         assert not scenes[one.source].held_out
         assert not scenes[one.target].held_out
 
@@ -42,16 +42,16 @@ def test_differences_come_from_captions_else_from_the_pictures(before, after, ex
 
 
 def test_photographs_without_a_known_difference_get_a_template(tmp_path):
-    pair = shelve([photograph("01", "a man", mask=None), photograph("02", "a man", mask=None)], tmp_path)
-    made = list(make_same_item(pair.listings, pair.fetch, 1, held_out=False))
+    pair = write_index([photograph("01", "a man", mask=None), photograph("02", "a man", mask=None)], tmp_path)
+    made = list(make_same_item(pair.entries, pair.fetch, 1, held_out=False))
     assert [one.factor for one in made] == ["variant", "variant"]
     assert made[0].instruction == "show the shirt in its other colour way"
 
 
 def test_an_item_with_one_picture_makes_no_pair_and_is_counted(items, tmp_path):
     alone = photograph("01", "a man in a green shirt", "green", item_id="alone")
-    shelf = shelve([alone, photograph("02", "a man", "blue")], tmp_path)
-    assert list(make_same_item(shelf.listings, shelf.fetch, 1, held_out=True)) == []
+    index = write_index([alone, photograph("02", "a man", "blue")], tmp_path)
+    assert list(make_same_item(index.entries, index.fetch, 1, held_out=True)) == []
     report = pair([*items, alone], PAIR, tmp_path).report
     assert report["items_with_one_picture"] == 1
     assert report["items_with_two_colour_ways"] == 30

@@ -1,13 +1,13 @@
-"""The rows that stages hand to each other: the contract. Each kind of row is one parquet file.
+"""The rows that stages hand to each other. Each row type is stored in one parquet file.
 
-Pictures travel as PNG bytes inside the rows, so that a data set is a few large files. A picture is RGB, square, of the
-side `prepare.size`; a mask is L, the same size, 255 in the garment and 0 elsewhere.
+Pictures are PNG bytes inside the rows, so that a data set is a few large files. A picture is RGB and square, with a
+side of `prepare.size`; a mask is L, of the same size, 255 in the garment and 0 elsewhere.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,46 +15,46 @@ import pyarrow.parquet as pq
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 
-GROUP_ROWS, GROUP_BYTES = 256, 8_000_000  # of a row group, at most and about
+GROUP_ROWS, GROUP_BYTES = 256, 8_000_000  # of a row group: at most, and approximately
 
 Domain = Literal["seen", "unseen"]
 Split = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What is known of an item without its pictures: light enough to hold by the ten thousand."""
+class ItemMetadata:
+    """An item without its pictures: small enough to keep tens of thousands in memory."""
 
     image_id: str  # unique
     domain: str  # seen | unseen
     split: str  # train | val | test; unseen rows are all test
     item_id: str  # the garment's design (DeepFashion's pid)
-    person_id: str  # "" where the data set names none
-    variant: str  # the item's colour way (first part of DeepFashion's pose)
+    person_id: str  # "" if the data set does not identify persons
+    variant: str  # the item's colour variant (first part of DeepFashion's pose)
     pose: str
     view: str  # front, back, side, …
     gender: str  # woman | man | person
-    garment: str  # what the item is: shirt, t-shirt, jacket, dress, skirt, trousers, shorts, …
+    garment: str  # type of the item: shirt, t-shirt, jacket, dress, skirt, trousers, shorts, …
     slot: str  # upper | lower | full: where it is worn
     caption: str
-    box: list[float] | None  # [x1, y1, x2, y2] in px of the picture, of the item's garment; None where unknown
-    scene: str | None  # the scene program (JSON) where the picture was rendered, else None
-    fingerprint: str  # perceptual hash of the picture, 16 hex digits: near duplicates are found by it
-    instruction: str | None = None  # where the data set itself pairs pictures: what was asked of this one
+    box: list[float] | None  # of the item's garment, [x1, y1, x2, y2] in px of the picture; None if unknown
+    scene: str | None  # the scene program (JSON) of a rendered picture, else None
+    fingerprint: str  # perceptual hash of the picture, 16 hex digits, to find near duplicates
+    instruction: str | None = None  # the edit instruction, in data sets of triplets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item(Entry):
-    """One clean picture of a person wearing a garment (out of `prepare`)."""
+class Item(ItemMetadata):
+    """One picture of a person wearing a garment (output of `prepare`)."""
 
     image: bytes  # PNG, RGB
-    mask: bytes | None  # PNG, L, of the item's garment (beside an instruction: of what it changes); None where unknown
-    target: bytes | None = None  # what came of the instruction (PNG, RGB, fitted as `image` is)
+    mask: bytes | None  # PNG, L, of the item's garment (with an instruction: of the region it edits); None if unknown
+    target: bytes | None = None  # the instruction's target (PNG, RGB, fitted like `image`)
 
 
 @dataclass(frozen=True)
 class Triplet:
-    """(source, instruction, target) and what is known of them (out of `pair`)."""
+    """(source, instruction, target) and their metadata (output of `pair`)."""
 
     triplet_id: str
     split: str
@@ -69,14 +69,32 @@ class Triplet:
     factor: str  # colour | pattern | both | variant
     source: bytes
     target: bytes
-    source_mask: bytes | None  # the named garment in the source, where known
-    target_mask: bytes | None  # and in the target (differs from the source's in same-item pairs)
+    source_mask: bytes | None  # the named garment in the source; None if unknown
+    target_mask: bytes | None  # the same in the target (differs from the source's in same-item pairs)
     box: list[float] | None
+
+    @classmethod
+    def from_item(cls, source: Item, **fields: Any) -> "Triplet":
+        """Make a triplet of a source; `fields` are those that the item does not determine, or override it."""
+        values = {
+            "triplet_id": "",  # assigned once the kept triplets are known
+            "split": source.split,
+            "item_id": source.item_id,
+            "person_id": source.person_id,
+            "source_id": source.image_id,
+            "source_caption": source.caption,
+            "garment": source.garment,
+            "source": source.image,
+            "source_mask": source.mask,
+            "target_mask": source.mask,
+            "box": source.box,
+        }
+        return cls(**values | fields)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One picture × one prompt to be edited and measured (out of `pair`)."""
+    """One picture with one prompt, to be edited and evaluated (output of `pair`)."""
 
     probe_id: str
     domain: str
@@ -86,32 +104,32 @@ class Probe:
     prompt: str  # one of the paper's four
     garment: str  # the garment that the prompt names in this picture
     factor: str  # colour | pattern
-    value: str  # the colour or pattern asked for
+    value: str  # the requested colour or pattern
     source_caption: str
     target_caption: str
     source: bytes
-    mask: bytes | None  # what the data set gives
+    mask: bytes | None  # as given by the data set
     box: list[float] | None
-    target: bytes | None  # the exact target, where the picture was rendered
-    exact_mask: bytes | None  # the named garment's exact mask, where the picture was rendered
-    other_mask: bytes | None  # exact mask of the other garment worn (rendered, two garments), else None
-    face_mask: bytes | None  # exact mask of the face (rendered, not seen from behind), else None
-    noop: str | None  # an instruction that asks for what is there already, where the garment's colour is known
+    target: bytes | None = None  # the exact target (rendered pictures only)
+    exact_mask: bytes | None = None  # exact mask of the named garment (rendered pictures only)
+    other_mask: bytes | None = None  # exact mask of the other garment worn (rendered, two garments)
+    face_mask: bytes | None = None  # exact mask of the face (rendered, not seen from behind)
+    noop: str | None = None  # an instruction that asks for the garment's present colour, if that is known
 
 
 @dataclass(frozen=True)
 class Zones:
-    """The trimap of one triplet or probe (out of `mask`): context is box without tight, background the rest."""
+    """The trimap of one triplet or probe (output of `mask`): context is box without tight, background the rest."""
 
     row_id: str  # triplet_id or probe_id
     tight: bytes  # PNG, L
-    box: list[float]  # [x1, y1, x2, y2] px, already scaled by box_scale and clipped
+    box: list[float]  # [x1, y1, x2, y2] px, scaled by box_scale and clipped
     origin: str  # given | predicted
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One edited picture (out of `generate`)."""
+    """One edited picture (output of `generate`)."""
 
     probe_id: str
     model: str  # baseline | finetuned
@@ -123,23 +141,28 @@ class Edit:
 
 Row = TypeVar("Row", Item, Triplet, Probe, Zones, Edit)
 
-_ARROW = {str: pa.string(), float: pa.float64(), bytes: pa.binary(), bytes | None: pa.binary(), str | None: pa.string(),
-          list[float]: pa.list_(pa.float64()), list[float] | None: pa.list_(pa.float64())}  # fmt: skip
+_ARROW = {
+    str: pa.string(),
+    str | None: pa.string(),
+    float: pa.float64(),
+    bytes: pa.binary(),
+    bytes | None: pa.binary(),
+    list[float]: pa.list_(pa.float64()),
+    list[float] | None: pa.list_(pa.float64()),
+}
 
 
-def _schema(kind: type) -> pa.Schema:
-    hints = get_type_hints(kind)
-    return pa.schema([pa.field(f.name, _ARROW[hints[f.name]]) for f in fields(kind)])
+def write_rows(path: Path, row_type: type[Row], rows: Iterable[Row]) -> int:
+    """Stream rows of one type to a parquet file; the file appears under its name only when complete.
 
+    A row group holds at most 256 rows and little more than 8 MB, so that fetching a single row reads little.
 
-def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> int:
-    """Write rows of one kind to a parquet file as they come; the file appears under its name only when whole.
-
-    A row group holds at most 256 rows and not much over 8 MB, so that one row of many is fetched by reading little.
-
-    Returns the number of rows.
+    Returns:
+        The number of rows.
     """
-    schema, count, batch, size = _schema(kind), 0, [], 0
+    hints = get_type_hints(row_type)
+    schema = pa.schema([pa.field(field.name, _ARROW[hints[field.name]]) for field in fields(row_type)])
+    count, batch, size = 0, [], 0
     with atomic_write(path) as partial, pq.ParquetWriter(partial, schema) as writer:
         for row in rows:
             batch.append(asdict(row))
@@ -153,37 +176,37 @@ def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> int:
     return count
 
 
-def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
     """Read all rows of a file that `write_rows` wrote.
 
     Raises:
-        UserError: the file is missing, not parquet, or lacks a column of `kind`.
+        UserError: the file is missing, not parquet, or lacks a column of `row_type`.
     """
-    return list(iter_rows(path, kind))
+    return list(iter_rows(path, row_type))
 
 
-def iter_rows(path: Path, kind: type[Row]) -> Iterator[Row]:
-    """The rows of a file that `write_rows` wrote, in their order, a row group in memory at a time.
+def iter_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
+    """Iterate over the rows of a file that `write_rows` wrote, with one row group in memory at a time.
 
     Raises:
-        UserError: as `read_rows`, at once and not when the first row is asked for.
+        UserError: as `read_rows`, on the call and not at the first row.
     """
-    file = open_table(path, kind)
-    groups = (read_group(file, path, number, kind) for number in range(file.num_row_groups))
-    return (kind(**row) for group in groups for row in group.to_pylist())
+    file = open_table(path, row_type)
+    groups = (read_group(file, path, number, row_type) for number in range(file.num_row_groups))
+    return (row_type(**row) for group in groups for row in group.to_pylist())
 
 
-def count_rows(path: Path, kind: type[Row]) -> int:
-    """How many rows a file holds, from its footer.
+def count_rows(path: Path, row_type: type[Row]) -> int:
+    """Return the number of rows of a file, from its footer.
 
     Raises:
         UserError: as `read_rows`.
     """
-    return open_table(path, kind).metadata.num_rows
+    return open_table(path, row_type).metadata.num_rows
 
 
-def open_table(path: Path, kind: type[Row]) -> pq.ParquetFile:
-    """Open a file of rows of one kind: its footer is read and its columns are checked.
+def open_table(path: Path, row_type: type[Row]) -> pq.ParquetFile:
+    """Open a file of rows of one type: read its footer and check its columns.
 
     Raises:
         UserError: as `read_rows`.
@@ -192,20 +215,20 @@ def open_table(path: Path, kind: type[Row]) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(path, error) from None
-    missing = [field.name for field in fields(kind) if field.name not in file.schema_arrow.names]
+    missing = [field.name for field in fields(row_type) if field.name not in file.schema_arrow.names]
     if missing:
-        raise UserError(f"{path}: no column {missing[0]!r}; expected the columns of {kind.__name__}")
+        raise UserError(f"{path}: no column {missing[0]!r}; expected the columns of {row_type.__name__}")
     return file
 
 
-def read_group(file: pq.ParquetFile, path: Path, number: int, kind: type[Row], *more: str) -> pa.Table:
-    """One row group of an open file, with the columns of `kind` and `more`.
+def read_group(file: pq.ParquetFile, path: Path, number: int, row_type: type[Row], *more: str) -> pa.Table:
+    """Read one row group of an open file, with the columns of `row_type` and `more`.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the row group is damaged.
     """
     try:
-        return file.read_row_group(number, [*(field.name for field in fields(kind)), *more])
+        return file.read_row_group(number, [*(field.name for field in fields(row_type)), *more])
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(path, error) from None
 

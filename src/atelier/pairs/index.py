@@ -1,4 +1,4 @@
-"""Items by row: a light listing of each in memory, the pictures in their file until one is asked for."""
+"""Random access to the items of a file: metadata in memory, pictures read from the file on request."""
 
 import sys
 from bisect import bisect_right
@@ -10,29 +10,29 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from atelier.common.records import Entry, Item, open_table, read_group
+from atelier.common.records import Item, ItemMetadata, open_table, read_group
 
-GROUPS = 4  # row groups kept in memory: the pictures of one garment item stand side by side
+GROUPS = 4  # row groups kept in memory: the pictures of one garment item are neighbours in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing(Entry):
-    """An item as it stands on the shelf."""
+class IndexEntry(ItemMetadata):
+    """The metadata of an item and its position in the file."""
 
-    row: int  # in its file
-    masked: bool  # whether it brings a mask
+    row: int
+    masked: bool  # whether the item has a mask
 
     @property
     def shows_garment(self) -> bool:
-        """Whether its mask is its garment's; the one beside an instruction is of what that changes."""
+        """Whether the mask is the garment's; with an instruction it is that of the region to edit."""
         return self.masked and self.instruction is None
 
 
-Fetch = Callable[[Listing], Item]  # a listing → its item, pictures and all
+Fetch = Callable[[IndexEntry], Item]  # reads the item of an entry, pictures included
 
 
-class Shelf:
-    """The items of a file that `write_rows` wrote; memory grows with their words, not with their pictures.
+class ItemIndex:
+    """Index of a file of items; its memory grows with the metadata, not with the pictures.
 
     Raises:
         UserError: the file is missing, not parquet, or lacks a column of an item.
@@ -43,22 +43,22 @@ class Shelf:
         sizes = [self._file.metadata.row_group(number).num_rows for number in range(self._file.num_row_groups)]
         self._starts = list(accumulate(sizes, initial=0))
         self._group = lru_cache(GROUPS)(self._read_group)
-        self.listings = list(self._list())
+        self.entries = list(self._read_entries())
 
-    def fetch(self, listing: Listing) -> Item:
-        """One item with its pictures."""
-        number = bisect_right(self._starts, listing.row) - 1
-        (row,) = self._group(number).slice(listing.row - self._starts[number], 1).to_pylist()
+    def fetch(self, entry: IndexEntry) -> Item:
+        """Read one item with its pictures."""
+        number = bisect_right(self._starts, entry.row) - 1
+        (row,) = self._group(number).slice(entry.row - self._starts[number], 1).to_pylist()
         return Item(**row)
 
     def _read_group(self, number: int) -> pa.Table:
         return read_group(self._file, self._path, number, Item)
 
-    def _list(self) -> Iterator[Listing]:
+    def _read_entries(self) -> Iterator[IndexEntry]:
         numbers = count()
-        words_of = [field.name for field in fields(Entry)]
+        columns = [field.name for field in fields(ItemMetadata)]
         for group in range(self._file.num_row_groups):
-            table = read_group(self._file, self._path, group, Entry, "mask")
-            for words, mask in zip(table.select(words_of).to_pylist(), table["mask"], strict=True):
-                shared = {name: sys.intern(word) if isinstance(word, str) else word for name, word in words.items()}
-                yield Listing(**shared, row=next(numbers), masked=mask.is_valid)
+            table = read_group(self._file, self._path, group, ItemMetadata, "mask")
+            for row, mask in zip(table.select(columns).to_pylist(), table["mask"], strict=True):
+                interned = {name: sys.intern(value) if isinstance(value, str) else value for name, value in row.items()}
+                yield IndexEntry(**interned, row=next(numbers), masked=mask.is_valid)

@@ -1,21 +1,20 @@
-"""Probes: test pictures × the paper's four prompts, with the exact answer where the picture was rendered.
+"""Probes: test pictures × the paper's four prompts, with the exact target where the picture was rendered.
 
-The prompts name a shirt, the clothes, or nothing at all; here they name the garment worn on top, or the clothes where a
-data set does not say which they are. So only pictures of such an item serve, and of those only the ones that all four
-prompts would change. The mask that a data set of triplets brings is of its own instruction's change, not of what the
-prompts name: there the segmenter is asked.
+The prompts name a shirt, the clothes, or no garment. Here they refer to the upper garment, or to the clothes where a
+data set does not name their type. So only pictures of such an item are used, and of those only the ones that all four
+prompts would change. The mask in a data set of triplets marks the region of that data set's instruction, not the
+garment of the prompts; the segmenter predicts the mask of such a probe.
 """
 
 import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Probe
 from atelier.images.tensors import from_png, mask_from_png, mask_to_png, to_png
-from atelier.pairs.index import Fetch, Listing
+from atelier.pairs.index import Fetch, IndexEntry
 from atelier.pairs.recolour import name_colour
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention, recaption
@@ -23,47 +22,49 @@ from atelier.text.garments import UNKNOWN_GARMENT
 from atelier.text.instructions import PROMPTS
 
 SLOT = "upper"
-_ASKED = {factor: {value for kind, value in PROMPTS.values() if kind == factor} for factor in ("colour", "pattern")}
+_REQUESTED = {
+    factor: {value for changed, value in PROMPTS.values() if changed == factor} for factor in ("colour", "pattern")
+}
 
 
-def choose_sources(listings: Sequence[Listing], fetch: Fetch, count: int, seed: int) -> list[Listing]:
-    """At most `count` test pictures that all four prompts change, from as many garment items as there are."""
-    groups: dict[str, list[Listing]] = defaultdict(list)
-    for listing in listings:
-        if listing.split == "test" and _words_allow(listing):
-            groups[listing.item_id].append(listing)
+def choose_sources(entries: Sequence[IndexEntry], fetch: Fetch, count: int, seed: int) -> list[IndexEntry]:
+    """Choose at most `count` test pictures that all four prompts change, from as many garment items as possible."""
+    groups: dict[str, list[IndexEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.split == "test" and _metadata_allows(entry):
+            groups[entry.item_id].append(entry)
     rng = random.Random(f"{seed}:probes")
     shuffled = [rng.sample(group, len(group)) for group in groups.values()]
     rng.shuffle(shuffled)
-    # A picture is looked at when its turn comes: of ten thousand, little more than `count` are.
-    looked = (filter(lambda one: _picture_allows(one, fetch), group) for group in shuffled)
-    return list(itertools.islice(take_turns(looked), count))
+    # lazy: of ten thousand pictures, little more than `count` are read
+    usable = (filter(lambda entry: _picture_allows(entry, fetch), group) for group in shuffled)
+    return list(itertools.islice(take_turns(usable), count))
 
 
-def _words_allow(listing: Listing) -> bool:
-    """Whether each prompt would change an item, by all that is known of it without looking."""
-    if listing.slot != SLOT and listing.garment != UNKNOWN_GARMENT:
+def _metadata_allows(entry: IndexEntry) -> bool:
+    """Whether each prompt would change an item, judged by its metadata."""
+    if entry.slot != SLOT and entry.garment != UNKNOWN_GARMENT:
         return False
-    if listing.scene:
-        worn = fashion.Scene.from_json(listing.scene).garments[SLOT]
-        return worn.colour not in _ASKED["colour"] and worn.pattern not in _ASKED["pattern"]
-    said = find_mention(listing.caption, listing.garment)
-    return not (said and (said.colour in _ASKED["colour"] or said.pattern in _ASKED["pattern"]))
+    if entry.scene:
+        worn = fashion.Scene.from_json(entry.scene).garments[SLOT]
+        return worn.colour not in _REQUESTED["colour"] and worn.pattern not in _REQUESTED["pattern"]
+    mention = find_mention(entry.caption, entry.garment)
+    return not (mention and (mention.colour in _REQUESTED["colour"] or mention.pattern in _REQUESTED["pattern"]))
 
 
-def _picture_allows(listing: Listing, fetch: Fetch) -> bool:
-    """Whether a photograph whose caption names no colour shows none that is asked for, where its mask lets us look."""
-    said = find_mention(listing.caption, listing.garment)
-    if listing.scene or not listing.shows_garment or (said and said.colour):
+def _picture_allows(entry: IndexEntry, fetch: Fetch) -> bool:
+    """Whether a photograph shows no requested colour; measured if its caption names no colour and it has a mask."""
+    mention = find_mention(entry.caption, entry.garment)
+    if entry.scene or not entry.shows_garment or (mention and mention.colour):
         return True
-    item = fetch(listing)
+    item = fetch(entry)
     assert item.mask
-    return name_colour(from_png(item.image), mask_from_png(item.mask)) not in _ASKED["colour"]
+    return name_colour(from_png(item.image), mask_from_png(item.mask)) not in _REQUESTED["colour"]
 
 
-def make_probes(listings: Sequence[Listing], fetch: Fetch) -> Iterator[Probe]:
-    """Four probes of each picture, one per prompt."""
-    for item in map(fetch, listings):
+def make_probes(entries: Sequence[IndexEntry], fetch: Fetch) -> Iterator[Probe]:
+    """Yield four probes of each picture, one per prompt."""
+    for item in map(fetch, entries):
         yield from _rendered_probes(item, item.scene) if item.scene else _photographed_probes(item)
 
 
@@ -75,30 +76,29 @@ def _rendered_probes(item: Item, program: str) -> Iterator[Probe]:
     worn = scene.garments[SLOT]
     for number, (factor, value) in enumerate(PROMPTS.values()):
         edited = fashion.edit(scene, SLOT, **{factor: value})
-        yield replace(
-            _probe(item, number, (fashion.describe_scene(scene), fashion.describe_scene(edited))),
+        yield _probe(
+            item,
+            number,
+            source_caption=fashion.describe_scene(scene),
+            target_caption=fashion.describe_scene(edited),
             target=to_png(fashion.paint(edited, layout)),
             exact_mask=exact,
             other_mask=next(iter(masks.values()), None),
             face_mask=face if layout.masks["face"].any() else None,
-            noop=_ask_for(worn.kind, worn.colour),
+            noop=f"make the {worn.kind} {worn.colour}",
         )
 
 
 def _photographed_probes(item: Item) -> Iterator[Probe]:
-    said = find_mention(item.caption, item.garment)
-    noop = _ask_for(item.garment, said.colour) if said and said.colour else None
+    mention = find_mention(item.caption, item.garment)
+    noop = f"make the {item.garment} {mention.colour}" if mention and mention.colour else None
     for number, (factor, value) in enumerate(PROMPTS.values()):
-        captions = (item.caption, recaption(item.caption, item.garment, **{factor: value}))
-        yield replace(_probe(item, number, captions), noop=noop)
+        target_caption = recaption(item.caption, item.garment, **{factor: value})
+        yield _probe(item, number, source_caption=item.caption, target_caption=target_caption, noop=noop)
 
 
-def _ask_for(garment: str, colour: str) -> str:
-    return f"make the {garment} {colour}"
-
-
-def _probe(item: Item, number: int, captions: tuple[str, str]) -> Probe:
-    """The probe of one prompt, by its number, as far as every data set knows it."""
+def _probe(item: Item, number: int, **fields: str | bytes | None) -> Probe:
+    """Make the probe of one prompt, given by its number in PROMPTS."""
     prompt, (factor, value) = list(PROMPTS.items())[number]
     return Probe(
         probe_id=f"{item.image_id}-{number}",
@@ -110,14 +110,8 @@ def _probe(item: Item, number: int, captions: tuple[str, str]) -> Probe:
         garment=item.garment,
         factor=factor,
         value=value,
-        source_caption=captions[0],
-        target_caption=captions[1],
         source=item.image,
         mask=item.mask if item.instruction is None else None,
         box=item.box,
-        target=None,
-        exact_mask=None,
-        other_mask=None,
-        face_mask=None,
-        noop=None,
+        **fields,
     )

@@ -1,16 +1,16 @@
-"""Colour in CIELAB: name a garment's colour, and recolour a photographed garment through its mask, folds kept."""
+"""Colour in CIELAB: name a garment's colour, and recolour a photographed garment inside its mask, keeping its folds."""
 
 import numpy as np
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from atelier.synthetic.fashion import COLOURS_LAB
 
-ROOM = (4.0, 97.0)  # lightness L* that a recoloured garment's shadows and highlights may reach
-LEAST_GAIN = 0.5  # of the folds' contrast, kept in any case
+ROOM = (4.0, 97.0)  # range of lightness L* of a recoloured garment
+LEAST_GAIN = 0.5  # share of the folds' contrast that is kept at least
 
 
 def name_colour(pixels: np.ndarray, mask: np.ndarray) -> str:
-    """The named colour nearest (ΔE2000) to the median colour inside a mask.
+    """Return the named colour nearest (ΔE2000) to the median colour inside a mask.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -25,11 +25,11 @@ def name_colour(pixels: np.ndarray, mask: np.ndarray) -> str:
 
 
 def recolour(pixels: np.ndarray, mask: np.ndarray, colour: str) -> np.ndarray:
-    """Give the garment inside a mask a named colour; every other pixel stays as it is.
+    """Give the garment inside a mask a named colour; all other pixels stay unchanged.
 
-    Lightness keeps its variation (folds, seams, light) about the new colour's L*, compressed where that leaves the
-    range, at most to half; beyond that the whole garment gets lighter or darker instead, as a white one with deep folds
-    is. Chroma fades with the lightness in the shadows, as the colour of a lit fabric does.
+    Lightness keeps its variation (folds, seams, illumination) about the new colour's L*. Where that leaves the range
+    ROOM, the variation is compressed, at most to half; beyond that the whole garment is made lighter or darker. Chroma
+    decreases with the lightness in the shadows, as it does on a lit fabric.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -52,5 +52,5 @@ def recolour(pixels: np.ndarray, mask: np.ndarray, colour: str) -> np.ndarray:
 
 
 def _lab(colours: np.ndarray) -> np.ndarray:
-    """uint8 (N, 3) sRGB → CIELAB (N, 3)."""
+    """Convert sRGB, uint8 (N, 3), to CIELAB (N, 3)."""
     return rgb2lab(colours[None].astype(np.float64) / 255)[0]
