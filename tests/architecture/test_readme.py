@@ -74,19 +74,35 @@ def test_every_documented_experiment_changes_parameters_that_exist(name, text, t
     read_params(overridden(pairs(text), tmp_path))
 
 
-def test_every_folder_of_the_layout_is_there_and_every_folder_is_in_it():
+def test_the_layout_names_every_folder_and_every_package_and_no_others():
     (layout,) = re.findall(r"(?s)## Layout\n\n```\n(.*?)```", README.read_text(encoding="utf-8"))
     named = {line.split()[0].rstrip("/") for line in layout.splitlines()}
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    folders = {path.split("/")[0] for path in tracked.splitlines() if "/" in path and not path.startswith(".")}
-    assert {name.split("/")[0] for name in named} >= folders
-    assert all((ROOT / name).exists() for name in named)
+    named |= set(re.findall(r"`(src/atelier/\w+)`", README.read_text(encoding="utf-8")))  # the stages' packages
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")} - {"src"}
+    packages = {"/".join(path.split("/")[:3]) for path in tracked if re.match(r"src/atelier/\w+/", path)}
+    assert named - {"dvc.yaml", "params.yaml", "src/atelier"} == folders | packages
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_of_a_page_leads_to_a_file(page):
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_path_and_module_that_a_page_names_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(
+        r"\b(?:docs|pretrain|scripts|src|stages|studies|tests)/[\w/.-]+\.(?:csv|md|py|sh|yaml)\b", text
+    ):
+        assert (ROOT / path).exists(), f"{page.relative_to(ROOT)} names {path}"
+    for name in re.findall(r"\b(?:atelier|pretrain|stages|studies)(?:\.[a-z]\w+)+(?!\w*[/(])", text):
+        module = ROOT / ("src" if name.startswith("atelier") else ".") / name.replace(".", "/")
+        parents = [module.parent.with_suffix(".py"), module.parent / "__init__.py"]
+        is_module = module.is_dir() or module.with_suffix(".py").exists()
+        defined = [re.search(rf"\b{module.name}\b", one.read_text(encoding="utf-8")) for one in parents if one.exists()]
+        assert is_module or any(defined), f"{page.relative_to(ROOT)} names {name}"
 
 
 def test_the_readme_lists_every_page():
