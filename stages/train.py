@@ -8,7 +8,7 @@ from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.training import distributed
-from atelier.training.edit import run as finetuning
+from atelier.training.edit import run
 
 
 @command.stage
@@ -19,19 +19,19 @@ from atelier.training.edit import run as finetuning
 @command.path_option("report", "Report (JSON).")
 @command.path_option("curves", "Folder for curves and the validation picture.")
 def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, curves: Path) -> None:
-    """Fine-tune the editor: encode once, train what the method names, keep the best epoch.
+    """Fine-tune the editor: encode the triplets, train what the method names, keep the best epoch.
 
-    Resumes by itself after an interruption.
+    An interrupted run is resumed.
     """
     chosen = read_params(params)
-    set_threads(chosen.models.threads)  # `accelerate launch` has set OMP_NUM_THREADS to 1
     sections = {"models": chosen.models, "train": chosen.train}
-    with distributed.join(chosen.models.device) as team:
+    with distributed.join(chosen.models.device) as accelerator:
+        set_threads(chosen.models.threads)  # after the launcher and accelerate, which set their own number
         record = tracking.run("train", sections, reads=[triplets, zones], writes=[out])
-        with record if team.is_main else nullcontext(finetuning.NullLogger()) as run:
-            job = finetuning.open_job(chosen.models, chosen.train, triplets, zones, team)
-            finetuning.finetune(job, run, out=out, report=report, curves=curves)
-            run.log_artifact(out, "finetuned")
+        with record if accelerator.is_main_process else nullcontext(tracking.NullLogger()) as log:
+            job = run.open_job(chosen.models, chosen.train, triplets, zones, accelerator)
+            run.finetune(job, log, out=out, report=report, curves=curves)
+            log.log_artifact(out, "finetuned")
 
 
 if __name__ == "__main__":

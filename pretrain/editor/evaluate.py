@@ -24,7 +24,8 @@ from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
 from atelier.metrics.clip import ClipScorer, directional, similarity
 from atelier.metrics.leakage import change_map, right_garment
 from atelier.metrics.pixel import mean_over, psnr, squared_error
-from atelier.models.instruct_pix2pix import Editor, decode_latents, encode_images, load_editor
+from atelier.models.base import decode_latents, encode_images
+from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.sampling.edit import edit_all
 from atelier.synthetic import fashion
 from atelier.text.instructions import COLOURS, PATTERNS, instruct

@@ -15,9 +15,10 @@ from PIL import Image
 from atelier.images.contact_sheet import SheetRow, contact_sheet
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.metrics.clip import ClipScorer
-from atelier.models.text_to_image import to_latents, to_pictures
+from atelier.models.base import decode_latents, to_latents
+from atelier.models.loading import load_model
+from atelier.sampling.text_to_image import generate
 from atelier.synthetic.products import COLOURS
-from atelier.training.concept import generate, load_model
 from pretrain.sd.corpus import read
 
 SAMPLING = {"steps": 8, "guidance": 3.0}
@@ -44,7 +45,7 @@ def main(folder: Path, base: Path, picture: Path, report: Path) -> None:
     held = [i for i in range(trained, len(shots)) if shots[i]["colour"]][:COUNT]
     model, clip = load_model(base / "painter"), ClipScorer.load(str(base / "painter-clip"))
     photographs, chosen = to_tensor(images[held]), [shots[i] for i in held]
-    again = torch.cat([to_pictures(model, to_latents(model, part)) for part in photographs.split(32)])
+    again = torch.cat([decode_latents(model, to_latents(model, part)) for part in photographs.split(32)])
     painted = generate(model, [shot["prompt"] for shot in chosen], held, **SAMPLING, batch_size=16)
     errors = (again - photographs).square().mean((1, 2, 3))
     texts = clip.text_features([shot["prompt"] for shot in chosen])

@@ -17,9 +17,11 @@ from atelier.common.rng import derive_seed
 from atelier.images.contact_sheet import SheetRow, contact_sheet
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.metrics.anatomy import Proportions, faults_of, find_parts, learn_proportions
-from atelier.models.text_to_image import to_latents, to_pictures
+from atelier.models.base import decode_latents, to_latents
+from atelier.models.loading import load_model
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
 from atelier.synthetic.poses import FAULTS, PARTS, POSES, UPRIGHT, Mannequin, sample_mannequin
-from atelier.training.concept import TextToImage, generate, load_model
 from pretrain.sd3.corpus import read
 from pretrain.sd3.text_encoders import T5_TOKENS
 
@@ -36,7 +38,7 @@ def shots(purpose: str, poses: Sequence[str], fault: str = "") -> list[Mannequin
 
 def decode_again(model: TextToImage, pictures: torch.Tensor) -> torch.Tensor:
     """Pictures (N, 3, S, S) through the autoencoder and back."""
-    return torch.cat([to_pictures(model, to_latents(model, part)) for part in pictures.split(32)])
+    return torch.cat([decode_latents(model, to_latents(model, part)) for part in pictures.split(32)])
 
 
 def flagged(segmenter: str, pictures: torch.Tensor, proportions: Proportions) -> float:

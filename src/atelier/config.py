@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML, YAMLError
 
 from atelier.common.errors import UserError
-from atelier.training.edit.block_sets import BLOCK_SETS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -74,17 +73,9 @@ class Mask(Section):
     min_area: Share
 
 
-class Train(Section):
-    launcher: Annotated[str, Field(min_length=1)]
-    method: Literal["selective", "full", "lora"]
-    unfreeze: str
-    lora_rank: Count
-    lora_alpha: Positive
-    lora_targets: Annotated[str, Field(min_length=1)]
-    loss: Literal["plain", "preserve", "trimap"]
-    lambda_preserve: NonNegative
-    lambda_ctx: NonNegative
-    lambda_bg: NonNegative
+class LoopSettings(Section):
+    """What every training sets: the optimizer, and how long and in which batches it runs."""
+
     lr: Positive
     optimizer: Literal["adamw", "adamw8bit"]
     weight_decay: NonNegative
@@ -95,22 +86,33 @@ class Train(Section):
     gradient_checkpointing: bool
     warmup: Share
     clip_norm: Positive
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    checkpoint_steps: Count
+    seed: Seed
+
+
+class Train(LoopSettings):
+    launcher: Annotated[str, Field(min_length=1)]
+    method: Literal["selective", "full", "lora"]
+    unfreeze: Literal["attn", "attn+mid", "attn+mid+up", "attn+mid+res", "all"]  # training.edit.block_sets
+    lora_rank: Count
+    lora_alpha: Positive
+    lora_targets: Annotated[str, Field(min_length=1)]
+    loss: Literal["plain", "preserve", "trimap"]
+    lambda_preserve: NonNegative
+    lambda_ctx: NonNegative
+    lambda_bg: NonNegative
     drop_text: Share
     drop_image: Share
     drop_both: Share
     noisiest: Share
-    ema: Annotated[float, Field(ge=0, lt=1)]
     validation: Count
     validation_steps: Annotated[int, Field(ge=1, le=1000)]
     guidance_text: NonNegative
     guidance_image: NonNegative
-    checkpoint_steps: Count
-    seed: Seed
 
     @model_validator(mode="after")
     def _consistent(self) -> "Train":
-        if self.unfreeze not in BLOCK_SETS:
-            raise ValueError(f"unfreeze: {self.unfreeze!r} is not a block set; one of {', '.join(BLOCK_SETS)}")
         if self.drop_text + self.drop_image + self.drop_both > 1:
             raise ValueError("drop_text + drop_image + drop_both is over 1")
         return self

@@ -29,6 +29,16 @@ _BATCH = 500  # metrics per call; the store accepts at most 1,000
 _MAX_DELAY_S = 5.0  # of a buffered metric, so that the curves of a running stage can be watched
 
 
+class NullLogger:
+    """Replaces a `Run` where nothing is recorded: by hand, in tests, in all processes but the main one."""
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
+
+    def log_picture(self, pixels: "np.ndarray", name: str) -> None: ...
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None: ...
+
+
 class Run:
     """A run being recorded. Metrics are buffered; `run` flushes them and ends the run."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
-from atelier.training.concept import Concept
+from atelier.training.concept.config import Concept
 
 
 class Base(Section):

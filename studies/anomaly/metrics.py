@@ -16,10 +16,10 @@ from atelier.images.tensors import to_tensor
 from atelier.metrics.anatomy import Proportions, faults_of, find_parts, learn_proportions
 from atelier.metrics.frechet import frechet_distance
 from atelier.metrics.pairwise import mean_frechet, mean_psnr, mean_ssim, patch_features
+from atelier.models.base import decode_latents, to_latents
 from atelier.models.feature_net import FeatureNet
-from atelier.models.text_to_image import to_latents, to_pictures
+from atelier.models.text_to_image import TextToImage
 from atelier.synthetic.poses import UPRIGHT, sample_mannequin
-from atelier.training.concept import TextToImage
 from studies.anomaly.config import Base, Pictures
 from studies.anomaly.prompts import FAMILIES, Prompt, render_prompt
 
@@ -33,7 +33,7 @@ def family_of(key: str) -> str:
 
 def decode_again(model: TextToImage, pictures: Tensor) -> Tensor:
     """Pictures (N, 3, H, H) as the base's autoencoder gives them back: no painter can do better."""
-    return torch.cat([to_pictures(model, to_latents(model, part)).cpu() for part in pictures.split(32)])
+    return torch.cat([decode_latents(model, to_latents(model, part)).cpu() for part in pictures.split(32)])
 
 
 def correct_groups(prompts: list[Prompt], group: int, seed: int, size: int) -> dict[str, Tensor]:

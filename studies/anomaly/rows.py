@@ -4,7 +4,10 @@ from pathlib import Path
 
 from atelier.common.rng import derive_seed
 from atelier.images.tensors import to_pixels
-from atelier.training.concept import ConceptRow, TextToImage, generate, load_model, read_folder, size_of
+from atelier.models.loading import load_model
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
+from atelier.training.concept.dataset import ConceptRow, read_folder
 from studies.anomaly.config import Base, Painting, Prior
 from studies.anomaly.prompts import draw_prompts
 
@@ -31,5 +34,5 @@ def prior_rows(model: TextToImage, prior: Prior, settings: Painting) -> list[Con
 
 def lesson(model: TextToImage, folder: Path, arm: str, prior: Prior, settings: Painting) -> list[ConceptRow]:
     """The rows of an arm."""
-    rows = read_folder(folder, size_of(model))
+    rows = read_folder(folder, model.size)
     return rows + prior_rows(model, prior, settings) if arm == "prior" else rows

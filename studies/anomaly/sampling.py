@@ -11,7 +11,8 @@ from torch import Tensor
 
 from atelier.common.files import atomic_write
 from atelier.images.tensors import to_pixels
-from atelier.training.concept import TextToImage, generate
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
 from studies.anomaly.config import Painting
 from studies.anomaly.prompts import draw_prompts, noise_seeds
 

@@ -1,10 +1,10 @@
-"""One training of a concept study: rows and settings in, a taught model and what was seen on the way out.
+"""One training of a concept study: rows and settings in, a trained model and what was validated on the way out.
 
-As a stage of DVC it is a run in MLflow, with its settings, its curves and its digests of what it read.
+As a stage of DVC it is a run in MLflow, with its settings, its curves and the digests of its inputs.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,68 +14,69 @@ from tqdm import tqdm
 
 from atelier import tracking
 from atelier.common.checkpoints import open_store
-from atelier.training.concept import Concept, ConceptRow, ConceptTask, TextToImage, Validation, encode_rows, prepare
-from atelier.training.concept.task import Judge, keep_last
-from atelier.training.loop import Epoch, Finished, Step, best_epoch, steps_per_epoch, train
-
-
-class NullLogger:
-    """The log of a training that is no stage: nothing is kept."""
-
-    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
+from atelier.models.base import with_tensors
+from atelier.models.text_to_image import TextToImage
+from atelier.training import loop
+from atelier.training.concept.config import Concept
+from atelier.training.concept.dataset import ConceptRow, encode_rows
+from atelier.training.concept.methods import prepare
+from atelier.training.concept.task import ConceptTask, keep_last
+from atelier.training.task import Validate, Validation
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What a training gave. Epoch 0 is the base."""
+class Trained:
+    """The result of a training. Epoch 0 is the base."""
 
-    model: TextToImage  # with the tensors of the best epoch, by the judge's score
+    model: TextToImage  # with the tensors of the best epoch, by the validation's score
     best: int  # that epoch
     losses: tuple[float, ...]  # mean of each epoch, from epoch 1
-    validations: tuple[Validation, ...]  # what the judge returned, from epoch 0
-    trained: int  # how many parameters were trained
+    validations: tuple[Validation, ...]  # of each epoch, from epoch 0
+    parameters: int  # how many were trained
 
 
-def teach(
-    base: TextToImage, rows: Sequence[ConceptRow], settings: Concept, inputs: Sequence[str | Path],
-    judge: Judge = keep_last, name: str = "teach",
-) -> Taught:  # fmt: skip
-    """Train to the end, going on where an interrupted run of the same settings and inputs stopped.
+def train(
+    base: TextToImage,
+    rows: Sequence[ConceptRow],
+    settings: Concept,
+    inputs: Sequence[str | Path],
+    validate: Validate = keep_last,
+    name: str = "train",
+) -> Trained:
+    """Train to the end, continuing where an interrupted run of the same settings and inputs stopped.
 
     Args:
-        inputs: files and folders that the rows and the judge came from; a run on others starts anew.
+        inputs: files and folders that rows and validation came from; a run on others starts anew.
         name: what the progress bar and the run are called.
     """
-    start = prepare(base, settings)
-    task = ConceptTask(start, encode_rows(base, rows), settings, judge)
+    task = ConceptTask(prepare(base, settings), encode_rows(base, rows), settings, validate)
     store = open_store(settings.model_dump() | {"threads": torch.get_num_threads()}, inputs)
-    epochs: list[Epoch] = []
-    total = settings.epochs * steps_per_epoch(len(task), settings)
+    epochs: list[loop.Epoch] = []
+    total = settings.epochs * loop.steps_per_epoch(len(task), settings)
     with _record(name, settings, inputs) as log, tqdm(total=total, desc=name, unit="step", disable=None) as bar:
-        for record in train(task, store):
+        for record in loop.train(task, store):
             match record:
-                case Step():
+                case loop.Step():
                     bar.update()
-                case Epoch(number, loss, validation):
+                case loop.Epoch(number, loss, validation):
                     epochs.append(record)
-                    seen = {"score": validation.score, **validation.scores}
-                    log.log_metrics(seen | ({} if loss is None else {"train_loss": loss}), number)
-                case Finished():
+                    scores = {"score": validation.score, **validation.scores}
+                    log.log_metrics(scores | ({} if loss is None else {"train_loss": loss}), number)
+                case loop.Finished():
                     finished = record
     store.discard()
-    tensors = finished.tensors
-    return Taught(
-        model=task.with_tensors(tensors),
-        best=best_epoch(epochs),
+    return Trained(
+        model=with_tensors(task.trainable.model, finished.tensors),
+        best=finished.best,
         losses=tuple(epoch.train_loss for epoch in epochs[1:]),
         validations=tuple(epoch.validation for epoch in epochs),
-        trained=sum(tensor.numel() for tensor in tensors.values()),
+        parameters=sum(tensor.numel() for tensor in finished.tensors.values()),
     )
 
 
 def _record(name: str, settings: Concept, inputs: Sequence[str | Path]) -> AbstractContextManager:
-    """A run in MLflow where DVC runs this as a stage; by hand, or in a test, nothing."""
+    """A run in MLflow where DVC runs this as a stage; nothing by hand or in a test."""
     if "DVC_STAGE" not in os.environ:
-        return nullcontext(NullLogger())
+        return nullcontext(tracking.NullLogger())
     files = [Path(one) for one in inputs if Path(one).exists()]
     return tracking.run(name, {"concept": settings}, reads=files)

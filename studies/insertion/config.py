@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads, read_sections
-from atelier.training.concept import Concept
+from atelier.training.concept.config import Concept
 
 METHODS = ("textual_inversion", "dreambooth", "lora")
 

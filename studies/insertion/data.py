@@ -14,8 +14,8 @@ from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.images.tensors import to_png
+from atelier.models.loading import load_model
 from atelier.synthetic.products import concept_shots
-from atelier.training.concept import load_model, size_of
 from studies.insertion.config import read_study
 from studies.insertion.prompts import NOUNS, called, fulfil, orders, orders_without
 
@@ -45,7 +45,7 @@ def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
     base, given = load_model(chosen.base.painter, chosen.base.dtype, chosen.base.device), chosen.photographs
     with atomic_write(photographs) as taught, atomic_write(others) as kept:
         for noun, name in NOUNS.items():
-            shots = concept_shots(name, given.count + given.others, given.seed, size_of(base), noun)
+            shots = concept_shots(name, given.count + given.others, given.seed, base.size, noun)
             pixels = [shot.pixels for shot in shots]
             write_photographs(taught / noun, pixels[: given.count])
             write_photographs(kept / noun, pixels[given.count :])

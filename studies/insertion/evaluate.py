@@ -13,9 +13,9 @@ from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from atelier.metrics.clip import ClipScorer
 from atelier.metrics.frechet import pooled_features
-from atelier.models.instruct_pix2pix import choose_device
+from atelier.models.loading import choose_device
 from atelier.stats.tables import to_csv
-from atelier.training.concept import read_folder
+from atelier.training.concept.dataset import read_folder
 from studies.insertion import metrics
 from studies.insertion.config import METHODS, Study, read_study
 from studies.insertion.prompts import NOUNS, few, orders, orders_without

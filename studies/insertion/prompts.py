@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from atelier.common.rng import derive_seed
 from atelier.images.tensors import to_pixels
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
 from atelier.synthetic.products import CONCEPTS, PLACES
-from atelier.training.concept import TextToImage, generate
 from studies.insertion.config import Frontier, Painting, Teaching
 
 NEW_PLACES = tuple(place for place in PLACES if place != "on a table")

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from atelier.common import command
 from atelier.common.files import atomic_write, write_json
-from atelier.training.concept import read_folder
+from atelier.training.concept.dataset import read_folder
 from studies.insertion.claims import NAMES, examine
 from studies.insertion.config import METHODS, Frontier, Study, read_study
 from studies.insertion.figures import plot_frontier, plot_scatter

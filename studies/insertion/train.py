@@ -5,11 +5,9 @@ from pathlib import Path
 import click
 
 from atelier.common import command
-
-from studies.common.train import teach  # isort: skip (puts this checkout's src first)
-
 from atelier.common.threads import set_threads
-from atelier.training.concept import load_model
+from atelier.models.loading import load_model
+from studies.common.train import train
 from studies.insertion.config import METHODS, read_study, settings_of
 from studies.insertion.prompts import NOUNS, called, orders
 from studies.insertion.runs import class_rows, facts_of, judge_for, lesson_of, paint_run, write_run
@@ -34,12 +32,12 @@ def main(params: Path, concept: str, method: str, photographs: Path, out: Path) 
         rows += class_rows(base, concept, chosen.dreambooth, chosen.painting)
     wanted = orders(concept, name, chosen.painting)
     judge = judge_for(wanted, chosen.painting, chosen.frontier, settings.epochs)
-    taught = teach(base, rows, settings, [chosen.base.painter, photographs, params], judge, f"{concept} {method}")
+    trained = train(base, rows, settings, [chosen.base.painter, photographs, params], judge, f"{concept} {method}")
     pictures, facts = (
-        paint_run(taught, settings, wanted, chosen.painting, chosen.frontier),
-        facts_of(taught, settings, rows),
+        paint_run(trained, settings, wanted, chosen.painting, chosen.frontier),
+        facts_of(trained, settings, rows),
     )
-    write_run(out, taught, settings, pictures, facts)
+    write_run(out, trained, settings, pictures, facts)
     click.echo(f"{out.name}: {facts['steps']} steps, loss {facts['first_loss']:.3f} → {facts['last_loss']:.3f}")
 
 

@@ -13,16 +13,17 @@ from atelier.common.files import atomic_write, write_json
 from atelier.common.threads import set_threads
 from atelier.images.tensors import to_pixels, to_png, to_tensor
 from atelier.metrics.ocr import Reader
-from atelier.models.text_to_image import to_latents, to_pictures
+from atelier.models.base import decode_latents, to_latents
+from atelier.models.loading import load_model
+from atelier.models.text_to_image import TextToImage
 from atelier.synthetic.products import Shot, bad_logo_shots, logo_shots
-from atelier.training.concept import TextToImage, load_model, size_of
 from studies.logo.config import Photographs, read_study
 from studies.logo.detector_data import BAD_KINDS, good_shots, write_labelled
 
 
 def repaint(model: TextToImage, shots: Sequence[Shot]) -> list[Shot]:
     """The same shots through the painter's autoencoder: as good as anything that it paints can be."""
-    pictures = to_pixels(to_pictures(model, to_latents(model, to_tensor([shot.pixels for shot in shots]))))
+    pictures = to_pixels(decode_latents(model, to_latents(model, to_tensor([shot.pixels for shot in shots]))))
     return [replace(shot, pixels=pixels) for shot, pixels in zip(shots, pictures, strict=True)]
 
 
@@ -40,7 +41,7 @@ def write_photographs(folder: Path, shots: Sequence[Shot]) -> None:
 
 def label(model: TextToImage, repainted: float, good: int, bad: int, seed: int) -> tuple[list[Shot], list[str]]:
     """Good and bad shots with their kinds; the given share of them, evenly spread, is repainted."""
-    size = size_of(model)
+    size = model.size
     shots = good_shots(good, seed, size) + bad_logo_shots(bad, seed, size)
     kinds = ["logo"] * good + [BAD_KINDS[number % len(BAD_KINDS)] for number in range(bad)]
     every = [n for n in range(len(shots)) if int((n + 1) * repainted) > int(n * repainted)]
@@ -77,7 +78,7 @@ def main(
     study = read_study(params)
     set_threads(study.bases.threads)
     plan, model = study.photographs, load_model(study.bases.painter, study.bases.dtype, study.bases.device)
-    size, reader = size_of(model), Reader()
+    size, reader = model.size, Reader()
     shots, others = (logo_shots(count, seed, size, plan.token) for count, seed in
                      ((plan.count, plan.seed), (plan.held_out, plan.seed + 1)))  # fmt: skip
     folders = {photographs: shots, held_out: others, repainted: repaint(model, shots)}

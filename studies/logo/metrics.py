@@ -20,7 +20,7 @@ from atelier.metrics.detector import Detector, Labelled, enlarge, load_detector
 from atelier.metrics.memorisation import coarse_pixels, memorisation
 from atelier.metrics.ocr import Reader, nearness
 from atelier.synthetic.products import COLOURS
-from atelier.training.concept import read_folder
+from atelier.training.concept.dataset import read_folder
 from studies.logo.config import Detecting, Photographs
 from studies.logo.prompts import six_prompts
 from studies.logo.results import METADATA, read_pictures

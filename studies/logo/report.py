@@ -13,7 +13,7 @@ from atelier.common.files import atomic_write, write_json
 from atelier.images.tensors import to_tensor
 from atelier.metrics.memorisation import coarse_pixels, nearest
 from atelier.stats.tables import join_parts
-from atelier.training.concept import read_folder
+from atelier.training.concept.dataset import read_folder
 from studies.logo import figures, tables
 from studies.logo.config import BASE, Study, read_study
 from studies.logo.ranking import best_epochs, cells, models_of

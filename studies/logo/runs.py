@@ -10,20 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studies.common.train import teach  # isort: skip (puts this checkout's src first)
-
 from atelier.common.rng import derive_seed
 from atelier.images.tensors import to_pixels
-from atelier.training.concept import (
-    Concept,
-    ConceptRow,
-    TextToImage,
-    Validation,
-    generate,
-    load_model,
-    read_folder,
-    size_of,
-)
+from atelier.models.loading import load_model
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
+from atelier.training.concept.config import Concept
+from atelier.training.concept.dataset import ConceptRow, read_folder
+from atelier.training.task import Validation
+from studies.common.train import train
 from studies.logo.config import BASE, Bases, Factors, Run, Sampling, Teaching
 from studies.logo.prompts import dreambooth_prompt, six_prompts
 
@@ -89,14 +84,14 @@ def judge_for(course: Course) -> Callable[[TextToImage, int], Validation]:
     def judge(model: TextToImage, epoch: int) -> Validation:
         if epoch == 0 or epoch % course.teaching.every:
             return Validation(float(epoch))
-        return Validation(float(epoch), pictures=sample_all(model, course))
+        return Validation(float(epoch), images=sample_all(model, course))
 
     return judge
 
 
 def rows_of(base: TextToImage, run: Run, course: Course) -> list[ConceptRow]:
     """The photographs with their prompts; for DreamBooth all under one (section 4.3)."""
-    rows = read_folder(course.photographs, size_of(base), repeats=course.teaching.repeats)
+    rows = read_folder(course.photographs, base.size, repeats=course.teaching.repeats)
     if run.method == "dreambooth":
         return [replace(row, prompt=dreambooth_prompt(course.token)) for row in rows]
     return rows
@@ -114,6 +109,6 @@ def learn(run: Run, course: Course, name: str) -> Lesson:
         return Lesson({0: sample_all(base, course)}, (), 0)
     settings = settings_of(run, course.teaching, course.factors, course.token)
     inputs = [where.painter, course.photographs, course.params]
-    taught = teach(base, rows_of(base, run, course), settings, inputs, judge_for(course), name)
-    seen = {epoch: view.pictures for epoch, view in enumerate(taught.validations) if len(view.pictures)}
-    return Lesson(seen, taught.losses, taught.trained)
+    trained = train(base, rows_of(base, run, course), settings, inputs, judge_for(course), name)
+    seen = {epoch: validation.images for epoch, validation in enumerate(trained.validations) if len(validation.images)}
+    return Lesson(seen, trained.losses, trained.parameters)

@@ -20,7 +20,8 @@ from atelier.config import read_params
 from atelier.models.instruct_pix2pix import open_weights
 from atelier.sampling.edit import edit_probes
 from atelier.sampling.plan import plan_edits
-from atelier.training.edit.run import NullLogger, finetune, open_job
+from atelier.tracking import NullLogger
+from atelier.training.edit.run import finetune, open_job
 
 KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
 

@@ -1,4 +1,4 @@
-"""Diffusion and flow matching: noise, goals and weights, against diffusers' own schedulers and loops over samples."""
+"""Diffusion and flow matching: noise, targets and weights, against diffusers' own schedulers and loops over samples."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ TIMES = torch.tensor([0, 1, 400, 900, 999])
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_diffusion_is_that_of_diffusers(prediction_type):
+def test_diffusion_equals_diffusers(prediction_type):
     scheduler = DDPMScheduler(prediction_type=prediction_type)
     clean, noise = torch.randn(2, 5, 4, 8, 8, generator=make_generator(1))
     made = Diffusion(scheduler.alphas_cumprod, prediction_type).noise(clean, noise, TIMES)
@@ -34,14 +34,14 @@ def test_min_snr_weights_by_the_papers_formula(prediction_type):
     torch.testing.assert_close(made.weight, torch.tensor(expected), rtol=1e-4, atol=1e-6)
 
 
-def test_min_snr_weights_are_finite_without_any_signal():
-    """A schedule of zero terminal SNR ends in ᾱ = 0, where 0/0 would stand."""
+def test_min_snr_weights_are_finite_at_zero_terminal_snr():
+    """Such a schedule ends in ᾱ = 0, where the formula is 0/0."""
     alphas_cumprod = torch.tensor([0.0, 0.5, 1.0])
     assert min_snr_weight(alphas_cumprod, 5.0, "epsilon").tolist() == [1.0, 1.0, 0.0]
     assert min_snr_weight(alphas_cumprod, 5.0, "v_prediction").tolist() == [0.0, 0.5, 0.0]
 
 
-def test_flow_is_that_of_diffusers():
+def test_flow_equals_diffusers():
     scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
     clean, noise = torch.randn(2, 4, 16, 8, 8, generator=make_generator(3))
     shares = scheduler.sigmas[[0, 10, 500, 999]]
@@ -51,7 +51,7 @@ def test_flow_is_that_of_diffusers():
     torch.testing.assert_close(made.target, noise - clean)
 
 
-def test_a_step_along_the_goal_leads_to_the_clean_latent():
+def test_a_step_along_the_target_leads_to_the_clean_latent():
     clean, noise = torch.randn(2, 3, 16, 8, 8, generator=make_generator(4))
     shares = torch.tensor([0.1, 0.5, 0.9])
     made = Flow().noise(clean, noise, shares)
@@ -65,8 +65,8 @@ def test_noise_shares_are_logit_normal_before_the_shift():
     assert stats.kstest(torch.logit(before).numpy(), stats.norm(0.4, 0.8).cdf).pvalue > 0.01
 
 
-def test_velocity_errors_count_the_same_unless_asked():
-    """diffusers' SD3 script turns the prediction into a clean latent first, and so weighs every error by σ²."""
+def test_velocity_errors_have_equal_weights_by_default():
+    """diffusers' SD3 script turns the prediction into a clean latent first, which weights every error by σ²."""
     clean, noise, prediction = torch.randn(3, 6, 16, 8, 8, generator=make_generator(6))
     shares = Flow().draw(6, make_generator(7))
     plain, asked = (Flow(error=error).noise(clean, noise, shares) for error in ("velocity", "clean"))

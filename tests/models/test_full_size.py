@@ -15,7 +15,8 @@ from atelier.cli.presets import apply_preset
 from atelier.config import Params, read_params
 from atelier.images.letterbox import plan_fit
 from atelier.metrics.lpips import TORCHVISION
-from atelier.models.instruct_pix2pix import Editor, encode_images, encode_texts
+from atelier.models.base import encode_images
+from atelier.models.instruct_pix2pix import Editor, encode_texts
 from atelier.sampling import edit
 from atelier.text.garments import slot_of_label
 from atelier.training.edit.block_sets import count

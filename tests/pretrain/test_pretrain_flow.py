@@ -9,8 +9,9 @@ import torch
 from click.testing import CliRunner
 from diffusers import AutoencoderKL
 
+from atelier.models.loading import load_model
+from atelier.sampling.text_to_image import generate
 from atelier.synthetic.poses import UPRIGHT
-from atelier.training.concept import generate, load_model, size_of
 from pretrain.common import loop
 from pretrain.sd3 import autoencoder, corpus, latents, segmenter, transformer
 from pretrain.sd3.text_encoders import LENGTH, T5_TOKENS, WIDTHS, Towers, build_words
@@ -73,7 +74,7 @@ def test_latents_are_scaled_to_be_noised(made):
 @pytest.mark.slow
 def test_what_is_saved_loads_as_a_pipeline_and_reads_words_as_in_training(made):
     model = load_model(made / "painter", t5_tokens=T5_TOKENS)
-    assert size_of(model) == 64
+    assert model.size == 64
     shots = json.loads((made / "corpus/shots.json").read_text())
     prompts = ["", shots[0]["prompt"]]
     found = model.encode(prompts)

@@ -145,7 +145,7 @@ def test_pictures_are_kept_as_they_are_indexed_whatever_order_their_memory_has(t
 @pytest.mark.slow
 def test_a_lora_at_scale_0_paints_what_its_base_does(done):
     """And what it paints at its own scale is something else."""
-    from atelier.training.concept import load_model
+    from atelier.models.loading import load_model
     from studies.insertion.prompts import fulfil
 
     small = read_study(done / "params.yaml")
@@ -182,7 +182,7 @@ def test_metrics_are_nested_scalars_and_name_the_networks(done, tiny_features_fo
 @pytest.mark.slow
 def test_photographs_of_ones_own_are_taken_too(done):
     """A folder of JPEG files of any size."""
-    from atelier.training.concept import load_model
+    from atelier.models.loading import load_model
     from studies.insertion.runs import lesson_of
 
     small = read_study(done / "params.yaml")

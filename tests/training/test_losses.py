@@ -20,7 +20,7 @@ def random_zones(seed: int = 0) -> torch.Tensor:
 
 
 def by_loop(prediction, target, weight):
-    """The weighted mean per sample, one number at a time."""
+    """Calculate the weighted mean per sample, one number at a time."""
     result = []
     for b in range(SHAPE[0]):
         above = below = 0.0
@@ -113,7 +113,7 @@ def test_velocity_at_zero_signal_implies_a_finite_clean_latent(pair):
 
 
 @pytest.mark.parametrize("prediction_type", ["v_prediction", "epsilon"])
-def test_preserve_looks_outside_the_garment_only(pair, prediction_type):
+def test_preserve_depends_on_the_outside_of_the_garment_only(pair, prediction_type):
     source, other = pair
     tight = torch.zeros(SHAPE[0], 1, *SHAPE[2:], dtype=torch.float64)
     tight[..., 1:3, 2:4] = 1
@@ -127,7 +127,7 @@ def test_preserve_looks_outside_the_garment_only(pair, prediction_type):
     torch.testing.assert_close(found, expected)
 
 
-def test_preserve_of_a_picture_that_is_all_garment_is_zero(pair):
+def test_preserve_of_an_image_that_is_all_garment_is_zero(pair):
     full = torch.ones(SHAPE[0], 1, *SHAPE[2:], dtype=torch.float64)
     alphas_cumprod = torch.full((SHAPE[0], 1, 1, 1), 0.5, dtype=torch.float64)
     assert losses.preserve(*pair, full, alphas_cumprod, "v_prediction").tolist() == [0.0] * SHAPE[0]

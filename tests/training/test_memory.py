@@ -1,10 +1,10 @@
-"""Calculated bytes against what torch's own profiler sees allocated, and against a learner that is really there."""
+"""Calculated bytes against the allocations that torch's profiler reports, and against a real train state."""
 
 import math
 
 import pytest
 import torch
-from fixtures_training import make_settings, make_triplet
+from fixtures_training import encode, make_settings, make_task, start, take_step
 from torch.profiler import ProfilerActivity, profile
 
 from atelier.common.errors import UserError
@@ -12,11 +12,6 @@ from atelier.common.rng import make_generator
 from atelier.models import meta
 from atelier.models.instruct_pix2pix import load_editor
 from atelier.training import memory
-from atelier.training.edit import methods
-from atelier.training.edit.batch import draw_batch
-from atelier.training.edit.dataset import encode_triplets
-from atelier.training.edit.task import EditSubject
-from atelier.training.state import TrainState
 
 SLACK = 3_000  # bytes: scalars, masks and the like
 
@@ -32,19 +27,16 @@ def _layout(tiny_editor_folder, tiny_clip_folder):
 
 
 def kept_by(action) -> int:
-    """Bytes that are allocated more after an action than before, while its result lives."""
+    """Return how many more bytes are allocated after an action than before, while its result exists."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         result = action()  # noqa: F841 - keeps the graph alive
     return sum(event.self_cpu_memory_usage for event in seen.events())
 
 
 def trainable_unet(editor, method):
-    """The UNet as a learner trains it, and inputs for five samples of 16 × 16 latents."""
-    settings = make_settings(method=method)
-    chosen = methods.prepare(editor, settings)
-    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
+    """Return the UNet as it is trained, and inputs for five samples of 16 × 16 latents."""
     inputs = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)
-    return learner.model.unet, inputs
+    return start(make_task(editor, None, method=method)).model.unet, inputs
 
 
 @pytest.mark.parametrize("method", ["selective", "full", "lora"])
@@ -52,13 +44,13 @@ def test_activations_are_what_a_forward_pass_leaves_allocated(editor, method):
     unet, inputs = trainable_unet(editor, method)
     counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
     seen = kept_by(lambda: unet(*inputs, return_dict=False))
-    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)  # counted where kept; not allocated inside
+    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)  # counted if saved, but allocated before
     assert again == 0
     assert counted == pytest.approx(seen, abs=given + SLACK)
     assert counted > 20 * given
 
 
-def test_with_checkpointing_only_what_goes_into_blocks_is_kept_and_one_is_computed_again(editor):
+def test_with_checkpointing_inputs_of_blocks_are_saved_and_one_block_is_recomputed(editor):
     unet, inputs = trainable_unet(editor, "full")
     plain, _ = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
     counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=True)
@@ -80,16 +72,13 @@ def test_with_checkpointing_only_what_goes_into_blocks_is_kept_and_one_is_comput
 
 
 @pytest.mark.parametrize("method", ["selective", "full", "lora"])
-def test_states_are_those_of_a_learner(editor, layout, method):
-    settings = make_settings(method=method)
-    found = memory.estimate(layout, settings, 32, 2, torch.float32)
-    rows = [make_triplet(number) for number in range(2)]
-    data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
-    chosen = methods.prepare(editor, settings)
-    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
-    learner.learn([draw_batch(editor, data, torch.arange(2), make_generator(1), 0.3)], 1e-3)
-    state = {name: tensor.numel() * tensor.itemsize for name, tensor in learner.state().items() if tensor.ndim}
-    for kind, bytes_ in (("trained", found.trained), ("average", found.average), ("optimizer", found.adamw)):
+def test_states_are_those_of_training(editor, layout, method):
+    task = make_task(editor, encode(editor, 2), method=method)
+    found = memory.estimate(layout, task.settings, 32, 2, torch.float32)
+    training = start(task)
+    take_step(training, task.draw(torch.arange(2), make_generator(1)), 1e-3)
+    state = {name: tensor.numel() * tensor.itemsize for name, tensor in training.state_dict().items() if tensor.ndim}
+    for kind, bytes_ in (("trained", found.trained), ("ema", found.ema), ("optimizer", found.adamw)):
         assert bytes_ == sum(size for name, size in state.items() if name.startswith(f"{kind}/"))
     assert found.gradients == found.trained
 
@@ -101,7 +90,7 @@ def test_half_precision_halves_frozen_weights_and_copies_trained_ones(layout):
     clip = sum(parameter.numel() for parameter in layout.clip().parameters()) * 4
     assert half.networks - clip == (whole.networks - clip) / 2
     assert half.trained == whole.trained
-    assert half.activations > whole.activations  # so small a picture's are less than autocast's copies of the weights
+    assert half.activations > whole.activations  # at this size they are less than autocast's copies of the weights
     frozen = memory.estimate(layout, make_settings(method="selective", unfreeze="attn"), 32, 1, torch.bfloat16)
     assert frozen.activations < half.activations
 
@@ -112,7 +101,7 @@ def test_eight_bit_moments_by_hand():
     assert memory._moments_8bit(4097) == 2 * (4097 + 4 * 17)
 
 
-def test_the_rules_of_autocast_are_put_back(layout):
+def test_the_rules_of_autocast_are_restored(layout):
     before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     memory.estimate(layout, make_settings(), 32, 1, torch.bfloat16)
     assert (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")) == before

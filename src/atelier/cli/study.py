@@ -42,7 +42,7 @@ def blocks(base: Path, full_size: bool) -> None:
       atelier blocks               the embedded editor
       atelier blocks --full-size   attn+mid+up is 204,885,120 parameters, 23.84 %
     """
-    from atelier.models.blocks import table  # here: it brings diffusers, which takes seconds
+    from atelier.training.edit.block_sets import table
 
     click.echo(table(None if full_size else base))
 

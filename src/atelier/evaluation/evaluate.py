@@ -19,7 +19,9 @@ from atelier.evaluation.summary import headline as shorten
 from atelier.metrics.clip import ClipScorer
 from atelier.metrics.lpips import Lpips
 from atelier.metrics.registry import EDITORS
-from atelier.models.instruct_pix2pix import choose_device, decode_latents, encode_images, load_editor
+from atelier.models.base import decode_latents, encode_images
+from atelier.models.instruct_pix2pix import load_editor
+from atelier.models.loading import choose_device
 from atelier.report.edit_sheets import draw_overview, draw_sheet, pick_unselected, pick_worst
 from atelier.report.figures import plot_frontiers, plot_measures, plot_shares
 from atelier.report.tables import average, compare_with_paper

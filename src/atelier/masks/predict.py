@@ -11,7 +11,7 @@ from atelier.common.records import Probe, Triplet
 from atelier.config import Models
 from atelier.images.tensors import from_png, mask_to_png
 from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
-from atelier.models.instruct_pix2pix import choose_device
+from atelier.models.loading import choose_device
 
 REMEMBERED = 4096  # predicted masks that are kept for the rows to come (PNG: some KB each)
 

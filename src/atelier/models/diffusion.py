@@ -1,9 +1,9 @@
-"""Processes that turn a picture into noise, and what a network is to predict on the way: diffusion and flow matching.
+"""Noise processes and what a network learns to predict: diffusion and flow matching.
 
-A process draws how far along each sample is, adds the noise, and says what the target is and how much its error counts.
+A process draws each sample's time, adds the noise, and returns the target and the weight of its squared error.
 
-Legend: B batch, C channels, h w latent; x the clean latent, n the noise, ᾱ the share of signal left at a timestep,
-σ the share of noise in a flow.
+Legend: B batch, C channels, h w latent; x the clean latent, n the noise, ᾱ the cumulative product of alphas at a
+timestep, σ the share of noise in a flow.
 """
 
 from dataclasses import dataclass
@@ -12,27 +12,31 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-NOISY_SHARE = 0.15  # `noisiest` is drawn from this end of the schedule, where layout and colour are decided
+NOISY_SHARE = 0.15  # the noisy end of the schedule, as a share of its timesteps: layout and colour are decided there
 
 
 @dataclass(frozen=True)
 class Noised:
+    """A noised batch; every tensor's first dimension is B."""
+
     noisy: Tensor  # (B, C, h, w)
-    target: Tensor  # what is to be predicted, (B, C, h, w)
-    timesteps: Tensor  # (B,), as the network is told them
+    target: Tensor  # what the network is to predict, (B, C, h, w)
+    timesteps: Tensor  # (B,), as the network is given them
     weight: Tensor  # (B,): of the squared error
 
 
 class Process(Protocol):
+    """A way from images to noise."""
+
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """How far along each of `count` samples is, (count,), on the CPU."""
+        """Draw the times of `count` samples, (count,), on the CPU."""
 
     def noise(self, clean: Tensor, noise: Tensor, times: Tensor) -> Noised:
-        """Latents (B, C, h, w) with noise of the same shape added, at drawn times (B,) on any device."""
+        """Add noise to latents of the same shape (B, C, h, w), at drawn times (B,) on any device."""
 
 
 def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Generator) -> Tensor:
-    """(count,) int64 timesteps in [0, total): a share `noisiest` from the last 15 %, the rest from all of them."""
+    """Draw (count,) int64 timesteps in [0, total): a share `noisiest` from the last 15 %, the rest from all of them."""
     first = total - round(total * NOISY_SHARE)
     among_noisiest = torch.rand(count, generator=generator) < noisiest
     anywhere = torch.randint(0, total, (count,), generator=generator)
@@ -41,14 +45,14 @@ def draw_timesteps(count: int, total: int, noisiest: float, generator: torch.Gen
 
 
 def noised(clean: Tensor, noise: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> tuple[Tensor, Tensor]:
-    """x_t and the prediction's target: noise for `epsilon`, velocity √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
+    """Return x_t and the target: the noise for `epsilon`, √ᾱ·noise − √(1−ᾱ)·clean for `v_prediction`."""
     kept, added = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
     return kept * clean + added * noise, (kept * noise - added * clean if prediction_type == "v_prediction" else noise)
 
 
 # w = min(SNR, γ) / SNR for noise      w = min(SNR, γ) / (SNR + 1) for velocity      SNR = ᾱ / (1 − ᾱ)
 def min_snr_weight(alphas_cumprod: Tensor, gamma: float, prediction_type: str) -> Tensor:
-    """Weight of a sample's squared error (Min-SNR-γ, Hang et al. 2023) at ᾱ in [0, 1]; the shape stays."""
+    """Weight a sample's squared error (Min-SNR-γ, Hang et al. 2023) at ᾱ in [0, 1]; the shape stays."""
     ratio = alphas_cumprod / (1 - alphas_cumprod)
     if prediction_type == "v_prediction":
         return ratio.clamp(max=gamma) * (1 - alphas_cumprod)  # 1 / (SNR + 1) = 1 − ᾱ
@@ -62,18 +66,18 @@ class Diffusion:
     schedule: Tensor  # ᾱ by timestep, on the CPU
     prediction_type: str  # epsilon | v_prediction
     noisiest: float = 0.0  # share of the samples that is drawn from the noisy end alone
-    snr_gamma: float | None = None  # γ of Min-SNR-γ; None: every sample's error counts the same
+    snr_gamma: float | None = None  # γ of Min-SNR-γ; None: all samples have the same weight
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count,) int64 timesteps."""
+        """Draw (count,) int64 timesteps."""
         return draw_timesteps(count, len(self.schedule), self.noisiest, generator)
 
     def alphas_cumprod(self, times: Tensor, device: torch.device) -> Tensor:
-        """ᾱ at timesteps (B,) on the CPU: (B, 1, 1, 1)."""
+        """Return ᾱ at timesteps (B,) on the CPU, as (B, 1, 1, 1)."""
         return self.schedule[times].view(-1, 1, 1, 1).to(device)
 
     def noise(self, clean: Tensor, noise: Tensor, times: Tensor) -> Noised:
-        """Latents with noise added, and their goals and weights."""
+        """Add noise to latents; targets and weights are as the prediction type and γ say."""
         alphas_cumprod = self.alphas_cumprod(times, clean.device)
         noisy, target = noised(clean, noise, alphas_cumprod, self.prediction_type)
         weight = torch.ones(len(clean), device=clean.device)
@@ -86,20 +90,20 @@ class Diffusion:
 class Flow:
     """x_σ = (1 − σ) x + σ n; the network predicts n − x, the velocity of the straight line (Esser et al. 2024)."""
 
-    total: int = 1000  # the network is told σ · total
-    shift: float = 1.0  # of the noise share towards more noise: sampling shifts alike
+    total: int = 1000  # the network is given σ · total
+    shift: float = 1.0  # of σ towards more noise, as in sampling
     mean: float = 0.0  # of the logit of σ before the shift
     spread: float = 1.0  # and its standard deviation
-    error: Literal["velocity", "clean"] = "velocity"  # whose squared error counts: n − x, or the x that it implies
+    error: Literal["velocity", "clean"] = "velocity"  # whose squared error is the loss: n − x, or the x it implies
 
     # logit σ ~ N(mean, spread²),  then  σ ← s σ / (1 + (s − 1) σ)
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count,) noise shares σ in (0, 1)."""
+        """Draw (count,) noise shares σ in (0, 1)."""
         share = torch.sigmoid(self.mean + self.spread * torch.randn(count, generator=generator))
         return self.shift * share / (1 + (self.shift - 1) * share)
 
     def noise(self, clean: Tensor, noise: Tensor, times: Tensor) -> Noised:
-        """Latents with noise added, and their goals and weights.
+        """Add noise to latents.
 
         The clean latent is x_σ − σ v, so that its squared error is σ² times the velocity's.
         """

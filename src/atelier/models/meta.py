@@ -1,30 +1,49 @@
-"""The networks of an editor as shapes: what `atelier memory` builds where it takes no memory."""
+"""Networks on torch's meta device: shapes without values, for `atelier blocks` and `atelier memory`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from atelier.common.errors import UserError
-from atelier.models.blocks import build_full_size, build_layout
 
 if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
     from torch.nn import Module
 
-# Stable Diffusion 1.5's autoencoder and text encoder, and openai/clip-vit-large-patch14, which scores validation edits.
+# The public editor (timbrooks/instruct-pix2pix): Stable Diffusion 1.5 with the source's 4 channels beside the noisy 4.
+_UNET = {
+    "sample_size": 64,
+    "in_channels": 8,
+    "out_channels": 4,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+}
+# Its autoencoder and text encoder, and openai/clip-vit-large-patch14, which scores validation edits.
 _VAE = {
-    "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4,
-    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-}  # fmt: skip
+    "block_out_channels": (128, 256, 512, 512),
+    "layers_per_block": 2,
+    "latent_channels": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+}
 _TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 _VISION = {
-    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14
-}  # fmt: skip
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands in memory during training, as builders; and what the UNet is fed."""
+    """The networks that training holds in memory, as builders, and the sizes of the UNet's inputs."""
 
     unet: Callable[[], "Module"]
     others: Sequence[Callable[[], "Module"]]  # in the precision of the frozen weights: VAE, text encoder
@@ -33,8 +52,31 @@ class Layout:
     tokens: int  # of an instruction
 
 
+def build_full_size() -> "UNet2DConditionModel":
+    """Build the full-size UNet on the meta device."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        return UNet2DConditionModel(**_UNET)
+
+
+def build_layout(base: Path) -> "UNet2DConditionModel":
+    """Build the UNet of an editor's folder on the meta device.
+
+    Raises:
+        UserError: there is no editor in the folder.
+    """
+    from diffusers import UNet2DConditionModel
+
+    config = Path(base) / "unet" / "config.json"
+    if not config.is_file():
+        raise UserError(f"{base}: no editor there (no {config}); give its folder, or use --full-size")
+    with torch.device("meta"):
+        return UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(config))
+
+
 def full_size() -> Layout:
-    """The public editor's networks (timbrooks/instruct-pix2pix) and the paper's CLIP."""
+    """Return the public editor's networks (timbrooks/instruct-pix2pix) and the paper's CLIP."""
     from diffusers import AutoencoderKL
     from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel
 
@@ -48,7 +90,7 @@ def full_size() -> Layout:
 
 
 def of_base(base: Path, clip: Path) -> Layout:
-    """The networks in an editor's folder and in a CLIP's.
+    """Return the networks in an editor's folder and in a CLIP's.
 
     Raises:
         UserError: there is no editor or no CLIP in the folder.
@@ -58,7 +100,7 @@ def of_base(base: Path, clip: Path) -> Layout:
 
     if not (Path(clip) / "config.json").is_file():
         raise UserError(f"{clip}: no CLIP there (no config.json); give its folder, or use --full-size")
-    build_layout(base)  # says what is wrong with the folder
+    build_layout(base)  # raises where the folder is no editor
     vae = AutoencoderKL.load_config(Path(base) / "vae")
     text = CLIPTextConfig.from_pretrained(Path(base) / "text_encoder")
     return Layout(

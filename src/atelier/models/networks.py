@@ -1,52 +1,78 @@
-"""The networks that a step calls, as one module: whatever is trained is in it, under diffusers' names of the parts."""
+"""The network that a training step calls, with all that can be trained in it under diffusers' names of the parts.
 
-import copy
+Legend: B batch, T tokens, C channels, h w latent.
+"""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
 from torch import Tensor
 from torch.nn import Module, Parameter
 from torch.nn.functional import embedding
 
-from atelier.models.words import PromptEmbeds
+
+@dataclass(frozen=True)
+class PromptEmbeds:
+    """B prompts: either their token ids, where the text encoder is trained, or its output."""
+
+    tokens: Tensor | None = None  # (B, T), int64
+    context: Tensor | None = None  # (B, T, C), float32
+    pooled: Tensor | None = None  # (B, C), float32: for denoisers that also take one vector for a whole prompt
+
+    def repeat(self, count: int) -> "PromptEmbeds":
+        """Return the same prompts `count` times."""
+        return _combine([self], lambda tensors: tensors[0].repeat(count, *[1] * (tensors[0].ndim - 1)))
+
+
+def join(parts: Sequence[PromptEmbeds]) -> PromptEmbeds:
+    """Concatenate prompts that are all encoded, or all not."""
+    return _combine(parts, torch.cat)
+
+
+def _combine(parts: Sequence[PromptEmbeds], combine: Callable[[list[Tensor]], Tensor]) -> PromptEmbeds:
+    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(PromptEmbeds)}
+    return PromptEmbeds(**{name: None if found[0] is None else combine(found) for name, found in columns.items()})
 
 
 class UNetAndText(Module):
-    """Stable Diffusion's UNet, and its text encoder for prompts that are not encoded yet."""
+    """Stable Diffusion's UNet, with its text encoder for prompts that are not encoded yet."""
 
     def __init__(self, unet: Module, text_encoder: Module) -> None:
         super().__init__()
         self.unet, self.text_encoder = unet, text_encoder
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, words: PromptEmbeds) -> Tensor:
-        """Noise or velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
-        context = words.context if words.tokens is None else self.text_encoder(words.tokens)[0]
+    def forward(self, noisy: Tensor, timesteps: Tensor, prompts: PromptEmbeds) -> Tensor:
+        """Predict the noise or velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
+        context = prompts.context if prompts.tokens is None else self.text_encoder(prompts.tokens)[0]
         return self.unet(noisy, timesteps, context, return_dict=False)[0]
 
     def enable_gradient_checkpointing(self) -> None:
-        """The UNet computes its activations again in the backward pass."""
+        """Recompute the UNet's activations in the backward pass."""
         self.unet.enable_gradient_checkpointing()
 
 
 class TransformerOnly(Module):
-    """Stable Diffusion 3's transformer: its three text encoders are frozen, and stand outside."""
+    """Stable Diffusion 3's transformer; its three text encoders stay frozen and are not part of the network."""
 
     def __init__(self, transformer: Module) -> None:
         super().__init__()
         self.transformer = transformer
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, words: PromptEmbeds) -> Tensor:
-        """Velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
-        return self.transformer(noisy, words.context, words.pooled, timesteps, return_dict=False)[0]
+    def forward(self, noisy: Tensor, timesteps: Tensor, prompts: PromptEmbeds) -> Tensor:
+        """Predict the velocity (B, C, h, w) of latents (B, C, h, w) at timesteps (B,)."""
+        return self.transformer(noisy, prompts.context, prompts.pooled, timesteps, return_dict=False)[0]
 
     def enable_gradient_checkpointing(self) -> None:
-        """The transformer computes its activations again in the backward pass."""
+        """Recompute the transformer's activations in the backward pass."""
         self.transformer.enable_gradient_checkpointing()
 
 
 class ExtendedEmbedding(Module):
-    """A frozen table of token embeddings with new rows below: these alone are parameters of this module."""
+    """A frozen table of token embeddings with additional rows: only these are parameters to be trained."""
 
     def __init__(self, table: Module, rows: Tensor, first: int) -> None:
-        """Token `first` has the first of the new rows (V, C), the next token the next, and so on."""
+        """Append `rows` (V, C) to the table, for token ids `first` to `first` + V − 1."""
         super().__init__()
         self.table, self.first = table, first
         self.rows = Parameter(rows, requires_grad=False)
@@ -57,16 +83,3 @@ class ExtendedEmbedding(Module):
         known = self.table(tokens.masked_fill(new, 0))
         added = embedding((tokens - self.first).clamp(min=0), self.rows).to(known.dtype)
         return added.where(new[..., None], known)
-
-
-def share(network: Module) -> Module:
-    """A copy of the module's structure around the very same parameters and buffers."""
-    kept = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    return copy.deepcopy(network, kept)
-
-
-def with_values(network: Module, tensors: dict[str, Tensor]) -> Module:
-    """The same networks with other values for some parameters: the given tensors; all others are shared."""
-    changed = share(network)
-    changed.load_state_dict(tensors, strict=False, assign=True)
-    return changed

@@ -1,4 +1,4 @@
-"""Editing by guided sampling: source and instruction in, edited picture out.
+"""Editing by guided sampling: source and instruction in, edited image out.
 
 Legend: B batch, C channels, H W pixels, h w latent, T tokens. ε(I, T) is the UNet's prediction given the source I and
 the instruction T, ∅ the absence of either.
@@ -6,7 +6,7 @@ the instruction T, ∅ the absence of either.
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,8 +17,31 @@ from atelier.common.records import Edit
 from atelier.common.rng import derive_seed
 from atelier.config import Generate
 from atelier.images.tensors import from_png, to_pixels, to_png, to_tensor
-from atelier.models.instruct_pix2pix import Editor, decode_latents, encode_images, encode_texts, predict
-from atelier.sampling.plan import Job
+from atelier.models.base import DiffusionModel, decode_latents, encode_images
+from atelier.models.instruct_pix2pix import Editor, encode_texts, predict
+from atelier.sampling.plan import PlannedEdit
+
+
+def draw_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    """Draw standard normal noise (B, *shape), float32 on the CPU, each sample from its own seed."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def denoise(
+    model: DiffusionModel, noise: Tensor, guided: Callable[[Tensor, Tensor], Tensor], steps: int, progress: bool = False
+) -> Tensor:
+    """Run the model's sampler from standard normal noise (B, C, h, w); return scaled latents.
+
+    Args:
+        guided: latents and timestep → the guided prediction, (B, C, h, w).
+        progress: show the steps.
+    """
+    scheduler = copy.deepcopy(model.scheduler)  # it stores the sampling steps
+    scheduler.set_timesteps(steps)
+    latents = noise * getattr(scheduler, "init_noise_sigma", 1.0)
+    for timestep in tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True):
+        latents = scheduler.step(guided(latents, timestep), timestep, latents, return_dict=False)[0]
+    return latents
 
 
 def edit(
@@ -32,7 +55,7 @@ def edit(
     guidance_image: float,
     progress: bool = False,
 ) -> Tensor:
-    """Edit pictures: (B, 3, H, W) in [0, 1], B instructions, B seeds → (B, 3, H, W) in [0, 1].
+    """Edit images: (B, 3, H, W) in [0, 1], B instructions, B seeds → (B, 3, H, W) in [0, 1].
 
     Each sample starts from noise of its own seed, so that neither the order nor the batch matters.
 
@@ -43,16 +66,9 @@ def edit(
     noise = draw_noise(seeds, tuple(conditions.shape[1:])).to(editor.device)
     texts = encode_texts(editor, ["", *instructions])
     empty = texts[:1].expand(len(instructions), -1, -1)
-    latents = sample(
-        editor, noise, conditions, texts[1:], empty,
-        steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, progress=progress,
-    )  # fmt: skip
+    scales = {"guidance_text": guidance_text, "guidance_image": guidance_image}
+    latents = sample(editor, noise, conditions, texts[1:], empty, steps=steps, **scales, progress=progress)
     return decode_latents(editor, latents)
-
-
-def draw_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
-    """Standard normal noise (B, *shape), float32 on the CPU, each sample from its own seed."""
-    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 # ε = ε(∅, ∅) + s_T [ε(I, T) − ε(I, ∅)] + s_I [ε(I, ∅) − ε(∅, ∅)]      (InstructPix2Pix, equation 3)
@@ -78,17 +94,15 @@ def sample(
         empty: the encoded empty instruction, (B, T, C).
         progress: show the steps.
     """
-    scheduler = copy.deepcopy(editor.scheduler)  # it keeps the sampling steps within itself
-    scheduler.set_timesteps(steps)
     branch_texts = torch.cat([texts, empty, empty])
     branch_conditions = torch.cat([conditions, conditions, torch.zeros_like(conditions)])
-    latents = noise * scheduler.init_noise_sigma
-    for timestep in tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True):
+
+    def guided(latents: Tensor, timestep: Tensor) -> Tensor:
         prediction = predict(editor, torch.cat([latents] * 3), branch_conditions, timestep, branch_texts)
         full, image_only, neither = prediction.chunk(3)
-        guided = neither + guidance_text * (full - image_only) + guidance_image * (image_only - neither)
-        latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
-    return latents
+        return neither + guidance_text * (full - image_only) + guidance_image * (image_only - neither)
+
+    return denoise(editor, noise, guided, steps, progress)
 
 
 def edit_all(
@@ -102,29 +116,27 @@ def edit_all(
     guidance_text: float,
     guidance_image: float,
 ) -> Iterator[np.ndarray]:
-    """Edit any number of PNG pictures in batches; yields uint8 (H, W, 3) in their order."""
+    """Edit any number of PNG images in batches; yield uint8 (H, W, 3) in their order."""
+    scales = {"guidance_text": guidance_text, "guidance_image": guidance_image}
     for start in range(0, len(sources), batch_size):
         rows = slice(start, start + batch_size)
-        edited = edit(
-            editor, to_tensor([from_png(png) for png in sources[rows]]), instructions[rows], seeds[rows],
-            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image,
-        )  # fmt: skip
-        yield from to_pixels(edited)
+        source = to_tensor([from_png(png) for png in sources[rows]])
+        yield from to_pixels(edit(editor, source, instructions[rows], seeds[rows], steps=steps, **scales))
 
 
-def edit_probes(editor: Editor, jobs: Sequence[Job], model: str, settings: Generate) -> Iterator[Edit]:
-    """Make every edit that `sweeps.plan_edits` planned; a probe's noise is always the same."""
-    for (text, image), group in itertools.groupby(jobs, key=lambda job: job.guidance):
+def edit_probes(editor: Editor, planned: Sequence[PlannedEdit], model: str, settings: Generate) -> Iterator[Edit]:
+    """Make every edit that `plan.plan_edits` planned; a probe's noise is always the same."""
+    for (text, image), group in itertools.groupby(planned, key=lambda one: one.guidance):
         alike = list(group)
         edited = edit_all(
             editor,
-            [job.probe.source for job in alike],
-            [job.instruction for job in alike],
-            [derive_seed(settings.seed, job.probe.probe_id) for job in alike],
+            [one.probe.source for one in alike],
+            [one.instruction for one in alike],
+            [derive_seed(settings.seed, one.probe.probe_id) for one in alike],
             batch_size=settings.batch_size,
             steps=settings.steps,
             guidance_text=text,
             guidance_image=image,
         )
-        for job, pixels in zip(alike, edited, strict=True):
-            yield Edit(job.probe.probe_id, model, job.kind, text, image, to_png(pixels))
+        for one, pixels in zip(alike, edited, strict=True):
+            yield Edit(one.probe.probe_id, model, one.kind, text, image, to_png(pixels))

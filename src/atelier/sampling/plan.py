@@ -1,8 +1,8 @@
-"""What `generate` makes of the probes: every edit at the study's guidance, a sweep over both scales, and no-ops.
+"""Which edits `generate` makes: every probe at the study's guidance, a sweep over both scales, and no-ops.
 
-An editor that edits too little preserves everything, so one guidance setting can't rank two editors. A sweep over both
-scales draws the whole curve of edit success against preservation. A no-op asks for what is there already ("make the
-shirt blue" of a blue shirt): the right answer is the picture itself.
+An editor that edits too little preserves everything, so two editors cannot be ranked at one guidance setting. A sweep
+over both scales gives the whole curve of edit success against preservation. A no-op asks for what is there already
+("make the shirt blue" of a blue shirt): the exact target is the source itself.
 """
 
 import itertools
@@ -18,8 +18,8 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One edit to be made."""
+class PlannedEdit:
+    """An edit that `generate` will make."""
 
     probe: Probe
     kind: str  # edit | sweep | noop
@@ -27,24 +27,24 @@ class Job:
     guidance: tuple[float, float]  # s_T, s_I
 
 
-def plan_edits(probes: Sequence[Probe], settings: Generate) -> list[Job]:
-    """Every edit that `generate` makes, those of one guidance together.
+def plan_edits(probes: Sequence[Probe], settings: Generate) -> list[PlannedEdit]:
+    """List every edit that `generate` makes, those of one guidance setting together.
 
-    Every probe once at the study's guidance; a no-op for each source whose colour is known; and `sweep_probes` probes
-    of each domain at every other point of the grid (at the study's own point they are among the first).
+    Every probe is edited once at the study's guidance, each source whose colour is known gets a no-op, and
+    `sweep_probes` probes of each domain are edited at every other point of the grid.
     """
     usual = (settings.guidance_text, settings.guidance_image)
-    jobs = [Job(probe, EDIT, probe.prompt, usual) for probe in probes]
+    planned = [PlannedEdit(probe, EDIT, probe.prompt, usual) for probe in probes]
     first = {probe.source_id: probe for probe in reversed(probes) if probe.noop}
-    jobs += [Job(probe, NOOP, probe.noop, usual) for probe in reversed(first.values()) if probe.noop]
+    planned += [PlannedEdit(probe, NOOP, probe.noop, usual) for probe in reversed(first.values()) if probe.noop]
     swept = choose_swept(probes, settings.sweep_probes)
     grid = itertools.product(settings.swept_text, settings.swept_image)
-    jobs += [Job(probe, SWEEP, probe.prompt, point) for point in grid if point != usual for probe in swept]
-    return jobs
+    planned += [PlannedEdit(probe, SWEEP, probe.prompt, point) for point in grid if point != usual for probe in swept]
+    return planned
 
 
 def choose_swept(probes: Sequence[Probe], count: int) -> list[Probe]:
-    """Up to `count` probes of each domain, by position alone."""
+    """Choose up to `count` probes of each domain, by position alone."""
     chosen: list[Probe] = []
     for domain in dict.fromkeys(probe.domain for probe in probes):
         chosen += spread([probe for probe in probes if probe.domain == domain], count, lambda probe: probe.source_id)
@@ -52,7 +52,7 @@ def choose_swept(probes: Sequence[Probe], count: int) -> list[Probe]:
 
 
 def spread(rows: Sequence[Row], count: int, source_of: Callable[[Row], str]) -> list[Row]:
-    """Up to `count` rows by position alone: one each of sources spread over the whole list, the prompts in turn."""
+    """Choose up to `count` rows by position: one each of sources evenly spread over the list, their prompts in turn."""
     by_source: dict[str, list[Row]] = {}
     for row in rows:
         by_source.setdefault(source_of(row), []).append(row)

@@ -1,149 +1,120 @@
-"""Several processes that train one editor: started by `accelerate launch` or torchrun, on one machine or several.
+"""Several processes that train one model: `accelerate` starts, wraps and connects them.
 
-Every process draws the same samples of a step from (seed, step) and takes its share, so that their number changes
-nothing but rounding. Gradients are averaged by DDP; under `accelerate launch --use_fsdp` the UNet, its gradients,
-moments and average are sharded (torch's `fully_shard`). The settings of accelerate's own plugins are not read: what is
-sharded and in which precision follows from the parameters of the study.
+Every process draws the same samples of a step from (seed, step) and takes its part of them, so that the number of
+processes changes nothing but rounding. How a model is distributed is what `accelerate config` or the launcher's flags
+say; precision is not: it follows from `models.dtype`. DeepSpeed is refused: it keeps the optimizer's state in flat
+buffers of its own, from which a run cannot be resumed bit for bit.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
 from atelier.common.errors import UserError
-from atelier.models.instruct_pix2pix import choose_device
+from atelier.models.loading import choose_device
 
-_PATIENCE = timedelta(hours=1)  # a process may wait this long for another (the main one writes checkpoints meanwhile)
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_TIMEOUT = timedelta(hours=1)  # a process may wait this long for another: rank 0 also writes checkpoints
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one process sees of a step's samples in one pass."""
+    """What one process takes of a step's samples in one forward and backward pass."""
 
-    rows: Tensor  # their numbers in the step, int64, at least one
-    weight: float  # their part of the step's samples; 0 where the process only keeps step with others
-
-
-@dataclass(frozen=True)
-class Team:
-    """The processes of this run, as one of them sees it; alone by default."""
-
-    rank: int = 0
-    size: int = 1
-    sharded: bool = False
-    device: torch.device | str = "cpu"  # what they exchange tensors on
-
-    @property
-    def is_main(self) -> bool:
-        """Whether this process writes files, logs and shows progress."""
-        return self.rank == 0
-
-    def shares(self, samples: int, passes: int) -> list[MicroBatch]:
-        """Which of a step's samples this process takes, in at most so many passes.
-
-        All processes get the same number of passes: one for whom none is left takes a sample with weight 0.
-        """
-        pieces = torch.arange(samples).tensor_split(passes * self.size)  # the larger pieces come first
-        found = []
-        for number in range(passes):
-            first, own = pieces[number * self.size], pieces[number * self.size + self.rank]
-            if len(own):
-                found.append(MicroBatch(own, len(own) / samples))
-            elif len(first):
-                found.append(MicroBatch(first[:1], 0.0))
-        return found
-
-    def wrap(self, unet: Module, blocks: Sequence[Module]) -> Module:
-        """The UNet to be called in training, so that gradients are averaged over the processes.
-
-        Alone it is the UNet itself. Sharded, it is too, and its parameters become DTensors in place.
-        """
-        if self.sharded:
-            from torch.distributed.device_mesh import init_device_mesh
-            from torch.distributed.fsdp import fully_shard
-
-            mesh = init_device_mesh(torch.device(self.device).type, (self.size,))
-            for part in (*blocks, unet):
-                fully_shard(part, mesh=mesh)
-            return unet
-        if self.size == 1:
-            return unet
-        return torch.nn.parallel.DistributedDataParallel(unet, gradient_as_bucket_view=True)
-
-    def hold(self, wrapped: Module) -> AbstractContextManager[None]:
-        """While this lasts, gradients add up in each process without being averaged."""
-        if self.sharded:
-            return _without_sync(wrapped)
-        return nullcontext() if self.size == 1 else wrapped.no_sync()
-
-    def add(self, tensor: Tensor) -> Tensor:
-        """Sum over the processes, the same in each to the bit."""
-        if self.size > 1:
-            tensor = tensor.clone()
-            torch.distributed.all_reduce(tensor)
-        return tensor
-
-    def collect(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Whole tensors from their shards, on the main process (sharded: on its CPU); nothing on the others."""
-        found = {}
-        for name, tensor in tensors.items():  # one at a time: all of them may not fit on a device
-            value = full_tensor(tensor)
-            if self.is_main:
-                found[name] = value.cpu() if self.sharded else value
-        return found
-
-    def spread(self, value: float) -> float:
-        """The main process's number, in all of them."""
-        own = value if self.is_main else 0.0
-        return value if self.size == 1 else float(self.add(torch.tensor(own, dtype=torch.float64, device=self.device)))
+    rows: Tensor  # positions in the step's batch, int64, at least one
+    weight: float  # share of the step's samples; 0 where the process only keeps in step with the others
 
 
-ALONE = Team()
+def micro_batches(samples: int, passes: int, rank: int = 0, world_size: int = 1) -> list[MicroBatch]:
+    """Return the part of a step's samples that a process takes, in at most `passes` passes.
+
+    All processes get the same number of passes; one without samples left takes the first with weight 0.
+    """
+    pieces = torch.arange(samples).tensor_split(passes * world_size)  # the larger pieces come first
+    found = []
+    for number in range(passes):
+        first, own = pieces[number * world_size], pieces[number * world_size + rank]
+        if len(own):
+            found.append(MicroBatch(own, len(own) / samples))
+        elif len(first):
+            found.append(MicroBatch(first[:1], 0.0))
+    return found
+
+
+def make_accelerator(device: str | torch.device) -> "Accelerator":
+    """Connect this process with those that a launcher started beside it, if any.
+
+    Args:
+        device: `models.device`; on several GPUs each process takes its own.
+
+    Raises:
+        UserError: a launcher was asked for several processes and started one, for FSDP of version 1, or for DeepSpeed.
+    """
+    if "LOCAL_RANK" not in os.environ and {"ACCELERATE_DYNAMO_BACKEND", "MASTER_ADDR"} <= os.environ.keys():
+        raise UserError("accelerate launch: started one process instead of several (no GPUs); add --multi_gpu")
+    if _asked("ACCELERATE_USE_DEEPSPEED"):
+        raise UserError("train.launcher: DeepSpeed is not supported (no exact resume); use --use_fsdp --fsdp_version 2")
+    if _asked("ACCELERATE_USE_FSDP") and os.environ.get("FSDP_VERSION") != "2":
+        raise UserError("train.launcher: only version 2 of FSDP is supported; add --fsdp_version 2")
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+
+    return Accelerator(
+        cpu=choose_device(str(device)).type == "cpu",
+        mixed_precision="no",  # `models.base.autocast` follows models.dtype
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(gradient_as_bucket_view=True),
+            InitProcessGroupKwargs(timeout=_TIMEOUT),
+        ],
+    )
 
 
 @contextmanager
-def join(device: str) -> Iterator[Team]:
-    """Join the processes that a launcher started with this one; without a launcher there is only this one.
+def join(device: str) -> Iterator["Accelerator"]:
+    """Make the accelerator of this run, and leave the process group after success.
 
-    Args:
-        device: `models.device`; of several GPUs each process takes its own.
-
-    Raises:
-        UserError: a launcher was asked for several processes and started one.
+    After an error the group is not left: that would wait for the other processes, which are to end as well.
     """
-    if "LOCAL_RANK" not in os.environ:
-        if "ACCELERATE_DYNAMO_BACKEND" in os.environ and "MASTER_ADDR" in os.environ:
-            raise UserError(
-                "accelerate launch: started one of the processes asked for, as it does without GPUs; add --multi_gpu"
-            )
-        yield ALONE
-        return
-    from accelerate import PartialState
+    accelerator = make_accelerator(device)
+    yield accelerator
+    accelerator.end_training()
 
-    state = PartialState(cpu=choose_device(device).type == "cpu", timeout=_PATIENCE)
-    sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
-    yield Team(state.process_index, state.num_processes, sharded, state.device)
-    state.destroy_process_group()  # not after an error: that would wait for the others, who are to end as well
+
+def is_sharded(accelerator: "Accelerator") -> bool:
+    """Tell whether parameters are sharded over the processes."""
+    return accelerator.is_fsdp2
+
+
+def gather(accelerator: "Accelerator", tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return full tensors on the main process (on its CPU where they were sharded), and none on the others."""
+    found = {}
+    for name, tensor in tensors.items():  # one at a time: all of them may not fit on a device
+        value = full_tensor(tensor)
+        if accelerator.is_main_process:
+            found[name] = value.cpu() if is_sharded(accelerator) else value
+    return found
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """The whole of a tensor that may be sharded; every process must ask at the same time."""
+    """Return all of a tensor that may be sharded. Collective: every process must call it."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
-def own_part(tensor: Tensor) -> Tensor:
-    """This process's part of a tensor that may be sharded; the same memory."""
+def local_part(tensor: Tensor) -> Tensor:
+    """Return this process's shard of a tensor that may be sharded; the same memory."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
 
 
-def placed_like(tensor: Tensor, example: Tensor) -> Tensor:
-    """A whole tensor on the example's device, sharded as the example is."""
+def shard_like(tensor: Tensor, example: Tensor) -> Tensor:
+    """Move a full tensor to the example's device, and shard it as the example is."""
     tensor = tensor.to(example.device)
     if not hasattr(example, "placements"):
         return tensor
@@ -152,10 +123,5 @@ def placed_like(tensor: Tensor, example: Tensor) -> Tensor:
     return distribute_tensor(tensor, example.device_mesh, example.placements)
 
 
-@contextmanager
-def _without_sync(wrapped: Module) -> Iterator[None]:
-    wrapped.set_requires_gradient_sync(False)
-    try:
-        yield
-    finally:
-        wrapped.set_requires_gradient_sync(True)
+def _asked(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() == "true"

@@ -1,23 +1,29 @@
-"""The training loop: ONE generator for every method. It yields records; who calls it logs, saves and draws them.
+"""The training loop: one generator for every task and method. It yields records; its caller logs, saves and plots them.
 
-Order, dropout, noise and timesteps are functions of (seed, step), so that a run which was killed goes on from its last
-checkpoint to the same weights, bit for bit. It yields the records from before the interruption again first: callers
+Order, dropout, noise and timesteps are functions of (seed, step), so that a run that was killed continues from its last
+checkpoint to the same weights, bit for bit. It first yields the records from before the interruption again: callers
 need not know that there was one.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+from accelerate.utils import broadcast
 from torch import Tensor
 
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
-from atelier.training.distributed import ALONE, Team
+from atelier.config import LoopSettings
+from atelier.training.distributed import gather, make_accelerator, micro_batches
 from atelier.training.state import TrainState
-from atelier.training.task import Loop, Task, Verdict
+from atelier.training.task import Task, Validation
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclass(frozen=True)
@@ -25,19 +31,19 @@ class Step:
     number: int  # from 1
     loss: Tensor  # a scalar on the device: reading it waits for the step
     lr: float
-    fresh: bool = True  # False: it was made before an interruption, and only its record is repeated
+    fresh: bool = True  # False: computed before an interruption; only its record is repeated
 
 
 @dataclass(frozen=True)
 class Epoch:
     number: int  # 0 is the base, before any step
     train_loss: float | None  # mean over the epoch's steps; None for the base
-    validation: Verdict  # on the averaged tensors
+    validation: Validation  # of the model with its EMA
 
 
 @dataclass(frozen=True)
 class Finished:
-    tensors: dict[str, Tensor]  # the averaged tensors after the best epoch, float32; the main process has them
+    tensors: dict[str, Tensor]  # the EMA of the trained tensors after the best epoch, float32; on the main process only
     best: int  # that epoch
     steps: int  # steps in all
 
@@ -47,136 +53,133 @@ Record = Step | Epoch | Finished
 
 @dataclass
 class _Progress:
-    """How far a run has come; what a checkpoint holds besides the learner."""
+    """How far a run has come: what a checkpoint holds besides the train state."""
 
     losses: Tensor  # (total steps,), the first `step` of them known
     epochs: list[Epoch]
-    best: dict[str, Tensor]  # on the CPU of the main process; none on the others
+    best: dict[str, Tensor]  # on the CPU of the main process; empty on the others
     step: int = 0
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> int:
-    """Number of the first trained epoch with the highest validation score."""
+    """Return the number of the first trained epoch with the highest validation score."""
     trained = [epoch for epoch in epochs if epoch.number > 0]
     return max(trained, key=lambda epoch: (epoch.validation.score, -epoch.number)).number
 
 
-def steps_per_epoch(rows: int, settings: Loop) -> int:
-    """Steps of one epoch; the last batch may be smaller than the others."""
+def steps_per_epoch(rows: int, settings: LoopSettings) -> int:
+    """Return the number of steps in an epoch; the last batch may be smaller than the others."""
     return math.ceil(rows / settings.batch_size)
 
 
-def rows_of(step: int, rows: int, settings: Loop) -> Tensor:
-    """Which rows of the data step `step` (from 0) sees: each once an epoch, in an order of that epoch's own."""
+def rows_of(step: int, rows: int, settings: LoopSettings) -> Tensor:
+    """Return the samples of step `step` (from 0), int64: an epoch sees each once, in an order of its own."""
     epoch, batch = divmod(step, steps_per_epoch(rows, settings))
     order = torch.randperm(rows, generator=make_generator(settings.seed, "order", epoch))
     return order.split(settings.batch_size)[batch]
 
 
-def train(task: Task, store: CheckpointStore, team: Team = ALONE) -> Iterator[Record]:
-    """Train what a task names of its model, which is left as it is.
+def train(task: Task, store: CheckpointStore, accelerator: "Accelerator | None" = None) -> Iterator[Record]:
+    """Train what a task names of its model, which does not change.
 
-    Every process of a team runs this, in step, and yields the same records, but for the tensors of `Finished`.
+    With several processes every one runs this, in step, and yields the same records, except the tensors of `Finished`.
 
-    Yields a `Step` for each step, an `Epoch` for the base and after each epoch, and `Finished` in the end: after
+    Yields a `Step` for each step, an `Epoch` for the base and after each epoch, and `Finished` at the end: after
     `train.epochs`, or after `train.patience` epochs without a better validation score.
 
     Raises:
-        UserError: the loss stopped being finite.
+        UserError: the loss is not finite.
     """
-    settings, learner = task.settings, TrainState(task, team)
+    settings, model = task.settings, task.trainable.model
+    accelerator = accelerator or make_accelerator(model.device)
+    state = TrainState(task, accelerator)
     batches = steps_per_epoch(len(task), settings)
     total = settings.epochs * batches
-    progress = _Progress(torch.zeros(total, device=task.model.device), [], {})
-    _resume(store, learner, progress, task, team)
+    progress = _Progress(torch.zeros(total, device=model.device), [], {})
+    _resume(store, state, progress, accelerator)
     yield from _replay(progress, batches, task)
     if not progress.epochs:
-        progress.epochs.append(Epoch(0, None, task.validate(task.model, 0)))
+        progress.epochs.append(Epoch(0, None, task.validate(model, 0)))
         yield progress.epochs[-1]
-    while progress.step < total and not _gives_up(progress.epochs, settings.patience):
+    while progress.step < total and not _stops_early(progress.epochs, settings.patience):
         step = progress.step
-        rows, generator = rows_of(step, len(task), settings), make_generator(settings.seed, "step", step)
-        parts = task.draw(rows, generator, team.shares(len(rows), settings.accumulate))
-        lr = task.rate(step, total)
-        progress.losses[step] = learner.learn(parts, lr)
+        rows = rows_of(step, len(task), settings)
+        batch = task.draw(rows, make_generator(settings.seed, "step", step))
+        parts = micro_batches(len(rows), settings.accumulate, accelerator.process_index, accelerator.num_processes)
+        lr = task.learning_rate(step, total)
+        progress.losses[step] = state.step(batch, parts, lr)
         progress.step = step + 1
         yield Step(progress.step, progress.losses[step], lr)
         ends = progress.step % batches == 0
         if ends:
-            yield _close_epoch(learner, progress, batches, task, team)
+            yield _close_epoch(state, progress, batches, task, accelerator)
         if ends or progress.step % settings.checkpoint_steps == 0:
-            _keep(store, learner, progress, team)
+            _save(store, state, progress, accelerator)
     yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
 
 
-def _close_epoch(learner: TrainState, progress: _Progress, batches: int, task: Task, team: Team) -> Epoch:
-    """Validate the averaged tensors, and remember them if they are the best so far."""
+def _close_epoch(state: TrainState, progress: _Progress, batches: int, task: Task, accelerator: "Accelerator") -> Epoch:
+    """Validate the model with its EMA, and keep the EMA if it is the best so far."""
     number = progress.step // batches
     loss = float(progress.losses[progress.step - batches : progress.step].mean())
     if not math.isfinite(loss):
         raise UserError(f"train: the loss in epoch {number} is {loss}; lower train.lr")
-    epoch = Epoch(number, loss, task.validate(learner.averaged, number))
+    epoch = Epoch(number, loss, task.validate(state.ema_model(), number))
     progress.epochs.append(epoch)
     if best_epoch(progress.epochs) == number:
-        progress.best = {name: tensor.to("cpu", copy=True) for name, tensor in team.collect(learner.average).items()}
+        progress.best = {name: value.to("cpu", copy=True) for name, value in gather(accelerator, state.ema).items()}
     return epoch
 
 
-def _gives_up(epochs: Sequence[Epoch], patience: int) -> bool:
+def _stops_early(epochs: Sequence[Epoch], patience: int) -> bool:
     last = epochs[-1].number
     return last > 0 and last - best_epoch(epochs) >= patience
 
 
 def _replay(progress: _Progress, batches: int, task: Task) -> Iterator[Record]:
-    """The records of an interrupted run, as it yielded them."""
-    closed = {epoch.number: epoch for epoch in progress.epochs}
-    if 0 in closed:
-        yield closed[0]
+    """Yield the records of an interrupted run as it yielded them."""
+    yield from progress.epochs[:1]
     for step in range(progress.step):
-        lr = task.rate(step, len(progress.losses))
+        lr = task.learning_rate(step, len(progress.losses))
         yield Step(step + 1, progress.losses[step], lr, fresh=False)
         if (step + 1) % batches == 0:
-            yield closed[(step + 1) // batches]
+            yield progress.epochs[(step + 1) // batches]
 
 
-def _keep(store: CheckpointStore, learner: TrainState, progress: _Progress, team: Team) -> None:
-    """Write a checkpoint: the main process does, of what all have."""
-    tensors = learner.state() | {"losses": progress.losses}
-    tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
-    if not team.is_main:
+def _save(store: CheckpointStore, state: TrainState, progress: _Progress, accelerator: "Accelerator") -> None:
+    """Write a checkpoint on the main process; the others contribute their shards."""
+    tensors = state.state_dict() | {"losses": progress.losses}
+    if not accelerator.is_main_process:
         return
-    facts = []
+    tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    epochs = []
     for epoch in progress.epochs:
-        found = vars(epoch.validation)
-        seen = {name: value for name, value in found.items() if isinstance(value, Tensor)}
-        tensors |= {f"epochs/{epoch.number}/{name}": value for name, value in seen.items()}
-        scores = {name: value for name, value in found.items() if name not in seen}
-        facts.append({"number": epoch.number, "train_loss": epoch.train_loss, "validation": scores})
-    store.save(progress.step, tensors, {"step": progress.step, "epochs": facts})
+        found = epoch.validation
+        tensors[f"images/{epoch.number}"] = found.images
+        epochs.append([epoch.number, epoch.train_loss, found.score, found.scores])
+    store.save(progress.step, tensors, {"step": progress.step, "epochs": epochs})
 
 
-def _resume(store: CheckpointStore, learner: TrainState, progress: _Progress, task: Task, team: Team) -> None:
-    """Take learner and progress to where the last checkpoint was written, if there is one.
+def _resume(store: CheckpointStore, state: TrainState, progress: _Progress, accelerator: "Accelerator") -> None:
+    """Restore state and progress from the newest checkpoint, if there is one.
 
     Raises:
         UserError: not all processes find the checkpoint that the main one does.
     """
     found = store.load()
-    reached = 0 if found is None else found[1]["step"]
-    known = team.spread(reached)
-    if team.add(torch.tensor(float(reached != known), device=team.device)):
+    reached = torch.tensor(0 if found is None else found[1]["step"], device=accelerator.device)
+    differs = reached != broadcast(reached.clone())
+    if accelerator.reduce(differs.long(), "sum"):
         raise UserError(f"{store.folder}: not the same checkpoint on all machines; give them one folder, or remove it")
     if found is None:
         return
     tensors, facts = found
-    learner.restore(tensors)
-    progress.step = reached
+    state.load_state_dict(tensors)
+    progress.step = facts["step"]
     progress.losses.copy_(tensors["losses"])
-    if team.is_main:
+    if accelerator.is_main_process:
         best = {name: tensor for name, tensor in tensors.items() if name.startswith("best/")}
         progress.best = {name.removeprefix("best/"): tensor for name, tensor in best.items()}
-    for epoch in facts["epochs"]:
-        prefix = f"epochs/{epoch['number']}/"
-        seen = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        validation = task.verdict(**epoch["validation"], **seen)
-        progress.epochs.append(Epoch(epoch["number"], epoch["train_loss"], validation))
+    for number, train_loss, score, scores in facts["epochs"]:
+        validation = Validation(score, scores, tensors[f"images/{number}"])
+        progress.epochs.append(Epoch(number, train_loss, validation))

@@ -1,4 +1,4 @@
-"""Weighted errors of a prediction on the latent grid: the equation stands above each function.
+"""Weighted errors of a prediction on the latent grid, each with its equation above the function.
 
 Legend: B batch, C channels, h w latent cells. ℓ is the squared error, M the garment (tight zone), B the garment's box
 with its sides scaled by 1.15, all as shares of a latent cell in [0, 1]. Reduction is a weighted mean *per sample*, so
@@ -8,30 +8,30 @@ that a small garment counts as much as a large one; the paper gives none (sectio
 import torch
 from torch import Tensor
 
-# Weights of a sample that add up to less than this say nothing about it (an empty mask with all other lambdas 0).
-_NOTHING = 1e-6
+# A sample whose weights add up to less than this has none (an empty mask with all other lambdas 0).
+_NO_WEIGHT = 1e-6
 
 
 # L_b = Σ w ℓ / Σ w      (sums over C, h, w; all weights 1: the plain mean squared error)
 def weighted_mse(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean squared error of each sample: (B, C, h, w), (B, C, h, w), weights ≥ 0 (B, 1, h, w) → (B,).
+    """Return each sample's weighted mean squared error: (B, C, h, w), (B, C, h, w), weights ≥ 0 (B, 1, h, w) → (B,).
 
-    A sample without any weight has nothing to learn from: its loss is 0, not 0/0.
+    The loss of a sample without any weight is 0, not 0/0.
     """
     error = (prediction - target).square().mean(dim=1, keepdim=True)
     total = weight.sum(dim=(1, 2, 3))
-    return (error * weight).sum(dim=(1, 2, 3)) / total.clamp_min(_NOTHING)
+    return (error * weight).sum(dim=(1, 2, 3)) / total.clamp_min(_NO_WEIGHT)
 
 
 # w = M + λ_ctx · B(1 − M) + λ_bg · (1 − B)      (section 6.1, equation 1)
 def trimap_weight(tight: Tensor, context: Tensor, background: Tensor, lambda_ctx: float, lambda_bg: float) -> Tensor:
-    """Weight of each cell from the three zones, which add up to 1 in every cell: 3 × (B, 1, h, w) → (B, 1, h, w)."""
+    """Weight cells by zone, where the zones add up to 1 in every cell: 3 × (B, 1, h, w) → (B, 1, h, w)."""
     return tight + lambda_ctx * context + lambda_bg * background
 
 
 # x̂ = √ᾱ · x_t − √(1 − ᾱ) · v      or      x̂ = (x_t − √(1 − ᾱ) · ε) / √ᾱ
 def predicted_clean(prediction: Tensor, noisy: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> Tensor:
-    """The clean latent that a prediction implies, (B, C, h, w).
+    """Return the clean latent that a prediction implies, (B, C, h, w).
 
     Args:
         prediction: velocity or noise, (B, C, h, w).
@@ -46,7 +46,7 @@ def predicted_clean(prediction: Tensor, noisy: Tensor, alphas_cumprod: Tensor, p
 
 # L_preserve = g · Σ (1 − M) (x̂ − z_source)² / Σ (1 − M)      g = 1 for velocity, ᾱ for noise
 def preserve(clean: Tensor, source: Tensor, tight: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> Tensor:
-    """Error of the predicted clean latent against the *source* latent outside the garment, per sample: (B,).
+    """Return the error of the predicted clean latent against the *source* latent outside the garment, per sample: (B,).
 
     The paper names this loss and never defines it (section 5). A predicted *noise* error is multiplied by 1/ᾱ on its
     way to the clean latent, 200-fold at the noisiest step, so it is multiplied by g = ᾱ.
@@ -62,7 +62,7 @@ def preserve(clean: Tensor, source: Tensor, tight: Tensor, alphas_cumprod: Tenso
 
 # E_z = Σ_b z ℓ,  A_z = Σ_b z      (mean squared error of a zone over any number of batches: ΣE_z / ΣA_z)
 def zone_errors(prediction: Tensor, target: Tensor, zones: Tensor) -> tuple[Tensor, Tensor]:
-    """Unweighted squared error and area of each zone: zones (B, Z, h, w) → (Z,), (Z,), to be added up over batches.
+    """Return each zone's unweighted squared error and area, (B, Z, h, w) → (Z,), (Z,), to be summed over batches.
 
     Losses under different lambdas can't be compared; these can.
     """
@@ -71,5 +71,5 @@ def zone_errors(prediction: Tensor, target: Tensor, zones: Tensor) -> tuple[Tens
 
 
 def zone_means(errors: Tensor, areas: Tensor) -> Tensor:
-    """Mean squared error of each zone from the sums of `zone_errors`; 0 where a zone has no area."""
-    return torch.where(areas > 0, errors / areas.clamp_min(_NOTHING), 0.0)
+    """Return the mean squared error of each zone from the sums of `zone_errors`; 0 where a zone has no area."""
+    return torch.where(areas > 0, errors / areas.clamp_min(_NO_WEIGHT), 0.0)

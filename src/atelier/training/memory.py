@@ -1,9 +1,10 @@
-"""What training takes of a GPU's memory, calculated: no weights, no GPU. The table behind `atelier memory`.
+"""The GPU memory that training needs, calculated without weights and without a GPU: the table of `atelier memory`.
 
 Networks are built of torch's fake tensors, which have shape, type and device but no values. The UNet runs forward on
-them under the rules of CUDA's autocast, as in training, and what autograd would keep for backward is added up. Not
-counted: what a kernel needs while it runs, CUDA's own context, the encoded triplets (0.2 MB each at 512 px), and
-validation.
+them under the rules of CUDA's autocast, as in training, and the tensors that autograd saves for backward are added up.
+Not counted: kernels' workspaces, CUDA's own context, the encoded triplets (0.2 MB each at 512 px), and validation.
+
+Not torch's `MemTracker`: it needs a backward pass, which torch refuses on fake CUDA tensors where there is no GPU.
 """
 
 import math
@@ -20,48 +21,47 @@ from torch.overrides import TorchFunctionMode
 from tqdm import tqdm
 
 from atelier.config import Train
-from atelier.models.instruct_pix2pix import Editor, with_tensors
+from atelier.models.base import with_tensors
+from atelier.models.instruct_pix2pix import Editor
 from atelier.models.meta import Layout
 from atelier.training.edit import methods
 
 _GIB = 2**30
 _METHODS = ("selective", "full", "lora")
 _SMALLEST_8BIT = 4096  # bitsandbytes keeps the moments of smaller tensors in float32
-_BLOCK_8BIT = 256  # numbers that share a scale there
-_NOWHERE = torch.device("meta")
-_DEVICE = torch.device("cuda")  # which there need not be
+_BLOCK_8BIT = 256  # numbers that share a scale in bitsandbytes
+_META = torch.device("meta")
+_DEVICE = torch.device("cuda")  # of fake tensors: no GPU is needed
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes on the device, of one process."""
+    """Bytes on the device of one process."""
 
     networks: int  # UNet, VAE, text encoder and scoring CLIP, frozen
     trained: int  # the trained tensors, float32
-    average: int
+    ema: int
     gradients: int
     adamw: int  # moments, float32
     adamw8bit: int  # or in 8 bits
-    activations: (
-        int  # what forward keeps for backward, and with checkpointing the most that is computed again at a time
-    )
+    activations: int  # kept by forward for backward; with checkpointing also the largest part computed again at a time
 
     def total(self, optimizer: str) -> int:
-        """All of it; an upper bound where gradients take the place of activations during backward."""
-        kept = self.networks + self.trained + self.average + self.gradients + self.activations
+        """Return the sum; an upper bound, as gradients can take the place of activations during backward."""
+        kept = self.networks + self.trained + self.ema + self.gradients + self.activations
         return kept + (self.adamw8bit if optimizer == "adamw8bit" else self.adamw)
 
 
 def table(layout: Layout, settings: Train, size: int, samples: int, dtype: torch.dtype) -> str:
-    """GiB by kind, a line per method with and without gradient checkpointing.
+    """Return GiB by kind, a line per method with and without gradient checkpointing.
 
     Args:
         settings: block set, rank and targets are taken from it.
-        size: side of the pictures, px.
-        samples: what a process takes at a time: batch_size / (accumulate × processes).
+        size: side of the images, px.
+        samples: in a process's micro-batch: batch_size / (accumulate × processes).
         dtype: of the frozen weights.
     """
-    kinds = ("networks", "trained", "average", "gradients", "adamw", "adamw8bit", "activations")
+    kinds = ("networks", "trained", "ema", "gradients", "adamw", "adamw8bit", "activations")
     lines = ["".join([f"{'GiB':<26}", *(f"{name:>13}" for name in (*kinds, "total", "with 8-bit"))])]
     options = [(method, flag) for method in _METHODS for flag in (False, True)]
     for method, flag in tqdm(options, desc="memory", unit="forward", disable=None, leave=False):
@@ -74,7 +74,7 @@ def table(layout: Layout, settings: Train, size: int, samples: int, dtype: torch
 
 
 def estimate(layout: Layout, settings: Train, size: int, samples: int, dtype: torch.dtype) -> Footprint:
-    """What training with `settings` takes; arguments as for `table`.
+    """Calculate what training with `settings` needs; arguments as for `table`.
 
     Raises:
         UserError: the block set or an adapter's target is not in this UNet.
@@ -82,10 +82,10 @@ def estimate(layout: Layout, settings: Train, size: int, samples: int, dtype: to
     base = _empty(layout.unet, dtype)
     networks = _bytes(base) + sum(_bytes(_empty(build, dtype)) for build in layout.others)
     networks += _bytes(_empty(layout.clip, torch.float32))
-    chosen = methods.prepare(Editor(base, None, None, None, None, dtype, _NOWHERE), settings)
-    own = dict(chosen.editor.unet.named_parameters())
+    chosen = methods.prepare(Editor(base, None, None, None, None, dtype, _META), settings)
+    own = dict(chosen.model.unet.named_parameters())
     trained = {name: own[name].float() for name in chosen.names}
-    unet = with_tensors(chosen.editor, trained).unet
+    unet = with_tensors(chosen.model, trained).unet
     side = size // layout.stride
     kinds = {name: (tensor.shape, tensor.dtype) for name, tensor in unet.state_dict().items()}
     with FakeTensorMode():
@@ -107,15 +107,15 @@ def estimate(layout: Layout, settings: Train, size: int, samples: int, dtype: to
 def count_activations(
     unet: Module, inputs: tuple[Tensor, ...], dtype: torch.dtype, checkpointing: bool
 ) -> tuple[int, int]:
-    """Bytes that are kept for backward through the UNet, parameters left out; and what comes on top at a time.
+    """Return the bytes saved for the UNet's backward pass, without parameters, and those recomputed at a time.
 
-    The second is 0 without checkpointing. With it a block keeps what goes into it, and all inside is computed again
-    when backward gets there: the largest block's counts, or autocast's copies of all trained weights as forward ends.
+    The second is 0 without checkpointing. With it only a block's inputs are saved, and its activations are recomputed
+    in the backward pass: the largest block counts, or autocast's copies of all trained weights at the end of forward.
 
     Args:
-        unet: its trained parameters require gradients; its checkpointing is switched on where asked for.
+        unet: its trained parameters require gradients; checkpointing is enabled if asked for.
         inputs: noisy latents beside the source's (B, 2 C, h, w), timesteps (B,), texts (B, T, C).
-        dtype: what autocast computes in; none for float32.
+        dtype: of autocast; float32 disables it.
     """
     saved = _Saved(unet)
     again = 0
@@ -140,8 +140,8 @@ def count_activations(
 
 
 def _empty(build: Callable[[], Module], dtype: torch.dtype) -> Module:
-    """A frozen network that has shapes and no values."""
-    with _NOWHERE:
+    """Build a frozen network with shapes and no values."""
+    with _META:
         network = build()
     network = network.float() if dtype == torch.float32 else network.bfloat16()
     return network.requires_grad_(False).eval()
@@ -152,7 +152,7 @@ def _bytes(network: Module) -> int:
 
 
 def _moments_8bit(numbers: int) -> int:
-    """Two moments of so many numbers: a byte each and a float32 scale per block, or float32 where they are few."""
+    """Return the bytes of two moments: one byte a number and a float32 scale a block, or float32 for small tensors."""
     if numbers < _SMALLEST_8BIT:
         return 2 * 4 * numbers
     return 2 * (numbers + 4 * math.ceil(numbers / _BLOCK_8BIT))
@@ -160,7 +160,7 @@ def _moments_8bit(numbers: int) -> int:
 
 @contextmanager
 def _autocast(device: str, dtype: torch.dtype) -> Iterator[None]:
-    """The rules of autocast alone: `torch.autocast` refuses CUDA where there is none."""
+    """Apply the rules of autocast: `torch.autocast` refuses CUDA where there is none."""
     before = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     torch.set_autocast_enabled(device, dtype != torch.float32)
     torch.set_autocast_dtype(device, dtype if dtype != torch.float32 else before[1])
@@ -173,12 +173,12 @@ def _autocast(device: str, dtype: torch.dtype) -> Iterator[None]:
 
 
 class _Saved:
-    """Storages that autograd keeps for backward, each once, but for a module's parameters and what another keeps."""
+    """Storages that autograd saves for backward, each once, except a module's parameters and those of another set."""
 
     def __init__(self, module: Module, other: "_Saved | None" = None) -> None:
         self._left_out = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
         self._left_out |= set() if other is None else set(other._found)
-        self._found: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
+        self._found: dict[int, torch.UntypedStorage] = {}  # referenced, so that no address is reused
 
     @property
     def bytes(self) -> int:
@@ -195,7 +195,7 @@ class _Saved:
 
 
 class _FlashKeeps(torch.autograd.Function):
-    """Attention as the fused kernels do it: backward needs the inputs, the output and a number per row."""
+    """Attention as fused kernels save it: backward needs the inputs, the output and a number per row."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ class _FlashKeeps(torch.autograd.Function):
 
 
 class _FlashAttention(TorchFunctionMode):
-    """Which kernel torch would take is asked of the device, and there is none."""
+    """Replace scaled dot-product attention: torch asks the device which kernel to use, and there is none."""
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if function is torch.nn.functional.scaled_dot_product_attention:

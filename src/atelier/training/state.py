@@ -1,57 +1,91 @@
-"""What changes while training: the trained tensors, their average and the optimiser's state."""
+"""Training state: the trained parameters, their EMA, and the optimizer with its state."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from atelier.training.distributed import ALONE, Team, full_tensor, own_part, placed_like
-from atelier.training.optimizers import make_optimizer
-from atelier.training.task import Part, Subject
+from atelier.common.errors import UserError
+from atelier.config import LoopSettings
+from atelier.models.base import with_tensors
+from atelier.training.distributed import MicroBatch, full_tensor, gather, is_sharded, local_part, shard_like
+from atelier.training.task import Task, take
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
-# η_i = η · (i + 1) / w      for i < w (warm-up), then      η · ½ (1 + cos π (i − w) / (n − w))
-def learning_rate(step: int, total: int, warmup: float, peak: float) -> float:
+# η_i = η · (i + 1) / w      for i < w (warm-up), then      η · ½ (1 + cos π (i − w) / (n − w)), or η where constant
+def learning_rate(step: int, total: int, warmup: float, peak: float, schedule: str = "cosine") -> float:
     """Learning rate of step i = `step` of n = `total`; w is the share `warmup` of n, in whole steps."""
     rising = round(total * warmup)
     if step < rising:
         return peak * (step + 1) / rising
+    if schedule == "constant":
+        return peak
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
 
 
-class TrainState:
-    """Trains some tensors of a model, in float32; the given model is left as it is and shares all others.
+def make_optimizer(settings: LoopSettings, tensors: Sequence[Tensor]) -> torch.optim.Optimizer:
+    """AdamW, or AdamW with both moments in 8 bits (Dettmers et al. 2022, bitsandbytes), as `train.optimizer` says.
 
-    Frozen tensors carry no gradient at all: backward computes only what the trained ones need. Sharded over several
-    processes, a process holds its part of the trained tensors, of their average and of the optimiser's state only.
+    Raises:
+        UserError: 8 bits are asked for without CUDA or without bitsandbytes.
+    """
+    values = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(tensors, **values, fused=True)
+    if tensors[0].device.type != "cuda":
+        raise UserError("train.optimizer: adamw8bit needs a CUDA device; adamw runs everywhere")
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError:
+        message = "train.optimizer: adamw8bit needs bitsandbytes; install it with pip install -e '.[adamw8bit]'"
+        raise UserError(message) from None
+    return AdamW8bit(tensors, **values)
+
+
+class TrainState:
+    """Trains the tensors that a task names, in float32; the task's model does not change, and shares all others.
+
+    Frozen tensors carry no gradient: backward computes only what the trained ones need. With FSDP a process holds its
+    shard of the trained tensors, of their EMA and of the optimizer's state only.
     """
 
-    def __init__(self, subject: Subject, team: Team = ALONE) -> None:
-        """Start from the subject's own values of the tensors it names."""
-        own = dict(subject.network(subject.model).named_parameters())
-        self._subject, self._settings, self._team = subject, subject.settings, team
-        self.model = subject.with_tensors({name: own[name].float().clone() for name in subject.names})
-        network = subject.network(self.model)
+    def __init__(self, task: Task, accelerator: "Accelerator") -> None:
+        """Start from the task's own values of the tensors it trains.
+
+        Raises:
+            UserError: the optimizer is not available, or its state cannot be sharded.
+        """
+        self._task, self._settings, self._accelerator = task, task.settings, accelerator
+        if is_sharded(accelerator) and self._settings.optimizer == "adamw8bit":
+            raise UserError("train.optimizer: adamw8bit can't be sharded (--use_fsdp); use adamw")
+        base, names = task.trainable.model, list(task.trainable.names)
+        own = dict(base.network.named_parameters())
+        self.model = with_tensors(base, {name: own[name].float().clone() for name in names})
+        network = self.model.network
         if self._settings.gradient_checkpointing:
             network.enable_gradient_checkpointing()
-        for tensor in _pick(network, subject.names).values():
-            tensor.requires_grad_()
-        self._calls = team.wrap(network, subject.blocks(network))
-        self.trained = _pick(network, subject.names)
-        self.average = {name: tensor.detach().clone() for name, tensor in self.trained.items()}
-        self._optimizer = self._make_optimizer()
-        self._update_average = get_ema_multi_avg_fn(self._settings.ema)
+        own = dict(network.named_parameters())
+        for name in names:
+            own[name].requires_grad_()
+        optimizer = self._make_optimizer(own)
+        del own  # FSDP replaces the parameters: nothing may keep the full ones
+        self._network, self._optimizer = accelerator.prepare(network, optimizer)
+        own = dict(network.named_parameters())
+        self.trained = {name: own[name] for name in names}
+        self.ema = {name: tensor.detach().clone() for name, tensor in self.trained.items()}
+        self._update_ema = get_ema_multi_avg_fn(self._settings.ema)
 
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        """One optimiser, with a group of tensors for each factor of the learning rate."""
-        groups: dict[float, list[Tensor]] = {}
-        for name, tensor in self.trained.items():
-            groups.setdefault(self._subject.factor(name), []).append(tensor)
+    def _make_optimizer(self, own: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        """One optimizer, with a parameter group for each factor on the learning rate."""
+        trainable, groups = self._task.trainable, {}
+        for name in trainable.names:
+            groups.setdefault(trainable.lr_factors.get(name, 1.0), []).append(own[name])
         self._factors = list(groups)
         first, *others = groups.values()
         optimizer = make_optimizer(self._settings, first)
@@ -59,71 +93,62 @@ class TrainState:
             optimizer.add_param_group({"params": tensors})
         return optimizer
 
-    @property
-    def averaged(self) -> Any:
-        """The model with the averaged tensors. Every process must ask at the same time."""
-        return self._subject.with_tensors({name: full_tensor(tensor) for name, tensor in self.average.items()})
+    def ema_model(self) -> Any:
+        """Return the model with the EMA of its tensors. Collective: every process must call it."""
+        return with_tensors(self._task.trainable.model, {name: full_tensor(value) for name, value in self.ema.items()})
 
-    def learn(self, parts: Sequence[Part], lr: float) -> Tensor:
-        """One step of the optimiser and of the average, on samples taken one part after the other.
+    def step(self, batch: Any, parts: Sequence[MicroBatch], lr: float) -> Tensor:
+        """Take one optimizer step on a batch, micro-batch by micro-batch, and update the EMA.
 
         Returns:
-            The loss of the whole step, over all processes: a scalar on the device, reading it waits.
+            The loss of the whole step, over all processes: a scalar on the device, which is not waited for.
         """
-        losses = [self._add_gradients(part, last=part is parts[-1]) for part in parts]
+        accelerator, losses = self._accelerator, []
+        model = self.model.with_network(self._network)
+        accelerator.step, accelerator.gradient_accumulation_steps = 0, len(parts)
+        for part in parts:
+            with accelerator.accumulate(self._network):  # exchanges gradients in the last pass alone
+                loss = self._task.loss(model, take(batch, part.rows))
+                # accelerate takes the mean over processes and passes; the loss is the sum of weighted parts
+                accelerator.backward(loss * (part.weight * accelerator.num_processes * len(parts)))
+            losses.append(loss.detach() * part.weight)
         trained = list(self.trained.values())
-        torch.nn.utils.clip_grad_norm_(trained, self._settings.clip_norm)
+        accelerator.clip_grad_norm_(trained, self._settings.clip_norm)
         for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
             group["lr"] = lr * factor
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self._update_average([own_part(t) for t in self.average.values()], [own_part(t) for t in trained], None)
-        return self._team.add(torch.stack(losses).sum())
+        self._update_ema([local_part(t) for t in self.ema.values()], [local_part(t) for t in trained], None)
+        return accelerator.reduce(torch.stack(losses).sum(), "sum")
 
-    def _add_gradients(self, part: Part, last: bool) -> Tensor:
-        """Backward through one part; the part's portion of the step's loss. Processes exchange after the last one."""
-        with nullcontext() if last else self._team.hold(self._calls):
-            loss = self._subject.loss(self.model, self._calls, part) * part.weight
-            (loss * self._team.size).backward()  # the exchange takes the mean over processes, we want the sum
-        return loss.detach()
-
-    def state(self) -> dict[str, Tensor]:
-        """All that must be kept to go on, by flat names; not copied, and nothing but on the main process."""
-        return {key: value for tensors in self._state() for key, value in self._team.collect(tensors).items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that a resumed run needs, by flat names: not copied, on the main process only. Collective."""
+        return {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
 
     def _state(self) -> Iterator[dict[str, Tensor]]:
         yield {f"trained/{name}": tensor.detach() for name, tensor in self.trained.items()}
-        yield {f"average/{name}": tensor for name, tensor in self.average.items()}
+        yield {f"ema/{name}": tensor for name, tensor in self.ema.items()}
         for name, parameter in self.trained.items():
-            yield {f"optimizer/{name}/{key}": _tensor(v) for key, v in self._optimizer.state[parameter].items()}
+            state = self._optimizer.state[parameter].items()  # bitsandbytes counts its steps in an int
+            yield {f"optimizer/{name}/{key}": torch.as_tensor(value) for key, value in state}
 
     @torch.no_grad()
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to a `state()` of a learner of the same tensors."""
-        moments = {}
-        grouped = (parameter for group in self._optimizer.param_groups for parameter in group["params"])
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore a `state_dict()` of the same task."""
+        moments, grouped = {}, (parameter for group in self._optimizer.param_groups for parameter in group["params"])
         number_of = {id(parameter): number for number, parameter in enumerate(grouped)}
         for name, parameter in self.trained.items():
-            parameter.copy_(placed_like(state[f"trained/{name}"], parameter))
-            self.average[name].copy_(placed_like(state[f"average/{name}"], parameter))
+            parameter.copy_(shard_like(state[f"trained/{name}"], parameter))
+            self.ema[name].copy_(shard_like(state[f"ema/{name}"], parameter))
             prefix = f"optimizer/{name}/"
             kept = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            moments[number_of[id(parameter)]] = {key: _as_kept(value, parameter) for key, value in kept.items()}
+            moments[number_of[id(parameter)]] = {key: _restore(value, parameter) for key, value in kept.items()}
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _tensor(value: Tensor | int) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.tensor(value)
-
-
-def _as_kept(value: Tensor, parameter: Tensor) -> Tensor | int:
-    """What `_tensor` was given: bitsandbytes counts its steps in an int."""
+def _restore(value: Tensor, parameter: Tensor) -> Tensor | int:
+    """Undo `torch.as_tensor` for counts, and sharding for moments."""
     if value.ndim == 0:
         return value if value.is_floating_point() else int(value)
-    return placed_like(value, parameter) if value.shape == parameter.shape else value
-
-
-def _pick(network: Module, names: Sequence[str]) -> dict[str, Tensor]:
-    own = dict(network.named_parameters())
-    return {name: own[name] for name in names}
+    return shard_like(value, parameter) if value.shape == parameter.shape else value

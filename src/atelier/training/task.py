@@ -1,83 +1,68 @@
-"""What the training loop asks of what it trains: all in which kinds of training differ stands behind these.
+"""Interface between the training loop and what it trains."""
 
-A model is any value with a `device`: an editor, or a text-to-image model.
-"""
-
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
-from atelier.training.distributed import MicroBatch
+from atelier.config import LoopSettings
+from atelier.models.base import DiffusionModel
 
-
-class Loop(Protocol):
-    """The settings that the loop itself reads; params.yaml explains each."""
-
-    lr: float
-    optimizer: str
-    weight_decay: float
-    epochs: int
-    patience: int
-    batch_size: int
-    accumulate: int
-    gradient_checkpointing: bool
-    clip_norm: float
-    ema: float
-    checkpoint_steps: int
-    seed: int
+Batch = TypeVar("Batch")  # a dataclass, possibly nested, of tensors whose first dimension is the sample
 
 
-class Part(Protocol):
-    """Some samples of a step, noised and ready for the network."""
+@dataclass(frozen=True)
+class Trainable:
+    """What a method makes of a base: a model that predicts as the base does, and which of its tensors are trained."""
 
-    weight: float  # their part of the step that they belong to
-
-
-class Verdict(Protocol):
-    """How a model does after an epoch: a dataclass of tensors on the CPU and of what JSON can hold."""
-
-    score: float  # higher is better: it decides which epoch is the best
-
-
-class Subject(Protocol):
-    """A model, which of its tensors are trained, and the loss that they are trained on."""
-
-    model: Any  # where training starts; it is left as it is
-    names: Sequence[str]  # the parameters of its network that are trained
-    settings: Loop
-
-    def network(self, model: Any) -> Module:
-        """What a step calls; all that is trained is in it."""
-
-    def blocks(self, network: Module) -> Sequence[Module]:
-        """Its parts that are sharded one by one."""
-
-    def with_tensors(self, tensors: dict[str, Tensor]) -> Any:
-        """The model with other values for some of its network's parameters: the given tensors, not copies."""
-
-    def factor(self, name: str) -> float:
-        """By what the learning rate is multiplied for a parameter."""
-
-    def loss(self, model: Any, network: Module, part: Part) -> Tensor:
-        """Mean loss of a part's samples, a scalar; `network` is to be called in place of the model's own."""
+    model: DiffusionModel
+    names: Mapping[str, str]  # name of each trained parameter of `model.network` → the name that it is saved under
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what it takes to apply the saved tensors again
+    lr_factors: Mapping[str, float] = field(default_factory=dict)  # parameter → factor on its learning rate, if not 1
+    trains_text: bool = False  # the text encoder has trained parameters: prompts are encoded in every step
+    placeholder: str = ""  # a token that at least one prompt must contain
 
 
-class Task(Subject, Protocol):
-    """A subject, the rows it is trained on, and how each epoch is judged."""
+@dataclass(frozen=True)
+class Validation:
+    """Validation result after an epoch. Saved in the checkpoint so that a resumed run yields it again."""
 
-    verdict: type[Verdict]  # what `validate` returns
+    score: float  # higher is better; the first epoch with the highest score is the best
+    scores: dict[str, float] = field(default_factory=dict)  # other measurements by name
+    images: Tensor = field(default_factory=lambda: torch.zeros(0, 1, 1, 3, dtype=torch.uint8))  # (K, H, W, 3), CPU
+
+
+Validate = Callable[[Any, int], Validation]  # the model with its EMA, and the epoch's number (0: the base)
+
+
+class Task(Protocol):
+    """A trainable model, the data it is trained on, its loss, and its validation."""
+
+    trainable: Trainable
+    settings: LoopSettings
+    validate: Validate
 
     def __len__(self) -> int:
-        """How many rows an epoch sees."""
+        """Return the number of samples in an epoch."""
 
-    def draw(self, rows: Tensor, generator: torch.Generator, shares: Sequence[MicroBatch]) -> list[Part]:
-        """A step's rows (int64, on the CPU), noised, and of these some shares."""
+    def draw(self, rows: Tensor, generator: torch.Generator) -> Any:
+        """Noise the samples `rows` (int64, on the CPU) of a step and return them as a batch."""
 
-    def rate(self, step: int, total: int) -> float:
-        """Learning rate of step `step` (from 0) of `total`."""
+    def loss(self, model: Any, batch: Any) -> Tensor:
+        """Return the mean loss of a batch's samples, a scalar."""
 
-    def validate(self, model: Any, epoch: int) -> Verdict:
-        """Judge the averaged model after an epoch; epoch 0 is the base."""
+    def learning_rate(self, step: int, total: int) -> float:
+        """Return the learning rate of step `step` (from 0) of `total`."""
+
+
+def take(batch: Batch, rows: Tensor) -> Batch:
+    """Select samples of a batch by their positions, int64 (B,)."""
+    values = {entry.name: getattr(batch, entry.name) for entry in fields(batch)}
+    chosen = {
+        name: value[rows.to(value.device)] if isinstance(value, Tensor) else take(value, rows)
+        for name, value in values.items()
+        if isinstance(value, Tensor) or is_dataclass(value)
+    }
+    return replace(batch, **chosen)

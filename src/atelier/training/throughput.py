@@ -1,4 +1,4 @@
-"""What training costs: seconds of its steps and peak memory, which go to the log and into no file of results."""
+"""Throughput and peak memory of training, which are logged and part of no file of results."""
 
 import resource
 import time
@@ -9,9 +9,9 @@ _GIB = 2**30
 
 
 class Meter:
-    """Times training steps and watches their memory on the device; what lies between `close` and `start` is left out.
+    """Times training steps and their peak memory on the device, leaving out what happens between `close` and `start`.
 
-    It asks nothing of the device while steps run, so it makes nothing wait.
+    It does not synchronise with the device while steps run.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -20,21 +20,21 @@ class Meter:
         self.start()
 
     def start(self) -> None:
-        """Steps follow."""
+        """Start timing. Call before the first step."""
         self._fresh = 0
         self._started = self._counted = time.perf_counter()
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
 
     def count(self, last: bool) -> None:
-        """A step was made; whoever counts the last before `close` has read its loss: it is over on the device too."""
+        """Count a step. Read the loss of the `last` one before `close`, so that the device has finished it."""
         self._fresh += 1
         self._counted = time.perf_counter()
         if last and self._device.type == "cuda":
             self._peak = max(self._peak, torch.cuda.max_memory_allocated(self._device))
 
     def close(self) -> float | None:
-        """End a stretch of steps; its steps a second, None if there were none."""
+        """Stop timing and return steps per second, None if there were no steps."""
         if not self._fresh:
             return None
         took, fresh = self._counted - self._started, self._fresh
@@ -42,10 +42,10 @@ class Meter:
         return fresh / took
 
     def costs(self) -> dict[str, float]:
-        """Seconds of the steps that were timed, their number, and the peak memory in GiB.
+        """Return the number of timed steps, their seconds, and the peak memory in GiB.
 
-        On CUDA the peak is of what torch had allocated while steps ran, on this process's device. On a CPU it is of the
-        whole process's resident memory since it began (`peak_rss_gib`), libraries and data included.
+        On CUDA the peak is what torch had allocated during steps, on this process's device. On a CPU it is the
+        process's resident memory since it began (`peak_rss_gib`), libraries and data included.
         """
         found = {"timed_steps": float(self._steps), "train_seconds": self._seconds}
         if self._steps:

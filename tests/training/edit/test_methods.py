@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fixtures_training import NoLog, make_settings, make_triplet, open_training, run_training, write_inputs
+from fixtures_training import (
+    NoLog,
+    encode,
+    make_settings,
+    make_task,
+    open_training,
+    run_training,
+    start,
+    take_step,
+    write_inputs,
+)
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -14,10 +24,6 @@ from atelier.common.rng import make_generator
 from atelier.models import lora
 from atelier.models.instruct_pix2pix import apply_trained, load_editor, open_weights, predict
 from atelier.training.edit import block_sets, methods
-from atelier.training.edit.batch import draw_batch
-from atelier.training.edit.dataset import encode_triplets
-from atelier.training.edit.task import EditSubject
-from atelier.training.state import TrainState
 
 METHODS = ("selective", "full", "lora")
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -30,8 +36,7 @@ def _editor(tiny_editor_folder):
 
 @pytest.fixture(scope="module", name="data")
 def _data(editor):
-    rows = [make_triplet(number) for number in range(6)]
-    return encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
+    return encode(editor, 6)
 
 
 @pytest.fixture(scope="module", name="inputs")
@@ -60,27 +65,26 @@ def look(editor, number: int = 1) -> torch.Tensor:
         return predict(editor, *noise, torch.tensor([3, 900]), texts)
 
 
-def start(editor, **changes):
+def prepare(editor, **changes):
     return methods.prepare(editor, make_settings(**changes))
 
 
 def trained_lora(editor, data):
     """Adapters after two steps: the trainable and the editor that learned."""
-    settings = make_settings(method="lora")
-    chosen = methods.prepare(editor, settings)
-    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
+    task = make_task(editor, data, method="lora")
+    state = start(task)
     for number in range(2):
-        learner.learn([draw_batch(editor, data, torch.arange(4), make_generator(number), 0.3)], 2e-2)
-    return chosen, learner.model
+        take_step(state, task.draw(torch.arange(4), make_generator(number)), 2e-2)
+    return task.trainable, state.model
 
 
 def test_the_editor_read_back_edits_as_the_trained_one_did(finetuned):
     _, folder, job = finetuned
     shown = np.asarray(Image.open(folder / "curves/validation.png"))  # sources, the trained editor's edits, targets
-    edits = job.validator(open_weights(folder / "finetuned", device="cpu")).edits
+    edits = job.validator(open_weights(folder / "finetuned", device="cpu"), 0).images
     off = job.validator.picture(edits).astype(int) - shown
     assert np.abs(off).max() <= 1  # where a tensor lies in memory can decide in which order a sum is taken
-    assert not torch.equal(edits, job.validator(job.editor).edits)
+    assert not torch.equal(edits, job.validator(job.base, 0).images)
 
 
 def test_what_is_saved_is_what_was_trained(finetuned, editor):
@@ -100,12 +104,11 @@ def test_what_is_saved_is_what_was_trained(finetuned, editor):
 @pytest.mark.parametrize("method", METHODS)
 def test_at_the_start_nothing_is_changed_and_the_base_is_left_alone(editor, method):
     before = {name: tensor.clone() for name, tensor in editor.unet.named_parameters()}
-    state = torch.get_rng_state()
-    chosen = start(editor, method=method)
-    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), make_settings(method=method)))
-    for other in (learner.model, learner.averaged):
+    rng = torch.get_rng_state()
+    state = start(make_task(editor, None, method=method))
+    for other in (state.model, state.ema_model()):
         torch.testing.assert_close(look(other), look(editor), atol=1e-5, rtol=1e-5)
-    assert torch.equal(torch.get_rng_state(), state)  # nobody's random numbers were used
+    assert torch.equal(torch.get_rng_state(), rng)  # no RNG state was consumed
     own = dict(editor.unet.named_parameters())
     assert {name: bool((own[name] == tensor).all()) for name, tensor in before.items()} == dict.fromkeys(own, True)
     assert not any(tensor.requires_grad for tensor in own.values())
@@ -114,32 +117,31 @@ def test_at_the_start_nothing_is_changed_and_the_base_is_left_alone(editor, meth
 @pytest.mark.parametrize("method", METHODS)
 def test_frozen_tensors_stay_half_and_trained_ones_and_their_moments_are_float32(tiny_editor_folder, data, method):
     half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
-    settings = make_settings(method=method)
-    chosen = methods.prepare(half, settings)
-    learner = TrainState(EditSubject(chosen.editor, list(chosen.names), settings))
-    loss = learner.learn([draw_batch(half, data, torch.arange(4), make_generator(1), 0.3)], 1e-3)
+    task = make_task(half, data, method=method)
+    state = start(task)
+    loss = take_step(state, task.draw(torch.arange(4), make_generator(1)), 1e-3)
     assert math.isfinite(loss)
-    assert {tensor.dtype for tensor in learner.state().values()} == {torch.float32}
-    for name, tensor in learner.model.unet.named_parameters():
-        assert tensor.dtype == (torch.float32 if name in chosen.names else torch.bfloat16)
-        assert tensor.requires_grad == (name in chosen.names)
+    assert {tensor.dtype for tensor in state.state_dict().values()} == {torch.float32}
+    for name, tensor in state.model.unet.named_parameters():
+        assert tensor.dtype == (torch.float32 if name in task.trainable.names else torch.bfloat16)
+        assert tensor.requires_grad == (name in task.trainable.names)
 
 
 def test_full_trains_every_tensor(editor):
-    assert list(start(editor, method="full").names) == [name for name, _ in editor.unet.named_parameters()]
+    assert list(prepare(editor, method="full").names) == [name for name, _ in editor.unet.named_parameters()]
 
 
 def test_adapters_share_the_bases_parameters(editor):
-    chosen = start(editor, method="lora")
+    chosen = prepare(editor, method="lora")
     places = {tensor.data_ptr() for tensor in editor.unet.parameters()}
-    others = {name for name, t in chosen.editor.unet.named_parameters() if t.data_ptr() not in places}
+    others = {name for name, t in chosen.model.unet.named_parameters() if t.data_ptr() not in places}
     assert others == set(chosen.names)
 
 
 def test_adapters_start_from_their_own_seed(editor):
-    first, again, other = (dict(start(editor, method="lora", seed=seed).editor.unet.named_parameters())
+    first, again, other = (dict(prepare(editor, method="lora", seed=seed).model.unet.named_parameters())
                            for seed in (7, 7, 8))  # fmt: skip
-    for name in start(editor, method="lora").names:
+    for name in prepare(editor, method="lora").names:
         assert torch.equal(first[name], again[name])
         drawn = ".lora_A." in name
         assert torch.equal(first[name], other[name]) != drawn
@@ -149,10 +151,10 @@ def test_adapters_start_from_their_own_seed(editor):
 
 
 def test_adapters_stand_where_they_are_asked_for(editor):
-    saved = set(start(editor, method="lora").names.values())
+    saved = set(prepare(editor, method="lora").names.values())
     layers = {name for name, _ in editor.unet.named_modules() if name.endswith(tuple(f".{t}" for t in TARGETS))}
     assert {name.rsplit(".lora_", 1)[0] for name in saved} == layers
-    one = start(editor, method="lora", lora_targets="mid_block.resnets.0.conv1").names
+    one = prepare(editor, method="lora", lora_targets="mid_block.resnets.0.conv1").names
     assert set(one.values()) == {f"mid_block.resnets.0.conv1.lora_{matrix}.weight" for matrix in "AB"}
 
 
@@ -161,7 +163,7 @@ def test_a_target_that_matches_no_layer_is_refused(editor, targets):
     with pytest.raises(
         UserError, match=r"train\.lora_targets: '\w*' names no layer .*; such are to_k, to_out\.0, to_q"
     ):
-        start(editor, method="lora", lora_targets=targets)
+        prepare(editor, method="lora", lora_targets=targets)
 
 
 def test_an_adapter_is_the_base_plus_scaled_low_rank_products(editor, data):
@@ -197,8 +199,8 @@ def test_diffusers_loads_the_saved_adapters(editor, data):
 
 
 def test_a_folder_that_lacks_an_adapter_is_refused(editor, tmp_path):
-    chosen = start(editor, method="lora")
-    own = dict(chosen.editor.unet.named_parameters())
+    chosen = prepare(editor, method="lora")
+    own = dict(chosen.model.unet.named_parameters())
     tensors = {saved: own[name] for name, saved in chosen.names.items()}
     facts = {"method": "lora", **chosen.facts}
     tensors.popitem()
@@ -212,7 +214,7 @@ def test_a_folder_that_lacks_an_adapter_is_refused(editor, tmp_path):
 def test_the_first_layer_of_a_widened_base_is_trained_too(editor, method):
     chosen = methods.prepare(replace(editor, widened=True), make_settings(method=method, unfreeze="attn"))
     assert chosen.names["conv_in.weight"] == "conv_in.weight"
-    assert len(chosen.names) == len(start(editor, method=method, unfreeze="attn").names) + (method != "full")
+    assert len(chosen.names) == len(prepare(editor, method=method, unfreeze="attn").names) + (method != "full")
 
 
 def test_names_of_adapters_are_those_of_peft(editor):

@@ -4,18 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Share
+from atelier.config import Count, LoopSettings, NonNegative, Positive, Share
 
 
-class Concept(Section):
-    """One run. The defaults of a method's own keys are what its paper or diffusers' scripts take."""
+class Concept(LoopSettings):
+    """One run. `lr` is the denoiser's learning rate; for textual_inversion it is that of the new tokens.
+
+    The defaults of a method's own keys are those of its paper or of diffusers' scripts.
+    """
 
     method: Literal["dreambooth", "textual_inversion", "lora"]
-    lr: Positive  # of the denoiser; for textual_inversion of the new tokens
-    epochs: Count
-    batch_size: Count
-    seed: Seed
-    # textual_inversion: as many new tokens as there are vectors, each a copy of the initialiser's at the start
+    # textual_inversion: as many new tokens as there are vectors, each initialised as a copy of the initialiser's
     placeholder: str = ""
     initialiser: str = ""
     vectors: Count = 1
@@ -23,9 +22,9 @@ class Concept(Section):
     lora_rank: Count = 4
     lora_alpha: Positive = 4.0
     lora_targets: Annotated[str, Field(min_length=1)] = "to_q+to_k+to_v+to_out.0"
-    text_lr: NonNegative = 0.0  # of the text encoder's adapters; 0: it has none
+    text_lr: NonNegative = 0.0  # of the text encoder's adapters; 0: none
     text_targets: Annotated[str, Field(min_length=1)] = "q_proj+k_proj+v_proj+out_proj"
-    # what a sample's squared error is multiplied by, beside its row's own weight
+    # factors on a sample's squared error, besides its row's own weight
     snr_gamma: Positive | None = None  # noise and velocity: Min-SNR-γ
     flow_error: Literal["velocity", "clean"] = "velocity"  # flow matching: `clean` is the velocity's times σ²
     # the loop, as in params.yaml's `train`
@@ -36,7 +35,7 @@ class Concept(Section):
     clip_norm: Positive = 1.0
     accumulate: Count = 1
     gradient_checkpointing: bool = False
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: the average is the trained tensors themselves
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: the EMA is the trained tensors themselves
     patience: Count = 1_000_000  # epochs without a better score
     checkpoint_steps: Count = 100
 

@@ -1,4 +1,4 @@
-"""Pictures and prompts that a concept is learnt from: letterboxed, encoded once, and kept by row.
+"""Images and prompts that a concept is learnt from: letterboxed, encoded once, and kept by row.
 
 Legend: N rows, U distinct prompts, C channels, h w latent, H W pixels.
 """
@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from atelier.common.errors import UserError
+from atelier.common.rng import derive_seed
 from atelier.images.photo import FORMATS, open_photograph, to_square
-from atelier.images.tensors import to_tensor
-from atelier.models.text_to_image import TextToImage, size_of, to_latents
+from atelier.images.tensors import to_pixels, to_tensor
+from atelier.models.base import to_latents
+from atelier.models.text_to_image import TextToImage
+from atelier.sampling.text_to_image import generate
 
 _BATCH = 16
 _METADATA = "metadata.jsonl"
@@ -23,11 +26,11 @@ _METADATA = "metadata.jsonl"
 
 @dataclass(frozen=True)
 class ConceptRow:
-    """One picture of the concept, or of its class (prior preservation): that is a row with another weight."""
+    """One image of the concept, or of its class (prior preservation): that is a row with another weight."""
 
     pixels: np.ndarray  # uint8 (H, W, 3), square, of the model's size: letterboxed, never squashed
     prompt: str
-    weight: float = 1.0  # λ of a class picture's row
+    weight: float = 1.0  # λ of a class image's row
     repeats: int = 1  # how often an epoch sees it
 
 
@@ -45,7 +48,7 @@ class EncodedRows:
 
 
 def read_folder(folder: Path, size: int, prompt: str = "", *, repeats: int = 1) -> list[ConceptRow]:
-    """The pictures of a folder in the order of their names, letterboxed into a square of side `size`.
+    """Read the images of a folder in the order of their names, letterboxed into a square of side `size` (pixels).
 
     A file metadata.jsonl beside them gives prompts of their own (`file_name` and `prompt` in each line).
 
@@ -66,10 +69,10 @@ def read_folder(folder: Path, size: int, prompt: str = "", *, repeats: int = 1) 
 
 
 def _read_prompts(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
+    """Return prompts by file name; none if there is no such file."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             found[row["file_name"]] = row["prompt"]
@@ -78,18 +81,27 @@ def _read_prompts(path: Path) -> dict[str, str]:
     return found
 
 
+def make_class_rows(
+    base: TextToImage, prompt: str, count: int, weight: float, *, seed: int, steps: int, guidance: float
+) -> list[ConceptRow]:
+    """Make rows of prior preservation (DreamBooth, section 3.2): the base's own images of the class, with weight λ."""
+    seeds = [derive_seed(seed, "class", number) for number in range(count)]
+    images = to_pixels(generate(base, [prompt] * count, seeds, steps=steps, guidance=guidance))
+    return [ConceptRow(pixels, prompt, weight) for pixels in images]
+
+
 def encode_rows(model: TextToImage, rows: Sequence[ConceptRow]) -> EncodedRows:
-    """Encode each row's picture once.
+    """Encode each row's image once.
 
     Raises:
-        UserError: there is no row, or a picture is not of the model's size.
+        UserError: there is no row, or an image is not of the model's size.
     """
     if not rows:
         raise UserError("concept: no row to learn from")
-    size = size_of(model)
     for number, row in enumerate(rows):
-        if row.pixels.shape != (size, size, 3):
-            raise UserError(f"concept: row {number} is {row.pixels.shape}; letterbox it to {(size, size, 3)}")
+        if row.pixels.shape != (model.size, model.size, 3):
+            wanted = (model.size, model.size, 3)
+            raise UserError(f"concept: row {number} is {row.pixels.shape}; letterbox it to {wanted}")
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     latents = torch.cat([to_latents(model, to_tensor([row.pixels for row in batch])) for batch in batches])
     prompts = tuple(dict.fromkeys(row.prompt for row in rows))

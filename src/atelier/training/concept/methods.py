@@ -1,27 +1,35 @@
-"""What differs between the ways of teaching a model a concept, a file each: `prepare` before training, `save` after.
+"""Methods that teach a text-to-image model a concept: what each trains, and how its result is saved.
 
-Loop, data, prior preservation, processes and settings of the loop are the same for all.
+Loop, data, prior preservation, processes and the loop's settings are the same for all.
 """
 
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from safetensors.torch import save_file
 
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
-from atelier.models.text_to_image import TextToImage
-from atelier.training.concept import dreambooth, lora, textual_inversion
+from atelier.models import lora
+from atelier.models.base import share, with_tensors
+from atelier.models.networks import ExtendedEmbedding
+from atelier.models.text_to_image import StableDiffusion, TextToImage
 from atelier.training.concept.config import Concept
-from atelier.training.concept.start import Start
+from atelier.training.task import Trainable
 
-_METHODS = {"dreambooth": dreambooth, "textual_inversion": textual_inversion, "lora": lora}
+_TEXT = "text_encoder"
+_LORA_FILE, _EMBEDS_FILE = "pytorch_lora_weights.safetensors", "learned_embeds.safetensors"  # diffusers looks for them
 
 
-def prepare(base: TextToImage, settings: Concept) -> Start:
-    """What `method` trains of `base`, which is left as it is.
+def prepare(base: TextToImage, settings: Concept) -> Trainable:
+    """Return what `method` trains of `base`, which does not change.
 
     Raises:
         UserError: the settings do not fit the model.
     """
-    return _METHODS[settings.method].prepare(base, settings)
+    return _METHODS[settings.method][0](base, settings)
 
 
 def save(model: TextToImage, settings: Concept, out: Path) -> None:
@@ -30,10 +38,111 @@ def save(model: TextToImage, settings: Concept, out: Path) -> None:
     dreambooth: `from_pretrained`; textual_inversion: `load_textual_inversion`; lora: `load_lora_weights`.
 
     Raises:
-        UserError: there is something at `out` already.
+        UserError: `out` exists.
     """
     if out.exists():
         raise UserError(f"{out}: is there already; remove it or name another folder")
     with atomic_write(out) as partial:
         partial.mkdir()
-        _METHODS[settings.method].save(model, settings, partial)
+        _METHODS[settings.method][1](model, settings, partial)
+
+
+def _prepare_dreambooth(base: TextToImage, settings: Concept) -> Trainable:
+    """DreamBooth (Ruiz et al. 2023): the whole denoiser. Prior preservation is data, as rows of another weight."""
+    return Trainable(base, _unchanged(f"{base.denoiser_name}.{name}" for name, _ in base.denoiser.named_parameters()))
+
+
+def _save_dreambooth(model: TextToImage, settings: Concept, out: Path) -> None:
+    """Save a whole pipeline, without the path of the base on this machine."""
+    pipeline = model.pipeline()
+    for part in (getattr(pipeline, model.denoiser_name), pipeline.vae):
+        part.register_to_config(_name_or_path="")
+    pipeline.save_pretrained(out)
+
+
+def _prepare_inversion(base: TextToImage, settings: Concept) -> Trainable:
+    """Textual Inversion (Gal et al. 2023): new rows of the token table, which start as the initialiser's.
+
+    They belong to the tokens `placeholder`, `placeholder_1`, …. The table's old rows are no parameters of what is
+    trained, so that no optimizer, weight decay or EMA can change them.
+
+    Raises:
+        UserError: the placeholder is a token already, the initialiser is not one token, or the model has several text
+            encoders.
+    """
+    if not isinstance(base, StableDiffusion):
+        raise UserError("train.method: textual_inversion is for models with one text encoder; use lora")
+    tokens = [settings.placeholder, *(f"{settings.placeholder}_{number}" for number in range(1, settings.vectors))]
+    tokenizer = copy.deepcopy(base.parts["tokenizer"])
+    if settings.placeholder in tokenizer.get_vocab():
+        raise UserError(f"train.placeholder: {settings.placeholder!r} is a token already; choose a word of your own")
+    found = tokenizer(settings.initialiser, add_special_tokens=False).input_ids
+    if len(found) != 1:
+        raise UserError(f"train.initialiser: {settings.initialiser!r} is {len(found)} tokens; choose a shorter word")
+    first = len(tokenizer)
+    tokenizer.add_tokens(tokens)
+    network = share(base.network)
+    table = network.text_encoder.get_input_embeddings()
+    extended = ExtendedEmbedding(table, table.weight[found[0]].float().repeat(len(tokens), 1), first)
+    network.text_encoder.set_input_embeddings(extended)
+    parts = {**base.parts, "tokenizer": tokenizer}
+    longhand = {tokens[0]: " ".join(tokens)} if len(tokens) > 1 else {}
+    names = _unchanged(name for name, parameter in network.named_parameters() if parameter is extended.rows)
+    model = replace(base, network=network, parts=parts, longhand=longhand)
+    return Trainable(model, names, trains_text=True, placeholder=settings.placeholder)
+
+
+def _save_inversion(model: TextToImage, settings: Concept, out: Path) -> None:
+    """Save the new rows (V, C) under the placeholder's name."""
+    rows = model.network.text_encoder.get_input_embeddings().rows
+    save_file({settings.placeholder: rows.detach().cpu().contiguous()}, out / _EMBEDS_FILE, {"format": "pt"})
+
+
+def _prepare_lora(base: TextToImage, settings: Concept) -> Trainable:
+    """Adapters on the denoiser and, with a learning rate of their own, on the text encoder; float32 in any base.
+
+    Raises:
+        UserError: a target names no layer that takes an adapter, or the model's text encoders stay frozen.
+    """
+    targets = {base.denoiser_name: settings.lora_targets}
+    if settings.text_lr:
+        if not hasattr(base.network, _TEXT):
+            raise UserError("train.text_lr: this model's text encoders stay frozen; leave it at 0")
+        targets[_TEXT] = settings.text_targets
+    network, values = share(base.network), {}
+    for part, wanted in targets.items():
+        adapted = lora.inject(getattr(network, part), settings.lora_rank, settings.lora_alpha, wanted)
+        setattr(network, part, adapted)
+        values |= lora.initial_values(adapted, settings.seed, f"{part}.")
+    factor = settings.text_lr / settings.lr
+    return Trainable(
+        with_tensors(base.with_network(network), values),
+        _unchanged(values),
+        trains_text=_TEXT in targets,
+        lr_factors={name: factor for name in values if name.startswith(_TEXT)},
+    )
+
+
+def _save_lora(model: TextToImage, settings: Concept, out: Path) -> None:
+    """Save the adapters' matrices, B multiplied by α / r: readers that are told no α assume α = r."""
+    scale, found = settings.lora_alpha / settings.lora_rank, {}
+    for part, network in model.network.named_children():
+        own = dict(network.named_parameters())
+        # transformers 5 dropped CLIP's inner name; readers of any version know it
+        prefix = f"{part}.text_model" if part == _TEXT and not hasattr(network, "text_model") else part
+        for name, saved in lora.names(network).items():
+            matrix = own[name].detach().cpu() * (scale if ".lora_B." in saved else 1.0)
+            found[f"{prefix}.{saved}"] = matrix.contiguous()
+    save_file(found, out / _LORA_FILE, {"format": "pt"})
+
+
+def _unchanged(names: Sequence[str]) -> dict[str, str]:
+    """Map names to themselves."""
+    return {name: name for name in names}
+
+
+_METHODS = {
+    "dreambooth": (_prepare_dreambooth, _save_dreambooth),
+    "textual_inversion": (_prepare_inversion, _save_inversion),
+    "lora": (_prepare_lora, _save_lora),
+}

@@ -2,10 +2,9 @@
 
 Everything is drawn from (seed, purpose, step) alone, so that a resumed run draws what an undisturbed one would have.
 
-Legend: B batch, C channels, h w latent, T tokens; ᾱ is the share of signal left at a timestep.
+Legend: B batch, C channels, h w latent, T tokens; ᾱ is the cumulative product of alphas at a timestep.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +15,12 @@ from atelier.config import Train
 from atelier.models.diffusion import Diffusion
 from atelier.models.instruct_pix2pix import Editor, predict
 from atelier.training import losses
-from atelier.training.distributed import MicroBatch
 from atelier.training.edit.dataset import EncodedTriplets
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Probabilities of leaving out instruction, source, or both: guidance needs it (InstructPix2Pix, section 3.2.1)."""
+    """Probabilities of dropping instruction, source, or both: guidance needs it (InstructPix2Pix, section 3.2.1)."""
 
     text: float = 0.0
     image: float = 0.0
@@ -39,11 +37,10 @@ class NoisyBatch:
     texts: Tensor  # (B, T, C), the empty instruction's where dropped
     sources: Tensor  # scaled source latents, never dropped, (B, C, h, w)
     zones: Tensor  # (B, 3, h, w)
-    weight: float = 1.0  # these samples' part of the step that they belong to
 
 
 def draw_dropped(count: int, dropout: Dropout, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Which of `count` samples go without instruction and which without source: (count,) bool each."""
+    """Draw of which samples the instruction and of which the source is dropped: bool (count,) each."""
     u = torch.rand(count, generator=generator)
     text_ends, image_ends = dropout.text, dropout.text + dropout.image
     both = (u >= image_ends) & (u < image_ends + dropout.both)
@@ -56,58 +53,35 @@ def draw_batch(
     rows: Tensor,
     generator: torch.Generator,
     noisiest: float,
-    dropout: Dropout = Dropout(),  # frozen: one for all calls is safe
+    dropout: Dropout = Dropout(),  # immutable: one for all calls is safe
 ) -> NoisyBatch:
-    """Noise the triplets `rows` (int64 (B,), on the CPU)."""
-    every = MicroBatch(torch.arange(len(rows)), 1.0)
-    return draw_parts(editor, data, rows, generator, noisiest, dropout, [every])[0]
-
-
-def draw_parts(
-    editor: Editor,
-    data: EncodedTriplets,
-    rows: Tensor,
-    generator: torch.Generator,
-    noisiest: float,
-    dropout: Dropout,
-    shares: Sequence[MicroBatch],
-) -> list[NoisyBatch]:
-    """Noise a step's triplets `rows` (int64, on the CPU) and take some shares of them.
-
-    Everything is drawn for the whole step, so that a sample's noise does not depend on how the step is shared out.
-    """
+    """Noise the triplets `rows` (int64 (B,), on the CPU); timesteps as `diffusion.draw_timesteps` draws them."""
     process = Diffusion(editor.scheduler.alphas_cumprod, editor.scheduler.config.prediction_type, noisiest)
     timesteps = process.draw(len(rows), generator)
     noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator)
-    dropped = draw_dropped(len(rows), dropout, generator)
-
-    def take(share: MicroBatch) -> NoisyBatch:
-        own, times = rows[share.rows].to(editor.device), timesteps[share.rows]
-        without_text, without_image = (flags[share.rows].to(editor.device) for flags in dropped)
-        made = process.noise(data.targets[own], noise[share.rows].to(editor.device), times)
-        sources = data.sources[own]
-        return NoisyBatch(
-            noisy=made.noisy,
-            target=made.target,
-            alphas_cumprod=process.alphas_cumprod(times, editor.device),
-            timesteps=made.timesteps,
-            conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
-            texts=data.instructions[data.instruction_of[own].masked_fill(without_text, 0)],
-            sources=sources * data.scaling_factor,
-            zones=data.zones[own],
-            weight=share.weight,
-        )
-
-    return [take(share) for share in shares]
+    without_text, without_image = (flags.to(editor.device) for flags in draw_dropped(len(rows), dropout, generator))
+    rows = rows.to(editor.device)
+    noised = process.noise(data.targets[rows], noise.to(editor.device), timesteps)
+    sources = data.sources[rows]
+    return NoisyBatch(
+        noisy=noised.noisy,
+        target=noised.target,
+        alphas_cumprod=process.alphas_cumprod(timesteps, editor.device),
+        timesteps=noised.timesteps,
+        conditions=sources.masked_fill(without_image.view(-1, 1, 1, 1), 0.0),
+        texts=data.instructions[data.instruction_of[rows].masked_fill(without_text, 0)],
+        sources=sources * data.scaling_factor,
+        zones=data.zones[rows],
+    )
 
 
 def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:
-    """The editor's prediction for a batch, (B, C, h, w)."""
+    """Return the editor's prediction for a batch, (B, C, h, w)."""
     return predict(editor, batch.noisy, batch.conditions, batch.timesteps, batch.texts)
 
 
 def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, prediction_type: str) -> Tensor:
-    """The loss that `train.loss` names, a scalar.
+    """Return the loss that `train.loss` names, a scalar.
 
     plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 5). trimap: equation 1 (section 6.1).
     """

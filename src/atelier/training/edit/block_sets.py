@@ -1,36 +1,35 @@
-"""Which tensors of the UNet are trained: block-set names in the paper's notation (section 5, configurations A to D).
-
-Light to import (no torch): reading the parameters needs the names.
-"""
+"""Which tensors of the UNet are trained: block sets in the paper's notation (section 5, configurations A to D)."""
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atelier.common.errors import UserError
+from atelier.models.meta import build_full_size, build_layout
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-# to_q of attn2 and to_out of attn1 are not named by the paper, and stay frozen.
+# The paper names neither to_q of attn2 nor to_out of attn1: they stay frozen.
 _ATTENTION = (r"\.attn2\.(to_k|to_v|to_out)\.", r"\.attn1\.(to_q|to_k|to_v)\.")
 _MIDDLE = (r"^mid_block\.",)
 _CONVOLUTIONS = r"\.resnets\.\d+\.(conv1|conv2|conv_shortcut)\."  # no norms, no time_emb_proj, no up- or downsampler
 _LATE_UP = (r"^up_blocks\.[23]" + _CONVOLUTIONS,)
 _EVERY_RESNET = (r"^(down|up)_blocks\.\d+" + _CONVOLUTIONS,)
 
-# Name of a set → patterns of the parameter names in it.
+# Name of a set → patterns of the parameter names in it; `config.Train.unfreeze` lists the same names.
 BLOCK_SETS: dict[str, tuple[str, ...]] = {
     "attn": _ATTENTION,
     "attn+mid": _ATTENTION + _MIDDLE,
     "attn+mid+up": _ATTENTION + _MIDDLE + _LATE_UP,
-    "attn+mid+res": _ATTENTION + _MIDDLE + _EVERY_RESNET,  # holds attn+mid+up: configuration D, read literally
+    "attn+mid+res": _ATTENTION + _MIDDLE + _EVERY_RESNET,  # contains attn+mid+up: configuration D, read literally
     "all": ("",),
 }
 
 
 def select(unet: "Module", name: str) -> list[str]:
-    """Names of the parameters in block set `name`, in the UNet's own order.
+    """Return the names of the parameters in block set `name`, in the UNet's own order.
 
     Raises:
         UserError: there is no such set, or it names nothing in this UNet.
@@ -45,6 +44,24 @@ def select(unet: "Module", name: str) -> list[str]:
 
 
 def count(unet: "Module", names: Iterable[str] | None = None) -> int:
-    """Number of scalars in the named parameters, or in all of them. Works on torch's meta device."""
+    """Return the number of scalars in the named parameters, or in all of them; works on torch's meta device."""
     chosen = None if names is None else set(names)
     return sum(p.numel() for name, p in unet.named_parameters() if chosen is None or name in chosen)
+
+
+def table(base: Path | None) -> str:
+    """Return one line per block set: its name, its parameters and their share of the whole UNet.
+
+    Args:
+        base: an editor's folder, or None for the full-size layout.
+
+    Raises:
+        UserError: there is no editor in the folder.
+    """
+    unet = build_full_size() if base is None else build_layout(base)
+    total = count(unet)
+    lines = [f"{'set':<14}{'parameters':>15}{'share':>10}"]
+    for name in BLOCK_SETS:
+        parameters = count(unet, select(unet, name))
+        lines.append(f"{name:<14}{parameters:>15,}{parameters / total:>10.2%}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Triplets as the training loop wants them: encoded once, kept as tensors.
+"""Triplets as the training loop needs them: encoded once, kept as tensors.
 
 Legend: N triplets, U distinct instructions, C channels, h w latent, T tokens.
 """
@@ -13,14 +13,15 @@ from tqdm import tqdm
 from atelier.common.records import Triplet, Zones
 from atelier.images.tensors import from_png, mask_tensor, to_tensor
 from atelier.masks import trimap
-from atelier.models.instruct_pix2pix import Editor, encode_images, encode_texts
+from atelier.models.base import encode_images
+from atelier.models.instruct_pix2pix import Editor, encode_texts
 
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class EncodedTriplets:
-    """N triplets on the editor's device, float32. Never flip one of them: source, target and zones belong together."""
+    """N triplets on the editor's device, float32. Never flip one: source, target and zones belong together."""
 
     sources: Tensor  # (N, C, h, w), unscaled: what conditions the editor
     targets: Tensor  # (N, C, h, w), scaled: what is noised
@@ -34,15 +35,15 @@ class EncodedTriplets:
 
 
 def encode_triplets(editor: Editor, triplets: Sequence[Triplet], zones: Mapping[str, Zones]) -> EncodedTriplets:
-    """Encode pictures, instructions and zones; `zones` holds one row for each triplet, by its id."""
-    wordings = sorted({triplet.instruction for triplet in triplets})
-    row_of = {wording: row for row, wording in enumerate(wordings, start=1)}
-    texts = torch.cat([encode_texts(editor, batch) for batch in _batches(["", *wordings])])
+    """Encode images, instructions and zones; `zones` holds one row for each triplet, by its id."""
+    instructions = sorted({triplet.instruction for triplet in triplets})
+    row_of = {instruction: row for row, instruction in enumerate(instructions, start=1)}
+    texts = torch.cat([encode_texts(editor, batch) for batch in _batches(["", *instructions])])
     sources, targets, shares = [], [], []
     with tqdm(total=len(triplets), desc="encode", unit="triplet", disable=None, leave=False) as bar:
         for batch in _batches(triplets):
-            pictures = [triplet.source for triplet in batch] + [triplet.target for triplet in batch]
-            source, target = encode_images(editor, to_tensor([from_png(png) for png in pictures])).chunk(2)
+            images = [triplet.source for triplet in batch] + [triplet.target for triplet in batch]
+            source, target = encode_images(editor, to_tensor([from_png(png) for png in images])).chunk(2)
             sources.append(source)
             targets.append(target * editor.scaling_factor)
             shares.append(_latent_zones([zones[triplet.triplet_id] for triplet in batch], tuple(source.shape[-2:])))
@@ -62,7 +63,7 @@ def _batches(rows: Sequence) -> Iterator[Sequence]:
 
 
 def _latent_zones(rows: Sequence[Zones], size: tuple[int, int]) -> Tensor:
-    """(B, 3, h, w): tight, context and background on the latent grid."""
+    """Return tight, context and background on the latent grid: (B, 3, h, w)."""
     boxes = torch.tensor([row.box for row in rows])
     cells = trimap.to_latent(trimap.zones(mask_tensor([row.tight for row in rows]), boxes), size)
     return torch.cat([cells.tight, cells.context, cells.background], dim=1)

@@ -1,7 +1,8 @@
-"""Fine-tuning from files to files: opens what the loop needs, logs its records, writes what it made.
+"""Fine-tuning from files to files: open what the loop needs, log its records, write the results.
 
-Written are the trained tensors alone (a folder that `editor.open_weights` reads), the report metrics/train.json and the
-curves. None of it holds a time, so that the same inputs give the same bytes; times go to the log.
+Only the trained tensors are written (a folder that `instruct_pix2pix.open_weights` reads), with the report
+metrics/train.json and the curves. None of these holds a time, so that the same inputs give the same bytes; times are
+logged.
 """
 
 import csv
@@ -9,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -23,60 +24,56 @@ from atelier.common.records import Triplet, Zones, read_rows
 from atelier.config import Models, Train
 from atelier.metrics.clip import ClipScorer
 from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Editor, load_editor
-from atelier.training.distributed import ALONE, Team
+from atelier.training.distributed import is_sharded, make_accelerator
 from atelier.training.edit import block_sets, methods
-from atelier.training.edit.dataset import EncodedTriplets, encode_triplets
+from atelier.training.edit.dataset import encode_triplets
 from atelier.training.edit.task import EditTask
-from atelier.training.edit.trainable import Trainable
-from atelier.training.edit.validation import Validator
+from atelier.training.edit.validation import SCORES, Validator
 from atelier.training.loop import Epoch, Finished, Record, Step, steps_per_epoch, train
 from atelier.training.throughput import Meter
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 _LOG_EVERY = 10  # steps; reading a loss more often would make a GPU wait
-_HEADLINES = ("trained_parameters", "trained_share", "best_epoch")  # of the facts: what a run is known by
-SCORES = ("loss", "tight", "context", "background", "directional")  # of an epoch's validation
+_HEADLINES = ("trained_parameters", "trained_share", "best_epoch")  # the facts that identify a run
 
 
-class Log(Protocol):
-    """What is needed of `tracking.Run`."""
+class Logger(Protocol):
+    """The part of `tracking.Run` that training uses."""
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
     def log_picture(self, pixels: np.ndarray, name: str) -> None: ...
-
-
-class NullLogger:
-    """The log of a process that is not the main one: nothing is kept."""
-
-    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
-
-    def log_picture(self, pixels: np.ndarray, name: str) -> None: ...
-
-    def log_artifact(self, path: Path, folder: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class Job:
     """All that training needs, opened."""
 
-    editor: Editor  # the base
-    trainable: Trainable  # what the method makes of it
-    data: EncodedTriplets
-    validator: Validator
+    base: Editor
+    task: EditTask
     store: CheckpointStore
     models: Models
-    settings: Train
     without_zones: int  # triplets left out because `mask` has no zones for them
-    team: Team = ALONE
+    accelerator: "Accelerator"
+
+    @property
+    def validator(self) -> Validator:
+        """What scores an epoch."""
+        return self.task.validate
 
 
-def open_job(models: Models, settings: Train, triplets: Path, zones: Path, team: Team = ALONE) -> Job:
-    """Read the rows, load the editor and the scoring CLIP, and encode all triplets once (every process does).
+def open_job(
+    models: Models, settings: Train, triplets: Path, zones: Path, accelerator: "Accelerator | None" = None
+) -> Job:
+    """Read the rows, load the editor and the scoring CLIP, and encode all triplets once (in every process).
 
     Raises:
-        UserError: a file or a model is missing, what is to be trained is not there, a split has no triplet with zones,
-            or a method is to be sharded that can't be.
+        UserError: a file or a model is missing, the method's parameters do not fit the editor, a split has no triplet
+            with zones, or a method cannot be sharded.
     """
-    if team.sharded and settings.method != "full":
+    accelerator = accelerator or make_accelerator(models.device)
+    if is_sharded(accelerator) and settings.method != "full":
         raise UserError(f"train.launcher: --use_fsdp shards train.method full only; leave it out for {settings.method}")
     rows = read_rows(triplets, Triplet)
     zone_of = {row.row_id: row for row in read_rows(zones, Zones)}
@@ -85,69 +82,55 @@ def open_job(models: Models, settings: Train, triplets: Path, zones: Path, team:
     for name, part in split.items():
         if not part:
             raise UserError(f"{triplets}: no {name} triplet that has zones in {zones}")
-    store = open_store(
-        {"models": models.model_dump(), "train": settings.model_dump()}, [triplets, zones, models.editor, models.clip]
-    )
-    editor = load_editor(models.editor, models.dtype, models.device)
-    return Job(
-        editor=editor,
-        trainable=methods.prepare(editor, settings),
-        data=encode_triplets(editor, split["train"], zone_of),
-        validator=Validator(
-            data=encode_triplets(editor, split["val"], zone_of),
-            chosen=_spread(split["val"], settings.validation),
-            scorer=ClipScorer.load(models.clip, editor.device),
-            settings=settings,
-            team=team,
-        ),
-        store=store,
-        models=models,
-        settings=settings,
-        without_zones=len(rows) - len(usable),
-        team=team,
-    )
+    sections = {"models": models.model_dump(), "train": settings.model_dump()}
+    store = open_store(sections, [triplets, zones, models.editor, models.clip])
+    base = load_editor(models.editor, models.dtype, models.device)
+    trainable = methods.prepare(base, settings)
+    data, validation = (encode_triplets(base, split[name], zone_of) for name in ("train", "val"))
+    count = min(settings.validation, len(split["val"]))
+    chosen = [split["val"][index * len(split["val"]) // count] for index in range(count)]  # evenly spread
+    scorer = ClipScorer.load(models.clip, base.device)
+    validator = Validator(validation, chosen, scorer, settings, accelerator)
+    task = EditTask(trainable, data, settings, validator)
+    return Job(base, task, store, models, len(rows) - len(usable), accelerator)
 
 
-def _spread(rows: Sequence[Triplet], count: int) -> list[Triplet]:
-    """`count` of the rows (all, if there are fewer), evenly spread over them."""
-    count = min(count, len(rows))
-    return [rows[index * len(rows) // count] for index in range(count)]
-
-
-def finetune(job: Job, log: Log, *, out: Path, report: Path, curves: Path) -> None:
-    """Train, then write the tensors of the best epoch, the report and the curves; forget the checkpoints.
+def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) -> None:
+    """Train, then write the tensors of the best epoch, the report and the curves, and discard the checkpoints.
 
     Of several processes all train, and the main one writes and logs.
     """
-    meter = Meter(job.editor.device)
-    trainable = job.trainable
-    task = EditTask(trainable.editor, list(trainable.names), job.settings, job.data, job.validator)
-    records = list(_watch(train(task, job.store, job.team), job, log, meter))
-    if not job.team.is_main:
+    meter = Meter(job.base.device)
+    records = list(_watch(train(job.task, job.store, job.accelerator), job, log, meter))
+    if not job.accelerator.is_main_process:
         return
     finished = records[-1]
     epochs = [record for record in records if isinstance(record, Epoch)]
     facts = _facts(job, finished)
-    log.log_metrics({key: facts[key] for key in _HEADLINES} | meter.costs() | {"processes": job.team.size})
+    headlines = {key: facts[key] for key in _HEADLINES}
+    log.log_metrics(headlines | meter.costs() | {"processes": job.accelerator.num_processes})
+    names = job.task.trainable.names
     with atomic_write(out) as folder:
         folder.mkdir()
-        tensors = {trainable.names[name]: tensor.cpu().contiguous() for name, tensor in finished.tensors.items()}
+        tensors = {names[name]: tensor.cpu().contiguous() for name, tensor in finished.tensors.items()}
         save_file(tensors, folder / TRAINED_TENSORS)
         (folder / TRAINED_FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-    write_json(report, _report(job, epochs, finished))
+    write_json(report, _report(job, epochs, finished, headlines))
     with atomic_write(curves) as folder:
         folder.mkdir()
         _write_curves(folder, epochs, [record for record in records if isinstance(record, Step)])
-        Image.fromarray(job.validator.picture(epochs[finished.best].validation.edits)).save(folder / "validation.png")
+        picture = job.validator.picture(epochs[finished.best].validation.images)
+        Image.fromarray(picture).save(folder / "validation.png")
     job.store.discard()
 
 
-def _watch(records: Iterable[Record], job: Job, log: Log, meter: Meter) -> Iterator[Record]:
-    """Pass records on, with a progress bar and a log of curves, rates and validation pictures."""
-    batches = steps_per_epoch(len(job.data), job.settings)
-    hidden = None if job.team.is_main else True
+def _watch(records: Iterable[Record], job: Job, log: Logger, meter: Meter) -> Iterator[Record]:
+    """Pass records on, show a progress bar, and log curves, rates and validation pictures."""
+    settings = job.task.settings
+    batches = steps_per_epoch(len(job.task), settings)
+    hidden = None if job.accelerator.is_main_process else True
     meter.start()
-    with tqdm(total=batches * job.settings.epochs, desc="train", unit="step", disable=hidden) as bar:
+    with tqdm(total=batches * settings.epochs, desc="train", unit="step", disable=hidden) as bar:
         for record in records:
             if isinstance(record, Step):
                 bar.update()
@@ -161,25 +144,28 @@ def _watch(records: Iterable[Record], job: Job, log: Log, meter: Meter) -> Itera
                 if record.number % _LOG_EVERY == 0:
                     log.log_metrics({"loss": float(record.loss), "lr": record.lr}, record.number)
             elif isinstance(record, Epoch):
-                scores = {f"val_{name}": getattr(record.validation, name) for name in SCORES}
-                known = {} if record.train_loss is None else {"train_loss": record.train_loss}
+                values = {f"val_{name}": score for name, score in record.validation.scores.items()}
+                if record.train_loss is not None:
+                    values["train_loss"] = record.train_loss
                 rate = meter.close()
                 if rate:
-                    known["samples_per_second"] = rate * job.settings.batch_size
-                log.log_metrics(scores | known, record.number)
-                log.log_picture(job.validator.picture(record.validation.edits), f"validation/epoch-{record.number}.png")
+                    values["samples_per_second"] = rate * settings.batch_size
+                log.log_metrics(values, record.number)
+                picture = job.validator.picture(record.validation.images)
+                log.log_picture(picture, f"validation/epoch-{record.number}.png")
                 meter.start()
             yield record
 
 
 def _facts(job: Job, finished: Finished) -> dict[str, Any]:
-    """What the trained tensors are: finetuned.json."""
-    total = block_sets.count(job.editor.unet)
-    trained = block_sets.count(job.trainable.editor.unet, job.trainable.names)
+    """Describe the trained tensors: finetuned.json."""
+    trainable = job.task.trainable
+    total = block_sets.count(job.base.unet)
+    trained = block_sets.count(trainable.model.unet, trainable.names)
     return {
         "base": job.models.editor,
-        "method": job.settings.method,
-        **job.trainable.facts,
+        "method": job.task.settings.method,
+        **trainable.facts,
         "trained_parameters": trained,
         "parameters": total,
         "trained_share": _short(trained / total),
@@ -187,28 +173,26 @@ def _facts(job: Job, finished: Finished) -> dict[str, Any]:
     }
 
 
-def _report(job: Job, epochs: Sequence[Epoch], finished: Finished) -> dict[str, Any]:
+def _report(job: Job, epochs: Sequence[Epoch], finished: Finished, headlines: Mapping[str, Any]) -> dict[str, Any]:
     """metrics/train.json: numbers only, so that `dvc metrics diff` shows all of them."""
-    facts = _facts(job, finished)
-    numbers = {key: facts[key] for key in _HEADLINES}
-    numbers |= {"epochs": epochs[-1].number, "steps": finished.steps}
-    counts = {"train": len(job.data), "val": len(job.validator.data), "without_zones": job.without_zones}
+    numbers = headlines | {"epochs": epochs[-1].number, "steps": finished.steps}
+    counts = {"train": len(job.task), "val": len(job.validator.data), "without_zones": job.without_zones}
     losses = {f"epoch_{epoch.number}": _short(epoch.train_loss) for epoch in epochs if epoch.train_loss is not None}
     scores = {
-        f"val_{name}": {f"epoch_{epoch.number}": _short(getattr(epoch.validation, name)) for epoch in epochs}
+        f"val_{name}": {f"epoch_{epoch.number}": _short(epoch.validation.scores[name]) for epoch in epochs}
         for name in SCORES
     }
     return numbers | {"triplets": counts, "train_loss": losses} | scores
 
 
 def _write_curves(folder: Path, epochs: Sequence[Epoch], steps: Sequence[Step]) -> None:
-    """epochs.csv and steps.csv, one row each; the base (epoch 0) has no training loss."""
+    """Write epochs.csv and steps.csv, one row each; the base (epoch 0) has no training loss."""
     with (folder / "epochs.csv").open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["epoch", "train_loss", *(f"val_{name}" for name in SCORES)])
         for epoch in epochs:
             loss = "" if epoch.train_loss is None else _short(epoch.train_loss)
-            writer.writerow([epoch.number, loss, *(_short(getattr(epoch.validation, name)) for name in SCORES)])
+            writer.writerow([epoch.number, loss, *(_short(epoch.validation.scores[name]) for name in SCORES)])
     with (folder / "steps.csv").open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["step", "loss", "lr"])
@@ -216,5 +200,5 @@ def _write_curves(folder: Path, epochs: Sequence[Epoch], steps: Sequence[Step]) 
 
 
 def _short(value: float) -> float:
-    """Six significant digits: the rest is rounding, which differs between machines."""
+    """Round to six significant digits: the rest is rounding, which differs between machines."""
     return float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-"""What is measured after every epoch: errors at fixed noise, and real edits scored by their direction.
+"""Validation after every epoch: errors at fixed noise, and edits scored by directional similarity.
 
 Legend: B batch, K validated edits, H W pixels.
 """
@@ -6,9 +6,11 @@ Legend: B batch, K validated edits, H W pixels.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from accelerate.utils import broadcast
 from torch import Tensor
 
 from atelier.common.records import Triplet
@@ -18,55 +20,50 @@ from atelier.images.tensors import from_png, to_tensor
 from atelier.metrics.clip import ClipScorer, directional
 from atelier.models.instruct_pix2pix import Editor
 from atelier.sampling.edit import edit_all
-from atelier.training.distributed import ALONE, Team
-from atelier.training.edit.batch import Dropout, batch_loss, draw_parts, predict_batch
+from atelier.training.distributed import micro_batches
+from atelier.training.edit.batch import batch_loss, draw_batch, predict_batch
 from atelier.training.edit.dataset import EncodedTriplets
 from atelier.training.losses import zone_errors, zone_means
+from atelier.training.task import Validation, take
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SCORES = ("loss", "tight", "context", "background", "directional")  # of an epoch's validation
 _SHOWN = 12  # edits in the validation picture
 
 
 @dataclass(frozen=True)
-class Validation:
-    """Scores of an editor on the validation split. Zones are unweighted mean squared errors of the prediction."""
-
-    loss: float
-    tight: float
-    context: float
-    background: float
-    directional: float  # mean directional similarity of the edits, × 100
-    edits: Tensor  # uint8 (K, H, W, 3), on the CPU
-
-    @property
-    def score(self) -> float:
-        """What decides which epoch is the best: higher is better."""
-        return self.directional
-
-
-@dataclass(frozen=True)
 class Validator:
-    """Judges an editor; the same noise, timesteps and pictures every time."""
+    """Scores an editor on the validation split with the same noise, timesteps and images every time.
 
-    data: EncodedTriplets  # the whole validation split: errors
-    chosen: Sequence[Triplet]  # some of it: edits
+    Several processes score a part each; the scores are those of all of them, the same in each. `loss` is the training
+    loss; the zones' scores are unweighted mean squared errors of the prediction; `directional` is the mean directional
+    similarity of the edits, × 100, and decides which epoch is the best.
+    """
+
+    data: EncodedTriplets  # the whole validation split, for the errors
+    chosen: Sequence[Triplet]  # some of it, for the edits
     scorer: ClipScorer
     settings: Train
-    team: Team = ALONE  # of several processes each judges a part; the scores are those of all, the same in each
+    accelerator: "Accelerator"
 
     @torch.no_grad()
-    def __call__(self, editor: Editor) -> Validation:
-        """Score `editor`."""
-        loss, zones = self._errors(editor)
+    def __call__(self, editor: Editor, epoch: int) -> Validation:
+        """Score `editor`; `images` are its edits, uint8 (K, H, W, 3)."""
+        errors = self._errors(editor)
         edited = self._edit(editor)
         pictures = np.stack([from_png(triplet.source) for triplet in self.chosen]), edited
         images = [self.scorer.image_features(to_tensor(pixels)) for pixels in pictures]
         captions = ([t.source_caption for t in self.chosen], [t.target_caption for t in self.chosen])
         texts = [self.scorer.text_features(words) for words in captions]
-        score = self.team.spread(100 * float(directional(*images, *texts).mean()))  # when to stop hangs on it
-        return Validation(loss, *zones.tolist(), score, torch.from_numpy(edited))
+        own = torch.tensor(100 * float(directional(*images, *texts).mean()), dtype=torch.float64)
+        # broadcast: all ranks must take the same early-stopping decision
+        score = float(broadcast(own.to(self.accelerator.device)))
+        return Validation(score, dict(zip(SCORES, [*errors, score], strict=True)), torch.from_numpy(edited))
 
     def picture(self, edits: Tensor) -> np.ndarray:
-        """Sources, edits and targets in three rows, at most 12 of each: uint8 (3 H, n W, 3)."""
+        """Arrange sources, edits and targets in three rows, at most 12 of each: uint8 (3 H, n W, 3)."""
         shown = self.chosen[:_SHOWN]
         rows = [
             [from_png(triplet.source) for triplet in shown],
@@ -75,38 +72,45 @@ class Validator:
         ]
         return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
 
-    def _errors(self, editor: Editor) -> tuple[float, Tensor]:
-        """Mean loss over the split, and the mean squared error of each zone (3,)."""
-        size, prediction_type = self.settings.batch_size, editor.scheduler.config.prediction_type
+    def _parts(self, samples: int, passes: int) -> list:
+        return micro_batches(samples, passes, self.accelerator.process_index, self.accelerator.num_processes)
+
+    def _errors(self, editor: Editor) -> list[float]:
+        """Return the mean loss over the split, and the mean squared error of each zone."""
+        settings, prediction_type = self.settings, editor.scheduler.config.prediction_type
         loss = torch.zeros((), device=editor.device)
         errors, areas = torch.zeros(3, device=editor.device), torch.zeros(3, device=editor.device)
-        for number, rows in enumerate(torch.arange(len(self.data)).split(size)):
-            generator = make_generator(self.settings.seed, "validation", number)
-            shares = [share for share in self.team.shares(len(rows), self.settings.accumulate) if share.weight]
-            for part in draw_parts(editor, self.data, rows, generator, self.settings.noisiest, Dropout(), shares):
-                prediction = predict_batch(editor, part)
-                loss += batch_loss(prediction, part, self.settings, prediction_type) * (len(rows) * part.weight)
-                error, area = zone_errors(prediction, part.target, part.zones)
-                errors, areas = errors + error, areas + area
-        loss, errors, areas = (self.team.add(total) for total in (loss, errors, areas))
-        return float(loss / len(self.data)), zone_means(errors, areas)
+        for number, rows in enumerate(torch.arange(len(self.data)).split(settings.batch_size)):
+            generator = make_generator(settings.seed, "validation", number)
+            batch = draw_batch(editor, self.data, rows, generator, settings.noisiest)
+            for part in self._parts(len(rows), settings.accumulate):
+                if part.weight:
+                    own = take(batch, part.rows)
+                    prediction = predict_batch(editor, own)
+                    loss += batch_loss(prediction, own, settings, prediction_type) * (len(rows) * part.weight)
+                    error, area = zone_errors(prediction, own.target, own.zones)
+                    errors, areas = errors + error, areas + area
+        loss, errors, areas = (self.accelerator.reduce(total, "sum") for total in (loss, errors, areas))
+        return [float(loss / len(self.data)), *zone_means(errors, areas).tolist()]
 
     def _edit(self, editor: Editor) -> np.ndarray:
-        """Edits of the chosen triplets, uint8 (K, H, W, 3)."""
-        (share,) = self.team.shares(len(self.chosen), 1)
-        own = [self.chosen[row] for row in share.rows]
+        """Edit the chosen triplets' sources: uint8 (K, H, W, 3)."""
+        (part,) = self._parts(len(self.chosen), 1)
+        own = [self.chosen[row] for row in part.rows]
         edited = edit_all(
             editor,
             [triplet.source for triplet in own],
             [triplet.instruction for triplet in own],
             [derive_seed(self.settings.seed, triplet.triplet_id) for triplet in own],
-            batch_size=math.ceil(self.settings.batch_size / (self.settings.accumulate * self.team.size)),
+            batch_size=math.ceil(
+                self.settings.batch_size / (self.settings.accumulate * self.accelerator.num_processes)
+            ),
             steps=self.settings.validation_steps,
             guidance_text=self.settings.guidance_text,
             guidance_image=self.settings.guidance_image,
         )
         pixels = np.stack(list(edited))
         found = torch.zeros((len(self.chosen), *pixels.shape[1:]), dtype=torch.uint8)
-        if share.weight:
-            found[share.rows] = torch.from_numpy(pixels)
-        return self.team.add(found.to(self.team.device)).cpu().numpy()
+        if part.weight:
+            found[part.rows] = torch.from_numpy(pixels)
+        return self.accelerator.reduce(found.to(self.accelerator.device), "sum").cpu().numpy()

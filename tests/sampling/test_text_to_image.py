@@ -8,15 +8,18 @@ from fixtures_concepts import PROMPTS, SAMPLING, build_sd3
 from atelier.common.errors import UserError
 from atelier.common.rng import derive_seed
 from atelier.images.tensors import to_pixels
-from atelier.models.text_to_image import latent_shape, to_latents, to_pictures
+from atelier.models.base import decode_latents, to_latents
+from atelier.models.loading import load_model, open_pipeline
+from atelier.models.text_to_image import latent_shape
 from atelier.sampling.edit import draw_noise
-from atelier.training.concept import generate, load_model, make_class_rows, open_pipeline, sample
+from atelier.sampling.text_to_image import generate, sample
+from atelier.training.concept.dataset import make_class_rows
 
 SEEDS = [3, 1, 8]
 
 
 @pytest.mark.parametrize("name", ["sd", "sd3"])
-def test_pictures_are_those_of_diffusers_own_pipeline(request, name):
+def test_images_equal_diffusers_own_pipeline(request, name):
     model = request.getfixturevalue(name)
     pipeline = model.pipeline()
     pipeline.set_progress_bar_config(disable=True)
@@ -53,10 +56,10 @@ def test_latents_are_scaled_and_shifted_as_the_pipeline_undoes_it(request, name)
     latents = to_latents(model, pictures)
     torch.testing.assert_close(latents, (raw - (0.1 if name == "sd3" else 0.0)) * 0.5)
     expected = (vae.decode(raw).sample / 2 + 0.5).clamp(0, 1)
-    torch.testing.assert_close(to_pictures(model, latents), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(decode_latents(model, latents), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_a_picture_does_not_hang_on_its_batch(sd):
+def test_an_image_does_not_depend_on_its_batch(sd):
     together = generate(sd, PROMPTS, SEEDS, **SAMPLING)
     parted = generate(sd, PROMPTS, SEEDS, **SAMPLING, batch_size=2)
     alone = generate(sd, PROMPTS[1:2], SEEDS[1:2], **SAMPLING)
@@ -71,11 +74,11 @@ def test_guidance_of_one_is_the_prompt_alone(sd):
     latents, words = noise, sd.encode(PROMPTS[:1])
     with torch.no_grad():
         for timestep in scheduler.timesteps:
-            latents = scheduler.step(sd.networks(latents, timestep, words), timestep, latents).prev_sample
+            latents = scheduler.step(sd.network(latents, timestep, words), timestep, latents).prev_sample
     torch.testing.assert_close(sample(sd, noise, PROMPTS[:1], steps=3, guidance=1.0), latents, atol=1e-4, rtol=1e-3)
 
 
-def test_class_rows_are_what_the_base_paints_with_a_weight(sd):
+def test_class_rows_are_the_base_s_images_with_a_weight(sd):
     options = {"seed": 4, **SAMPLING}
     rows = make_class_rows(sd, "a person", 3, 0.5, **options)
     assert [(row.prompt, row.weight, row.repeats) for row in rows] == [("a person", 0.5, 1)] * 3
@@ -92,7 +95,7 @@ def test_a_folder_without_t5_is_loaded_as_it_is(sd3_folder, sd3):
     assert torch.equal(generate(model, PROMPTS, SEEDS, **SAMPLING), generate(sd3, PROMPTS, SEEDS, **SAMPLING))
 
 
-def test_a_shift_that_hangs_on_the_size_is_refused(tiny_editor_folder):
+def test_dynamic_shifting_is_refused(tiny_editor_folder):
     pipeline = build_sd3(tiny_editor_folder)
     pipeline.scheduler.register_to_config(use_dynamic_shifting=True)
     with pytest.raises(UserError, match="use_dynamic_shifting is not supported"):

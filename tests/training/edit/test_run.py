@@ -21,7 +21,6 @@ from atelier.common.records import Triplet, Zones, read_rows, write_rows
 from atelier.data import prepare
 from atelier.models.instruct_pix2pix import load_editor, open_weights
 from atelier.training.edit import run as finetuning
-from atelier.training.edit.validation import Validator
 
 TRIPLETS = 36  # 27 to train on: 7 steps an epoch, 14 in all
 
@@ -106,13 +105,13 @@ def test_validation_is_the_same_every_time_and_notices_another_editor(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     models = make_models(tiny_editor_folder, tiny_clip_folder)
     job = finetuning.open_job(models, make_settings(), inputs / "triplets.parquet", inputs / "zones.parquet")
-    first, again = job.validator(job.editor), job.validator(job.editor)
-    other = job.validator(open_weights(undisturbed[0] / "finetuned", device="cpu"))
-    assert {**vars(first), "edits": 0} == {**vars(again), "edits": 0}
-    assert torch.equal(first.edits, again.edits)
-    assert other.loss != first.loss
-    batched = Validator(job.validator.data, job.validator.chosen, job.validator.scorer, make_settings())
-    assert batched.picture(first.edits).shape == (96, 128, 3)
+    first, again = job.validator(job.base, 0), job.validator(job.base, 0)
+    other = job.validator(open_weights(undisturbed[0] / "finetuned", device="cpu"), 1)
+    assert (first.score, first.scores) == (again.score, again.scores)
+    assert first.score == first.scores["directional"]
+    assert torch.equal(first.images, again.images)
+    assert other.scores["loss"] != first.scores["loss"]
+    assert job.validator.picture(first.images).shape == (96, 128, 3)
     assert [t.triplet_id for t in job.validator.chosen] == ["t3", "t11", "t19", "t27"]  # spread over all nine
 
 
@@ -121,7 +120,7 @@ def test_triplets_without_zones_are_left_out_and_counted(inputs, tiny_editor_fol
     write_rows(tmp_path / "zones.parquet", Zones, [row for row in zones if row.row_id != "t0"])
     models = make_models(tiny_editor_folder, tiny_clip_folder)
     job = finetuning.open_job(models, make_settings(), inputs / "triplets.parquet", tmp_path / "zones.parquet")
-    assert (job.without_zones, len(job.data)) == (1, 26)
+    assert (job.without_zones, len(job.task)) == (1, 26)
 
 
 @pytest.mark.parametrize("kept", ["train", "val"])

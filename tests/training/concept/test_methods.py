@@ -1,4 +1,4 @@
-"""Concept methods on the one loop: what changes and what does not, and going on after a stop."""
+"""Concept methods in the training loop: what they change, and that they resume."""
 
 import math
 import re
@@ -18,49 +18,53 @@ from fixtures_concepts import (
     make_rows,
     make_task,
 )
+from fixtures_training import start, take_step
 
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
-from atelier.training.concept import Validation, generate, open_pipeline
+from atelier.models.loading import open_pipeline
+from atelier.sampling.text_to_image import generate
 from atelier.training.loop import Epoch, Finished, Step, train
-from atelier.training.state import TrainState
+from atelier.training.task import Validation
 
 METHODS = {"dreambooth": {}, "textual_inversion": INVERSION, "lora": ADAPTERS}
 
 
 def snapshot(model) -> dict[str, torch.Tensor]:
-    """A copy of every tensor of the networks, by name, tables of tokens under the names they have in the base."""
-    found = model.networks.state_dict()
+    """Copy every tensor of the network, by name; token tables have the names that they have in the base."""
+    found = model.network.state_dict()
     return {name.replace(".table.", "."): tensor.clone() for name, tensor in found.items()}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_only_what_the_method_names_changes_and_the_base_not_at_all(sd, tmp_path, method):
+def test_only_what_the_method_names_changes_and_the_base_does_not(sd, tmp_path, method):
     before, task = snapshot(sd), make_task(sd, **METHODS[method])
     trained = learn(task, tmp_path)
     assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(sd).items())
-    own, started = (dict(model.networks.named_parameters()) for model in (trained, task.model))
+    own, started = (dict(model.network.named_parameters()) for model in (trained, task.trainable.model))
     changed = {name for name, tensor in own.items() if not torch.equal(tensor, started[name])}
-    assert changed <= set(task.names)
-    # one cell is left of the latent in the middle: its attention to itself has nothing to choose between
-    assert not [name for name in set(task.names) - changed if not re.match(r"unet.mid_block.*attn1.to_[qk]", name)]
-    assert not any(parameter.requires_grad for parameter in sd.networks.parameters())
+    assert changed <= set(task.trainable.names)
+    # the latent in the middle is one cell: self-attention has one value to attend to
+    assert not [
+        name for name in set(task.trainable.names) - changed if not re.match(r"unet.mid_block.*attn1.to_[qk]", name)
+    ]
+    assert not any(parameter.requires_grad for parameter in sd.network.parameters())
 
 
 def test_dreambooth_trains_the_whole_unet_and_no_text(sd):
-    own = {f"unet.{name}" for name, _ in sd.networks.unet.named_parameters()}
-    assert set(make_task(sd).names) == own
+    own = {f"unet.{name}" for name, _ in sd.network.unet.named_parameters()}
+    assert set(make_task(sd).trainable.names) == own
 
 
 def test_textual_inversion_changes_the_new_rows_alone(sd, tmp_path):
     task = make_task(sd, **INVERSION, weight_decay=0.5, ema=0.5)
     before = snapshot(sd)
     trained = snapshot(learn(task, tmp_path))
-    (rows,) = task.names
+    (rows,) = task.trainable.names
     assert trained.keys() - before.keys() == {rows}
     assert all(torch.equal(trained[name], tensor) for name, tensor in before.items())  # the old rows of the table too
     word = sd.parts["tokenizer"]("shirt", add_special_tokens=False).input_ids
-    started = dict(task.model.networks.named_parameters())[rows]
+    started = dict(task.trainable.model.network.named_parameters())[rows]
     assert torch.equal(started, before["text_encoder.embeddings.token_embedding.weight"][word * 2])
     assert trained[rows].shape == (2, 16)
     assert not torch.equal(trained[rows][0], trained[rows][1])
@@ -69,9 +73,9 @@ def test_textual_inversion_changes_the_new_rows_alone(sd, tmp_path):
 
 @torch.no_grad()
 def fixed_loss(task, model) -> float:
-    """Mean loss at the same noise every time."""
+    """Return the mean loss at fixed noise."""
     parts = [draw_all(task, step)[1] for step in range(4)]
-    return sum(float(task.loss(model, model.networks, part)) for part in parts) / len(parts)
+    return sum(float(task.loss(model, part)) for part in parts) / len(parts)
 
 
 RATES = {"dreambooth": 2e-2, "textual_inversion": 0.5, "lora": 2e-2}
@@ -80,29 +84,29 @@ RATES = {"dreambooth": 2e-2, "textual_inversion": 0.5, "lora": 2e-2}
 @pytest.mark.parametrize("method", RATES)
 def test_the_loss_goes_down(sd, tmp_path, method):
     task = make_task(sd, make_rows(repeats=2), **{**METHODS[method], "lr": RATES[method]}, epochs=1, batch_size=1)
-    assert fixed_loss(task, learn(task, tmp_path)) < 0.99 * fixed_loss(task, task.model)
+    assert fixed_loss(task, learn(task, tmp_path)) < 0.99 * fixed_loss(task, task.trainable.model)
 
 
 def test_adapters_and_their_moments_are_float32_on_a_bfloat16_base(sd_folder):
     pipeline = StableDiffusionPipeline.from_pretrained(sd_folder, safety_checker=None)
     half = open_pipeline(pipeline, "bfloat16", "cpu")
     task = make_task(half, **ADAPTERS)
-    learner = TrainState(task)
-    loss = learner.learn([draw_all(task)[1]], 1e-2)
+    state = start(task)
+    loss = take_step(state, draw_all(task)[1], 1e-2)
     assert math.isfinite(loss)
-    assert {tensor.dtype for tensor in learner.state().values()} == {torch.float32}
-    for name, tensor in learner.model.networks.named_parameters():
-        assert tensor.dtype == (torch.float32 if name in task.names else torch.bfloat16)
-    assert generate(learner.averaged, PROMPTS[:1], [1], **SAMPLING).isfinite().all()  # and both together sample
+    assert {tensor.dtype for tensor in state.state_dict().values()} == {torch.float32}
+    for name, tensor in state.model.network.named_parameters():
+        assert tensor.dtype == (torch.float32 if name in task.trainable.names else torch.bfloat16)
+    assert generate(state.ema_model(), PROMPTS[:1], [1], **SAMPLING).isfinite().all()
 
 
 @pytest.mark.parametrize("changes", [INVERSION, ADAPTERS], ids=["textual_inversion", "lora with text encoder"])
-def test_an_abandoned_run_goes_on_bit_for_bit(sd, tmp_path, changes):
-    def judge(model, epoch):
+def test_a_stopped_run_resumes_bit_for_bit(sd, tmp_path, changes):
+    def validate(model, epoch):
         pictures = torch.full((1, 2, 2, 3), epoch, dtype=torch.uint8)
         return Validation(float(epoch), {"overfit": 0.5 * epoch}, pictures)
 
-    task = make_task(sd, judge=judge, **changes, checkpoint_steps=4, ema=0.5)
+    task = make_task(sd, validate=validate, **changes, checkpoint_steps=4, ema=0.5)
     whole = list(train(task, CheckpointStore(tmp_path / "whole")))
     store = CheckpointStore(tmp_path / "stopped")
     for record in train(task, store):
@@ -113,19 +117,19 @@ def test_an_abandoned_run_goes_on_bit_for_bit(sd, tmp_path, changes):
     for one, other in zip(whole, resumed, strict=True):
         if isinstance(one, Epoch):
             assert one.validation.scores == other.validation.scores
-            assert torch.equal(one.validation.pictures, other.validation.pictures)
+            assert torch.equal(one.validation.images, other.validation.images)
     assert isinstance(resumed[-1], Finished)
     assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in whole[-1].tensors.items())
 
 
-def test_a_judge_sees_the_model_of_every_epoch_and_the_best_is_kept(sd, tmp_path):
+def test_every_epoch_is_validated_and_the_best_is_returned(sd, tmp_path):
     seen = {}
 
-    def judge(model, epoch):
+    def validate(model, epoch):
         seen[epoch] = snapshot(model)
         return Validation({0: 9.0, 1: 1.0, 2: 3.0, 3: 2.0}[epoch])
 
-    task = make_task(sd, judge=judge, epochs=3)
+    task = make_task(sd, validate=validate, epochs=3)
     *_, finished = train(task, CheckpointStore(tmp_path))
     assert list(seen) == [0, 1, 2, 3]
     assert finished.best == 2
@@ -133,28 +137,28 @@ def test_a_judge_sees_the_model_of_every_epoch_and_the_best_is_kept(sd, tmp_path
     assert all(torch.equal(tensor, seen[0][name]) for name, tensor in snapshot(sd).items())
 
 
-def test_without_an_average_the_model_is_the_live_one(sd):
+def test_without_ema_the_model_is_the_trained_one(sd):
     task = make_task(sd)
-    learner = TrainState(task)
-    learner.learn([draw_all(task)[1]], 1e-2)
-    assert all(torch.equal(tensor, learner.average[name]) for name, tensor in learner.trained.items())
+    state = start(task)
+    take_step(state, draw_all(task)[1], 1e-2)
+    assert all(torch.equal(tensor, state.ema[name]) for name, tensor in state.trained.items())
 
 
 def test_adapters_of_an_sd3_transformer_learn_by_flow_matching(sd3, tmp_path):
     before = snapshot(sd3)
     task = make_task(sd3, make_rows(repeats=4), **{**ADAPTERS, "text_lr": 0.0}, lr=2e-2, epochs=1)
-    assert fixed_loss(task, learn(task, tmp_path)) < 0.99 * fixed_loss(task, task.model)
+    assert fixed_loss(task, learn(task, tmp_path)) < 0.99 * fixed_loss(task, task.trainable.model)
     assert all(torch.equal(tensor, before[name]) for name, tensor in snapshot(sd3).items())
     _, part = draw_all(task)
     with torch.no_grad():
-        prediction = sd3.networks(part.noised.noisy, part.noised.timesteps, part.words)
-        loss = task.loss(sd3, sd3.networks, part)
+        prediction = sd3.network(part.noised.noisy, part.noised.timesteps, part.prompts)
+        loss = task.loss(sd3, part)
     torch.testing.assert_close(loss, (prediction - part.noised.target).square().mean())  # no σ²
 
 
-def test_a_placeholder_that_no_prompt_holds_is_refused(sd):
+def test_a_placeholder_that_no_prompt_contains_is_refused(sd):
     rows = [replace(row, prompt=PROMPTS[0]) for row in make_rows()]
-    with pytest.raises(UserError, match=r"train\.placeholder: no prompt holds '<logo>'"):
+    with pytest.raises(UserError, match=r"train\.placeholder: no prompt contains '<logo>'"):
         make_task(sd, rows, **INVERSION)
 
 

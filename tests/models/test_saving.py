@@ -1,4 +1,4 @@
-"""What is saved, as diffusers' own loaders take it: its pipeline paints what our trained model does."""
+"""Saved models in diffusers' own loaders: its pipeline generates what our trained model does."""
 
 import re
 
@@ -10,16 +10,18 @@ from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_
 from safetensors.torch import load_file
 
 from atelier.common.errors import UserError
+from atelier.models.loading import load_model
 from atelier.models.text_to_image import latent_shape
 from atelier.sampling.edit import draw_noise
-from atelier.training.concept import generate, load_model, save
+from atelier.sampling.text_to_image import generate
+from atelier.training.concept.methods import save
 
 WORDS = "make the shirt red <logo>"
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
 def by_diffusers(pipeline, prompt: str, seed: int, shape, **options) -> np.ndarray:
-    """float (H, W, 3) in [0, 1], from our noise of the seed."""
+    """Generate float (H, W, 3) in [0, 1] from our noise of the seed."""
     pipeline.set_progress_bar_config(disable=True)
     return pipeline(
         prompt, latents=draw_noise([seed], shape), num_inference_steps=SAMPLING["steps"],
@@ -28,7 +30,7 @@ def by_diffusers(pipeline, prompt: str, seed: int, shape, **options) -> np.ndarr
 
 
 def assert_same_picture(model, base, theirs: np.ndarray) -> None:
-    """Theirs is ours, and not the base's."""
+    """Compare the pipeline's image with ours, and check that it is not the base's."""
     ours, before = (generate(one, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy() for one in (model, base))
     assert np.abs(theirs - ours).max() < 2e-3
     assert np.abs(theirs - before).mean() > 5e-3
@@ -58,7 +60,7 @@ def test_textual_inversion_is_a_token(sd, sd_folder, tmp_path, vectors):
     pipeline.load_textual_inversion(tmp_path / "out")
     ids = model.tokens([WORDS]).tokens
     assert (ids >= len(sd.parts["tokenizer"])).sum() == vectors
-    plain = make_task(sd, **INVERSION).start.model  # the placeholder means "shirt"
+    plain = make_task(sd, **INVERSION).trainable.model  # the placeholder means "shirt"
     assert_same_picture(model, plain, by_diffusers(pipeline, WORDS, 5, latent_shape(sd)))
 
 
@@ -80,7 +82,7 @@ def test_adapters_are_loaded_by_load_lora_weights(sd, sd_folder, tmp_path, text_
         unet_alone.load_lora_weights({name: t for name, t in saved.items() if name.startswith("unet")})
         other = by_diffusers(unet_alone, WORDS, 5, latent_shape(sd))
         ours = generate(model, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy()
-        assert np.abs(other - ours).max() > 1e-2  # the text encoder's part is not idle
+        assert np.abs(other - ours).max() > 1e-2  # the text encoder's adapters have an effect
 
 
 def test_adapters_of_sd3_are_loaded_by_load_lora_weights(sd3, sd3_folder, tmp_path):
@@ -104,7 +106,7 @@ def test_dreambooth_of_sd3_is_a_pipeline(sd3, tmp_path):
     assert_same_picture(model, sd3, theirs)
 
 
-def test_nothing_there_is_replaced_and_nothing_half_is_left(sd, tmp_path, monkeypatch):
+def test_nothing_is_replaced_and_nothing_partial_remains(sd, tmp_path, monkeypatch):
     task = make_task(sd)
     (tmp_path / "thesis").mkdir()
     with pytest.raises(UserError, match="thesis: is there already"):

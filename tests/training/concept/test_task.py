@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 from fixtures_concepts import ADAPTERS, draw_all, make_rows, make_task
+from fixtures_training import start, take_step
 
-from atelier.common.rng import make_generator
 from atelier.images.tensors import to_tensor
-from atelier.models.text_to_image import to_latents
-from atelier.training.concept import ConceptTask, encode_rows
-from atelier.training.distributed import ALONE
-from atelier.training.state import TrainState
+from atelier.models.base import to_latents
+from atelier.training.concept.dataset import encode_rows
+from atelier.training.concept.task import ConceptTask
+from atelier.training.distributed import micro_batches
+from atelier.training.task import take
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
@@ -23,8 +24,8 @@ def test_each_error_has_one_weight_under_min_snr_and_prior_preservation(sd, kind
     task = make_task(model, rows, snr_gamma=5.0, batch_size=5)
     order, part = draw_all(task)
     with torch.no_grad():
-        loss = task.loss(model, model.networks, part)
-        prediction = model.networks(part.noised.noisy, part.noised.timesteps, part.words)
+        loss = task.loss(model, part)
+        prediction = model.network(part.noised.noisy, part.noised.timesteps, part.prompts)
     total = 0.0
     for number, row in enumerate(order.tolist()):
         share = float(scheduler.alphas_cumprod[part.noised.timesteps[number]])
@@ -45,7 +46,7 @@ def test_a_weight_of_zero_is_as_if_the_row_were_not_learnt_from(sd):
     losses = []
     for given in (silent, other):
         task = make_task(sd, given, batch_size=3)
-        losses.append(float(task.loss(sd, sd.networks, draw_all(task)[1])))
+        losses.append(float(task.loss(sd, draw_all(task)[1])))
     assert losses[0] == losses[1]
 
 
@@ -62,30 +63,28 @@ def test_latents_are_kept_by_row_and_meet_their_own_prompts_in_any_order(sd):
             share = sd.parts["scheduler"].alphas_cumprod[part.noised.timesteps[number]]
             clean = share.sqrt() * part.noised.noisy[number] - (1 - share).sqrt() * part.noised.target[number]
             torch.testing.assert_close(clean, latents[row], atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(part.words.context[number], contexts[row], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(part.prompts.context[number], contexts[row], atol=1e-5, rtol=1e-4)
             seen.append(row)
     assert [sorted(seen[start : start + 5]) for start in (0, 5, 10)] == [[0, 1, 2, 3, 4]] * 3
     assert seen[:5] != seen[5:10]
 
 
 @pytest.mark.parametrize("parts", [2, 5])
-def test_samples_taken_in_parts_give_the_same_loss(sd, parts):
+def test_micro_batches_give_the_same_loss(sd, parts):
     task = make_task(sd, [replace(row, weight=0.5 + n) for n, row in enumerate(make_rows())], batch_size=5)
-    rows, whole = draw_all(task)
-    shares = ALONE.shares(5, parts)
-    parted = task.draw(rows, make_generator(task.settings.seed, "step", 0), shares)
-    losses = [float(task.loss(sd, sd.networks, part)) * part.weight for part in parted]
-    assert sum(losses) == pytest.approx(float(task.loss(sd, sd.networks, whole)), rel=1e-5)
+    _, whole = draw_all(task)
+    losses = [float(task.loss(sd, take(whole, part.rows))) * part.weight for part in micro_batches(5, parts)]
+    assert sum(losses) == pytest.approx(float(task.loss(sd, whole)), rel=1e-5)
 
 
 def test_the_text_encoder_has_its_own_learning_rate(sd):
     """AdamW's first step is the learning rate, whatever the gradient."""
     task = make_task(sd, **{**ADAPTERS, "text_lr": 5e-4}, lr=1e-3, weight_decay=1e-9)
-    learner = TrainState(task)
-    before = {name: tensor.detach().clone() for name, tensor in learner.trained.items()}
-    learner.learn([draw_all(task)[1]], 1e-3)
+    state = start(task)
+    before = {name: tensor.detach().clone() for name, tensor in state.trained.items()}
+    take_step(state, draw_all(task)[1], 1e-3)
     largest = {"unet": 0.0, "text_encoder": 0.0}
-    for name, tensor in learner.trained.items():
+    for name, tensor in state.trained.items():
         part = name.split(".")[0]
         largest[part] = max(largest[part], float((tensor.detach() - before[name]).abs().max()))
     assert largest["unet"] == pytest.approx(1e-3, rel=1e-2)
@@ -97,26 +96,26 @@ def test_the_text_encoder_has_its_own_learning_rate(sd):
 ])  # fmt: skip
 def test_learning_rates(sd, schedule, expected):
     task = make_task(sd, schedule=schedule, warmup=0.5)
-    assert [task.rate(step, 4) for step in range(4)] == pytest.approx(expected)
+    assert [task.learning_rate(step, 4) for step in range(4)] == pytest.approx(expected)
 
 
 def test_prompts_are_encoded_in_the_step_where_text_is_trained_else_once(sd):
     data = encode_rows(sd, make_rows())
     for changes, in_step in ((ADAPTERS, True), ({**ADAPTERS, "text_lr": 0.0}, False)):
         task = make_task(sd, **changes)
-        words = ConceptTask(task.start, data, task.settings).words
-        assert (words.tokens is not None) == in_step
-        assert (words.context is None) == in_step
+        prompts = ConceptTask(task.trainable, data, task.settings).prompts
+        assert (prompts.tokens is not None) == in_step
+        assert (prompts.context is None) == in_step
 
 
 @pytest.mark.parametrize("name", ["sd", "sd3"])
-def test_checkpointed_activations_change_nothing(request, name):
+def test_gradient_checkpointing_changes_nothing(request, name):
     model, found = request.getfixturevalue(name), []
     for flag in (False, True):
         task = make_task(model, **{**ADAPTERS, "text_lr": 0.0}, gradient_checkpointing=flag)
-        learner = TrainState(task)
-        learner.learn([draw_all(task)[1]], 1e-2)
-        found.append((getattr(learner.model.networks, model.denoiser), learner.trained))
+        state = start(task)
+        take_step(state, draw_all(task)[1], 1e-2)
+        found.append((state.model.denoiser, state.trained))
     (kept, once), (again, twice) = found
     assert (kept.is_gradient_checkpointing, again.is_gradient_checkpointing) == (False, True)
     assert all(torch.equal(tensor, twice[name]) for name, tensor in once.items())

@@ -1,4 +1,4 @@
-"""The meter's arithmetic, with a clock and a device that are told what to say."""
+"""The meter's arithmetic, with a scripted clock and device."""
 
 from types import SimpleNamespace
 
@@ -45,16 +45,16 @@ def test_without_steps_there_is_no_rate(clock):
     assert "seconds_per_step" not in meter.costs()
 
 
-def test_on_a_cpu_it_is_the_process_s_resident_memory():
+def test_on_a_cpu_the_peak_is_the_process_s_resident_memory():
     before = Meter(torch.device("cpu")).costs()["peak_rss_gib"]
-    held = torch.ones(2**28, dtype=torch.uint8) * 2  # 256 MiB, touched; twice for a moment
+    held = torch.ones(2**28, dtype=torch.uint8) * 2  # 256 MiB, written; twice that for a moment
     after = Meter(torch.device("cpu")).costs()
     assert 0.05 < before <= after["peak_rss_gib"] < 64
     assert "peak_cuda_gib" not in after
     assert len(held) == 2**28
 
 
-def test_on_cuda_it_is_the_highest_of_the_steps_and_not_of_what_is_between(clock, monkeypatch):
+def test_on_cuda_the_peak_is_that_of_steps_alone(clock, monkeypatch):
     device = SimpleNamespace(peak=0)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: device.peak)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: setattr(device, "peak", 0))

@@ -1,4 +1,4 @@
-"""What `generate` plans: every probe once, no-ops once a source, a grid of guidance over probes that stand for all."""
+"""The sampling plan: every probe once, no-ops once a source, a grid of guidance over some probes."""
 
 import itertools
 from collections import Counter
@@ -45,7 +45,7 @@ def test_a_sweep_visits_every_other_point_with_the_same_probes(study):
     assert not [job for job in plan_edits(study.probes, settings(sweep_probes=0)) if job.kind == "sweep"]
 
 
-def test_jobs_of_one_guidance_stand_together(study):
+def test_edits_of_one_guidance_are_adjacent(study):
     guidance = [job.guidance for job in plan_edits(study.probes, settings())]
     changes = sum(one != other for one, other in itertools.pairwise(guidance))
     assert changes == len(set(guidance)) - 1

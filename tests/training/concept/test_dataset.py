@@ -1,4 +1,4 @@
-"""Rows of a concept: from a folder of pictures to latents; whole, the right way round, each with its prompt."""
+"""Rows of a concept, from a folder of images to latents: complete, not mirrored, each with its prompt."""
 
 import json
 
@@ -10,13 +10,13 @@ from PIL import Image
 
 from atelier.common.errors import UserError
 from atelier.images.tensors import to_tensor
-from atelier.models.text_to_image import to_latents
-from atelier.training.concept import ConceptRow, encode_rows, read_folder
+from atelier.models.base import to_latents
+from atelier.training.concept.dataset import ConceptRow, encode_rows, read_folder
 
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path):
-    """A wide picture, red on its left half and blue on its right, and a square one."""
+    """A folder with a wide image, red on the left and blue on the right, and a square one."""
     wide = np.zeros((40, 80, 3), np.uint8)
     wide[:, :40, 0] = wide[:, 40:, 2] = 255
     Image.fromarray(wide).save(tmp_path / "b.png")
@@ -25,17 +25,17 @@ def _folder(tmp_path):
     return tmp_path
 
 
-def test_pictures_are_letterboxed_never_squashed_and_never_mirrored(folder, sd):
+def test_images_are_letterboxed_not_squashed_or_mirrored(folder, sd):
     square, wide = read_folder(folder, SIDE, "a <logo>", repeats=3)
     assert square.pixels.shape == wide.pixels.shape == (SIDE, SIDE, 3)
-    assert (wide.pixels[:8] == 255).all()  # padding: half of the height is the picture's
+    assert (wide.pixels[:8] == 255).all()  # padding: the image takes half of the height
     assert (wide.pixels[24:] == 255).all()
     assert np.abs(wide.pixels[8:24, :14].astype(int) - [255, 0, 0]).max() < 16  # the left is the left
     assert np.abs(wide.pixels[8:24, 18:].astype(int) - [0, 0, 255]).max() < 16
     data = encode_rows(sd, [square, wide])
     expected = to_latents(sd, to_tensor([square.pixels, wide.pixels]))
     assert len(data) == 6
-    for number in range(6):  # every time an epoch sees it
+    for number in range(6):  # each repeat in an epoch
         torch.testing.assert_close(data.latents[number], expected[number // 3], atol=1e-5, rtol=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_each_row_has_its_own_prompt_and_weight(sd):
     assert len(data.prompts) == 4
 
 
-def test_prompts_of_their_own_stand_in_metadata(folder):
+def test_metadata_gives_images_prompts_of_their_own(folder):
     (folder / "metadata.jsonl").write_text(json.dumps({"file_name": "b.png", "prompt": "a wide <logo>"}) + "\n")
     assert [row.prompt for row in read_folder(folder, SIDE, "a <logo>")] == ["a <logo>", "a wide <logo>"]
     with pytest.raises(UserError, match=r"a\.png: no prompt for it"):

@@ -1,4 +1,4 @@
-"""Really several processes, on the CPU with gloo: what they learn is what one process learns, to rounding."""
+"""Two processes on the CPU (gloo), with DDP and FSDP: they learn what one process learns, to rounding."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,52 +27,47 @@ from safetensors.torch import load_file
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.training import distributed, loop
-from atelier.training.distributed import ALONE, Team
-from atelier.training.edit.task import EditTask
+from atelier.training.distributed import micro_batches
 
 HERE = Path(__file__).resolve().parents[1] / "fixtures"
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--main_process_port", "0"]
-TRIPLETS = 33  # 25 to train on: 7 steps an epoch, the last with one sample, so that one process has none left
+FSDP = ["--use_fsdp", "--fsdp_version", "2", "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP"]
+TRIPLETS = 33  # 25 for training: 7 steps an epoch, the last with one sample, so that one process has none
 
 
 @pytest.mark.parametrize("samples", [1, 2, 5, 16])
 @pytest.mark.parametrize("passes", [1, 3])
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_shares_are_the_whole_step_once(samples, passes, size):
-    taken = [Team(rank, size).shares(samples, passes) for rank in range(size)]
-    assert len({len(shares) for shares in taken}) == 1  # all exchange gradients equally often
+def test_micro_batches_cover_a_step_once(samples, passes, size):
+    taken = [micro_batches(samples, passes, rank, size) for rank in range(size)]
+    assert len({len(parts) for parts in taken}) == 1  # all exchange gradients equally often
     assert 1 <= len(taken[0]) <= passes
-    everything = [share for shares in taken for share in shares]
-    assert sum(share.weight for share in everything) == pytest.approx(1)
-    assert all(len(share.rows) for share in everything)
-    counted = torch.cat([share.rows for share in everything if share.weight])
+    everything = [part for parts in taken for part in parts]
+    assert sum(part.weight for part in everything) == pytest.approx(1)
+    assert all(len(part.rows) for part in everything)
+    counted = torch.cat([part.rows for part in everything if part.weight])
     assert sorted(counted.tolist()) == list(range(samples))
-    assert all(share.weight in (0, len(share.rows) / samples) for share in everything)
+    assert all(part.weight in (0, len(part.rows) / samples) for part in everything)
 
 
 def test_without_a_launcher_there_is_one_process(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with distributed.join("cpu") as team:
-        assert team == ALONE
-        assert team.is_main
+    with distributed.join("cpu") as accelerator:
+        assert (accelerator.num_processes, accelerator.is_main_process) == (1, True)
+        assert not distributed.is_sharded(accelerator)
 
 
-def test_a_launcher_that_started_one_process_of_several_is_not_taken_for_one(monkeypatch):
-    """`accelerate launch --num_processes 2` without GPUs and without --multi_gpu."""
+@pytest.mark.parametrize(("environment", "message"), [
+    ({"ACCELERATE_DYNAMO_BACKEND": "NO", "MASTER_ADDR": "127.0.0.1"}, "add --multi_gpu"),  # no GPUs, no --multi_gpu
+    ({"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "1"}, "add --fsdp_version 2"),
+    ({"ACCELERATE_USE_DEEPSPEED": "true"}, "DeepSpeed is not supported"),
+])  # fmt: skip
+def test_a_launcher_whose_settings_do_not_fit_is_refused(monkeypatch, environment, message):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "NO")
-    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    with pytest.raises(UserError, match="add --multi_gpu"), distributed.join("cpu"):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=message), distributed.join("cpu"):
         pass
-
-
-def test_alone_needs_nothing_of_accelerate():
-    probe = (
-        "import sys; from atelier import processes;"
-        "processes.join('cpu').__enter__(); sys.exit('accelerate' in sys.modules)"
-    )
-    environment = {"PYTHONPATH": "src", "PATH": os.environ["PATH"]}
-    assert subprocess.run([sys.executable, "-c", probe], check=False, env=environment).returncode == 0
 
 
 @pytest.fixture(name="places")
@@ -93,12 +89,12 @@ def launch(places: Path, *command: str) -> subprocess.CompletedProcess:
     )
 
 
-def launch_training(places: Path, flag: str, **changes) -> subprocess.CompletedProcess:
-    """Train in two processes without the stage's command, so that one can be made to die."""
-    return launch(places, flag, str(HERE / "launched_training.py"), str(places), json.dumps(changes))
+def launch_training(places: Path, flags: list[str], **changes) -> subprocess.CompletedProcess:
+    """Train in two processes without the stage's command, so that one can be killed."""
+    return launch(places, *flags, str(HERE / "launched_training.py"), str(places), json.dumps(changes))
 
 
-def launch_stage(places: Path, flag: str, **changes) -> subprocess.CompletedProcess:
+def launch_stage(places: Path, flags: list[str], **changes) -> subprocess.CompletedProcess:
     """Train in two processes by the stage's own command."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
@@ -112,7 +108,7 @@ def launch_stage(places: Path, flag: str, **changes) -> subprocess.CompletedProc
         "curves": out / "curves",
     }  # fmt: skip
     options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    return launch(places, flag, "-m", "stages.train", *options)
+    return launch(places, *flags, "-m", "stages.train", *options)
 
 
 def train_alone(places: Path, monkeypatch, **changes) -> Path:
@@ -127,7 +123,7 @@ def curve(folder: Path, name: str, column: str) -> list[float]:
 
 
 def assert_same_to_rounding(one: Path, other: Path) -> None:
-    """Loss of each step, validation of each epoch, and the tensors."""
+    """Compare the loss of each step, the validation of each epoch, and the tensors."""
     losses = curve(one, "steps.csv", "loss")
     assert len(losses) == 14
     assert curve(other, "steps.csv", "loss") == pytest.approx(losses, rel=2e-4)
@@ -139,26 +135,25 @@ def assert_same_to_rounding(one: Path, other: Path) -> None:
 
 
 def gradients_in(store: CheckpointStore) -> dict[str, torch.Tensor]:
-    """The running means of clipped gradients in a store's checkpoint: unlike Adam's steps they show their scale."""
+    """Return the running means of clipped gradients in a checkpoint: unlike Adam's steps they show their scale."""
     tensors, _ = store.load()
     return {name: tensor for name, tensor in tensors.items() if name.endswith("/exp_avg")}
 
 
 def stop_after_an_epoch(places: Path, monkeypatch, **changes) -> CheckpointStore:
-    """What one process leaves when it is abandoned in its second epoch."""
+    """Return the checkpoints of one process that is stopped in its second epoch."""
     monkeypatch.setenv("DVC_ROOT", str(places / "root-stopped"))
     job = open_training(places / "inputs", places / "editor", places / "clip", **changes)
-    task = EditTask(job.trainable.editor, list(job.trainable.names), job.settings, job.data, job.validator)
-    for record in loop.train(task, job.store):
+    for record in loop.train(job.task, job.store):
         if isinstance(record, loop.Step) and record.number == 8:
             return job.store
-    pytest.fail("it ended by itself")
+    pytest.fail("the training ended before")
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_curve_of_one_with_twice_the_batch(places, monkeypatch):
     """`train.batch_size` is over all processes: two with 2 samples each are one with 4, uneven last step included."""
-    done = launch_stage(places, "--multi_gpu", accumulate=2)
+    done = launch_stage(places, ["--multi_gpu"], accumulate=2)
     assert done.returncode == 0, done.stderr
     assert_same_to_rounding(train_alone(places, monkeypatch), places / "out")
     client = MlflowClient(tracking_uri=f"sqlite:///{places}/mlflow.db")
@@ -171,29 +166,26 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(places, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flag", ["--use_fsdp", "--multi_gpu"])
-def test_a_process_that_dies_ends_all_and_the_next_run_goes_on(places, monkeypatch, flag):
-    """Sharded: averages, moments and clipping are those of the whole tensors, and checkpoints hold these."""
+@pytest.mark.parametrize("flags", [FSDP, ["--multi_gpu"]], ids=["FSDP", "DDP"])
+def test_a_killed_process_ends_all_and_the_next_run_resumes(places, monkeypatch, flags):
+    """Sharded: EMA, moments and clipping are those of the full tensors, which the checkpoints contain."""
     changes = {"method": "full", "clip_norm": 0.05}
-    killed = launch_training(places, flag, **changes, dies_at=10)
+    killed = launch_training(places, flags, **changes, dies_at=10)
     assert killed.returncode != 0
     assert not (places / "out").exists()
     (checkpoint,) = (places / "root/.ckpt").glob("*/*")
     assert checkpoint.name == "step-00000007"
     alone = stop_after_an_epoch(places, monkeypatch, **changes)
     assert_close_together(gradients_in(alone), gradients_in(CheckpointStore(checkpoint.parent)))
-    done = launch_training(places, flag, **changes)
+    done = launch_training(places, flags, **changes)
     assert done.returncode == 0, done.stderr
     assert_same_to_rounding(train_alone(places, monkeypatch, **changes), places / "out")
-    sharded = flag == "--use_fsdp"
+    sharded = flags == FSDP
     main, other = (json.loads((places / f"log-{rank}.json").read_text()) for rank in (0, 1))
     assert main[:2] == other[:2] == [2, sharded]
     assert len(main[3]) == 3  # a picture for the base and for each epoch
 
 
-@pytest.mark.slow
 def test_only_full_training_is_sharded(places):
-    refused = launch_stage(places, "--use_fsdp", method="lora")
-    assert refused.returncode != 0
-    assert "Error: train.launcher: --use_fsdp shards train.method full only" in refused.stderr
-    assert not (places / "out").exists()
+    with pytest.raises(UserError, match=r"train\.launcher: --use_fsdp shards train\.method full only"):
+        open_training(places / "inputs", places / "editor", places / "clip", SimpleNamespace(is_fsdp2=True))

@@ -1,4 +1,4 @@
-"""Starting from a text-to-image model: its UNet is widened for the source, which at first changes nothing."""
+"""Editors from a text-to-image model: its UNet gets channels for the source, which have no effect at first."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def inputs(editor: Editor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, to
     return noisy, source, torch.tensor([10, 900]), encode_texts(editor, ["make the shirt red", ""])
 
 
-def test_the_first_layer_keeps_what_it_was_and_gets_zeros_for_the_source(widened, plain_unet):
+def test_the_first_layer_keeps_its_weights_and_gets_zeros_for_the_source(widened, plain_unet):
     weight = widened.unet.conv_in.weight
     assert weight.shape[1] == widened.unet.config.in_channels == 8
     assert torch.equal(weight[:, :4], plain_unet.conv_in.weight)
@@ -72,7 +72,7 @@ def test_an_instruction_editor_is_not_widened(tiny_editor_folder):
     assert not load_editor(tiny_editor_folder, device="cpu").widened
 
 
-def test_loading_does_not_disturb_the_random_numbers(plain_folder):
+def test_loading_consumes_no_rng_state(plain_folder):
     torch.manual_seed(11)
     expected = torch.rand(1)
     torch.manual_seed(11)
@@ -80,8 +80,8 @@ def test_loading_does_not_disturb_the_random_numbers(plain_folder):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_trained_tensors_go_onto_the_widened_base(plain_folder, widened, tmp_path):
-    """finetuned.json names the text-to-image base: it is widened again before the trained first layer is put in."""
+def test_trained_tensors_are_applied_to_the_widened_base(plain_folder, widened, tmp_path):
+    """finetuned.json names the text-to-image base: it is widened again before the trained first layer is loaded."""
     trained = torch.randn_like(widened.unet.conv_in.weight)
     save_file({"conv_in.weight": trained}, tmp_path / "trained.safetensors")
     (tmp_path / "finetuned.json").write_text(f'{{"base": "{plain_folder}"}}')

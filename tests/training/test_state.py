@@ -1,41 +1,37 @@
-"""Which optimiser is made, what is refused, and that one whose state is not all tensors goes on where it was."""
+"""The optimizer that is made or refused, and the resume of one whose state is not tensors only."""
 
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
-from fixtures_training import make_settings, make_triplet
+from fixtures_training import encode, make_settings, make_task, start, take_step
 
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
 from atelier.models.instruct_pix2pix import load_editor
-from atelier.training import state as learner
-from atelier.training.edit import block_sets
-from atelier.training.edit.batch import draw_batch
-from atelier.training.edit.dataset import encode_triplets
-from atelier.training.edit.task import EditSubject
-from atelier.training.optimizers import make_optimizer
+from atelier.training import state
+from atelier.training.state import TrainState, make_optimizer
 
 ON_CUDA = [SimpleNamespace(device=torch.device("cuda"))]
 EIGHT_BIT = make_settings(optimizer="adamw8bit", weight_decay=0.25, lr=3e-4)
 
 
 class Counting(torch.optim.Optimizer):
-    """Has the state of bitsandbytes' AdamW8bit: steps in an int, bytes, and a table that all tensors share."""
+    """An optimizer with the state of bitsandbytes' AdamW8bit: an int of steps, bytes, and a table shared by all."""
 
     def __init__(self, tensors, lr: float, weight_decay: float) -> None:
         super().__init__(tensors, {"lr": lr, "weight_decay": weight_decay})
         self.table = torch.linspace(-1, 1, 256)
 
     def load_state_dict(self, kept: dict) -> None:
-        """Without torch's casts to the tensors' type."""
+        """Load without torch's casts to the parameters' dtype."""
         tensors = [tensor for group in self.param_groups for tensor in group["params"]]
-        for number, state in kept["state"].items():
-            self.state[tensors[number]] = state
+        for number, values in kept["state"].items():
+            self.state[tensors[number]] = values
 
-    def step(self) -> None:
+    def step(self, closure: None = None) -> None:
         for group in self.param_groups:
             for tensor in group["params"]:
                 state = self.state[tensor]
@@ -66,32 +62,32 @@ def test_eight_bits_need_cuda(bitsandbytes):
         make_optimizer(EIGHT_BIT, [torch.zeros(2)])
 
 
-def test_eight_bits_are_not_sharded(bitsandbytes):
+def test_eight_bits_are_not_sharded(tiny_editor_folder):
+    editor = load_editor(tiny_editor_folder, device="cpu")
+    task = make_task(editor, None, method="full", optimizer="adamw8bit")
     with pytest.raises(UserError, match="can't be sharded"):
-        make_optimizer(EIGHT_BIT, [SimpleNamespace(device=torch.device("cuda"), placements=())])
+        TrainState(task, SimpleNamespace(is_fsdp2=True))
 
 
-def test_what_to_install_is_said_where_bitsandbytes_is_missing(monkeypatch):
+def test_the_error_names_what_to_install_where_bitsandbytes_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[adamw8bit\]'$"):
         make_optimizer(EIGHT_BIT, ON_CUDA)
 
 
-def test_a_state_that_is_not_all_tensors_goes_on_bit_for_bit(tiny_editor_folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(learner, "make_optimizer", lambda settings, tensors: Counting(tensors, 1e-2, 0.0))
+def test_a_state_with_integers_resumes_bit_for_bit(tiny_editor_folder, monkeypatch, tmp_path):
+    monkeypatch.setattr(state, "make_optimizer", lambda settings, tensors: Counting(tensors, 1e-2, 0.0))
     editor = load_editor(tiny_editor_folder, device="cpu")
-    rows = [make_triplet(number) for number in range(4)]
-    data = encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
-    names = block_sets.select(editor.unet, "attn")
-    first, second = (learner.TrainState(EditSubject(editor, names, make_settings())) for _ in range(2))
-    batches = [[draw_batch(editor, data, torch.arange(4), make_generator(number), 0.3)] for number in range(3)]
+    task = make_task(editor, encode(editor, 4), unfreeze="attn")
+    first, second = (start(task) for _ in range(2))
+    batches = [task.draw(torch.arange(4), make_generator(number)) for number in range(3)]
     for batch in batches[:2]:
-        first.learn(batch, 1e-2)
+        take_step(first, batch, 1e-2)
     store = CheckpointStore(tmp_path)
-    store.save(2, first.state(), {})  # files of tensors refuse two names for one memory
-    second.restore(store.load()[0])
-    assert torch.equal(first.learn(batches[2], 1e-2), second.learn(batches[2], 1e-2))
-    one, other = first.state(), second.state()
+    store.save(2, first.state_dict(), {})  # safetensors refuses two names for one memory
+    second.load_state_dict(store.load()[0])
+    assert torch.equal(take_step(first, batches[2], 1e-2), take_step(second, batches[2], 1e-2))
+    one, other = first.state_dict(), second.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one)
     assert {int(value) for name, value in other.items() if name.endswith("/step")} == {3}

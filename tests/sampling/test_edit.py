@@ -10,16 +10,9 @@ from atelier.common.records import Probe
 from atelier.common.rng import derive_seed
 from atelier.config import Generate
 from atelier.images.tensors import from_png, to_pixels, to_png, to_tensor
-from atelier.models.instruct_pix2pix import (
-    apply_trained,
-    choose_device,
-    decode_latents,
-    encode_images,
-    encode_texts,
-    load_editor,
-    open_weights,
-    with_tensors,
-)
+from atelier.models.base import decode_latents, encode_images, with_tensors
+from atelier.models.instruct_pix2pix import apply_trained, encode_texts, load_editor, open_weights
+from atelier.models.loading import choose_device
 from atelier.sampling import edit
 from atelier.sampling.plan import plan_edits
 
@@ -73,7 +66,7 @@ def test_an_edit_depends_on_its_seed_and_not_on_its_batch(editor, pictures):
     assert (reseeded - alone).abs().max() > 0.01
 
 
-def test_sampling_leaves_the_editor_as_it_was(editor, pictures):
+def test_sampling_does_not_change_the_editor(editor, pictures):
     before = dict(vars(editor.scheduler))
     edit.edit(editor, pictures, WORDS, [1, 2, 3], **SAMPLING)
     assert all(value is before[name] for name, value in vars(editor.scheduler).items())
@@ -188,7 +181,7 @@ def test_seeds_differ_by_probe_and_by_setting():
 
     seeds = {derive_seed(seed, f"p{number}") for seed in range(3) for number in range(50)}
     assert len(seeds) == 150
-    assert derive_seed(7, "p1") == 6236990408392559630  # frozen: a change of it changes every picture
+    assert derive_seed(7, "p1") == 6236990408392559630  # fixed: another value changes every image
 
 
 def test_picture_tensor_round_trip(pictures):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fixtures_training import assert_close_together, make_settings, make_triplet
+from fixtures_training import assert_close_together, encode, make_settings, make_task, start, take_step
 from transformers import get_cosine_schedule_with_warmup
 
 from atelier.common.checkpoints import CheckpointStore
@@ -11,11 +11,9 @@ from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
 from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.training import loop
-from atelier.training.distributed import ALONE
 from atelier.training.edit import block_sets
-from atelier.training.edit.batch import Dropout, batch_loss, draw_batch, draw_parts, predict_batch
-from atelier.training.edit.dataset import encode_triplets
-from atelier.training.edit.task import EditSubject, EditTask
+from atelier.training.edit.batch import batch_loss, draw_batch, predict_batch
+from atelier.training.edit.task import EditTask
 from atelier.training.edit.validation import Validation
 from atelier.training.loop import Epoch, Finished, Step
 from atelier.training.state import TrainState, learning_rate
@@ -28,26 +26,22 @@ def _editor(tiny_editor_folder):
 
 @pytest.fixture(scope="module", name="data")
 def _data(editor):
-    rows = [make_triplet(number) for number in range(10)]
-    return encode_triplets(editor, [t for t, _ in rows], {zone.row_id: zone for _, zone in rows})
+    return encode(editor, 10)
 
 
 class Scripted:
-    """A validation with given scores (the base's first), that remembers the tensors it was shown."""
+    """A validation with given scores (the base's first); `seen` are the tensors that it was given."""
 
     def __init__(self, *scores: float) -> None:
         self.scores, self.seen = list(scores), []
 
-    def __call__(self, editor: Editor) -> Validation:
+    def __call__(self, editor: Editor, epoch: int) -> Validation:
         self.seen.append({name: tensor.detach().clone() for name, tensor in editor.unet.named_parameters()})
-        edits = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
-        return Validation(1.0, 1.0, 1.0, 1.0, self.scores[len(self.seen) - 1], edits)
+        return Validation(self.scores[len(self.seen) - 1], {"loss": 1.0})
 
 
 def run(editor, data, folder, validate, names=None, **changes):
-    settings = make_settings(**changes)
-    names = names or block_sets.select(editor.unet, settings.unfreeze)
-    return list(loop.train(EditTask(editor, names, settings, data, validate), CheckpointStore(folder)))
+    return list(loop.train(make_task(editor, data, validate, names, **changes), CheckpointStore(folder)))
 
 
 @pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
@@ -66,17 +60,17 @@ def test_only_the_selected_tensors_change(editor, data, tmp_path):
     chosen = set(block_sets.select(editor.unet, "attn+mid+up"))
     assert set(finished.tensors) == chosen
     for name, tensor in editor.unet.named_parameters():
-        assert torch.equal(tensor, before[name])  # the given editor is left as it is
+        assert torch.equal(tensor, before[name])  # the base does not change
         assert torch.equal(validate.seen[1][name], before[name]) == (name not in chosen)
     assert not any(parameter.requires_grad for parameter in editor.unet.parameters())
 
 
 def test_frozen_tensors_carry_no_gradient(editor, data):
     names = block_sets.select(editor.unet, "attn")
-    learner = TrainState(EditSubject(editor, names, make_settings()))
-    batch = draw_batch(editor, data, torch.arange(4), make_generator(1), 0.3)
-    batch_loss(predict_batch(learner.model, batch), batch, make_settings(), "v_prediction").backward()
-    with_gradient = {name for name, p in learner.model.unet.named_parameters() if p.grad is not None}
+    task = make_task(editor, data, names=names)
+    state = start(task)
+    task.loss(state.model, task.draw(torch.arange(4), make_generator(1))).backward()
+    with_gradient = {name for name, p in state.model.unet.named_parameters() if p.grad is not None}
     assert with_gradient == set(names)
 
 
@@ -100,7 +94,7 @@ def test_early_stopping_keeps_the_best_epoch(editor, data, tmp_path):
         assert not torch.equal(tensor, validate.seen[4][name])
 
 
-def test_a_finished_run_that_was_not_discarded_is_only_repeated(editor, data, tmp_path):
+def test_a_finished_run_whose_checkpoint_remains_is_only_replayed(editor, data, tmp_path):
     first = run(editor, data, tmp_path, Scripted(0, 3, 2, 1, 9), epochs=4)
     again = run(editor, data, tmp_path, Scripted(), epochs=4)
     assert [type(record) for record in again] == [type(record) for record in first]
@@ -110,23 +104,23 @@ def test_a_finished_run_that_was_not_discarded_is_only_repeated(editor, data, tm
             assert torch.equal(repeated.loss, original.loss)
         elif isinstance(repeated, Epoch):
             assert repeated.train_loss == original.train_loss
-            assert repeated.validation.directional == original.validation.directional
+            assert repeated.validation.score == original.validation.score
+            assert repeated.validation.scores == original.validation.scores
     assert all(torch.equal(tensor, again[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
 
 
-def test_an_abandoned_run_goes_on_bit_for_bit(editor, data, tmp_path):
-    """Abandoned in the middle of an epoch, two steps after the last checkpoint; kill -9 is in test_finetuning."""
-    settings, names = make_settings(checkpoint_steps=4, epochs=3), block_sets.select(editor.unet, "attn")
+def test_a_stopped_run_resumes_bit_for_bit(editor, data, tmp_path):
+    """Stopped in the middle of an epoch, two steps after the last checkpoint; kill -9 is in edit/test_run."""
 
-    def make_task(*scores: float) -> EditTask:
-        return EditTask(editor, names, settings, data, Scripted(*scores))
+    def task(*scores: float) -> EditTask:
+        return make_task(editor, data, Scripted(*scores), unfreeze="attn", checkpoint_steps=4, epochs=3)
 
-    whole = list(loop.train(make_task(0, 1, 3, 2), CheckpointStore(tmp_path / "a")))
+    whole = list(loop.train(task(0, 1, 3, 2), CheckpointStore(tmp_path / "a")))
     store = CheckpointStore(tmp_path / "b")
-    for record in loop.train(make_task(0, 1, 3, 2), store):
+    for record in loop.train(task(0, 1, 3, 2), store):
         if isinstance(record, Step) and record.number == 6:
             break
-    resumed = list(loop.train(make_task(3, 2), store))
+    resumed = list(loop.train(task(3, 2), store))
     assert [record.fresh for record in resumed if isinstance(record, Step)] == [False] * 4 + [True] * 5
     for one, other in zip(whole, resumed, strict=True):
         if isinstance(one, Step):
@@ -158,7 +152,7 @@ def test_learning_rate_rises_then_follows_transformers_cosine():
         schedule.step()
     ours = [learning_rate(step, 100, 0.1, 0.5) for step in range(100)]
     assert ours[10:] == pytest.approx(expected[10:])
-    assert ours[:10] == pytest.approx(expected[1:11])  # ours begins one step up the slope: a step at 0 learns nothing
+    assert ours[:10] == pytest.approx(expected[1:11])  # ours starts one step later: at a rate of 0 nothing is learnt
     assert learning_rate(0, 1, 0.0, 0.5) == 0.5
 
 
@@ -174,66 +168,62 @@ def by_hand_adamw(values, gradients, moments, number, settings, lr):
         values[name] = values[name] - lr * settings.weight_decay * values[name] - lr * change
 
 
-def test_steps_equal_adamw_and_the_average_by_hand(editor, data):
-    settings = make_settings(weight_decay=0.1, clip_norm=0.05, ema=0.8)
-    names = block_sets.select(editor.unet, "attn")
-    learner, shadow = (TrainState(EditSubject(editor, names, settings)) for _ in range(2))
-    values = {name: tensor.detach().double() for name, tensor in learner.trained.items()}
+def test_steps_equal_adamw_and_ema_by_hand(editor, data):
+    task = make_task(editor, data, unfreeze="attn", weight_decay=0.1, clip_norm=0.05, ema=0.8)
+    settings, names = task.settings, list(task.trainable.names)
+    state, shadow = (start(task) for _ in range(2))
+    values = {name: tensor.detach().double() for name, tensor in state.trained.items()}
     average = dict(values)
     moments = {name: (torch.zeros_like(v), torch.zeros_like(v)) for name, v in values.items()}
     for number in (1, 2, 3):
         batch = draw_batch(editor, data, torch.arange(4), make_generator(number), 0.3)
         with torch.no_grad():
             for name, tensor in shadow.trained.items():
-                tensor.copy_(learner.trained[name])
+                tensor.copy_(state.trained[name])
         loss = batch_loss(predict_batch(shadow.model, batch), batch, settings, "v_prediction")
         computed = torch.autograd.grad(loss, list(shadow.trained.values()))
         gradients = {name: gradient.double() for name, gradient in zip(names, computed, strict=True)}
         by_hand_adamw(values, gradients, moments, number, settings, lr=1e-3)
-        torch.testing.assert_close(learner.learn([batch], 1e-3), loss.detach())
+        torch.testing.assert_close(take_step(state, batch, 1e-3), loss.detach())
         average = {name: 0.8 * average[name] + 0.2 * value for name, value in values.items()}
     for name in names:
-        torch.testing.assert_close(learner.trained[name].detach().double(), values[name], atol=2e-6, rtol=1e-5)
-        torch.testing.assert_close(learner.average[name].detach().double(), average[name], atol=2e-6, rtol=1e-5)
-        seen = dict(learner.averaged.unet.named_parameters())[name]
-        assert torch.equal(seen, learner.average[name])  # the averaged editor is the average, not a copy of its start
+        torch.testing.assert_close(state.trained[name].detach().double(), values[name], atol=2e-6, rtol=1e-5)
+        torch.testing.assert_close(state.ema[name].detach().double(), average[name], atol=2e-6, rtol=1e-5)
+        seen = dict(state.ema_model().unet.named_parameters())[name]
+        assert torch.equal(seen, state.ema[name])  # not a copy of the initial values
 
 
 def take_steps(editor, data, rows, **changes) -> tuple[TrainState, list[float]]:
-    """A learner of all tensors after three steps on the triplets `rows`, and its losses."""
-    settings = make_settings(unfreeze="all", **changes)
-    learner = TrainState(EditSubject(editor, block_sets.select(editor.unet, "all"), settings))
-    losses = []
-    for number in range(3):
-        shares = ALONE.shares(len(rows), settings.accumulate)
-        parts = draw_parts(editor, data, rows, make_generator(number), 0.3, Dropout(), shares)
-        losses.append(float(learner.learn(parts, 1e-3)))
-    return learner, losses
+    """Train all tensors for three steps on the triplets `rows`; return the state and the losses."""
+    task = make_task(editor, data, **{"unfreeze": "all", "drop_text": 0, "drop_image": 0, "drop_both": 0} | changes)
+    state = start(task)
+    batches = [task.draw(rows, make_generator(number)) for number in range(3)]
+    return state, [float(take_step(state, batch, 1e-3, task.settings.accumulate)) for batch in batches]
 
 
 @pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
-@pytest.mark.parametrize("parts", [2, 3, 9])
-def test_samples_taken_in_parts_give_the_same_step(editor, data, parts, loss):
-    """Seven samples in parts of 4 + 3, 3 + 2 + 2, and one each."""
+@pytest.mark.parametrize("passes", [2, 3, 9])
+def test_micro_batches_give_the_same_step(editor, data, passes, loss):
+    """Seven samples in micro-batches of 4 + 3, 3 + 2 + 2, and one each."""
     rows = torch.arange(7)
     whole, losses = take_steps(editor, data, rows, loss=loss)
-    parted, same = take_steps(editor, data, rows, loss=loss, accumulate=parts)
+    parted, same = take_steps(editor, data, rows, loss=loss, accumulate=passes)
     assert same == pytest.approx(losses, rel=1e-5)
-    assert_close_together(*(gradient_means(learner) for learner in (whole, parted)))
+    assert_close_together(*(gradient_means(state) for state in (whole, parted)))
 
 
-def gradient_means(learner: TrainState) -> dict[str, torch.Tensor]:
-    """AdamW's running means of the gradients: unlike its steps they show their scale."""
-    return {name: tensor for name, tensor in learner.state().items() if name.endswith("/exp_avg")}
+def gradient_means(state: TrainState) -> dict[str, torch.Tensor]:
+    """Return AdamW's running means of the gradients: unlike its steps they show their scale."""
+    return {name: tensor for name, tensor in state.state_dict().items() if name.endswith("/exp_avg")}
 
 
-def test_checkpointed_activations_change_nothing(editor, data):
+def test_gradient_checkpointing_changes_nothing(editor, data):
     rows = torch.arange(4)
     (kept, losses), (again, same) = (
         take_steps(editor, data, rows, gradient_checkpointing=flag) for flag in (False, True)
     )
     assert again.model.unet.is_gradient_checkpointing
-    assert not again.averaged.unet.is_gradient_checkpointing
+    assert not again.ema_model().unet.is_gradient_checkpointing
     assert not editor.unet.is_gradient_checkpointing
     assert same == losses
     assert all(torch.equal(again.trained[name], tensor) for name, tensor in kept.trained.items())

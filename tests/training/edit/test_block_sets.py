@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from atelier.common.errors import UserError
-from atelier.models.blocks import build_full_size, table
+from atelier.models.meta import build_full_size
 from atelier.training.edit import block_sets
+from atelier.training.edit.block_sets import table
 
 FULL_SIZE = 859_532_484  # facts of the public editor's UNet: SD-1.5's with 8 input channels
 COUNTS = {
@@ -59,8 +60,8 @@ def test_a_set_that_names_nothing_is_refused():
         block_sets.select(torch.nn.Linear(2, 2), "attn+mid")
 
 
-def test_reading_the_names_does_not_load_torch():
-    probe = "import sys, atelier.training.edit.block_sets; sys.exit('torch' in sys.modules)"
+def test_reading_the_parameters_does_not_load_torch():
+    probe = "import sys, atelier.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], check=False, env={"PYTHONPATH": "src"}).returncode == 0
 
 
