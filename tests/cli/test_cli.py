@@ -53,7 +53,7 @@ def test_config_prints_what_it_changes_and_then_that_nothing_is_left(tmp_path, m
     assert read_params(tmp_path / "params.yaml").prepare.size == 512
     second = CliRunner().invoke(main, ["config", "full-size"])
     assert (second.exit_code, second.stdout) == (0, "")
-    assert "params.yaml: these are its values already" in second.stderr
+    assert "params.yaml has these values already" in second.stderr
 
 
 def test_blocks_of_the_full_size_editor_are_the_paper_s():

@@ -1,4 +1,4 @@
-"""The `atelier` command: one click group of the subcommands that the other modules here define."""
+"""The `atelier` command: the click group of all subcommands. Modules here import heavy libraries inside functions."""
 
 import click
 
@@ -12,10 +12,10 @@ from atelier.cli.survey import survey
 __all__ = ["main"]
 
 
-@click.group()
+@click.group(context_settings={"show_default": True})
 @click.version_option(__version__)
 def main() -> None:
-    """Specialise a text-guided image editor on fashion pictures, and measure what that bought."""
+    """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 
 for command in (config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge):

@@ -25,7 +25,6 @@ SEED = click.IntRange(0, 2**31 - 1)
 @click.option(
     "--mask",
     default="auto",
-    show_default=True,
     metavar="auto|none|FILE",
     help="Region that may change: the garment that the instruction names (auto), everything (none), or the "
     "white pixels of an image file.",
@@ -58,7 +57,7 @@ SEED = click.IntRange(0, 2**31 - 1)
     "--batch", type=PATH, help="CSV file with the columns image, instruction[, mask, seed, output]; instead of PHOTO."
 )
 @click.option("--out-dir", type=PATH, help="Folder for the outputs of --batch.")
-@click.option("--params", default=PARAMS, show_default=True, type=PATH, help="Parameters file to read defaults from.")
+@click.option("--params", default=PARAMS, type=PATH, help="Parameters file to read defaults from.")
 def edit(
     photo: Path | None,
     instruction: str | None,

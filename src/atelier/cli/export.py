@@ -1,4 +1,4 @@
-"""`atelier export`."""
+"""`atelier export`: write a fine-tuned editor as a diffusers pipeline."""
 
 from pathlib import Path
 
@@ -9,20 +9,19 @@ from atelier.common.command import PATH, Command
 
 @click.command(cls=Command)
 @click.argument("folder", default=Path("models/finetuned"), type=PATH)
-@click.option("--out", required=True, type=PATH, help="Folder to write; it must not be there yet.")
+@click.option("--out", required=True, type=PATH, help="Folder to write; it must not exist yet.")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
-    show_default=True,
-    help="Of the written weights; bfloat16 halves the folder.",
+    help="Data type of the written weights; bfloat16 halves their size.",
 )
 def export(folder: Path, out: Path, dtype: str) -> None:
     """Write a fine-tuned FOLDER (models/finetuned) as a pipeline that diffusers loads, with a model card.
 
-    A LoRA is merged into the weights, and also written by itself: pytorch_lora_weights.safetensors for diffusers,
-    lora-kohya.safetensors for ComfyUI. The card has the parameters, data digests and figures that dvc.lock holds for
-    these very weights.
+    A LoRA is merged into the weights and also written separately: pytorch_lora_weights.safetensors for diffusers and
+    lora-kohya.safetensors for ComfyUI. The model card lists the parameters, data digests and metrics that dvc.lock
+    records for these weights.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""One photograph edited from several seeds, side by side, to choose from."""
+"""Contact sheet of one photo edited from several seeds."""
 
 import math
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from atelier.images.contact_sheet import FONT_SIZE, GAP, HEADER, INK, PAPER_COLOUR
 
-LONGEST = 512  # side of a picture on the sheet at most, px
+LONGEST = 512  # maximum side of an image on the sheet, px
 
 
 def draw_seed_sheet(source: np.ndarray, edits: Mapping[int, np.ndarray]) -> np.ndarray:
-    """The photograph and its edits, each under its seed, in a grid about as wide as it is high: uint8 (H, W, 3).
+    """Draw the photo and its edits, labelled by seed, in a roughly square grid: uint8 (H, W, 3).
 
     Args:
-        source: uint8 (H, W, 3), any size; large ones are made smaller, all keep their shape.
-        edits: seed → edited picture of the source's size.
+        source: uint8 (H, W, 3), any size; scaled down to LONGEST, never up.
+        edits: seed → edited image of the source's size.
     """
     cells = {"source": source} | {f"seed {seed}": edited for seed, edited in edits.items()}
     scale = min(1.0, LONGEST / max(source.shape[:2]))

@@ -24,23 +24,15 @@ DRAWS = 1000
     "--repeats",
     type=click.FloatRange(0, 0.5),
     default=0.1,
-    show_default=True,
     help="Share of pairs to show a second time with the sides swapped.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="Seed of order and sides; with --score, of the bootstrap.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8777,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one.",
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8777, help="Port to listen on; 0 takes a free one.")
 def survey(
     pairs: Path | None, out: Path | None, score: Path | None, question: str | None, repeats: float, seed: int, port: int
 ) -> None:

@@ -92,18 +92,8 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     page = (files("atelier.preferences") / "page.html").read_text(encoding="utf-8")
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": _content_policy(page),
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Referrer-Policy": "same-origin",
-    }
-
-    @app.before_request
-    def check_host() -> None:
-        if request.headers.get("Host") not in hosts:
-            abort(400, "this server answers only by its own address")
+    _secure(app, hosts, _content_policy(page))
+    _report_errors(app)
 
     @app.get("/")
     def send_page() -> str:
@@ -121,12 +111,41 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
 
     @app.post("/answer")
     def save_answer() -> dict[str, Any]:
-        if request.headers.get("Origin", "").removeprefix("http://") not in hosts or not request.is_json:
+        if (
+            request.headers.get("Origin", "").removeprefix("http://") not in hosts
+            or request.mimetype != "application/json"
+        ):
             abort(400, "answers are accepted only from this server's page")
         if not 0 <= (request.content_length or 0) <= MAX_BODY:
             abort(400, "too long for an answer")
         answer = _Answer.model_validate_json(request.get_data())
         return survey.answer(answer.rater, answer.task, answer.choice, answer.seconds)
+
+    return app
+
+
+def _secure(app: Flask, hosts: set[str], policy: str) -> None:
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",
+    }
+
+    @app.before_request
+    def check_host() -> None:
+        if request.headers.get("Host") not in hosts:
+            abort(400, "this server answers only by its own address")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(headers)
+        return response
+
+
+def _report_errors(app: Flask) -> None:
+    """Report every error as JSON, which the page shows."""
 
     @app.errorhandler(HTTPException)
     def report_http(error: HTTPException) -> tuple[dict[str, str], int]:
@@ -144,13 +163,6 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
     @app.errorhandler(OSError)
     def report_failure(error: Exception) -> tuple[dict[str, str], int]:  # a full disk, a picture that was removed
         return {"error": str(error)}, 500
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.update(headers)
-        return response
-
-    return app
 
 
 def _content_policy(page: str) -> str:
