@@ -1,4 +1,4 @@
-"""Edits → measures with intervals, tables, contact sheets, a page. Run by DVC; by hand: `dvc repro evaluate`."""
+"""Evaluate stage: metrics with intervals, tables, contact sheets, report page. Run it by `dvc repro evaluate`."""
 
 from pathlib import Path
 
@@ -6,31 +6,32 @@ from atelier import tracking
 from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.evaluation.evaluate import Written, evaluate, load_scorers, write_evaluation
+from atelier.evaluation.evaluate import evaluate, load_scorers
 from atelier.report.gather import Beside, gather_page
 from atelier.report.page import write_page
+from atelier.report.write import Outputs, write_evaluation
 
 
 @command.stage
 @command.params_option
-@command.path_option("probes", "Probes (parquet), out of pair.")
-@command.path_option("zones", "Their zones (parquet), out of mask.")
-@command.path_option("baseline", "Edits of the base editor (parquet), out of generate.")
-@command.path_option("finetuned", "Edits of the fine-tuned editor (parquet), out of generate.")
-@command.path_option("curves", "Curves (folder), out of train.")
-@command.path_option("trained", "Report (JSON), out of train.")
+@command.path_option("probes", "Probes (parquet) from the pair stage.")
+@command.path_option("zones", "Zones of the probes (parquet) from the mask stage.")
+@command.path_option("baseline", "Edits of the base editor (parquet) from the generate stage.")
+@command.path_option("finetuned", "Edits of the fine-tuned editor (parquet) from the generate stage.")
+@command.path_option("curves", "Learning curves (folder) from the train stage.")
+@command.path_option("trained", "Report (JSON) of the train stage.")
 @command.path_option("ablations", "Results of `make ablations` (CSV).")
 @command.path_option("methods", "Results of `make methods` (CSV).")
-@command.path_option("report", "Measures to write (JSON).")
-@command.path_option("headline", "The few that `dvc metrics diff` shows (JSON).")
+@command.path_option("report", "Metrics to write (JSON).")
+@command.path_option("headline", "Headline numbers for `dvc metrics diff` to write (JSON).")
 @command.path_option("tables", "Folder of tables to write.")
-@command.path_option("sheets", "Folder of pictures to write.")
-@command.path_option("page", "Page to write (HTML).")
+@command.path_option("sheets", "Folder of contact sheets and figures to write.")
+@command.path_option("page", "Report page to write (HTML).")
 def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
-    """Measure baseline and fine-tuned edits against the exact target, the named colour and the untouched input."""
+    """Compare the edits of the baseline and of the fine-tuned editor with exact targets, named colours and sources."""
     settings, inputs = read_params(params), [probes, zones, baseline, finetuned]
     set_threads(settings.models.threads)
-    out = Written(**{name: paths.pop(name) for name in ("report", "headline", "tables", "sheets")})
+    out = Outputs(**{name: paths.pop(name) for name in ("report", "headline", "tables", "sheets")})
     with tracking.run("evaluate", dict(settings), inputs, [*vars(out).values(), page], child_of=finetuned) as record:
         edits, scorers = {"baseline": baseline, "finetuned": finetuned}, load_scorers(settings.models)
         result = evaluate(probes, zones, edits, scorers, settings.evaluate, settings.models.editor)

@@ -14,9 +14,10 @@ from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
 from atelier.images.tensors import to_tensor
+from atelier.metrics.augmentation import enlarge
 from atelier.metrics.clip import ClipScorer
 from atelier.metrics.clip_choice import choose
-from atelier.metrics.detector import Detector, Labelled, enlarge, load_detector
+from atelier.metrics.detector import Detector, Labelled, load_detector
 from atelier.metrics.memorisation import coarse_pixels, memorisation
 from atelier.metrics.ocr import Reader, nearness
 from atelier.synthetic.products import COLOURS

@@ -10,8 +10,9 @@ from tqdm import tqdm
 from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
+from atelier.metrics.augmentation import augment, enlarge
 from atelier.metrics.average_precision import average_precision
-from atelier.metrics.detector import Detector, Labelled, Shape, augment, enlarge, fit_detector, save_detector
+from atelier.metrics.detector import Detector, Labelled, Shape, fit_detector, save_detector
 from studies.logo.config import read_study
 from studies.logo.detector_data import BAD_KINDS, read_labelled
 

@@ -7,17 +7,9 @@ import torch.nn.functional as F
 from torchvision.ops import box_iou
 
 from atelier.common.errors import UserError
+from atelier.metrics.augmentation import augment, enlarge
 from atelier.metrics.average_precision import average_precision
-from atelier.metrics.detector import (
-    Detector,
-    Labelled,
-    Shape,
-    augment,
-    enlarge,
-    fit_detector,
-    load_detector,
-    save_detector,
-)
+from atelier.metrics.detector import Detector, Labelled, Shape, fit_detector, load_detector, save_detector
 
 SMALL = Shape(side=64, widths=(8, 12, 16, 24, 32), depth=1)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from atelier.common.records import Edit, Probe, Zones, write_rows
 from atelier.config import Evaluate, Models
-from atelier.evaluation.evaluate import Evaluation, Written, evaluate, load_scorers, write_evaluation
+from atelier.evaluation.evaluate import Evaluation, evaluate, load_scorers
 from atelier.images.contact_sheet import CELL, GAP, HEADER, TEXT_WIDTH, SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.images.tensors import from_png
 from atelier.report import paper
@@ -23,6 +23,7 @@ from atelier.report.edit_sheets import COLUMNS, pick_unselected, pick_worst
 from atelier.report.figures import plot_losses
 from atelier.report.page import PageData
 from atelier.report.tables import average, compare_with_paper
+from atelier.report.write import Outputs, write_evaluation
 from atelier.stats.tables import markdown, to_csv
 
 SETTINGS = Evaluate(batch_size=16, draws=200, seed=7, sheet_rows=3)
@@ -69,7 +70,7 @@ def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
 def write(result: Evaluation, page: PageData, folder: Path) -> None:
     """Write an evaluation's files into a folder."""
     names = ("evaluate.json", "headline.json", "tables", "sheets")
-    write_evaluation(result, SETTINGS, Written(*(folder / name for name in names)), page.ablations, page.methods)
+    write_evaluation(result, SETTINGS, Outputs(*(folder / name for name in names)), page.ablations, page.methods)
 
 
 def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):

@@ -1,5 +1,6 @@
-"""Metrics, one module a family; `registry` names them all.
+"""Metrics, one module per family; `registry` lists them all.
 
-Public: `anatomy`, `average_precision`, `clip`, `clip_choice`, `clip_concept`, `clip_garment`, `colour`, `detector`,
-`frechet`, `frontier`, `leakage`, `lpips`, `memorisation`, `ocr`, `pairwise`, `pixel`, `regions`, `registry`.
+Public: `anatomy`, `augmentation`, `average_precision`, `clip`, `clip_choice`, `clip_concept`, `clip_garment`, `colour`,
+`detector`, `frechet`, `frontier`, `leakage`, `lpips`, `memorisation`, `ocr`, `pairwise`, `pixel`, `regions`,
+`registry`.
 """

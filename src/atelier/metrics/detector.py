@@ -11,7 +11,6 @@ float32 (B, 3, H, W) in [0, 1]; boxes are x1, y1, x2, y2 in px of the image.
 """
 
 import json
-import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -35,10 +34,6 @@ _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 _NEGATIVES = 3  # hardest negative anchors per positive anchor …
 _LEAST = 12  # … and at least this many per image
 _CLIP = 5.0  # maximum norm of the gradient
-TURN = 8.0  # augmentation: largest rotation in degrees, either way
-ZOOM = (0.95, 1.6)
-LIGHT = (0.75, 1.2)
-_LEAST_VISIBLE = 0.85  # share of a box's area that a crop must keep
 
 
 @dataclass(frozen=True)
@@ -62,16 +57,28 @@ class Detector(SSD):
             anchors = DefaultBoxGenerator([list(shape.ratios)] * 3, scales=list(shape.scales))
             head = SSDLiteHead(backbone.out_channels, anchors.num_anchors_per_location(), 2, nn.BatchNorm2d)
         super().__init__(
-            backbone, anchors, (shape.side, shape.side), 2, image_mean=[0.5] * 3, image_std=[0.5] * 3, head=head,
-            score_thresh=0.01, nms_thresh=0.45, detections_per_img=10, topk_candidates=50,
-        )  # fmt: skip
+            backbone,
+            anchors,
+            size=(shape.side, shape.side),
+            num_classes=2,
+            image_mean=[0.5] * 3,
+            image_std=[0.5] * 3,
+            head=head,
+            score_thresh=0.01,
+            nms_thresh=0.45,
+            detections_per_img=10,
+            topk_candidates=50,
+        )
         self.shape = shape
 
     # L = (Σ_pos smooth-L1 + Σ_pos CE + Σ_hardest CE) / max(1, number of positives)      (Liu et al., equation 1)
     def compute_loss(
-        self, targets: list[dict[str, Tensor]], outputs: dict[str, Tensor], anchors: list[Tensor],
+        self,
+        targets: list[dict[str, Tensor]],
+        outputs: dict[str, Tensor],
+        anchors: list[Tensor],
         matched: list[Tensor],
-    ) -> dict[str, Tensor]:  # fmt: skip
+    ) -> dict[str, Tensor]:
         """Return the losses of boxes and classes; every image contributes at least `_LEAST` negatives."""
         found, wanted = torch.stack(matched) >= 0, []  # (B, A)
         places = found.new_zeros((), dtype=torch.float32)
@@ -96,25 +103,25 @@ class Detector(SSD):
 
     def confidence(self, pictures: Tensor) -> Tensor:
         """Return the highest score in each of B images, (B,) in [0, 1]; 0 if nothing is detected."""
-        return torch.stack([found["scores"].max() if len(found["scores"]) else torch.tensor(0.0)
-                            for found in self.detect(pictures)])  # fmt: skip
+        scores = [found["scores"] for found in self.detect(pictures)]
+        return torch.stack([one.max() if len(one) else torch.tensor(0.0) for one in scores])
 
 
 class _Backbone(nn.Module):
-    """(B, 3, S, S) → maps at strides 8, 16 and 32."""
+    """Map images (B, 3, S, S) to features at strides 8, 16 and 32."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         first, second, *rest = shape.widths
         self.stem = nn.Sequential(
-            Conv2dNormActivation(3, first, 3, 2, activation_layer=nn.ReLU6), InvertedResidual(first, second, 2, 4),
+            Conv2dNormActivation(3, first, 3, 2, activation_layer=nn.ReLU6),
+            InvertedResidual(first, second, 2, 4),
             InvertedResidual(second, second, 1, 4),
-        )  # fmt: skip
+        )
         self.stages, before = nn.ModuleList(), second
         for width in rest:
-            blocks = [InvertedResidual(before if n == 0 else width, width, 2 if n == 0 else 1, 4)
-                      for n in range(shape.depth)]  # fmt: skip
-            self.stages.append(nn.Sequential(*blocks))
+            rest_of_stage = (InvertedResidual(width, width, 1, 4) for _ in range(shape.depth - 1))
+            self.stages.append(nn.Sequential(InvertedResidual(before, width, 2, 4), *rest_of_stage))
             before = width
         self.out_channels = rest
 
@@ -193,64 +200,3 @@ def load_detector(folder: Path) -> Detector:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: no detector ({_CONFIG}, {_WEIGHTS}) there: {reason}") from None
     return detector.eval().requires_grad_(False)
-
-
-def enlarge(data: Labelled, side: int) -> Labelled:
-    """Resize the images, bicubically, and their boxes."""
-    factor = side / data.pictures.shape[-1]
-    pictures = F.interpolate(data.pictures, size=(side, side), mode="bicubic").clamp(0, 1)
-    return Labelled(pictures, tuple(boxes * factor for boxes in data.boxes))
-
-
-def augment(data: Labelled, copies: int, side: int, seed: int) -> Labelled:
-    """Return every image and `copies` − 1 augmented ones, N · copies in all, of side `side`.
-
-    Augmentation rotates a little, zooms, shifts and changes the brightness; it does not mirror, as letters would be. A
-    box encloses its four transformed corners and is clipped to the image.
-    """
-    parts = [enlarge(data, side)]
-    for copy in range(1, copies):
-        found = [
-            _change(data.pictures[n], data.boxes[n], side, make_generator(seed, "augment", copy, n))
-            for n in range(len(data))
-        ]
-        parts.append(Labelled(torch.stack([pixels for pixels, _ in found]), tuple(boxes for _, boxes in found)))
-    return Labelled(torch.cat([part.pictures for part in parts]), tuple(box for part in parts for box in part.boxes))
-
-
-def _change(picture: Tensor, boxes: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Augment one image; try again, with less zoom and shift, until its boxes stay visible."""
-
-    def draw(low: float, high: float) -> float:
-        return low + (high - low) * torch.rand((), generator=generator).item()
-
-    light = draw(*LIGHT)
-    for reach in (1.0, 1.0, 0.5, 0.25, 0.0):  # the last one does not shift or zoom
-        angle, zoom = math.radians(draw(-TURN, TURN)), 1 + (draw(*ZOOM) - 1) * reach
-        spare = max(zoom - 1, 0.0) / zoom * reach
-        shift = torch.tensor([draw(-spare, spare), draw(-spare, spare)])
-        inverse = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) / zoom
-        moved, kept = _move(boxes, inverse, shift, picture.shape[-1], side)
-        if kept >= _LEAST_VISIBLE:
-            break
-    theta = torch.cat([inverse, shift[:, None]], 1)[None]
-    grid = F.affine_grid(theta, [1, 3, side, side], align_corners=False)
-    turned = F.grid_sample(picture[None], grid, "bicubic", "border", align_corners=False)[0]
-    return (turned * light).clamp(0, 1), moved
-
-
-def _move(boxes: Tensor, inverse: Tensor, shift: Tensor, before: int, side: int) -> tuple[Tensor, float]:
-    """Return the transformed boxes (n, 4) and the smallest share of a box that stays in the image."""
-    if not len(boxes):
-        return boxes, 1.0
-    corners = torch.stack([boxes[:, [0, 1]], boxes[:, [2, 1]], boxes[:, [2, 3]], boxes[:, [0, 3]]], 1)  # (n, 4, 2)
-    units = (corners / before * 2 - 1 - shift) @ torch.linalg.inv(inverse).T
-    points = (units + 1) / 2 * side
-    atomic_write = torch.cat([points.amin(1), points.amax(1)], 1)
-    cut = atomic_write.clamp(0, side)
-    share = _area(cut) / _area(atomic_write)
-    return cut, share.min().item()
-
-
-def _area(boxes: Tensor) -> Tensor:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
