@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from atelier.common.iterables import batched
 from atelier.images.tensors import to_pixels, to_png, to_tensor
 from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
 from atelier.metrics.clip import ClipScorer, directional, similarity
@@ -51,7 +52,7 @@ def draw_change(rng: np.random.Generator, scene: fashion.Scene, factor: str) -> 
 
 def lay_in_grid(pictures: np.ndarray, columns: int, zoom: int = 2) -> Image.Image:
     """uint8 (N, H, W, 3) as a contact sheet, row by row, enlarged without smoothing."""
-    rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
+    rows = [np.concatenate(list(row), 1) for row in batched(pictures, columns)]
     sheet = Image.fromarray(np.concatenate(rows, 0))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
 

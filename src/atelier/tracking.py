@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from atelier.common.errors import UserError
 from atelier.common.files import digest
+from atelier.common.iterables import batched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,8 +81,8 @@ class Run:
 
     def flush(self) -> None:
         """Send the buffered metrics."""
-        for start in range(0, len(self._metrics), _BATCH):
-            self._client.log_batch(self.run_id, metrics=self._metrics[start : start + _BATCH])
+        for batch in batched(self._metrics, _BATCH):
+            self._client.log_batch(self.run_id, metrics=batch)
         self._metrics, self._flushed = [], time.monotonic()
 
 

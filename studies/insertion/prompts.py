@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from atelier.common.iterables import batched
 from atelier.common.rng import derive_seed
 from atelier.images.tensors import to_pixels
 from atelier.models.text_to_image import TextToImage
@@ -74,8 +75,7 @@ def fulfil(model: TextToImage, wanted: Sequence[Order], painting: Painting, what
     """Paint the orders, uint8 (K, H, W, 3), in batches under a progress bar."""
     found = []
     with tqdm(total=len(wanted), desc=what, unit="picture", disable=None) as bar:
-        for start in range(0, len(wanted), painting.batch_size):
-            batch = wanted[start : start + painting.batch_size]
+        for batch in batched(wanted, painting.batch_size):
             pictures = generate(
                 model, [order.prompt for order in batch], [order.seed for order in batch],
                 steps=painting.steps, guidance=painting.guidance, batch_size=painting.batch_size,

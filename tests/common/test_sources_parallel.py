@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from atelier.common.iterables import AHEAD, map_in_order
+from atelier.common.iterables import AHEAD, batched, map_in_order
 
 
 def slow_at_first(number: int) -> int:
@@ -64,3 +64,12 @@ def test_what_is_no_longer_wanted_is_not_done():
     next(outputs)
     outputs.close()
     assert len(done) <= 2 * AHEAD
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
+def test_batches_are_consecutive_and_only_the_last_may_be_shorter(size):
+    batches = list(batched(range(10), size))
+    assert [row for batch in batches for row in batch] == list(range(10))
+    assert {len(batch) for batch in batches[:-1]} <= {size}
+    assert 0 < len(batches[-1]) <= size
+    assert list(batched([], size)) == []

@@ -1,8 +1,8 @@
-"""Helpers for iterables: map with threads in order, and take one element of every group in turn."""
+"""Helpers for iterables: batches, map with threads in order, one element of every group in turn."""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NoReturn, TypeVar
@@ -10,6 +10,11 @@ from typing import NoReturn, TypeVar
 In, Out = TypeVar("In"), TypeVar("Out")
 
 AHEAD = 4  # inputs per worker that are submitted but not yet consumed; bounds memory
+
+
+def batched(rows: Sequence[In], size: int) -> Iterator[Sequence[In]]:
+    """Yield slices of `size` consecutive rows; the last may be shorter."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def map_in_order(function: Callable[[In], Out], inputs: Iterable[In], workers: int | None = None) -> Iterator[Out]:

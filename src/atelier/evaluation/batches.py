@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from atelier.common.iterables import batched
 from atelier.common.records import Probe
 from atelier.evaluation.samples import Sample
 from atelier.images.tensors import from_png, mask_tensor, to_tensor
@@ -82,7 +83,7 @@ def prepare_sources(samples: Sequence[Sample], scorers: Scorers, batch_size: int
     """Compute features and floors of the distinct sources (in distinct zones) of the samples."""
     distinct = {_key(sample): sample for sample in samples}
     features, floors, scores = [], [], []
-    for chunk in _chunks(list(distinct.values()), batch_size):
+    for chunk in batched(list(distinct.values()), batch_size):
         source = decode_images([sample.probe.source for sample in chunk], scorers)
         rebuilt = scorers.reconstruct(source)
         garment, zones = _zones(chunk, scorers)
@@ -101,7 +102,7 @@ def prepare_sources(samples: Sequence[Sample], scorers: Scorers, batch_size: int
 
 def iter_batches(samples: Sequence[Sample], sources: Sources, scorers: Scorers, batch_size: int) -> Iterator[Batch]:
     """Yield the samples as tensors, `batch_size` at a time, in order."""
-    for chunk in _chunks(samples, batch_size):
+    for chunk in batched(samples, batch_size):
         probes = [sample.probe for sample in chunk]
         garment, zones = _zones(chunk, scorers)
         yield Batch(
@@ -129,7 +130,3 @@ def _zones(samples: Sequence[Sample], scorers: Scorers) -> tuple[torch.Tensor, t
 
 def _key(sample: Sample) -> tuple:
     return sample.probe.source_id, sample.probe.exact_mask, sample.zones.tight, *sample.zones.box
-
-
-def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    return (samples[start : start + size] for start in range(0, len(samples), size))

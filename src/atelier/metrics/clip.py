@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from atelier.common.errors import UserError
+from atelier.common.iterables import batched
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
@@ -87,13 +88,9 @@ class ClipScorer:
         """Return unit features (B, D) of texts, truncated to the model's context length."""
         length = self.model.config.text_config.max_position_embeddings
         features = []
-        for start in range(0, len(texts), batch_size):
+        for batch in batched(texts, batch_size):
             tokens = self.tokenizer(
-                list(texts[start : start + batch_size]),
-                padding="max_length",
-                truncation=True,
-                max_length=length,
-                return_tensors="pt",
+                list(batch), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
             ).to(self.mean.device)
             output = self.model.get_text_features(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
             features.append(F.normalize(output.pooler_output, dim=-1))

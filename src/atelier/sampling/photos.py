@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from atelier.common.errors import UserError
+from atelier.common.iterables import batched
 from atelier.config import Generate
 from atelier.images.photo import (
     Photograph,
@@ -102,8 +103,7 @@ def make_edits(
     Args:
         progress: show the sampling steps of each batch.
     """
-    for start in range(0, len(edits), settings.batch_size):
-        batch = edits[start : start + settings.batch_size]
+    for batch in batched(edits, settings.batch_size):
         edited = editing.edit(
             editor,
             to_tensor([to_square(one.photograph) for one in batch]),
@@ -126,8 +126,7 @@ def edit_batch(
 
     A request that cannot be edited is refused and the others continue.
     """
-    for start in range(0, len(requests), settings.batch_size):
-        batch = requests[start : start + settings.batch_size]
+    for batch in batched(requests, settings.batch_size):
         loaded = _load(batch, editor.size, find)
         pixels = make_edits(editor, [edit for edit in loaded if isinstance(edit, PhotoEdit)], settings)
         for request, edit in zip(batch, loaded, strict=True):

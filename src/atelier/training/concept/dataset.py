@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from atelier.common.errors import UserError
+from atelier.common.iterables import batched
 from atelier.common.rng import derive_seed
 from atelier.images.photo import FORMATS, open_photograph, to_square
 from atelier.images.tensors import to_pixels, to_tensor
@@ -102,8 +103,9 @@ def encode_rows(model: TextToImage, rows: Sequence[ConceptRow]) -> EncodedRows:
         if row.pixels.shape != (model.size, model.size, 3):
             wanted = (model.size, model.size, 3)
             raise UserError(f"concept: row {number} is {row.pixels.shape}; letterbox it to {wanted}")
-    batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-    latents = torch.cat([to_latents(model, to_tensor([row.pixels for row in batch])) for batch in batches])
+    latents = torch.cat(
+        [to_latents(model, to_tensor([row.pixels for row in batch])) for batch in batched(rows, _BATCH)]
+    )
     prompts = tuple(dict.fromkeys(row.prompt for row in rows))
     seen = torch.tensor([number for number, row in enumerate(rows) for _ in range(row.repeats)])
     prompt_of = torch.tensor([prompts.index(row.prompt) for row in rows])

@@ -3,13 +3,14 @@
 Legend: N triplets, U distinct instructions, C channels, h w latent, T tokens.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from atelier.common.iterables import batched
 from atelier.common.records import Triplet, Zones
 from atelier.images.tensors import from_png, mask_tensor, to_tensor
 from atelier.masks import trimap
@@ -38,10 +39,10 @@ def encode_triplets(editor: Editor, triplets: Sequence[Triplet], zones: Mapping[
     """Encode images, instructions and zones; `zones` holds one row for each triplet, by its id."""
     instructions = sorted({triplet.instruction for triplet in triplets})
     row_of = {instruction: row for row, instruction in enumerate(instructions, start=1)}
-    texts = torch.cat([encode_texts(editor, batch) for batch in _batches(["", *instructions])])
+    texts = torch.cat([encode_texts(editor, batch) for batch in batched(["", *instructions], _BATCH)])
     sources, targets, shares = [], [], []
     with tqdm(total=len(triplets), desc="encode", unit="triplet", disable=None, leave=False) as bar:
-        for batch in _batches(triplets):
+        for batch in batched(triplets, _BATCH):
             images = [triplet.source for triplet in batch] + [triplet.target for triplet in batch]
             source, target = encode_images(editor, to_tensor([from_png(png) for png in images])).chunk(2)
             sources.append(source)
@@ -56,10 +57,6 @@ def encode_triplets(editor: Editor, triplets: Sequence[Triplet], zones: Mapping[
         zones=torch.cat(shares).to(editor.device),
         scaling_factor=editor.scaling_factor,
     )
-
-
-def _batches(rows: Sequence) -> Iterator[Sequence]:
-    return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
 
 
 def _latent_zones(rows: Sequence[Zones], size: tuple[int, int]) -> Tensor:
