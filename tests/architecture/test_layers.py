@@ -1,7 +1,10 @@
 """The rules that keep packages apart: layers, faces, sizes, and who may import what."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -100,6 +103,13 @@ def test_only_tracking_imports_mlflow():
 def test_only_the_command_line_imports_click():
     outside = {name for name in importers("click", ATELIER) if package_of(name) != "cli"}
     assert outside == {"atelier.common.command"}
+
+
+def test_a_stage_imports_no_subcommand():
+    code = "import sys, stages.prepare; print([name for name in sys.modules if name.startswith('atelier.cli')])"
+    environment = os.environ | {"PYTHONPATH": "src"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert result.stdout == b"[]\n"
 
 
 def test_only_config_reads_the_parameters_file():
