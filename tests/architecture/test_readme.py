@@ -105,6 +105,20 @@ def test_every_path_and_module_that_a_page_names_is_there(page):
         assert is_module or any(defined), f"{page.relative_to(ROOT)} names {name}"
 
 
+def test_the_glossary_names_modules_that_are_there():
+    for path in re.findall(r"\*Code\*: `([^`]+)`", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")):
+        assert (ROOT / "src" / "atelier" / path).exists(), path
+
+
+def test_documented_python_imports_names_that_exist():
+    lines = re.findall(r"(?m)^from (atelier\S+) import (.*)$", TEXT)
+    assert lines
+    for module, names in lines:
+        path = ROOT / "src" / module.replace(".", "/")
+        source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+        assert all(re.search(rf"\b{name}\b", source) for name in names.split(", ")), f"{module}: {names}"
+
+
 def test_the_readme_lists_every_page():
     text = README.read_text(encoding="utf-8")
     for page in [*DOCS[1:], *ROOT.glob("studies/*/README.md")]:
