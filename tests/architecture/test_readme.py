@@ -1,5 +1,6 @@
 """README.md, docs/ and scripts/ablations.sh: the files, links, make targets, parameters and values they name exist."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ PAGES = [*DOCS, ROOT / "data" / "README.md", *sorted(ROOT.glob("studies/*/README
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in DOCS).replace("\\\n", " ")  # one command, one line
 EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^']+'|\S+))+)", TEXT)
 PARAMS = ROOT / "params.yaml"
+_SHOWN = [("leakage_share", 100, " %", 0), ("clip_directional", 1, "", 1), ("target_rmse", 1, "", 3)]  # README's table
 
 
 def overridden(overrides: dict[str, str], folder: Path) -> Path:
@@ -123,6 +125,15 @@ def test_the_readme_lists_every_page():
     text = README.read_text(encoding="utf-8")
     for page in [*DOCS[1:], *ROOT.glob("studies/*/README.md")]:
         assert f"({page.relative_to(ROOT).as_posix()})" in text
+
+
+def test_the_table_of_results_is_what_evaluate_measured():
+    metrics = json.loads((ROOT / "metrics" / "evaluate.json").read_text())
+    rows = re.findall(r"(?m)^\|.*[↓↑].* \| (.*) \| (.*) \| (.*) \|$", README.read_text(encoding="utf-8"))
+    for domain, three in (("seen", rows[:3]), ("unseen", rows[3:])):
+        for (name, scale, unit, digits), cells in zip(_SHOWN, three, strict=True):
+            means = [scale * metrics[domain][model][name]["mean"] for model in ("baseline", "finetuned", "target")]
+            assert [float(cell.removesuffix(unit)) for cell in cells] == [round(mean, digits) for mean in means]
 
 
 def test_every_documented_make_target_is_there():
