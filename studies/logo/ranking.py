@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from atelier.stats.bootstrap import Clusters, interval
+from atelier.stats.bootstrap import Clusters
 
 SCORES = ("od", "ocr", "mean", "letters", "colour_right", "colour_chance", "memorisation")
 PHOTOGRAPHS = -1  # the prompt that stands for none
@@ -77,10 +77,7 @@ def cells(scores: pd.DataFrame, run: str, epoch: int, draws: int, seed: int) -> 
     for name in SCORES:
         values = rows[name].dropna().to_numpy(float)
         if len(values):
-            clusters = Clusters.draw(np.arange(len(values)), draws, seed)
-            low, high = interval(clusters.drawn_means(values[:, None]))
-            found[name] = {
-                "mean": round(float(values.mean()), 4), "ci_lo": round(float(low[0]), 4),
-                "ci_hi": round(float(high[0]), 4), "n": len(values),
-            }  # fmt: skip
+            bounds = Clusters.draw(np.arange(len(values)), draws, seed).estimate(values[:, None])
+            rounded = [round(float(one[0]), 4) for one in bounds]
+            found[name] = dict(zip(("mean", "ci_lo", "ci_hi"), rounded, strict=True)) | {"n": len(values)}
     return found

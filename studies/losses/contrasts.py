@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from atelier.metrics.registry import view
-from atelier.stats.bootstrap import Clusters, holm, interval, sign_flip_p
+from atelier.stats.bootstrap import Clusters, holm, sign_flip_p
 from atelier.stats.tables import DASH
 
 MEASURES = {metric.key: metric for metric in view("losses")}
@@ -86,9 +86,8 @@ def contrast(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], domain: str
             raise ValueError(f"{arm} and {against}: not the same source pictures")
         differences = tables[0] - tables[1]
         by_picture, by_seed = differences.mean(0), np.nanmean(differences, 1)
-        low, high = interval(clusters.drawn_means(by_picture))
+        means, low, high = clusters.estimate(by_picture)
         chances.append(sign_flip_p(clusters, by_picture, DRAWS, SEED))
-        means = np.nanmean(by_picture, 0)
         spread = by_seed.std(0, ddof=1) if len(by_seed) > 1 else np.full(len(means), np.nan)
         agree = (np.sign(by_seed) == np.sign(means)).sum(0)
         for m, measure in enumerate(MEASURES):

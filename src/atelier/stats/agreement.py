@@ -1,16 +1,19 @@
-"""Shares with intervals, and how far raters agree beyond chance. Labels are names of systems, or `tie`."""
+"""Shares with Wilson intervals, and agreement of raters beyond chance. Labels are names of systems, or `tie`.
+
+Computed here: scipy's Wilson interval takes no half successes, and no dependency has Krippendorff's α.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from statistics import NormalDist
 
-Z = NormalDist().inv_cdf(0.975)  # of a 95 % interval
-DIGITS = 6  # of reported figures
+Z = NormalDist().inv_cdf(0.975)  # 97.5th percentile, for a 95 % interval
+DIGITS = 6  # decimals in reports
 
 
 def wilson(successes: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share of n > 0 answers, each taken as independent. Half successes are ties."""
+    """Return Wilson's 95 % score interval of a share of n > 0 independent answers; a tie is half a success."""
     share = successes / n
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     spread = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
@@ -18,7 +21,7 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
 
 
 def rate(successes: float, n: int) -> dict[str, float]:
-    """A report's cell: mean, ci_lo, ci_hi (Wilson) and n; of nothing, n alone."""
+    """Return mean, ci_lo, ci_hi (Wilson) and n; only n if it is 0."""
     if n == 0:
         return {"n": 0}
     low, high = wilson(successes, n)
@@ -26,13 +29,13 @@ def rate(successes: float, n: int) -> dict[str, float]:
 
 
 def krippendorff_alpha(units: Iterable[Sequence[Hashable]]) -> float | None:
-    """Krippendorff's α for nominal labels: 1 is full agreement, 0 what chance gives. Any number of raters, with gaps.
+    """Return Krippendorff's α for nominal labels: 1 is full agreement, 0 is chance; raters may skip units.
 
-    α = 1 - D_observed / D_expected, by the coincidences of labels within units ("Computing Krippendorff's
-    Alpha-Reliability", 2011). None where no unit has two labels, or all labels are the same: chance is undefined then.
+    α = 1 - D_observed / D_expected, from the coincidences of labels within units ("Computing Krippendorff's
+    Alpha-Reliability", 2011). None if no unit has two labels or all labels are equal: chance is undefined then.
 
     Args:
-        units: for each pair that was judged, its raters' labels.
+        units: the raters' labels of each judged pair.
     """
     coincidences: Counter[tuple[Hashable, Hashable]] = Counter()
     for labels in units:
@@ -53,7 +56,7 @@ def krippendorff_alpha(units: Iterable[Sequence[Hashable]]) -> float | None:
 
 
 def cohen_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
-    """Cohen's κ of two raters' labels on the same things; None where there are none, or chance alone gives all.
+    """Return Cohen's κ of two raters' labels of the same units; None if there are none or chance gives full agreement.
 
     κ = (p_observed - p_chance) / (1 - p_chance)
     """
