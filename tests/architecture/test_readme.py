@@ -6,10 +6,12 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 from import_graph import ROOT
 from ruamel.yaml import YAML
 
+from atelier.cli import main
 from atelier.config import read_params
 
 README = ROOT / "README.md"
@@ -140,6 +142,14 @@ def test_every_documented_make_target_is_there():
     for target in set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", TEXT)):
         result = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stderr
+
+
+def test_every_documented_subcommand_and_option_is_there():
+    written = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for line in set(re.findall(r"(?m)(?:^|`)atelier ([a-z][^`\n]+)", written)):
+        name, *arguments = shlex.split(line, comments=True)
+        command = main.commands[name]
+        command.make_parser(click.Context(command)).parse_args(arguments)  # raises NoSuchOption
 
 
 def test_make_help_lists_every_target():
