@@ -20,11 +20,6 @@ WORDS = ["make the shirt red", "change to a floral pattern", "add stripes to the
 SAMPLING = {"steps": 4, "guidance_text": 2.0, "guidance_image": 1.3}
 
 
-@pytest.fixture(scope="module", name="editor")
-def _editor(tiny_editor_folder):
-    return load_editor(tiny_editor_folder, device="cpu")
-
-
 @pytest.fixture(scope="module", name="pictures")
 def _pictures() -> torch.Tensor:
     return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))

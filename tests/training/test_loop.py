@@ -19,11 +19,6 @@ from atelier.training.loop import Epoch, Finished, Step
 from atelier.training.state import TrainState, learning_rate
 
 
-@pytest.fixture(scope="module", name="editor")
-def _editor(tiny_editor_folder):
-    return load_editor(tiny_editor_folder, device="cpu")
-
-
 @pytest.fixture(scope="module", name="data")
 def _data(editor):
     return encode(editor, 10)

@@ -10,15 +10,9 @@ from torch.profiler import ProfilerActivity, profile
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
 from atelier.models import meta
-from atelier.models.instruct_pix2pix import load_editor
 from atelier.training import memory
 
 SLACK = 3_000  # bytes: scalars, masks and the like
-
-
-@pytest.fixture(scope="module", name="editor")
-def _editor(tiny_editor_folder):
-    return load_editor(tiny_editor_folder, device="cpu")
 
 
 @pytest.fixture(scope="module", name="layout")

@@ -10,7 +10,6 @@ from fixtures_training import encode, make_settings, make_task, start, take_step
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
-from atelier.models.instruct_pix2pix import load_editor
 from atelier.training import state
 from atelier.training.state import TrainState, make_optimizer
 
@@ -62,8 +61,7 @@ def test_eight_bits_need_cuda(bitsandbytes):
         make_optimizer(EIGHT_BIT, [torch.zeros(2)])
 
 
-def test_eight_bits_are_not_sharded(tiny_editor_folder):
-    editor = load_editor(tiny_editor_folder, device="cpu")
+def test_eight_bits_are_not_sharded(editor):
     task = make_task(editor, None, method="full", optimizer="adamw8bit")
     with pytest.raises(UserError, match="can't be sharded"):
         TrainState(task, SimpleNamespace(is_fsdp2=True))
@@ -75,9 +73,8 @@ def test_the_error_names_what_to_install_where_bitsandbytes_is_missing(monkeypat
         make_optimizer(EIGHT_BIT, ON_CUDA)
 
 
-def test_a_state_with_integers_resumes_bit_for_bit(tiny_editor_folder, monkeypatch, tmp_path):
+def test_a_state_with_integers_resumes_bit_for_bit(editor, monkeypatch, tmp_path):
     monkeypatch.setattr(state, "make_optimizer", lambda settings, tensors: Counting(tensors, 1e-2, 0.0))
-    editor = load_editor(tiny_editor_folder, device="cpu")
     task = make_task(editor, encode(editor, 4), unfreeze="attn")
     first, second = (start(task) for _ in range(2))
     batches = [task.draw(torch.arange(4), make_generator(number)) for number in range(3)]

@@ -11,16 +11,11 @@ from atelier.common.rng import make_generator
 from atelier.images.tensors import from_png, to_tensor
 from atelier.models import diffusion
 from atelier.models.base import encode_images
-from atelier.models.instruct_pix2pix import encode_texts, load_editor
+from atelier.models.instruct_pix2pix import encode_texts
 from atelier.training import losses
 from atelier.training.edit.batch import Dropout, batch_loss, draw_batch, draw_dropped, predict_batch
 
 ROWS = torch.arange(6)
-
-
-@pytest.fixture(scope="module", name="editor")
-def _editor(tiny_editor_folder):
-    return load_editor(tiny_editor_folder, device="cpu")
 
 
 @pytest.fixture(scope="module", name="triplets")

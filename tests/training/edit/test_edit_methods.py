@@ -29,11 +29,6 @@ METHODS = ("selective", "full", "lora")
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
-@pytest.fixture(scope="module", name="editor")
-def _editor(tiny_editor_folder):
-    return load_editor(tiny_editor_folder, device="cpu")
-
-
 @pytest.fixture(scope="module", name="data")
 def _data(editor):
     return encode(editor, 6)
