@@ -1,10 +1,10 @@
-"""The survey's page in a headless Chromium: keyboard, sides, resuming, words of others, both themes, small screens."""
+"""The survey's page in headless Chromium: keyboard, sides, resuming, escaping, both themes, small screens."""
 
 import re
 from collections import Counter
 
 import pytest
-from fixtures_judgement import running, write_pairs
+from fixtures_preferences import running, write_pairs
 
 from atelier.preferences.answers import read_answers
 from atelier.preferences.pairs import read_pairs
@@ -27,7 +27,7 @@ def survey(tmp_path):
 
 @pytest.fixture
 def page(chromium, survey):
-    """A page on which anything that the console calls an error, or that is asked of elsewhere, fails the test."""
+    """A page on which a console error or a request to another host fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(10_000)
     opened = context.new_page()
@@ -51,7 +51,7 @@ def start(page, survey, rater="ann"):
 
 
 def wait(page, number):
-    """Until screen `number` can be answered."""
+    """Wait until trial `number` can be answered."""
     page.locator("#count", has_text=re.compile(rf"^{number} of ")).wait_for()
     page.locator("#tie:enabled").wait_for()
 
@@ -69,24 +69,14 @@ def test_a_rater_answers_everything_by_keyboard(page, survey):
     page.get_by_role("heading", name="Thank you").wait_for()
     assert page.locator("#saved").inner_text() == "10"
     found = rows(survey)
-    assert [row.choice for row in found] == [
-        "left",
-        "right",
-        "tie",
-        "left",
-        "right",
-        "tie",
-        "left",
-        "left",
-        "right",
-        "right",
-    ]
+    choices = "left right tie left right tie left left right right"
+    assert " ".join(row.choice for row in found) == choices
     assert [row.repeat for row in found] == [False] * 8 + [True] * 2
     assert all(0 <= row.seconds < 30 for row in found)
 
 
 def light_side(page) -> str:
-    """The side with the fine-tuned, lighter picture, as it is painted."""
+    """Return the side of the fine-tuned, lighter picture as rendered."""
     levels = page.evaluate(
         """() => ["left", "right"].map((id) => {
             const canvas = document.createElement("canvas");
@@ -99,7 +89,7 @@ def light_side(page) -> str:
     return "left" if levels[0] > levels[1] else "right"
 
 
-def test_what_is_recorded_is_what_was_seen_and_sides_are_random(page, survey):
+def test_the_recorded_choice_is_the_displayed_picture_and_sides_are_random(page, survey):
     seen = []
     for rater in ("ann", "bob", "cem"):
         start(page, survey, rater)
@@ -116,7 +106,7 @@ def test_what_is_recorded_is_what_was_seen_and_sides_are_random(page, survey):
     assert len({tuple(order) for order in orders.values()}) == 3
 
 
-def test_a_reload_goes_on_and_so_does_the_same_name_later(page, survey):
+def test_a_rater_resumes_after_a_reload_and_by_name(page, survey):
     start(page, survey)
     page.keyboard.press("1")
     wait(page, 2)
@@ -142,7 +132,7 @@ def test_a_prompt_with_html_is_shown_as_text(page, survey):
             break
         page.keyboard.press("Space")
     else:
-        pytest.fail("the prompt was never shown as it is written")
+        pytest.fail("the prompt was never shown as text")
     assert page.locator("#prompt > *").count() == 0
     assert page.evaluate("window.ran") is None
 
@@ -155,7 +145,7 @@ def test_space_on_a_focused_button_presses_it_and_held_keys_answer_once(page, su
     page.keyboard.down("1")
     wait(page, 3)
     for _ in range(3):
-        page.keyboard.down("1")  # what a held key sends
+        page.keyboard.down("1")  # as a held key does
     page.keyboard.up("1")
     page.keyboard.press("Control+2")
     page.keyboard.press("x")
@@ -176,16 +166,16 @@ def test_every_control_is_reached_by_tab_and_named(page, survey):
 
 
 @pytest.fixture
-def unforgiving(chromium, survey):
-    """A page whose console may complain: the network is made to fail."""
+def failing_page(chromium, survey):
+    """A page that may log console errors, for tests in which requests fail."""
     context = chromium.new_context()
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()
 
 
-def test_an_answer_that_could_not_be_saved_can_be_given_again(unforgiving, survey):
-    page = unforgiving
+def test_an_answer_that_could_not_be_saved_can_be_given_again(failing_page, survey):
+    page = failing_page
     start(page, survey)
     page.route("**/answer", lambda route: route.abort())
     page.keyboard.press("1")
@@ -199,8 +189,8 @@ def test_an_answer_that_could_not_be_saved_can_be_given_again(unforgiving, surve
     assert [row.choice for row in rows(survey)] == ["right"]
 
 
-def test_a_picture_that_is_gone_is_said_and_the_pair_cannot_be_judged(unforgiving, survey):
-    page = unforgiving
+def test_a_missing_picture_is_reported_and_the_pair_cannot_be_answered(failing_page, survey):
+    page = failing_page
     for pair in survey.survey.pairs.values():
         pair.picture_a.unlink()
     page.goto(f"{survey.url}?rater=ann")
@@ -211,10 +201,10 @@ def test_a_picture_that_is_gone_is_said_and_the_pair_cannot_be_judged(unforgivin
     assert not survey.survey.file.exists()
 
 
-def test_a_name_in_the_address_that_cannot_be_one_asks_for_another(unforgiving, survey):
-    unforgiving.goto(f"{survey.url}?rater={'a' * 61}")
-    unforgiving.get_by_role("alert").wait_for()
-    assert unforgiving.get_by_label("Your name or initials").is_visible()
+def test_an_invalid_name_in_the_address_asks_for_another(failing_page, survey):
+    failing_page.goto(f"{survey.url}?rater={'a' * 61}")
+    failing_page.get_by_role("alert").wait_for()
+    assert failing_page.get_by_label("Your name or initials").is_visible()
 
 
 CONTRAST = """() => {
@@ -235,7 +225,7 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_themes_can_be_read_and_a_phone_needs_no_sideways_scrolling(page, survey, scheme):
+def test_both_themes_have_contrast_and_a_phone_needs_no_horizontal_scrolling(page, survey, scheme):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 740})
     start(page, survey)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fixtures_judgement import answer
+from fixtures_preferences import answer
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
