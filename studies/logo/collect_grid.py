@@ -5,8 +5,6 @@ After `dvc exp run --run-all`, with the names that `dvc exp list --name-only` gi
 python -m studies.logo.collect_grid --out tmp/grid grid-1 grid-2 …
 """
 
-import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import click
 import pandas as pd
 
 from atelier.common import command
-from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
-from atelier.report.experiments import find_experiments
+from atelier.report.experiments import find_experiments, read_report
 from atelier.stats.tables import to_csv
 from studies.logo import tables
 from studies.logo.config import Run
@@ -29,14 +26,11 @@ def read_grid(names: Sequence[str], repository: Path) -> tuple[pd.DataFrame, dic
     """A row per experiment and epoch, as `ranking.models_of` has them, and what each experiment was.
 
     Raises:
-        UserError: an experiment is not there or did not finish.
+        UserError: an experiment does not exist or did not finish.
     """
     rows, runs = [], {}
     for name, commit in find_experiments(names, repository).items():
-        shown = subprocess.run(["git", "-C", str(repository), "show", f"{commit}:./{RESULT}"], capture_output=True)
-        if shown.returncode:
-            raise UserError(f"experiment {name} ({commit[:7]}): no {RESULT} in it; did it finish?")
-        found = json.loads(shown.stdout)
+        found = read_report(name, commit, RESULT, repository)
         own = found["settings"]
         runs[name] = Run(method="lora", lr=own["unet_lr"], text_lr=own["text_lr"], rank=own["rank"])
         rows += [{"run": name, "epoch": int(epoch[6:])} | scores for epoch, scores in found["epochs"].items()]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from dvc.repo import Repo
 from fixtures_concepts import build_sd
 from import_graph import ROOT
 from PIL import Image
@@ -250,7 +251,9 @@ def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
         return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
 
     git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "base")
+    Repo.init(".").close()
+    git("add", ".dvc")
+    git("commit", "-q", "-m", "base")
     base = git("rev-parse", "HEAD")
     for name, rank, detected in (("grid-1", 4, 0.5), ("grid-2", 16, 0.9)):
         made["settings"]["rank"] = rank

@@ -67,9 +67,9 @@ def ablations(names: tuple[str, ...], out: Path) -> None:
     Example:
       atelier ablations A B C D
     """
-    from atelier.report.experiments import collect
+    from atelier.report.experiment_tables import collect_ablations
 
-    for path in collect(names, out, Path.cwd()):
+    for path in collect_ablations(names, out, Path.cwd()):
         click.echo(path)
 
 
@@ -86,9 +86,9 @@ def methods(names: tuple[str, ...], out: Path) -> None:
       atelier methods selective full lora
     """
     from atelier import tracking
-    from atelier.report.comparison import collect
+    from atelier.report.experiment_tables import collect_methods
 
-    for path in collect(names, out, Path.cwd(), lambda name: tracking.read_metrics(name, "train")):
+    for path in collect_methods(names, out, Path.cwd(), lambda name: tracking.read_metrics(name, "train")):
         click.echo(path)
 
 
@@ -102,7 +102,7 @@ def seeds(names: tuple[str, ...], out: Path) -> None:
     Example:
       atelier seeds seed-1 seed-2 seed-3   after: dvc exp run --queue -n seed -S train.seed=1,2,3; dvc exp run --run-all
     """
-    from atelier.report.seed_spread import collect_seeds
+    from atelier.report.experiment_tables import collect_seeds
 
     for path in collect_seeds(names, out, Path.cwd()):
         click.echo(path)

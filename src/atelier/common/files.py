@@ -37,11 +37,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a report as indented JSON in the order given. NaN and infinity raise: JSON has no word for them."""
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8) atomically."""
     with atomic_write(path) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a report as indented JSON, its keys in the given order; NaN and infinity raise ValueError."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def digest(path: Path, pattern: str = "*") -> str:

@@ -5,7 +5,9 @@ The paper used another CLIP, another LPIPS network and other pictures: only dire
 
 from dataclasses import dataclass
 
-from atelier.stats.tables import DASH
+import pandas as pd
+
+from atelier.metrics.registry import METRICS
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,10 @@ class Reported:
     lpips: float | None = None
     ssim: float | None = None
 
-    def text(self, name: str, digits: int) -> str:
-        """Return a value with a number of decimals; a dash where the paper gives none."""
-        value = getattr(self, name, None)
-        return DASH if value is None else f"{value:.{digits}f}"
+    def estimates(self) -> dict[str, dict[str, float]]:
+        """Return the values in the form of metrics/evaluate.json: metric → {mean}, without those it does not report."""
+        values = {one.key: getattr(self, one.paper_key) for one in METRICS.values() if one.paper_key}
+        return {key: {"mean": value} for key, value in values.items() if value is not None}
 
 
 MAIN = (  # tables 2, 5 and 6
@@ -50,3 +52,22 @@ ABLATION_LOSSES = {  # table 4: training and validation loss of epochs 1 and 2
     "C": ((0.0345, 0.0354), (0.0355, 0.0333)),
     "D": ((0.0415, 0.0418), (0.0396, 0.0417)),
 }
+
+
+def add_ablations(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the paper's ablations to a table of ours: tables 3 and 4 of both in one row per configuration and domain.
+
+    Args:
+        table: columns config and domain, as `experiment_tables.tabulate_ablations` returns them.
+
+    Returns the table with columns paper_<metric>, paper_train_loss_1, paper_val_loss_1, …; NaN where it reports none.
+    """
+    reported = {(row.label, row.domain): row.estimates() for row in ABLATIONS}
+    added = []
+    for config, domain in zip(table["config"], table["domain"], strict=True):
+        ours = reported.get((config, domain), {})
+        values = {one.key: ours.get(one.key, {}).get("mean") for one in METRICS.values() if one.paper_key}
+        losses = zip(("train_loss", "val_loss"), ABLATION_LOSSES.get(config, ((), ())), strict=True)
+        values |= {f"{name}_{epoch}": loss for name, both in losses for epoch, loss in enumerate(both, 1)}
+        added.append({f"paper_{name}": value for name, value in values.items()})
+    return pd.concat([table, pd.DataFrame(added, table.index, dtype=float)], axis=1)

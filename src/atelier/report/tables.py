@@ -1,7 +1,8 @@
 """Tables of an evaluation: means per prompt and per factor, and its metrics beside the paper's as Markdown."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -21,6 +22,28 @@ def average(scores: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.concat([groups.size().rename("n"), groups[metrics_of(scores)].mean()], axis=1).reset_index()
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the main table: what is measured and its estimates."""
+
+    name: str  # the paper's label, a key of `registry.MODEL_TITLES`, or a reference edit's key
+    source: Literal["paper", "model", "reference"]
+    estimates: Mapping[str, Mapping[str, float]]  # metric → {mean, ci_lo, …}; of the paper only {mean}
+
+
+def rows_beside_paper(domain: str, part: Mapping[str, Any]) -> list[Row]:
+    """Return the main table of a domain: the paper's rows, the models, the reference edits.
+
+    Args:
+        part: the domain's part of metrics/evaluate.json.
+    """
+    return [
+        *(Row(row.label, "paper", row.estimates()) for row in paper.MAIN if row.domain == domain),
+        *(Row(model, "model", part[model]) for model in MODELS if model in part),
+        *(Row(name, "reference", estimates) for name, estimates in part.get("oracles", {}).items()),
+    ]
+
+
 def compare_with_paper(report: Mapping[str, Any]) -> str:
     """Return metrics/evaluate/comparison.md: every model of every domain beside the paper's, then the differences."""
     networks = "; ".join(f"{role}: {name}" for role, name in report["networks"].items())
@@ -31,32 +54,22 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
         "italics are oracles: edits whose quality is known without looking, for reference.",
         f"Ours by {networks}.",
     ]
-    header = ["", *(metric.short for metric in beside_paper("comparison"))]
+    metrics = beside_paper("comparison")
+    header = ["", *(metric.short for metric in metrics)]
     for domain, (ours, theirs) in DOMAIN_NAMES.items():
         if domain in report:
-            rows = [*_paper_rows(domain, theirs), *_our_rows(report[domain])]
+            labels = {"paper": f"paper, {theirs}: {{}}", "model": "**{}**", "reference": "*{}*"}
+            rows = [
+                [
+                    labels[row.source].format(row.name),
+                    *(number(row.estimates.get(metric.key, {}).get("mean"), metric.decimals) for metric in metrics),
+                ]
+                for row in rows_beside_paper(domain, report[domain])
+            ]
             kind = "rendered pictures" if report[domain]["rendered"] else "photographs"
             parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} {kind}", markdown(header, rows)]
             parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(report[domain])]
     return join_parts(parts)
-
-
-def _paper_rows(domain: str, name: str) -> list[list[str]]:
-    metrics = beside_paper("comparison")
-    return [
-        [f"paper, {name}: {row.label}", *(row.text(metric.paper_key, metric.decimals) for metric in metrics)]
-        for row in paper.MAIN
-        if row.domain == domain
-    ]
-
-
-def _our_rows(domain: Mapping[str, Any]) -> list[list[str]]:
-    models = {f"**{model}**": domain[model] for model in MODELS if model in domain}
-    oracles = {f"*{name}*": estimates for name, estimates in domain["oracles"].items()}
-    return [
-        [name, *(number(estimates.get(one.key), one.decimals) for one in beside_paper("comparison"))]
-        for name, estimates in (models | oracles).items()
-    ]
 
 
 def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
@@ -80,7 +93,7 @@ def _ratios(domain: Mapping[str, Any]) -> str:
         "directional_of_target": "the exact target's",
     }
     texts = [
-        f"{number(domain[key], 2)} × ({interval(domain[key], '.2f')}) {what}"
+        f"{domain[key]['mean']:.2f} × ({interval(domain[key], '.2f')}) {what}"
         for key, what in against.items()
         if key in domain
     ]

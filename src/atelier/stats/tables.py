@@ -25,9 +25,9 @@ def join_parts(parts: Iterable[str]) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def number(estimate: Mapping[str, float] | None, digits: int) -> str:
-    """Return an estimate's mean with a number of decimals, or a dash for None."""
-    return f"{estimate['mean']:.{digits}f}" if estimate else DASH
+def number(value: float | None, digits: int) -> str:
+    """Return a number with so many decimals, or a dash for None and NaN."""
+    return DASH if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def interval(estimate: Mapping[str, float], form: str) -> str:
