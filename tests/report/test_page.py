@@ -108,7 +108,7 @@ def test_texts_of_others_are_escaped(page, outline):
 
 def test_reference_edits_are_rows_of_their_own(page):
     rows = re.findall(r'<tr class="reference"><th scope="row">(.*?)</th>', page)
-    expected = ["exact target", "fine-tuned, cut to the garment", "copy of the source", "whole picture tinted"]
+    expected = ["copy of the source", "fine-tuned, cut to the garment", "exact target", "whole picture tinted"]
     assert [html.unescape(row) for row in rows] == [*expected, "another item's picture"] * 2
 
 

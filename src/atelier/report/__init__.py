@@ -1,4 +1,4 @@
-"""What people look at: contact sheets, tables beside the paper's, curves.
+"""What people look at: tables beside the paper's, figures, contact sheets, the report page, tables over experiments.
 
-Public: `comparison`, `experiments`, `gather`, `page`, `seed_spread`, `write`.
+Public: `experiment_tables`, `experiments`, `gather`, `page`, `write`.
 """

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from atelier.evaluation.summary import metrics_of
-from atelier.metrics.registry import MODELS, beside_paper
+from atelier.metrics.registry import EDITORS, MODELS, beside_paper
 from atelier.report import paper
 from atelier.stats.tables import DASH, interval, join_parts, markdown, number
 
@@ -27,7 +27,7 @@ class Row:
     """A row of the main table: what is measured and its estimates."""
 
     name: str  # the paper's label, a key of `registry.MODEL_TITLES`, or a reference edit's key
-    source: Literal["paper", "model", "reference"]
+    source: Literal["paper", "editor", "control", "reference"]
     estimates: Mapping[str, Mapping[str, float]]  # metric → {mean, ci_lo, …}; of the paper only {mean}
 
 
@@ -39,7 +39,7 @@ def rows_beside_paper(domain: str, part: Mapping[str, Any]) -> list[Row]:
     """
     return [
         *(Row(row.label, "paper", row.estimates()) for row in paper.MAIN if row.domain == domain),
-        *(Row(model, "model", part[model]) for model in MODELS if model in part),
+        *(Row(name, "editor" if name in EDITORS else "control", part[name]) for name in MODELS if name in part),
         *(Row(name, "reference", estimates) for name, estimates in part.get("oracles", {}).items()),
     ]
 
@@ -58,7 +58,7 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
     header = ["", *(metric.short for metric in metrics)]
     for domain, (ours, theirs) in DOMAIN_NAMES.items():
         if domain in report:
-            labels = {"paper": f"paper, {theirs}: {{}}", "model": "**{}**", "reference": "*{}*"}
+            labels = {"paper": f"paper, {theirs}: {{}}", "editor": "**{}**", "control": "**{}**", "reference": "*{}*"}
             rows = [
                 [
                     labels[row.source].format(row.name),

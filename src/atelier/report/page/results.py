@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, Metric, beside_paper, metric, view
-from atelier.report import paper
 from atelier.report.format import figure, heading, probability
 from atelier.report.page.answer import describe_domain, image_kind, sentence
 from atelier.report.page.charts import frontier_chart, metric_panels
 from atelier.report.page.data import PageData, Row, Table, with_interval
-from atelier.report.tables import average
+from atelier.report.tables import average, rows_beside_paper
 from atelier.stats.tables import DASH
 
 Section = dict[str, Any]
@@ -44,18 +43,16 @@ def with_paper(data: PageData) -> Section:
 
 def _paper_table(name: str, domain: Mapping[str, Any]) -> Table:
     metrics = [one for one in beside_paper("page") if any(one.key in domain.get(model, {}) for model in EDITORS)]
-    published = [
-        Row(f"paper: {line.label}",
-            [*(line.text(one.paper_key, one.decimals) for one in metrics), DASH, DASH], "paper")
-        for line in paper.MAIN if line.domain == name
-    ]  # fmt: skip
-    ours = [_estimates(MODEL_TITLES[model], domain[model], metrics, domain) for model in EDITORS if model in domain]
+    published, ours, framing = [], [], []
+    for row in rows_beside_paper(name, domain):
+        label = MODEL_TITLES.get(row.name, row.name.replace("_", " "))
+        if row.source == "paper":
+            published.append(_estimates(f"paper: {row.name}", row.estimates, metrics, {}, "paper"))
+        elif row.source == "editor":
+            ours.append(_estimates(label, row.estimates, metrics, domain))
+        else:
+            framing.append(_estimates(label, row.estimates, metrics, domain, "reference"))
     ours.append(_estimates("fine-tuned − baseline", domain.get("gain", {}), metrics, domain, "gain"))
-    references = {model: domain[model] for model in CONTROLS if model in domain} | domain.get("oracles", {})
-    framing = [
-        _estimates(MODEL_TITLES.get(model, model.replace("_", " ")), estimates, metrics, domain, "reference")
-        for model, estimates in references.items()
-    ]
     kind = image_kind(domain)
     caption = describe_domain(name) + (f"; {kind} images" if kind else "")
     return Table(caption[0].upper() + caption[1:], _header(metrics), [published, ours, framing])

@@ -3,7 +3,6 @@
 Each function returns the variables of its template, or None where there is nothing to show.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,36 +25,35 @@ def ablations(data: PageData) -> Section | None:
     lines = data.ablations
     if lines is None or lines.empty:
         return None
+    lines = paper.add_ablations(lines)
     domains = lines["domain"].unique()
     return {"tables": [_ablation_table(name, lines[lines["domain"] == name].to_dict("records")) for name in domains]}
 
 
 def _ablation_table(domain: str, records: list[dict[str, Any]]) -> Table:
-    published = {line.label: line for line in paper.ABLATIONS if line.domain == domain}
     metrics = [one for one in beside_paper("page") if one.key in records[0]]
     rows = []
     for record in records:
-        line = published.get(record["config"])
         values = [
-            above(figure(record[one.key], one.decimals),
-                  line.text(one.paper_key, one.decimals) if line and one.paper_key else "")
+            above(figure(record[one.key], one.decimals), _values(record, [f"paper_{one.key}"], one.decimals))
             for one in metrics
+        ]
+        losses = [
+            above(_values(record, [f"{name}_1", f"{name}_2"], 4) or DASH,
+                  _values(record, [f"paper_{name}_1", f"paper_{name}_2"], 4))
+            for name in ("train_loss", "val_loss")
         ]  # fmt: skip
-        rows.append(Row(record["config"], [percent(record.get("trained_share")), *values, *_losses(record)]))
+        rows.append(Row(record["config"], [percent(record.get("trained_share")), *values, *losses]))
     header = ["", "trained", *(heading(one.key) for one in metrics)]
     return Table(
         f"Ablations, {domain}", [*header, "training loss, epochs 1, 2", "validation loss, epochs 1, 2"], [rows]
     )
 
 
-def _losses(record: Mapping[str, Any]) -> list[str]:
-    cells = []
-    published = paper.ABLATION_LOSSES.get(record["config"], ((), ()))
-    for name, theirs in zip(("train_loss", "val_loss"), published, strict=True):
-        values = [record.get(f"{name}_{epoch}", math.nan) for epoch in (1, 2)]
-        ours = DASH if all(map(math.isnan, values)) else ", ".join(figure(value, 4) for value in values)
-        cells.append(above(ours, ", ".join(figure(value, 4) for value in theirs)))
-    return cells
+def _values(record: Mapping[str, Any], names: list[str], decimals: int) -> str:
+    """Return the values under these names; empty where there is none."""
+    known = [record[name] for name in names if not pd.isna(record.get(name))]
+    return ", ".join(figure(value, decimals) for value in known)
 
 
 def learning_curves(data: PageData) -> Section | None:
