@@ -19,7 +19,7 @@ from atelier.common.records import Item, read_rows
 from atelier.config import Prepare
 from atelier.data.prepare import assign_splits, prepare_items
 from atelier.data.schemas import ParsedRow, Request, read_items
-from atelier.data.shards import PART, Fact
+from atelier.data.shards import SHARD, RowRecord
 
 RENDERED = Prepare(
     size=16, fit="letterbox", seen="world:studio", seen_schema="deepfashion", seen_rows=240,
@@ -27,9 +27,9 @@ RENDERED = Prepare(
 )  # fmt: skip
 
 
-def facts(*owners: tuple[str, str]) -> list[Fact]:
+def records(*owners: tuple[str, str]) -> list[RowRecord]:
     """A fact per (garment item, person)."""
-    return [Fact(str(n), f"row {n}", item_id=item, person_id=who) for n, (item, who) in enumerate(owners)]
+    return [RowRecord(str(n), f"row {n}", item_id=item, person_id=who) for n, (item, who) in enumerate(owners)]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_the_rendered_source_is_split_by_item_and_by_person(prepare):
 
 
 def test_the_split_is_by_the_ids_alone():
-    rows = facts(*[(f"item-{n % 40}", "") for n in range(120)])
+    rows = records(*[(f"item-{n % 40}", "") for n in range(120)])
     splits = {one.item_id: one.split for one in assign_splits(rows, seed=1)}
     assert {one.item_id: one.split for one in assign_splits(rows[::-1], seed=1)} == splits
     assert {one.item_id: one.split for one in assign_splits(rows, seed=2)} != splits
@@ -76,25 +76,25 @@ def test_the_split_is_by_the_ids_alone():
 
 
 def test_a_person_stands_in_one_split():
-    rows = assign_splits(facts(*[(f"item-{n}", f"person-{n % 7}") for n in range(60)]), seed=1)
+    rows = assign_splits(records(*[(f"item-{n}", f"person-{n % 7}") for n in range(60)]), seed=1)
     kept = [one for one in rows if not one.refused]
     for person in {one.person_id for one in kept}:
         assert len({one.split for one in kept if one.person_id == person}) == 1
     refused = [one for one in rows if one.refused]
     assert {(one.refused, one.split) for one in refused} == {("person in another split", "")}
-    nameless = assign_splits(facts(*[(f"item-{n}", "") for n in range(60)]), seed=1)
+    nameless = assign_splits(records(*[(f"item-{n}", "") for n in range(60)]), seed=1)
     assert not any(one.refused for one in nameless)
 
 
 @pytest.mark.parametrize("count", [3, 4, 9])
 def test_few_items_still_fill_every_split(count):
-    rows = assign_splits(facts(*[(f"item-{n}", "") for n in range(count)]), seed=1)
+    rows = assign_splits(records(*[(f"item-{n}", "") for n in range(count)]), seed=1)
     assert {one.split for one in rows} == {"train", "val", "test"}
 
 
 def test_fewer_than_three_items_cannot_be_split():
     with pytest.raises(UserError, match="holds 2 usable garment items; train, val and test need one each"):
-        assign_splits(facts(("a", ""), ("a", ""), ("b", "")), seed=1)
+        assign_splits(records(("a", ""), ("a", ""), ("b", "")), seed=1)
 
 
 def test_refused_rows_are_counted_and_named(tmp_path, prepare):
@@ -162,13 +162,13 @@ class Source:
             yield ParsedRow(name, item, refused, ("no mask",) if item else (), where=f"{request.where} row {number}")
 
 
-LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * PART, "unseen": "short", "unseen_rows": 30})
+LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * SHARD, "unseen": "short", "unseen_rows": 30})
 
 
 @pytest.fixture
 def undisturbed(tmp_path, monkeypatch) -> tuple[bytes, dict[str, Any]]:
     """Bytes and report of a run that nothing interrupts."""
-    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * PART + 9).read)
+    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9).read)
     report = prepare_items(LONG, tmp_path / "undisturbed.parquet")
     return (tmp_path / "undisturbed.parquet").read_bytes(), report
 
@@ -177,17 +177,17 @@ def undisturbed(tmp_path, monkeypatch) -> tuple[bytes, dict[str, Any]]:
     ("cut", "starts"),
     [
         (5, {"seen": 0, "unseen": 0}),
-        (PART, {"seen": PART, "unseen": 0}),
-        (PART + 7, {"seen": PART, "unseen": 0}),
-        (2 * PART + 8, {"seen": 2 * PART, "unseen": 0}),
+        (SHARD, {"seen": SHARD, "unseen": 0}),
+        (SHARD + 7, {"seen": SHARD, "unseen": 0}),
+        (2 * SHARD + 8, {"seen": 2 * SHARD, "unseen": 0}),
     ],
 )
 def test_an_interrupted_run_goes_on_from_its_last_whole_part(cut, starts, undisturbed, tmp_path, root, monkeypatch):
-    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * PART + 9, cut=cut).read)
+    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9, cut=cut).read)
     with pytest.raises(KeyboardInterrupt):
         prepare_items(LONG, tmp_path / "items.parquet")
     assert not (tmp_path / "items.parquet").exists()
-    again = Source(2 * PART + 9)
+    again = Source(2 * SHARD + 9)
     monkeypatch.setattr("atelier.data.prepare.read_items", again.read)
     report = prepare_items(LONG, tmp_path / "items.parquet")
     assert again.starts == starts
@@ -203,7 +203,7 @@ def test_an_interrupted_write_reads_nothing_again(undisturbed, tmp_path, monkeyp
         patch.setattr("atelier.data.prepare.write_rows", fail)
         with pytest.raises(KeyboardInterrupt):
             prepare_items(LONG, tmp_path / "items.parquet")
-    again = Source(2 * PART + 9)
+    again = Source(2 * SHARD + 9)
     monkeypatch.setattr("atelier.data.prepare.read_items", again.read)
     report = prepare_items(LONG, tmp_path / "items.parquet")
     assert again.starts == {}
@@ -211,7 +211,7 @@ def test_an_interrupted_write_reads_nothing_again(undisturbed, tmp_path, monkeyp
 
 
 def test_another_run_does_not_find_what_this_one_left(tmp_path, monkeypatch):
-    source = Source(2 * PART, cut=PART + 1)
+    source = Source(2 * SHARD, cut=SHARD + 1)
     monkeypatch.setattr("atelier.data.prepare.read_items", source.read)
     for change in ({}, {"size": 32}, {"seen": "other"}, {"fit": "crop"}, {"seed": 8}):
         with pytest.raises(KeyboardInterrupt):
@@ -221,7 +221,7 @@ def test_another_run_does_not_find_what_this_one_left(tmp_path, monkeypatch):
 
 def test_the_report_counts_repeated_ids_and_names_refused_rows_by_reason(undisturbed):
     _, report = undisturbed
-    rows = 2 * PART + 9
+    rows = 2 * SHARD + 9
     refused = len(range(3, rows, 50))
     assert report["seen"]["rows"] == rows
     assert report["seen"]["refused"] == {"total": refused, "corrupt picture": refused}
@@ -242,7 +242,7 @@ prepare_items(Prepare.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 @pytest.mark.slow
 def test_killed_and_repeated_it_leaves_the_same_bytes(tmp_path, root):
     """A process of its own, killed with SIGKILL once two parts are whole, and another one after it."""
-    params = RENDERED.model_copy(update={"seen_rows": 6 * PART})
+    params = RENDERED.model_copy(update={"seen_rows": 6 * SHARD})
     prepare_items(params, tmp_path / "undisturbed.parquet")
 
     def start() -> subprocess.Popen:
@@ -251,7 +251,7 @@ def test_killed_and_repeated_it_leaves_the_same_bytes(tmp_path, root):
         return subprocess.Popen([sys.executable, "-c", PROCESS, *words], env=environment, stderr=subprocess.DEVNULL)
 
     def wait_for(part: int, process: subprocess.Popen) -> None:
-        while not list(root.glob(f".ckpt/*/seen/part-{part:06d}")):
+        while not list(root.glob(f".ckpt/*/seen/shard-{part:06d}")):
             assert process.poll() is None
             time.sleep(0.01)
 
@@ -260,7 +260,7 @@ def test_killed_and_repeated_it_leaves_the_same_bytes(tmp_path, root):
     killed.kill()
     killed.wait()
     assert not (tmp_path / "killed.parquet").exists()
-    before = {part: part.stat().st_mtime_ns for part in root.glob(".ckpt/*/seen/part-*") if not part.suffix}
+    before = {part: part.stat().st_mtime_ns for part in root.glob(".ckpt/*/seen/shard-*") if not part.suffix}
     assert 2 <= len(before) < 6
     repeated = start()
     wait_for(len(before), repeated)

@@ -38,10 +38,10 @@ def test_labels_of_one_slot_are_joined(tmp_path):
 
 def test_what_is_no_segmenter_is_one_line(tmp_path):
     with pytest.raises(
-        UserError, match=r"^models.segmenter: .*: no SegFormer \(model, image processor\) here: "
+        UserError, match=r"^models.segmenter: .*: not a SegFormer \(model and image processor\): "
     ) as caught:
         load_segmenter(str(tmp_path), torch.device("cpu"))
     assert "\n" not in str(caught.value)
     folder = build_segmenter(tmp_path / "roads", "road", ("road", "sky"))
-    with pytest.raises(UserError, match="none of its labels is a garment's: road, sky"):
+    with pytest.raises(UserError, match="none of its labels is a garment: road, sky"):
         load_segmenter(str(folder), torch.device("cpu"))

@@ -1,5 +1,5 @@
-"""The one exception for a user's mistake: a command prints its message and exits with 2, without a traceback."""
+"""The exception for user errors: a command prints its message and exits with code 2, without a traceback."""
 
 
 class UserError(ValueError):
-    """What is wrong, where (file, row or key), and what would be right, in one line."""
+    """One line that says where (file, row or key) what is wrong, and what is expected."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and their digests."""
+"""Atomic writes and digests of files and folders."""
 
 import hashlib
 import json
@@ -13,16 +13,16 @@ from atelier.common.errors import UserError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield the name to write a file or a folder under; it becomes `path` when the block ends without an error.
+    """Yield a temporary path for a file or folder; rename it to `path` when the block ends without an exception.
 
-    What is written is thus never half there under its final name. After an error nothing is left of it.
+    A partially written file never appears under its final name, and nothing is left behind after an exception.
     """
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove(partial)
     try:
         yield partial
-        if partial.is_dir():  # a folder that is not empty can't be replaced in one step
+        if partial.is_dir():  # a non-empty folder can't be replaced by a rename
             remove(path)
         partial.replace(path)
     finally:
@@ -30,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -49,10 +49,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def digest(path: Path, pattern: str = "*") -> str:
-    """SHA-256 (hex) of a file, or of the relative names and contents of a folder's files (of a pattern), sorted.
+    """Return the SHA-256 (hex) of a file, or of the sorted relative names and contents of a folder's matching files.
 
     Raises:
-        UserError: there is nothing at `path`.
+        UserError: `path` does not exist.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")

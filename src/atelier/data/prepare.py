@@ -1,7 +1,7 @@
-"""Prepare: both sources → clean items with a split, and a report of what was kept, what was refused, and why.
+"""Read both sources into items, assign splits, and report which rows were kept or refused, and why.
 
-Rows are spooled to disk as they are read, and only the facts that the split needs are kept in memory; an interrupted
-run goes on from its last whole part, to the same bytes.
+Rows are stored on disk as they are read, and only the fields that the split needs are kept in memory. An interrupted
+run resumes after its last complete shard and writes the same bytes.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from atelier.common.records import Item, write_rows
 from atelier.common.rng import derive_seed
 from atelier.config import Prepare
 from atelier.data.schemas import Request, read_items
-from atelier.data.shards import Fact, Spool
+from atelier.data.shards import RowRecord, Shards
 
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
@@ -31,62 +31,62 @@ CODE = ("common", "data", "images", "synthetic", "text")
 
 
 def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
-    """Read, check and split both domains' items into `out`, in the order of their rows, seen before unseen.
+    """Read, check and split the items of both domains and write them to `out` in row order, seen before unseen.
 
     Returns:
         The report for metrics/prepare.json.
 
     Raises:
-        UserError: a source cannot be read or is empty, too many rows are bad, or too few items are left to split.
+        UserError: a source cannot be read or is empty, too many rows are refused, or too few items remain to split.
     """
-    # How much may be refused does not change what is read: a run that stopped over it goes on when more is allowed.
+    # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
     settings = {"stage": "prepare", **params.model_dump(exclude={"max_refused"})}
     store = open_store(settings, [Path(name).expanduser() for name in (params.seen, params.unseen)], CODE)
-    spools = {domain: Spool(store.folder / domain) for domain in ("seen", "unseen")}
-    seen = assign_splits(_read(params, "seen", spools["seen"]), params.seed)
-    unseen = [one if one.refused else replace(one, split="test") for one in _read(params, "unseen", spools["unseen"])]
-    items = chain(_split(spools["seen"], seen), _split(spools["unseen"], unseen))
+    stores = {domain: Shards(store.folder / domain) for domain in ("seen", "unseen")}
+    seen = assign_splits(_read(params, "seen", stores["seen"]), params.seed)
+    unseen = [one if one.refused else replace(one, split="test") for one in _read(params, "unseen", stores["unseen"])]
+    items = chain(_split(stores["seen"], seen), _split(stores["unseen"], unseen))
     kept = sum(not one.refused for one in chain(seen, unseen))
     write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
     store.discard()
     return {"seen": summarise(seen), "unseen": summarise(unseen)}
 
 
-def _read(params: Prepare, domain: str, spool: Spool) -> list[Fact]:
-    """Read what is not yet spooled of a domain's rows; the facts on all of them."""
+def _read(params: Prepare, domain: str, shards: Shards) -> list[RowRecord]:
+    """Read the rows of a domain that are not yet stored; return the records of all its rows."""
     where, schema, rows = (getattr(params, f"{domain}{key}") for key in ("", "_schema", "_rows"))
-    if not spool.ended:
-        start = len(spool.facts())
+    if not shards.complete:
+        start = len(shards.records())
         request = Request(where, schema, domain, rows, params.size, params.fit, params.seed, params.columns, start)
         bar = tqdm(read_items(request), desc=f"prepare {domain}", total=rows, initial=start, unit="row", disable=None)
         with closing(bar):
-            spool.fill(iter(bar))
-    facts = _remark_repeats(spool.facts())
-    _check_refused(where, facts, params.max_refused)
-    return facts
+            shards.fill(iter(bar))
+    records = _remark_repeats(shards.records())
+    _check_refused(where, records, params.max_refused)
+    return records
 
 
-def _remark_repeats(facts: Sequence[Fact]) -> list[Fact]:
-    """Remark on kept rows whose picture has a name that the data set gave to one before."""
+def _remark_repeats(records: Sequence[RowRecord]) -> list[RowRecord]:
+    """Add a remark to kept rows whose picture has the same name in the data set as an earlier one."""
     known: set[str] = set()
     remarked = []
-    for one in facts:
+    for one in records:
         remarked.append(replace(one, remarks=(*one.remarks, REPEATED)) if one.name in known else one)
         known |= {one.name} - {""}
     return remarked
 
 
-def assign_splits(facts: Sequence[Fact], seed: int) -> list[Fact]:
-    """Split 80/10/10 by garment item: all pictures of an item stand in one split, and so do all of a person.
+def assign_splits(records: Sequence[RowRecord], seed: int) -> list[RowRecord]:
+    """Split 80/10/10 by garment item; all pictures of an item, and all of a person, belong to one split.
 
-    Items are ordered by a seeded hash of their id, so that the split does not depend on the order of rows. A person
-    stands in the split of the first picture that shows them; a later picture of theirs whose item is in another split
-    is refused. (Joining items that share a person into one group instead can join everything.)
+    Items are ordered by a seeded hash of their id, so that the split does not depend on the order of rows. The split of
+    a person is that of the first picture that shows them; a later picture of the same person whose item belongs to
+    another split is refused. (Grouping the items that share a person could put all items into one group.)
 
     Raises:
-        UserError: fewer than three items, so that a split would be empty.
+        UserError: there are fewer than three items, so that a split would be empty.
     """
-    ids = sorted({one.item_id for one in facts if not one.refused}, key=lambda name: derive_seed("split", seed, name))
+    ids = sorted({one.item_id for one in records if not one.refused}, key=lambda name: derive_seed("split", seed, name))
     if len(ids) < 3:
         raise UserError(
             f"the seen source holds {len(ids)} usable garment items; train, val and test need one each at least"
@@ -95,7 +95,7 @@ def assign_splits(facts: Sequence[Fact], seed: int) -> list[Fact]:
     splits = {name: "test" if n < held else "val" if n < 2 * held else "train" for n, name in enumerate(ids)}
     homes: dict[str, str] = {}
     assigned = []
-    for one in facts:
+    for one in records:
         if not one.refused:
             split = splits[one.item_id]
             foreign = one.person_id and homes.setdefault(one.person_id, split) != split
@@ -104,20 +104,20 @@ def assign_splits(facts: Sequence[Fact], seed: int) -> list[Fact]:
     return assigned
 
 
-def _split(spool: Spool, facts: Sequence[Fact]) -> Iterator[Item]:
-    """The spooled items that still stand, each with its split."""
-    splits = {one.image_id: one.split for one in facts if not one.refused}
-    for item in spool.items():
+def _split(shards: Shards, records: Sequence[RowRecord]) -> Iterator[Item]:
+    """Yield the stored items that were kept, each with its split."""
+    splits = {one.image_id: one.split for one in records if not one.refused}
+    for item in shards.items():
         if item.image_id in splits:
             yield replace(item, split=splits[item.image_id])
 
 
-def summarise(facts: Sequence[Fact]) -> dict[str, Any]:
-    """Counts of what was kept and refused, by reason, and the first refused rows of each by name: nested scalars."""
-    kept = [one for one in facts if not one.refused]
-    refused = [one for one in facts if one.refused]
+def summarise(records: Sequence[RowRecord]) -> dict[str, Any]:
+    """Count kept rows, and refused rows by reason, and name the first refused ones: nested scalars."""
+    kept = [one for one in records if not one.refused]
+    refused = [one for one in records if one.refused]
     return {
-        "rows": len(facts),
+        "rows": len(records),
         "kept": len(kept),
         "refused": tally_refused(one.refused for one in refused),
         "remarks": tally(remark for one in kept for remark in one.remarks),
@@ -129,11 +129,11 @@ def summarise(facts: Sequence[Fact]) -> dict[str, Any]:
     }
 
 
-def _check_refused(where: str, facts: Sequence[Fact], most: float) -> None:
-    refused = [one for one in facts if one.refused]
-    if len(refused) == len(facts) or len(refused) > most * len(facts):
+def _check_refused(where: str, records: Sequence[RowRecord], most: float) -> None:
+    refused = [one for one in records if one.refused]
+    if len(refused) == len(records) or len(refused) > most * len(records):
         reason, times = Counter(one.refused for one in refused).most_common(1)[0]
         raise UserError(
-            f"{where}: {len(refused)} of {len(facts)} rows are refused, over prepare.max_refused ({most:g}); "
+            f"{where}: {len(refused)} of {len(records)} rows are refused, over prepare.max_refused ({most:g}); "
             f"{times} of them: {reason}; the first is {refused[0].where}, {refused[0].image_id}"
         )

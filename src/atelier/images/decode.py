@@ -1,7 +1,7 @@
-"""Foreign pictures and boxes, decoded safely and turned upright together.
+"""Decode pictures, masks and boxes of untrusted sources, and turn them upright together.
 
-A source gives a picture as encoded bytes, as `datasets` does when it does not decode ({"bytes": …, "path": …}), as a
-file below a folder, or as a PIL image. Nothing larger than `images.MAX_PIXELS` is decoded.
+A picture comes as encoded bytes, as the dict that `datasets` returns without decoding ({"bytes": …, "path": …}), as a
+file below a folder, or as a PIL image. Pictures with more than `tensors.MAX_PIXELS` pixels are not decoded.
 Legend: H W pixels of the upright picture.
 """
 
@@ -20,24 +20,24 @@ from atelier.images.boxes import Box
 from atelier.images.tensors import MAX_PIXELS, inside_mask
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-MIN_SIDE = 8  # a picture with a shorter side shows nothing, px
-HUB = "hf://"  # how `datasets` names a file that it left on the hub
+MIN_SIDE = 8  # pictures with a shorter side are refused, px
+HUB = "hf://"  # prefix by which `datasets` names a file on the hub
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}  # fmt: skip
 
-# Pillow's own limit only warns, and is not ours. Once, not around each opening: all threads share the filters.
+# Pillow's own, lower limit only warns. Set once, not per file: warning filters are shared by all threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class RefusedError(ValueError):
-    """Why a row, or a part of it, cannot be used, in few words: reports count rows by it."""
+    """The short reason why a row or a part of it cannot be used; reports count rows by it."""
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture that a data set names: `name` is relative to `folder`, and must not lead out of it."""
+    """A picture file that a data set names: `name` is relative to `folder` and must stay inside it."""
 
     folder: Path
     name: str
@@ -45,7 +45,7 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture as it is to be looked at, and how the stored one had to be turned for that."""
+    """A decoded, upright picture, with the size and orientation of the stored one."""
 
     pixels: Image.Image  # RGB, upright
     stored: tuple[int, int]  # width, height before turning
@@ -53,10 +53,10 @@ class Picture:
 
 
 def check_name(name: str) -> str:
-    """A file name that a data set gives, if it stays below the folder that it is relative to.
+    """Return a file name of a data set unchanged if it stays below its folder.
 
     Raises:
-        RefusedError: it is absolute, a URL, or goes up.
+        RefusedError: the name is absolute, a URL, or contains "..".
     """
     if "://" in name or re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
         raise RefusedError("name leads out of its folder")
@@ -64,10 +64,10 @@ def check_name(name: str) -> str:
 
 
 def open_picture(value: Any) -> Image.Image:
-    """The undecoded picture behind a source's value: its header is read and its size checked, no more.
+    """Open a picture without decoding it: read its header and check its size.
 
     Raises:
-        RefusedError: no picture, one whose name leads elsewhere, one of no known format, or larger than MAX_PIXELS.
+        RefusedError: the picture is missing, outside its folder, of an unknown format, or larger than MAX_PIXELS.
     """
     if isinstance(value, Image.Image):
         return _check_size(value)
@@ -96,12 +96,12 @@ def _find_content(value: Any) -> io.BytesIO | Path:
 
 
 def _fetch(address: str) -> bytes:
-    from fsspec import open as open_remote  # `datasets` brings it; local sources need none of it
+    from fsspec import open as open_remote  # a dependency of `datasets`; local sources do not need it
 
     try:
         with open_remote(address, "rb") as stream:
             return stream.read()
-    except Exception as error:  # of the hub or the network, so the next row would not fare better
+    except Exception as error:  # a failure of hub or network would affect the following rows as well
         raise UserError(f"{address}: cannot be fetched: {' '.join(str(error).split())[:300]}") from None
 
 
@@ -112,24 +112,24 @@ def _check_size(picture: Image.Image) -> Image.Image:
 
 
 def _load(picture: Image.Image) -> int:
-    """Decode a picture in place; its EXIF orientation, 1 (upright) where it has none."""
+    """Decode a picture in place and return its EXIF orientation; 1 (upright) if it has none."""
     try:
         picture.load()
         orientation = picture.getexif().get(_ORIENTATION, 1)
     except MemoryError:
         raise
-    except Exception:  # for wrong bytes Pillow's decoders raise what they like: struct.error, EOFError, IndexError …
+    except Exception:  # Pillow's decoders raise struct.error, EOFError, IndexError and others for corrupt bytes
         raise RefusedError("corrupt picture") from None
     return orientation if orientation in _TURNS else 1
 
 
 def turn(picture: Image.Image, orientation: int) -> Image.Image:
-    """A stored picture as it is to be looked at."""
+    """Turn a stored picture upright."""
     return picture if orientation == 1 else picture.transpose(_TURNS[orientation])
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    """Any mode → RGB: transparency over white, 16 bits to 8."""
+    """Convert any mode to RGB: transparency is composited over white, 16 bits are reduced to 8."""
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
@@ -142,12 +142,12 @@ def decode_picture(value: Any) -> Picture:
     """Decode a picture to RGB and turn it upright by its EXIF orientation.
 
     Raises:
-        RefusedError: no picture, none that can be read, too large or too small a one, or one of floating-point numbers.
+        RefusedError: the picture is missing, unreadable, too large, too small, or has floating-point pixels.
     """
     picture = open_picture(value)
     if min(picture.size) < MIN_SIDE:
         raise RefusedError("too few pixels")
-    if picture.mode == "F":  # nothing says what is black in it and what is white
+    if picture.mode == "F":  # its range is unknown
         raise RefusedError("floating-point picture")
     orientation = _load(picture)
     return Picture(_to_rgb(turn(picture, orientation)), picture.size, orientation)
@@ -156,21 +156,21 @@ def decode_picture(value: Any) -> Picture:
 def decode_mask(value: Any, picture: Picture) -> np.ndarray:
     """Decode a garment mask to bool (H, W) over the upright picture.
 
-    L, RGB, palette or 1 bit, 0/1 or 0/255, of the picture's size or another one of the same shape; what is transparent
-    is outside. A mask without an orientation of its own is taken to lie on the picture as stored, and turned with it.
+    Accepts L, RGB, palette or 1 bit, with values 0/1 or 0/255, in the picture's size or another of the same aspect
+    ratio; transparent pixels are outside. A mask without an EXIF orientation is turned like the stored picture.
 
     Raises:
-        RefusedError: no mask, an unreadable one, or one that `lay_mask` refuses.
+        RefusedError: the mask is missing, unreadable, or refused by `lay_mask`.
     """
     mask, orientation = open_mask(value)
     return lay_mask(_threshold(mask), picture, orientation)
 
 
 def open_mask(value: Any) -> tuple[Image.Image, int]:
-    """A decoded mask as it is stored, and its own EXIF orientation.
+    """Decode a mask as stored; return it with its EXIF orientation.
 
     Raises:
-        RefusedError: no mask, or an unreadable one.
+        RefusedError: the mask is missing or unreadable.
     """
     try:
         mask = open_picture(value)
@@ -180,11 +180,10 @@ def open_mask(value: Any) -> tuple[Image.Image, int]:
 
 
 def lay_mask(inside: np.ndarray, picture: Picture, orientation: int = 1) -> np.ndarray:
-    """A stored mask, bool, → bool (H, W) over the upright picture.
+    """Turn a stored mask, bool, and resize it to bool (H, W) over the upright picture.
 
     Raises:
-        RefusedError: it is of another shape than the picture, empty, or covers the whole picture: that tells no garment
-            from the rest.
+        RefusedError: the mask's aspect ratio differs from the picture's, or it is empty or covers the whole picture.
     """
     mask = Image.fromarray(inside)
     if orientation == 1 and same_shape(mask.size, picture.stored):
@@ -202,7 +201,7 @@ def lay_mask(inside: np.ndarray, picture: Picture, orientation: int = 1) -> np.n
 
 
 def same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two sizes have one aspect ratio, to a pixel's rounding."""
+    """Whether two sizes have the same aspect ratio, up to the rounding of one pixel."""
     (width, height), (other_width, other_height) = size, other
     return abs(width * other_height - height * other_width) <= max(*size, *other)
 
@@ -214,26 +213,26 @@ def _threshold(mask: Image.Image) -> np.ndarray:
     else:
         values = np.asarray(mask)
         values = values[..., :3].max(axis=2) if values.ndim == 3 else values
-    if mask.mode == "P" or values.max(initial=0) <= 1:  # an index or a class number: anything but 0 is garment
+    if mask.mode == "P" or values.max(initial=0) <= 1:  # palette index or class number: all but 0 is garment
         return values > 0
     return values >= (128 if values.max() <= 255 else 32768)
 
 
 def turn_box(box: Any, frame: tuple[float, float], picture: Picture) -> Box:
-    """A box given in a frame of `frame` (width, height) → px of the upright picture, clipped to it.
+    """Convert a box from a frame of `frame` (width, height) to px of the upright picture, clipped to it.
 
-    A frame of the stored picture's shape is turned with it.
+    If the frame has the stored picture's aspect ratio, the box is turned like the picture.
 
     Raises:
-        RefusedError: the box is not four finite numbers, or nothing of it is inside the picture.
+        RefusedError: the box is not four finite numbers, or lies outside the picture.
     """
     try:
         corners = np.asarray(box, float).reshape(-1)
-    except (TypeError, ValueError):  # words, or lists of unequal length
+    except (TypeError, ValueError):  # text, or lists of unequal length
         raise RefusedError("no usable box") from None
     if corners.shape != (4,) or not np.isfinite(corners).all() or min(frame) <= 0:
         raise RefusedError("no usable box")
-    x1, y1, x2, y2 = corners / np.tile(np.asarray(frame, float), 2)  # shares of the frame
+    x1, y1, x2, y2 = corners / np.tile(np.asarray(frame, float), 2)  # as fractions of the frame
     if picture.orientation != 1 and same_shape((round(frame[0]), round(frame[1])), picture.stored):
         flips = {2: (1 - x2, y1, 1 - x1, y2), 3: (1 - x2, 1 - y2, 1 - x1, 1 - y1), 4: (x1, 1 - y2, x2, 1 - y1),
                  5: (y1, x1, y2, x2), 6: (1 - y2, x1, 1 - y1, x2), 7: (1 - y2, 1 - x2, 1 - y1, 1 - x1),

@@ -1,7 +1,7 @@
-"""The only place where pixels change type or range.
+"""Convert pictures between PNG, arrays and tensors: the only place where pixels change type or range.
 
 Legend: B batch, C channels, H W pixels. In memory a picture is uint8 (H, W, 3); in tensors float32 (B, 3, H, W) in
-[0, 1]; only `editor.encode` and `editor.decode` know the VAE's [-1, 1].
+[0, 1]; only the models' `encode` and `decode` use the VAE's range [-1, 1].
 """
 
 import io
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-MAX_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
+MAX_PIXELS = 64_000_000  # larger pictures are refused before decoding
 
 
 def to_png(pixels: np.ndarray) -> bytes:
@@ -22,18 +22,18 @@ def to_png(pixels: np.ndarray) -> bytes:
 
 
 def from_png(data: bytes) -> np.ndarray:
-    """Decode our own PNG bytes to uint8 (H, W, 3) or, for a mask, (H, W)."""
+    """Decode a PNG written by `to_png` to uint8 (H, W, 3) or, for a mask, (H, W)."""
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
 def to_tensor(pixels: Sequence[np.ndarray] | np.ndarray) -> torch.Tensor:
-    """uint8 (B, H, W, 3) → float32 (B, 3, H, W) in [0, 1]."""
+    """Convert pictures, uint8 (B, H, W, 3), to float32 (B, 3, H, W) in [0, 1]."""
     stacked = np.stack(list(pixels)) if not isinstance(pixels, np.ndarray) else pixels
     return torch.from_numpy(np.ascontiguousarray(stacked)).permute(0, 3, 1, 2).float().div(255)
 
 
 def to_pixels(tensor: torch.Tensor) -> np.ndarray:
-    """float (B, 3, H, W) in [0, 1] (clipped) → uint8 (B, H, W, 3)."""
+    """Convert float (B, 3, H, W), clipped to [0, 1], to pictures, uint8 (B, H, W, 3)."""
     clipped = tensor.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
     return clipped.permute(0, 2, 3, 1).cpu().numpy()
 
@@ -59,6 +59,6 @@ def mask_to_png(inside: np.ndarray) -> bytes:
 
 
 def mask_tensor(masks: Sequence[bytes]) -> torch.Tensor:
-    """PNG masks → float32 (B, 1, H, W) in {0, 1}."""
+    """Decode PNG masks to float32 (B, 1, H, W) in {0, 1}."""
     arrays = np.stack([mask_from_png(mask) for mask in masks])
     return torch.from_numpy(arrays).unsqueeze(1).float()

@@ -1,4 +1,4 @@
-"""Mask: the zones of every triplet and probe: the named garment's mask, given or predicted, and its scaled box."""
+"""Make the zones of every triplet and probe: the named garment's mask, given or predicted, and its scaled box."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,28 +24,28 @@ CHUNK = 64  # rows whose pictures are in memory at a time
 
 @dataclass(frozen=True)
 class MaskResult:
-    """What became of a row, without its pictures."""
+    """The result for a row, without its pictures."""
 
     row_id: str
     group: str
     origin: str  # given | predicted
-    refused: str = ""  # why it has no zones
-    share: float = 0.0  # of the picture that is tight
+    refused: str = ""  # reason; "": the row has zones
+    share: float = 0.0  # of the picture that the tight zone covers
     overlap: float | None = None  # intersection over union of predicted and exact mask
 
 
 def mask_all(
     triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, params: Mask, models: Models
 ) -> dict[str, Any]:
-    """Write the zones of the triplets and those of the probes; both files appear together.
+    """Write the zones of the triplets and of the probes; both files appear at once.
 
-    The segmenter is loaded only where a row brings no mask, and once.
+    The segmenter is loaded only if a row has no mask.
 
     Returns:
         The report for metrics/mask.json.
 
     Raises:
-        UserError: a split's triplets or a domain's probes are left with none, or the segmenter cannot be loaded.
+        UserError: no triplet of a split or no probe of a domain has zones, or the segmenter cannot be loaded.
     """
     find = make_finder(models)
     opened = iter_rows(triplets, Triplet), iter_rows(probes, Probe)
@@ -62,13 +62,13 @@ def mask_all(
 def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Finder) -> list[MaskResult]:
     """Write the zones of all rows whose garment is found, in the order of the rows.
 
-    A given mask is taken as it is; a predicted one is kept inside the box, scaled, where the row has one.
+    A given mask is used unchanged; a predicted one is limited to the row's scaled box, if the row has a box.
 
     Returns:
-        What became of each row.
+        The result of each row.
 
     Raises:
-        UserError: a group of rows (a split or a domain) is left with none; then nothing is written.
+        UserError: no row of a group (split or domain) has zones; then nothing is written.
     """
     outcomes: list[MaskResult] = []
 
@@ -84,7 +84,7 @@ def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Fi
 
 
 def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iterator[tuple[Zones | None, MaskResult]]:
-    """Each row's zones and what became of it, a chunk of rows at a time."""
+    """Yield each row's zones and result, computed a chunk of rows at a time."""
     known: dict[MaskKey, bytes] = {}
     while chunk := list(islice(requests, CHUNK)):
         known = predict(chunk, known, find)
@@ -97,7 +97,7 @@ def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iter
 
 
 def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones | None, MaskResult]:
-    """One row's zones, or None, and what became of it."""
+    """Return one row's zones, None if refused, and its result."""
     height, width = mask.shape
     given = None not in request.masks
     origin = "given" if given else "predicted"
@@ -124,13 +124,13 @@ def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones |
 
 
 def _inside(box: list[float], width: int, height: int) -> np.ndarray:
-    """Pixels whose centre is in a box: bool (H, W)."""
+    """Return the pixels whose centre is inside a box: bool (H, W)."""
     x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
     return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
 
 
 def measure_agreement(outcomes: Iterable[MaskResult]) -> dict[str, Any]:
-    """Intersection over union of predicted and exact masks, by domain, where the exact one is known."""
+    """Summarise the intersection over union of predicted and exact masks by domain, where the exact mask is known."""
     overlaps: dict[str, list[float]] = {}
     for one in outcomes:
         if one.overlap is not None:
@@ -142,7 +142,7 @@ def measure_agreement(outcomes: Iterable[MaskResult]) -> dict[str, Any]:
 
 
 def summarise(outcomes: Sequence[MaskResult]) -> dict[str, Any]:
-    """How many masks were given, predicted and refused, by reason, and the first refused rows by name."""
+    """Count given, predicted and refused masks, the latter by reason, and name the first refused rows."""
     kept = [one for one in outcomes if not one.refused]
     refused = [(one.row_id, one.refused) for one in outcomes if one.refused]
     return {

@@ -1,4 +1,4 @@
-"""The masks that a row needs and does not bring: which they are, and finding them, each once."""
+"""Predict the masks that rows need and do not have, each once."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from atelier.images.tensors import from_png, mask_to_png
 from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
 from atelier.models.loading import choose_device
 
-REMEMBERED = 4096  # predicted masks that are kept for the rows to come (PNG: some KB each)
+REMEMBERED = 4096  # predicted masks kept in memory for later rows (PNG: a few KB each)
 
 Finder = Callable[[Sequence[np.ndarray], Sequence[str]], list[np.ndarray]]  # pictures, garments → masks
 MaskKey = tuple[bytes, str]  # digest of a picture, garment
@@ -21,7 +21,7 @@ MaskKey = tuple[bytes, str]  # digest of a picture, garment
 
 @dataclass(frozen=True)
 class MaskRequest:
-    """A row's pictures whose garment is to be found: two in a same-item pair, whose masks are joined."""
+    """The pictures of a row whose garment mask is needed: two in a same-item pair, whose masks are united."""
 
     row_id: str
     group: str  # split of a triplet, domain of a probe
@@ -29,11 +29,11 @@ class MaskRequest:
     pictures: tuple[bytes, ...]
     masks: tuple[bytes | None, ...]
     box: list[float] | None
-    exact: bytes | None = None  # what a predicted mask is compared with, never taken
+    exact: bytes | None = None  # compared with a predicted mask; never used as the mask
 
 
 def of_triplet(triplet: Triplet) -> MaskRequest:
-    """What a triplet needs: the source's mask, and where the target is another photograph, the target's too."""
+    """Request the source's mask and, if the target is another photograph, the target's as well."""
     both = triplet.kind == "same_item"
     return MaskRequest(
         row_id=triplet.triplet_id,
@@ -46,7 +46,7 @@ def of_triplet(triplet: Triplet) -> MaskRequest:
 
 
 def of_probe(probe: Probe) -> MaskRequest:
-    """What a probe needs: the mask that its data set gives, never the exact one that a rendered picture also has."""
+    """Request the mask that the data set gives, or a prediction; never the exact mask of a rendered picture."""
     return MaskRequest(
         row_id=probe.probe_id,
         group=probe.domain,
@@ -59,7 +59,7 @@ def of_probe(probe: Probe) -> MaskRequest:
 
 
 def make_finder(models: Models) -> Finder:
-    """A finder that loads its segmenter when it is first asked."""
+    """Return a finder that loads its segmenter on the first call."""
 
     @cache
     def load() -> Segmenter:
@@ -69,26 +69,26 @@ def make_finder(models: Models) -> Finder:
 
 
 def predict(chunk: Sequence[MaskRequest], known: Mapping[MaskKey, bytes], find: Finder) -> dict[MaskKey, bytes]:
-    """The masks (PNG) that a chunk needs and does not bring, and the newest of those that were known.
+    """Return the masks (PNG) that a chunk needs and does not have, and the newest of the known ones.
 
-    Each picture is predicted once, however many rows show it, unless REMEMBERED others came between.
+    A picture that several rows share is predicted once, unless more than REMEMBERED others come in between.
     """
-    asked = {
+    needed = {
         mask_key(picture, one.garment): picture
         for one in chunk
         for picture, mask in zip(one.pictures, one.masks, strict=True)
         if mask is None
     }
-    missing = {key: picture for key, picture in asked.items() if key not in known}
+    missing = {key: picture for key, picture in needed.items() if key not in known}
     if not missing:
         return dict(known)
     found = find([from_png(picture) for picture in missing.values()], [garment for _, garment in missing])
     new = {key: mask_to_png(mask) for key, mask in zip(missing, found, strict=True)}
-    needed = {key: known[key] for key in asked if key in known}
-    others = [item for item in known.items() if item[0] not in needed]
-    return dict(others[-REMEMBERED:]) | needed | new
+    kept = {key: known[key] for key in needed if key in known}
+    others = [item for item in known.items() if item[0] not in kept]
+    return dict(others[-REMEMBERED:]) | kept | new
 
 
 def mask_key(picture: bytes, garment: str) -> MaskKey:
-    """What a mask is known by."""
+    """Return the key under which a mask is cached."""
     return hashlib.sha256(picture).digest(), garment

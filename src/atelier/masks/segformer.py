@@ -1,6 +1,6 @@
-"""Find a garment in a picture that brings no mask: a SegFormer from a folder or the hub.
+"""Predict garment masks with a SegFormer from a folder or the hub.
 
-The model's own labels say what it finds (ours, ATR's, LIP's or Fashionpedia's names); all labels of a slot are joined.
+The labels are those of the model (the embedded one's, ATR's, LIP's or Fashionpedia's); all labels of a slot are united.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A segmentation model, its own preparation of pictures, and the label numbers of each slot."""
+    """A segmentation model, its image processor, and the label numbers of each slot."""
 
     model: "SegformerForSemanticSegmentation"
     processor: "SegformerImageProcessor"
@@ -32,7 +32,7 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
     """Load a SegFormer (config.json, model.safetensors, preprocessor_config.json) from a folder or the hub.
 
     Raises:
-        UserError: it cannot be loaded, or none of its labels is a garment's.
+        UserError: the model cannot be loaded, or none of its labels is a garment.
     """
     from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
 
@@ -41,7 +41,7 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
         processor = SegformerImageProcessor.from_pretrained(name)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"models.segmenter: {name}: no SegFormer (model, image processor) here: {reason}") from None
+        raise UserError(f"models.segmenter: {name}: not a SegFormer (model and image processor): {reason}") from None
     labels: dict[str, list[int]] = {}
     for number, label in model.config.id2label.items():
         slot = slot_of_label(label)
@@ -49,24 +49,24 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
             labels.setdefault(slot, []).append(int(number))
     if not labels:
         known = ", ".join(model.config.id2label.values())
-        raise UserError(f"models.segmenter: {name}: none of its labels is a garment's: {known}")
+        raise UserError(f"models.segmenter: {name}: none of its labels is a garment: {known}")
     return Segmenter(model.to(device).eval().requires_grad_(False), processor, labels)
 
 
 @torch.inference_mode()
 def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[np.ndarray]:
-    """Masks of the named garments, one per picture.
+    """Predict the mask of the named garment in each picture.
 
     Args:
         pictures: uint8 (H, W, 3).
-        garments: our words (`garments.SLOTS`); "clothes" is all that is worn.
+        garments: keys of `garments.SLOTS`, one per picture; "clothes" means everything worn.
 
     Returns:
-        bool (H, W) per picture; all False where nothing was found.
+        bool (H, W) per picture; all False if nothing was found.
     """
     masks: list[np.ndarray] = []
     for start in range(0, len(pictures), BATCH):
-        batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch wants them writable
+        batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch needs writable arrays
         inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
         outputs = segmenter.model(**inputs)
         sizes = [picture.shape[:2] for picture in batch]

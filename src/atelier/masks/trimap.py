@@ -1,4 +1,4 @@
-"""The trimap (the editing paper, section 6.1): tight (the garment), context (its box, scaled, without it), background.
+"""The trimap (the editing paper, section 6.1): tight (the garment), context (its scaled box without it), background.
 
 Legend: B batch, H W pixels, h w the latent grid. Boxes are [x1, y1, x2, y2] in px, x2 and y2 exclusive.
 """
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class TrimapZones:
-    """Shares of each pixel: float (B, 1, H, W) in [0, 1] that sum to 1."""
+    """Share of each zone in each pixel: float (B, 1, H, W) in [0, 1]; the three sum to 1."""
 
     tight: torch.Tensor
     context: torch.Tensor
@@ -19,11 +19,11 @@ class TrimapZones:
 
 
 def zones(tight: torch.Tensor, boxes: torch.Tensor) -> TrimapZones:
-    """Equation 1's regions: M, B(1 − M) and, so that the three sum to 1 where M leaves B, (1 − B)(1 − M).
+    """Compute the regions of equation 1: M, B(1 − M) and (1 − B)(1 − M), which sum to 1 even where M leaves B.
 
     Args:
         tight: M, float (B, 1, H, W) or (B, H, W) in [0, 1].
-        boxes: B's corners, (B, 4) in px; an edge inside a pixel covers its share of it.
+        boxes: corners of B, (B, 4) in px; a pixel that an edge crosses is covered in part.
     """
     if tight.dim() == 3:
         tight = tight.unsqueeze(1)
@@ -41,13 +41,13 @@ def zones(tight: torch.Tensor, boxes: torch.Tensor) -> TrimapZones:
 
 
 def _cover(start: torch.Tensor, end: torch.Tensor, length: int) -> torch.Tensor:
-    """Share of each of `length` cells that [start, end] covers: (B, length)."""
+    """Return the share of each of `length` cells that [start, end] covers: (B, length)."""
     left = torch.arange(length, dtype=torch.float32, device=start.device)
     covered = torch.minimum(end[:, None].float(), left + 1) - torch.maximum(start[:, None].float(), left)
     return covered.clamp(0, 1)
 
 
 def to_latent(trimap: TrimapZones, size: tuple[int, int]) -> TrimapZones:
-    """Bring the zones to the latent grid (h, w) by area, so that they still sum to 1 per cell."""
+    """Resample the zones to the latent grid (h, w) by area; they still sum to 1 per cell."""
     parts = (F.interpolate(part, size, mode="area") for part in (trimap.tight, trimap.context, trimap.background))
     return TrimapZones(*parts)

@@ -1,55 +1,44 @@
-"""Captions as data: what a caption says of a garment's fabric, and the same caption with another fabric."""
+"""Parse and rewrite captions: find a garment's fabric in a caption, and replace it."""
 
 import re
 from dataclasses import dataclass
 
+from atelier.text.garments import caption_names
 from atelier.text.instructions import COLOURS, describe
 
 PATTERN_WORDS = {
     "plain": "solid", "solid": "solid", "striped": "stripes", "stripe": "stripes", "floral": "floral",
     "flowered": "floral", "dotted": "dots", "plaid": "plaid", "checked": "plaid", "checkered": "plaid",
 }  # fmt: skip
-_NAMES = {  # what captions call a garment beside our word for it
-    "t-shirt": ("tank top", "tee shirt", "tee", "top", "shirt"),
-    "shirt": ("blouse", "polo", "top"),
-    "jacket": ("blazer", "coat", "vest", "hoodie"),
-    "sweater": ("jumper", "pullover", "top"),
-    "sweatshirt": ("hoodie", "sweater", "top"),
-    "cardigan": ("sweater",),
-    "coat": ("jacket",),
-    "trousers": ("pants", "jeans", "leggings"),
-    "jumpsuit": ("romper", "playsuit"),
-    "dress": ("gown",),
-}
 _STOP = "a|an|the|and|in|with|wearing|her|his|their|of|on"
 
 
 def name_factor(colour: str | None, pattern: str | None) -> str:
-    """What an instruction changes that names this new colour and this new pattern: both, colour, pattern or variant."""
+    """Name the factor that a new colour and pattern change: both, colour, pattern or variant."""
     return "both" if colour and pattern else "colour" if colour else "pattern" if pattern else "variant"
 
 
 @dataclass(frozen=True)
 class Mention:
-    """Where a caption names a garment: [start, end) holds its article, its adjectives and its name."""
+    """The place where a caption names a garment: [start, end) spans its article, adjectives and name."""
 
     start: int
     end: int
     article: bool
     colour: str | None
     pattern: str | None
-    name: str  # with the adjectives that say nothing of colour or pattern: "long sleeve shirt"
+    name: str  # with the adjectives that name no colour or pattern: "long sleeve shirt"
 
 
 def _phrase(name: str) -> str:
-    """Article, adjectives, name, as a regular expression: "a long sleeve white shirt"."""
+    """Return the regular expression of article, adjectives and name: "a long sleeve white shirt"."""
     adjective = rf"\b(?!(?:{_STOP})\b)[\w'-]+ "
     return rf"(?:\b(?P<article>an?) )?(?P<adjectives>(?:{adjective})*)(?P<name>\b{re.escape(name)}\b)"
 
 
 def find_mention(caption: str, garment: str) -> Mention | None:
-    """The first place where a caption names the garment, by our word or by one that captions use for it."""
-    for name in (garment, *_NAMES.get(garment, ())):
+    """Find the first place where a caption names the garment, by its own name or else by another of its names."""
+    for name in caption_names(garment):
         found = re.search(_phrase(name), caption, re.IGNORECASE)
         if found:
             words = found["adjectives"].split()
@@ -66,9 +55,9 @@ def find_mention(caption: str, garment: str) -> Mention | None:
 
 
 def recaption(caption: str, garment: str, *, colour: str | None = None, pattern: str | None = None) -> str:
-    """The same caption with another colour or pattern (or both) of one garment; what is not given stays as it says.
+    """Replace the colour, the pattern or both of one garment in a caption; None: unchanged.
 
-    A caption that does not name the garment has it added: "a woman on a bench" → "a woman on a bench, in a red shirt".
+    A garment that the caption does not name is appended: "a woman on a bench" → "a woman on a bench, in a red shirt".
     """
     found = find_mention(caption, garment)
     if found is None:

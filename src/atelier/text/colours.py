@@ -1,4 +1,4 @@
-"""The ten named colours, their CIELAB values, and the colour × pattern pairs that training never sees."""
+"""The ten named colours, their CIELAB values, and the colour × pattern pairs excluded from training."""
 
 COLOURS_RGB: dict[str, tuple[int, int, int]] = {
     "red": (205, 32, 42),
@@ -26,7 +26,7 @@ COLOURS_LAB: dict[str, tuple[float, float, float]] = {
     "white": (94.75, -0.35, 0.97),
 }
 
-# The second colour of a printed fabric: fixed per colour, so that "add stripes" has one exact answer.
+# The second colour of a printed fabric: fixed per colour, so that "add stripes" has one exact target.
 ACCENTS: dict[str, tuple[int, int, int]] = {
     "red": (245, 240, 235),
     "orange": (250, 244, 228),
@@ -46,5 +46,5 @@ HELD_OUT = frozenset(
 
 
 def is_held_out(colour: str, pattern: str) -> bool:
-    """Whether this fabric is kept out of every training set, to test what the editor composes by itself."""
+    """Whether a fabric is excluded from training, to test whether the editor generalises to new combinations."""
     return (colour, pattern) in HELD_OUT

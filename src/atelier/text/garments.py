@@ -1,4 +1,4 @@
-"""What the published data sets call a garment → our word for it, and where it is worn (its slot)."""
+"""Garment types, where they are worn (their slot), and their names in published data sets and in texts."""
 
 import re
 
@@ -30,9 +30,9 @@ CLOTH_TYPES: dict[str, str] = {
     "Sweatshirts_Hoodies": "sweatshirt",
     "Tees_Tanks": "t-shirt",
 }
-UNKNOWN_GARMENT = "clothes"  # worn in full: what a cloth type that is not in the table becomes
+UNKNOWN_GARMENT = "clothes"  # full-body; for cloth types that are not in the table
 
-# Fashionpedia: categories 0 to 12, the main garments, in its order: (its name, our word).
+# Fashionpedia: categories 0 to 12, the main garments, in its order: (its name, garment).
 CATEGORIES: tuple[tuple[str, str], ...] = (
     ("shirt, blouse", "shirt"),
     ("top, t-shirt, sweatshirt", "t-shirt"),
@@ -49,8 +49,8 @@ CATEGORIES: tuple[tuple[str, str], ...] = (
     ("cape", "cape"),
 )
 
-# DeepFashion2: categories 1 to 13. Its "vest" is a sleeveless top and its "sling" one with thin straps, so of tees and
-# tanks; nothing says what an "outwear" is made of.
+# DeepFashion2: categories 1 to 13. Its "vest" is a sleeveless top and its "sling" a top with thin straps, so a t-shirt
+# here; the fabric of an "outwear" is not specified.
 DEEPFASHION2: dict[int, str] = {
     1: "t-shirt",  # short sleeve top
     2: "shirt",  # long sleeve top
@@ -67,16 +67,24 @@ DEEPFASHION2: dict[int, str] = {
     13: "dress",  # sling dress
 }
 
-# What people write for a garment, beside our word. A bare "top" is left out: it is more often a place than a garment.
-SYNONYMS: dict[str, str] = {
-    "t shirt": "t-shirt", "tshirt": "t-shirt", "tee shirt": "t-shirt", "tee": "t-shirt", "tank top": "t-shirt",
-    "crop top": "t-shirt", "blouse": "shirt", "polo": "shirt", "jumper": "sweater", "pullover": "sweater",
-    "hoodie": "sweatshirt", "blazer": "jacket", "parka": "coat", "pants": "trousers", "jeans": "trousers",
-    "leggings": "trousers", "gown": "dress", "romper": "jumpsuit", "playsuit": "jumpsuit", "outfit": "clothes",
-    "clothing": "clothes",
-}  # fmt: skip
+# Other names of a garment in texts: those that identify it, and those that a caption of a known garment may also use. A
+# bare "top" identifies none: in a text it is more often a position than a garment.
+_NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "t-shirt": (("tank top", "crop top", "tee shirt", "t shirt", "tshirt", "tee"), ("top", "shirt")),
+    "shirt": (("blouse", "polo"), ("top",)),
+    "jacket": (("blazer",), ("coat", "vest", "hoodie")),
+    "sweater": (("jumper", "pullover"), ("top",)),
+    "sweatshirt": (("hoodie",), ("sweater", "top")),
+    "cardigan": ((), ("sweater",)),
+    "coat": (("parka",), ("jacket",)),
+    "trousers": (("pants", "jeans", "leggings"), ()),
+    "jumpsuit": (("romper", "playsuit"), ()),
+    "dress": (("gown",), ()),
+    "clothes": (("outfit", "clothing"), ()),
+}
+SYNONYMS: dict[str, str] = {name: garment for garment, (names, _) in _NAMES.items() for name in names}
 
-# How segmentation models name what is worn in a slot, beside Fashionpedia's names: ours, ATR's and LIP's labels.
+# Labels of segmentation models for what is worn in a slot, in addition to Fashionpedia's: our own, ATR's and LIP's.
 _LABELS: dict[str, str] = {
     "upper": "upper", "upper-clothes": "upper", "upperclothes": "upper", "coat": "upper",
     "lower": "lower", "pants": "lower", "skirt": "lower",
@@ -85,20 +93,25 @@ _LABELS: dict[str, str] = {
 
 
 def slot_of_label(label: str) -> str | None:
-    """The slot that a segmentation model's label stands for; None for skin, hair, shoes and all else."""
+    """Return the slot of a segmentation model's label; None for skin, hair, shoes and all other labels."""
     named = {name: SLOTS[word] for name, word in CATEGORIES}
     return (_LABELS | named).get(label.strip().lower())
 
 
 def garment_of(name: str) -> str | None:
-    """Our word for what a data set or a person calls a garment; None for anything else."""
-    words = name.strip().lower()
-    known = dict(CATEGORIES) | SYNONYMS
-    return words if words in SLOTS else known.get(words)
+    """Return the garment of a name in a data set or a text; None if it names no garment."""
+    name = name.strip().lower()
+    return name if name in SLOTS else (dict(CATEGORIES) | SYNONYMS).get(name)
 
 
 def garment_in(text: str) -> str | None:
-    """The garment that a text names first: "put the dog in red jeans" → trousers; None where it names none."""
-    names = sorted((*SLOTS, *SYNONYMS), key=len, reverse=True)  # "tank top" before "tank"
+    """Return the garment that a text names first: "put the dog in red jeans" → trousers; None if it names none."""
+    names = sorted((*SLOTS, *SYNONYMS), key=len, reverse=True)  # longest match first
     found = re.search(rf"\b({'|'.join(map(re.escape, names))})(?:e?s)?\b", text, re.IGNORECASE)
     return garment_of(found[1]) if found else None
+
+
+def caption_names(garment: str) -> tuple[str, ...]:
+    """Return the names that a caption may use for a known garment, its own first."""
+    names, loose = _NAMES.get(garment, ((), ()))
+    return (garment, *names, *loose)

@@ -1,4 +1,4 @@
-"""Wordings: instructions and captions, shared by the rendered world, pairing and the embedded base's own training.
+"""Templates of instructions and captions, shared by rendered data, pairs and the pretraining of the embedded model.
 
 Patterns: solid, stripes, floral, dots, plaid. An edit changes the colour, the pattern, or both, of one garment.
 """
@@ -50,17 +50,20 @@ _NOUN = {"solid": "fabric", "stripes": "stripes", "floral": "flowers", "dots": "
 
 
 def _names(garment: str) -> tuple[str, ...]:
-    """How a wording may name a garment: by itself or, for what is worn on top or in full, in the paper's loose ways."""
+    """Return the names of a garment in instructions; upper and full-body ones also have the paper's loose names."""
     if garment in UPPER:
         return (garment, garment, "shirt", "clothes")
     return (garment, garment, garment, "clothes") if garment in FULL else (garment,)
 
 
 def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pattern: str | None = None) -> str:
-    """An instruction in one of several wordings that gives `garment` a colour, a pattern, or both.
+    """Draw an instruction, in one of several wordings, that gives `garment` a colour, a pattern, or both.
 
-    "shirt" and "clothes" name the main garment (worn on top, or in full), as the paper's prompts do; so does the prompt
-    that names no garment at all, "change to a floral pattern".
+    As in the paper's prompts, "shirt" and "clothes" refer to the main garment (upper or full-body), and so does the
+    prompt that names no garment, "change to a floral pattern".
+
+    Raises:
+        ValueError: neither colour nor pattern is given.
     """
     if colour is None and pattern is None:
         raise ValueError("an instruction changes a colour, a pattern or both")
@@ -77,7 +80,7 @@ def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pat
 
 
 def describe(garment: str, colour: str | None = None, pattern: str | None = None) -> str:
-    """A garment in a caption: "a red striped shirt", "white shorts" (no article before a plural)."""
+    """Describe a garment for a caption: "a red striped shirt", "white shorts" (no article before a plural)."""
     words = [
         word for word in (colour, _ADJECTIVE[pattern] if pattern not in (None, "solid") else None, garment) if word
     ]
@@ -88,5 +91,5 @@ def describe(garment: str, colour: str | None = None, pattern: str | None = None
 
 
 def caption(gender: str, garments: list[str]) -> str:
-    """A caption in the data set's manner from described garments: "a woman in white shorts and a t-shirt"."""
+    """Compose a caption in the data set's style from described garments: "a woman in white shorts and a t-shirt"."""
     return f"a {gender} in {' and '.join(garments)}" if garments else f"a {gender}"

@@ -1,4 +1,7 @@
-"""Garments as annotation files draw them, in COCO's manner → bool masks: polygons, or runs of pixels (RLE).
+"""Draw COCO segmentations, polygons or run lengths (RLE), as bool masks.
+
+Own code, as pycocotools 2.0 accepts compressed counts that do not add up to the mask's size and returns uninitialised
+memory for them.
 
 Legend: H W pixels of the frame that the annotation was drawn in.
 """
@@ -13,13 +16,13 @@ from atelier.images.tensors import MAX_PIXELS
 
 
 def draw_segmentation(segmentation: Any, frame: tuple[int, int]) -> np.ndarray:
-    """A list of polygons [[x1, y1, x2, y2, …], …], or runs {"size": [H, W], "counts": …} → bool (H, W).
+    """Draw polygons [[x1, y1, x2, y2, …], …] or run lengths {"size": [H, W], "counts": …}: bool (H, W).
 
     Args:
-        frame: (width, height) of the picture that polygons were drawn on, px; runs bring their own.
+        frame: (width, height) of the picture that polygons refer to, px; run lengths have their own size.
 
     Raises:
-        RefusedError: there is none, or it is none that can be drawn.
+        RefusedError: the segmentation is missing or malformed.
     """
     if segmentation is None:
         raise RefusedError("no mask")
@@ -27,7 +30,7 @@ def draw_segmentation(segmentation: Any, frame: tuple[int, int]) -> np.ndarray:
         if len(segmentation) == 0:
             raise RefusedError("no mask")
         if isinstance(segmentation, Mapping):
-            return _lay_runs(segmentation)
+            return _decode_runs(segmentation)
         return draw_polygons([np.asarray(polygon, float).reshape(-1, 2) for polygon in segmentation], frame)
     except RefusedError:
         raise
@@ -36,7 +39,7 @@ def draw_segmentation(segmentation: Any, frame: tuple[int, int]) -> np.ndarray:
 
 
 def draw_polygons(polygons: list[np.ndarray], frame: tuple[int, int]) -> np.ndarray:
-    """All pixels of the frame whose centre is inside one of the polygons, each float (points, 2) of x, y in px."""
+    """Fill the pixels whose centre is inside any of the polygons, each float (points, 2) of x, y in px."""
     from skimage.draw import polygon as fill
 
     width, height = frame
@@ -45,13 +48,13 @@ def draw_polygons(polygons: list[np.ndarray], frame: tuple[int, int]) -> np.ndar
     for points in polygons:
         if not np.isfinite(points).all():
             raise RefusedError("unreadable mask")
-        rows, columns = fill(points[:, 1] - 0.5, points[:, 0] - 0.5, inside.shape)  # pixel 0 has its centre at 0.5
+        rows, columns = fill(points[:, 1] - 0.5, points[:, 0] - 0.5, inside.shape)  # the centre of pixel 0 is at 0.5
         inside[rows, columns] = True
     return inside
 
 
-def _lay_runs(runs: Mapping) -> np.ndarray:
-    """COCO's run lengths: pixels outside and inside by turns, column after column, from the top left."""
+def _decode_runs(runs: Mapping) -> np.ndarray:
+    """Decode COCO run lengths: numbers of pixels outside and inside in turn, column by column, from the top left."""
     height, width = (int(side) for side in runs["size"])
     _check_area(width, height)
     counts = runs["counts"]
@@ -62,11 +65,11 @@ def _lay_runs(runs: Mapping) -> np.ndarray:
 
 
 def unpack_counts(text: str | bytes) -> np.ndarray:
-    """COCO's compressed counts → run lengths, int64.
+    """Decompress COCO's counts into run lengths, int64.
 
-    A number is written in groups of five bits, the lowest first, each as the character 48 + group, plus 32 where
-    another group follows; the last group's bit 16 is the sign. From the fourth on, a number is the difference to the
-    run before the last.
+    A number is stored in groups of five bits, lowest first, each as the character 48 + group, plus 32 if another group
+    follows; bit 16 of the last group is the sign. From the fourth number on, each is the difference to the run two
+    positions earlier.
     """
     lengths: list[int] = []
     value = shift = 0

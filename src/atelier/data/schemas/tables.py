@@ -1,8 +1,8 @@
-"""Open a source that is a table and give its raw rows: the rendered world, a hub data set, or local parquet files.
+"""Open a source that is a table and stream its raw rows: rendered data, a hub data set, or local parquet files.
 
-Pictures stay encoded, so that a corrupt one costs its row and not the run. Rows are streamed: only what is asked for is
-read, and memory does not grow with the number of rows. Local parquet is read through pyarrow, page by page: `datasets`
-holds whole row groups, and takes several times as long.
+Pictures stay encoded, so that a corrupt picture refuses its row and does not stop the run. Only the requested rows and
+columns are read, and memory does not grow with the number of rows. Local parquet is read page by page with pyarrow:
+`datasets` holds whole row groups in memory and takes several times as long.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ from atelier.synthetic import fashion
 
 WORLD = "world:"
 DOMAINS = ("studio", "street")
-BATCH = 16  # rows that are taken from a parquet file at a time
+BATCH = 16  # rows read from a parquet file at a time
 BUFFER = 1 << 16  # bytes of a column that are read ahead
 
-Choose = Callable[[Sequence[str]], Mapping[str, str]]  # a table's column names → what is wanted of it: our name → its
+Choose = Callable[[Sequence[str]], Mapping[str, str]]  # column names of a table → {key of the row: column}
 
 
 def open_table(request: Request, choose: Choose) -> Iterator[RawRow]:
-    """The rows of a table that are asked for, with the chosen columns under our names.
+    """Stream the requested rows of a table, with the columns that `choose` selects.
 
     Raises:
-        UserError: there is no such source, it cannot be read, or `choose` finds that it lacks a column.
+        UserError: the source does not exist, cannot be read, or lacks a column that `choose` requires.
     """
     if request.where.startswith(WORLD):
         return _render(request, choose)
@@ -39,20 +39,20 @@ def open_table(request: Request, choose: Choose) -> Iterator[RawRow]:
 
 
 def is_local(where: str) -> bool:
-    """Whether a source names something on this machine, rather than on the hub."""
+    """Whether a source is a local path rather than a hub name."""
     return Path(where).expanduser().exists() or where.endswith(".parquet") or where.startswith((".", "/", "~"))
 
 
 def choose_columns(have: Sequence[str], *, schema: str, required: Sequence[str], optional: Sequence[str]) -> dict:
-    """The columns of a published schema, under their own names.
+    """Select the columns of a published schema, under their own names.
 
     Raises:
         UserError: a required column is missing.
     """
     missing = [column for column in required if column not in have]
     if missing:
-        wanted = f"the {schema} schema has {', '.join(required)}; this source has {', '.join(have)}"
-        raise UserError(f"no column {missing[0]!r}; {wanted}")
+        expected = f"the {schema} schema has {', '.join(required)}; this source has {', '.join(have)}"
+        raise UserError(f"no column {missing[0]!r}; {expected}")
     return {column: column for column in (*required, *optional) if column in have}
 
 
@@ -79,8 +79,8 @@ def _choose(where: str, choose: Choose, have: Sequence[str]) -> Mapping[str, str
 
 
 def _stream_hub(request: Request, choose: Choose) -> Iterator[RawRow]:
-    """Rows of a hub data set, without decoding their pictures."""
-    from datasets import Image, IterableDatasetDict, load_dataset  # takes a second, and local sources need none of it
+    """Stream the rows of a hub data set without decoding their pictures."""
+    from datasets import Image, IterableDatasetDict, load_dataset  # imports in a second; local sources do not need it
 
     where = request.where
     try:
@@ -95,12 +95,12 @@ def _stream_hub(request: Request, choose: Choose) -> Iterator[RawRow]:
         yield from _name_rows(iter(dataset.skip(request.start)), split, request.start, choose, where)
     except UserError:
         raise
-    except Exception as error:  # `datasets` raises some twenty types, of four libraries, for what it cannot read
+    except Exception as error:  # `datasets` raises about twenty exception types of four libraries
         raise UserError(f"{where}: cannot be read: {' '.join(str(error).split())[:300]}") from None
 
 
 def _read_parquet(path: Path, start: int, choose: Choose) -> Iterator[RawRow]:
-    """Rows of a parquet file, or of all below a folder by their names, from number `start` on."""
+    """Read the rows of a parquet file, or of all parquet files below a folder in name order, from `start` on."""
     for file in _parquet_files(path):
         name = file.name if path.is_file() else file.relative_to(path).as_posix()
         try:
@@ -114,7 +114,7 @@ def _read_parquet(path: Path, start: int, choose: Choose) -> Iterator[RawRow]:
 
 
 def _table_rows(table: pq.ParquetFile, columns: list[str], start: int) -> Iterator[tuple[int, Row]]:
-    """(its number in the file, row), from `start` on; row groups before that are not read."""
+    """Yield (number in the file, row) from `start` on; earlier row groups are not read."""
     number, groups = 0, []
     for group in range(table.num_row_groups):
         count = table.metadata.row_group(group).num_rows
@@ -131,11 +131,11 @@ def _table_rows(table: pq.ParquetFile, columns: list[str], start: int) -> Iterat
 
 
 def _pick(row: Row, columns: Mapping[str, str], folder: Path) -> Row:
-    return {ours: _find_picture(row[theirs], folder) for ours, theirs in columns.items()}
+    return {key: _find_picture(row[column], folder) for key, column in columns.items()}
 
 
 def _find_picture(value: Any, folder: Path) -> Any:
-    """A picture that a table only names, instead of holding it, is looked for beside the table, or on the hub."""
+    """Resolve a picture that the table names instead of containing: next to the table, or on the hub."""
     path = str(value.get("path") or "") if isinstance(value, dict) and not value.get("bytes") else ""
     return PictureFile(folder, path) if path and not path.startswith(HUB) else value
 
