@@ -1,4 +1,4 @@
-"""The rendered world: people in clothes, drawn exactly, with masks and with the exact result of any edit."""
+"""Rendered pictures of people in clothes, with exact masks and with the exact target of any edit."""
 
 from atelier.synthetic.fashion.render import Layout, Rendered, lay_out, paint, render
 from atelier.synthetic.fashion.rows import rows

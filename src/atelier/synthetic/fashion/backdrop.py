@@ -1,4 +1,4 @@
-"""What stands behind a person: a studio's paper roll, or a street's clutter."""
+"""Render the background of a person: a studio's paper roll, or a cluttered street."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,7 +10,7 @@ _PAPERS = ((222, 222, 222), (206, 210, 216), (228, 222, 214), (196, 196, 198), (
 
 
 def paint_backdrop(backdrop: Backdrop, size: int) -> np.ndarray:
-    """float32 (size, size, 3) in [0, 255]."""
+    """Render a background: float32 (size, size, 3) in [0, 255]."""
     rng = np.random.default_rng(backdrop.seed)
     painted = _studio(rng, size) if backdrop.domain == "studio" else _street(rng, size, backdrop.echo)
     if backdrop.bars:

@@ -1,8 +1,9 @@
-"""Printed fabrics: solid, stripes, floral, dots, plaid, and the folds that shade and bend them.
+"""Render fabrics: solid, stripes, floral, dots, plaid, and the folds that shade and bend them.
 
-A print's repeat is a multiple of the autoencoder's cell and its origin is the picture's corner: an editor whose latents
-are 4 px wide can then learn exactly where each dot belongs. Prints locked to the body failed: docs/models/editor.md.
-The print follows the garment in three ways: the garment's edge cuts it, its roundness bends it, its folds shade it.
+A print's period is a multiple of the autoencoder's cell, and its origin is the corner of the picture, so that an editor
+whose latents are 4 px wide can learn the exact position of each dot (docs/models/editor.md: prints fixed to the body
+failed).
+The print follows the garment in three ways: the garment's outline clips it, its roundness bends it, its folds shade it.
 """
 
 from functools import lru_cache
@@ -16,7 +17,7 @@ FINE = 8  # sub-pixels per pixel in a tile
 
 
 def repeat_px(size: int) -> int:
-    """The fine repeat (stripes, dots) at a picture side of `size` px; floral and plaid repeat at twice that."""
+    """Return the period (stripes, dots) at a picture side of `size` px; floral and plaid have twice that period."""
     return 8 * max(1, round(size / 64))
 
 
@@ -33,9 +34,10 @@ def _flower(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, petal:
 
 @lru_cache(maxsize=256)
 def tile(colour: str, pattern: str, size: int) -> np.ndarray:
-    """One double repeat of a fabric, smoothed to a pixel's width: float32 (n, n, 3) in [0, 255], n = 2 × repeat × FINE.
+    """Render two periods of a fabric, box-filtered to the width of a pixel.
 
-    The array is cached and shared: it must not be written to.
+    Returns:
+        float32 (n, n, 3) in [0, 255], n = 2 × period × FINE; cached and shared, so do not modify it.
     """
     base, accent = COLOURS_RGB[colour], ACCENTS[colour]
     unit = repeat_px(size) * FINE
@@ -69,16 +71,16 @@ def tile(colour: str, pattern: str, size: int) -> np.ndarray:
         draw.rectangle((line - FINE // 2, 0, line + FINE // 2, 2 * unit), fill=light)
         draw.rectangle((0, line - FINE // 2, 2 * unit, line + FINE // 2), fill=light)
     values = np.asarray(picture, dtype=np.float32)
-    kernel = np.ones(FINE, np.float32) / FINE  # a pixel's footprint, periodic
+    kernel = np.ones(FINE, np.float32) / FINE  # box filter of one pixel, periodic
     for axis in (0, 1):
         values = sum(np.roll(values, shift - FINE // 2, axis) * weight for shift, weight in enumerate(kernel))
     return values
 
 
 def drape(mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How a garment hangs: its shading (multiplies the fabric) and its vertical bend in px, both float32 (H, W).
+    """Return a garment's shading (a factor of the fabric) and its vertical bend in px, both float32 (H, W).
 
-    Roundness darkens the sides and lets a print sag there; a few folds, drawn from `seed`, run down and across.
+    Roundness darkens the sides and lowers a print there; a few folds, drawn with `seed`, run down and across.
     """
     size = mask.shape[0]
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -98,7 +100,7 @@ def drape(mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def print_fabric(colour: str, pattern: str, shading: np.ndarray, bend: np.ndarray) -> np.ndarray:
-    """The fabric as it hangs: float32 (H, W, 3) in [0, 255]."""
+    """Render the shaded and bent fabric: float32 (H, W, 3) in [0, 255]."""
     size = shading.shape[0]
     if pattern == "solid":
         return np.asarray(COLOURS_RGB[colour], np.float32) * shading[..., None]

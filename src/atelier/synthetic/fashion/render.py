@@ -1,12 +1,13 @@
-"""Render a scene: the picture and the exact mask of every layer. The same scene gives the same bytes."""
+"""Render a scene: the picture and the exact mask of every layer. Deterministic."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from atelier.synthetic.fashion.backdrop import paint_backdrop
+from atelier.synthetic.fashion.clothes import draw_labels
 from atelier.synthetic.fashion.fabric import drape, print_fabric
-from atelier.synthetic.fashion.figure import SUPERSAMPLE, Layer, draw_labels
+from atelier.synthetic.fashion.figure import SUPERSAMPLE, Layer
 from atelier.synthetic.fashion.scene import Scene
 
 _MASKS = {
@@ -23,15 +24,15 @@ _FIXED = {Layer.EYES: (40, 34, 34), Layer.MOUTH: (176, 74, 74), Layer.SHOES: (52
 
 @dataclass(frozen=True)
 class Rendered:
-    """A picture and its exact masks: upper, lower, full, skin, hair, face, background; absent garments absent."""
+    """A picture and its exact masks: skin, hair, face, background and the garments worn (upper, lower, full)."""
 
     image: np.ndarray  # uint8 (H, W, 3)
-    masks: dict[str, np.ndarray]  # bool (H, W), no two overlap
+    masks: dict[str, np.ndarray]  # bool (H, W), disjoint
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything of a scene but its fabrics: edits of one scene share it."""
+    """Everything of a scene except its fabrics; shared by all edits of a scene."""
 
     coverage: np.ndarray  # float32 (layers, H, W), sums to 1 per pixel
     masks: dict[str, np.ndarray]  # bool (H, W)
@@ -61,7 +62,7 @@ def lay_out(scene: Scene, size: int) -> Layout:
 
 
 def _coverage(labels: np.ndarray, size: int) -> np.ndarray:
-    """Share of every pixel that each layer owns: float32 (layers, H, W), from its sub-pixels' labels."""
+    """Return the share of each layer in every pixel: float32 (layers, H, W), from the labels of its sub-pixels."""
     fine = np.arange(size * SUPERSAMPLE) // SUPERSAMPLE
     cells = (fine[:, None] * size + fine) * len(Layer) + labels
     counts = np.bincount(cells.ravel(), minlength=size * size * len(Layer)).reshape(size, size, len(Layer))
@@ -69,7 +70,7 @@ def _coverage(labels: np.ndarray, size: int) -> np.ndarray:
 
 
 def paint(scene: Scene, layout: Layout) -> np.ndarray:
-    """Dress a layout in the scene's fabrics and colours: uint8 (H, W, 3)."""
+    """Fill a layout with the scene's fabrics and colours: uint8 (H, W, 3)."""
     cover = layout.coverage[..., None]
     size = layout.backdrop.shape[0]
     y = np.linspace(1.04, 0.94, size, dtype=np.float32)[:, None, None]

@@ -1,8 +1,8 @@
-"""Rendered rows in the published schemas, so that rendered and real data enter through the same loaders.
+"""Rendered rows in the published schemas, so that rendered and real data go through the same loaders.
 
-studio → deepFashion-with-masks (images, gender, pose, cloth_type, pid, caption, mask, mask_overlay);
-street → Fashionpedia (image_id, image, width, height, objects). Both carry two further columns, `scene` and
-`person_id`.
+The domain studio has the schema of deepFashion-with-masks (images, gender, pose, cloth_type, pid, caption, mask,
+mask_overlay), street that of Fashionpedia (image_id, image, width, height, objects). Both have two further columns,
+`scene` and `person_id`.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from atelier.synthetic.fashion.render import render
 from atelier.synthetic.fashion.sample import sample_garment, sample_kind, sample_person, sample_scene
 from atelier.synthetic.fashion.scene import Scene, describe_scene
 
-VARIANTS, SHOTS = 4, ("front", "back")  # a DeepFashion item: colour ways, and shots of each
+VARIANTS, SHOTS = 4, ("front", "back")  # of a DeepFashion item: colour variants, and shots of each
 CLOTH_TYPES = {"t-shirt": "Tees_Tanks", "shirt": "Shirts_Polos", "jacket": "Jackets_Coats", "dress": "Dresses",
                "skirt": "Skirts", "trousers": "Pants", "shorts": "Shorts"}  # fmt: skip
 FASHIONPEDIA = {"shirt": 0, "t-shirt": 1, "jacket": 4, "trousers": 6, "shorts": 7, "skirt": 8, "dress": 10}
@@ -26,11 +26,11 @@ _STREAM = {"studio": 1, "street": 2}
 def rows(
     domain: Literal["studio", "street"], count: int, seed: int, size: int, start: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """The first `count` rows of a domain, without those before number `start`.
+    """Yield the rows start, start + 1, … below `count` of a domain.
 
-    The same seed gives the same bytes; a longer run starts with the shorter one.
+    A row depends only on the seed and its number.
 
-    Every item has people of its own (two to an item), so that a split by item is a split by person too.
+    No two items share a person (each has two), so that a split by item is also a split by person.
     """
     per_item = VARIANTS * len(SHOTS) if domain == "studio" else 1
     for index in range(start, count):

@@ -1,4 +1,4 @@
-"""Draw scenes: people, poses, garments, backdrops, for the studio and the street."""
+"""Sample scenes: people, poses, garments and backgrounds of the domains studio and street."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def sample_person(rng: np.random.Generator, person_id: str) -> Person:
 
 
 def sample_garment(rng: np.random.Generator, kind: str, *, held_out: bool = False) -> Garment:
-    """A garment of one kind in a random fabric; a held-out fabric only where `held_out` allows it."""
+    """Sample the fabric and cut of a garment; fabrics excluded from training only if `held_out`."""
     while True:
         colour = COLOURS[int(rng.integers(len(COLOURS)))]
         pattern = "solid" if rng.random() < 0.4 else PATTERNS[int(rng.integers(1, len(PATTERNS)))]
@@ -35,7 +35,7 @@ def sample_garment(rng: np.random.Generator, kind: str, *, held_out: bool = Fals
 
 
 def sample_kind(rng: np.random.Generator) -> str:
-    """What an item is: worn on top (65 %), below (20 %) or in full (15 %)."""
+    """Sample the type of an item: upper (65 %), lower (20 %) or full-body (15 %)."""
     group = (UPPER, LOWER, FULL)[int(rng.choice(3, p=(0.65, 0.20, 0.15)))]
     return group[int(rng.integers(len(group)))]
 
@@ -43,7 +43,7 @@ def sample_kind(rng: np.random.Generator) -> str:
 def sample_scene(
     rng: np.random.Generator, domain: str, person: Person, item: Garment, *, view: str, held_out: bool = False
 ) -> Scene:
-    """A photograph of `person` wearing `item` and, with it, whatever else it takes to be dressed."""
+    """Sample a scene of `person` wearing `item`, with a second garment unless the item is full-body."""
     slot = slot_of(item.kind)
     worn = {slot: item}
     if slot != "full":
@@ -80,7 +80,7 @@ def sample_scene(
 
 
 def sample_outfit(rng: np.random.Generator, domain: str, *, held_out: bool = False) -> Scene:
-    """A scene of an unknown person in a random item: what the embedded base is trained on."""
+    """Sample a scene of an anonymous person in a random item: training data of the embedded model."""
     person = sample_person(rng, "")
     item = sample_garment(rng, sample_kind(rng), held_out=held_out)
     view = ("front", "front", "side", "back")[int(rng.integers(4))]

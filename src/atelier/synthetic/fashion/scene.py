@@ -1,4 +1,4 @@
-"""A scene program: everything a picture is rendered from, as plain values. An edit changes what it names, no more."""
+"""Scenes: the plain values that a picture is rendered from. An edit changes only the values that it names."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ from atelier.text.instructions import FULL, LOWER, UPPER
 class Person:
     person_id: str
     gender: str  # woman | man
-    build: float  # width of the body, 1 is average
+    build: float  # width of the body; 1 is average
     skin: tuple[int, int, int]
     hair: tuple[int, int, int]
     hair_style: str  # short | long | bun
@@ -22,7 +22,7 @@ class Person:
 class Pose:
     name: str
     arms: tuple[float, float, float, float]  # left upper, left fore, right upper, right fore; degrees outward from down
-    lean: float  # sideways shift of the head against the hips, in body heights
+    lean: float  # sideways shift of the head relative to the hips, in body heights
     view: str  # front | side | back
 
 
@@ -38,7 +38,7 @@ class Garment:
 class Backdrop:
     domain: str  # studio | street
     seed: int
-    echo: str | None  # a garment colour that the street repeats
+    echo: str | None  # a garment colour that objects of the street repeat
     bars: float  # width of the side bars, share of the picture (0: none)
 
 
@@ -46,9 +46,9 @@ class Backdrop:
 class Framing:
     centre: float  # x of the hips, share of the picture
     top: float  # y of the top of the head
-    scale: float  # body height in picture heights (over 1: cut below the knees)
-    light: float  # gain of the light
-    slope: float  # sideways slope of the light
+    scale: float  # body height in picture heights (above 1: cut below the knees)
+    light: float  # gain of the illumination
+    slope: float  # its horizontal slope
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class Scene:
     person: Person
     pose: Pose
     worn: tuple[tuple[str, Garment], ...]  # (slot, garment), slot in upper, lower, full
-    item: str  # the slot of the garment that the photograph is about
+    item: str  # slot of the garment that is the row's item
     backdrop: Backdrop
     framing: Framing
     folds: int  # seed of the folds
 
     @property
     def garments(self) -> dict[str, Garment]:
-        """Garments by slot: {"upper", "lower"} or {"full"}."""
+        """The garments by slot: {"upper", "lower"} or {"full"}."""
         return dict(self.worn)
 
     @property
@@ -72,7 +72,7 @@ class Scene:
 
     @property
     def held_out(self) -> bool:
-        """Whether any fabric in the scene is one that training never sees."""
+        """Whether any fabric in the scene is excluded from training."""
         return any(is_held_out(garment.colour, garment.pattern) for _, garment in self.worn)
 
     def to_json(self) -> str:
@@ -94,7 +94,7 @@ class Scene:
 
 
 def slot_of(kind: str) -> str:
-    """Where a kind of garment is worn: upper, lower or full."""
+    """Return the slot of a type of garment: upper, lower or full."""
     for slot, kinds in (("upper", UPPER), ("lower", LOWER), ("full", FULL)):
         if kind in kinds:
             return slot
@@ -102,7 +102,7 @@ def slot_of(kind: str) -> str:
 
 
 def edit(scene: Scene, slot: str, *, colour: str | None = None, pattern: str | None = None) -> Scene:
-    """The same scene with another colour or pattern (or both) on the garment in `slot`; nothing else changes."""
+    """Return the scene with another colour, pattern or both on the garment in `slot`; nothing else changes."""
     if slot not in scene.garments:
         raise ValueError(f"nothing is worn in slot {slot!r}; worn: {', '.join(scene.garments)}")
     changed = {name: value for name, value in (("colour", colour), ("pattern", pattern)) if value is not None}
@@ -111,6 +111,6 @@ def edit(scene: Scene, slot: str, *, colour: str | None = None, pattern: str | N
 
 
 def describe_scene(scene: Scene) -> str:
-    """A caption in the data set's manner: "a woman in white shorts and a red striped t-shirt"."""
+    """Return a caption in the data set's style: "a woman in white shorts and a red striped t-shirt"."""
     garments = [instructions.describe(g.kind, g.colour, g.pattern) for _, g in reversed(scene.worn)]
     return instructions.caption(scene.gender, garments)
