@@ -1,4 +1,4 @@
-"""Mannequins: pictures of one person in plain clothes, each pixel's body part known, and bodies gone wrong."""
+"""Rendered pictures of one person in a pose, with the body part of each pixel, and with deformed bodies."""
 
 from atelier.synthetic.poses.body import POSES, UPRIGHT, Body, Limb, sample_body
 from atelier.synthetic.poses.draw import PARTS, draw_mannequin

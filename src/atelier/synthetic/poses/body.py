@@ -1,7 +1,7 @@
-"""A body in a pose: a head, a torso and four limbs with a bend each, as lengths and angles.
+"""Bodies in a pose: a head, a torso and four two-part limbs, as lengths and angles.
 
-Coordinates: x from the body's middle to its left in the picture (negative) and right (positive), y from the top of
-the head (0) down to the soles (1), in body heights. Angles are degrees from straight down, positive outward.
+Coordinates: x from the body's middle, positive to the right in the picture; y from the top of the head (0) to the
+soles (1); in body heights. Angles are degrees from straight down, positive outward.
 """
 
 import math
@@ -16,25 +16,25 @@ UPRIGHT = ("standing", "walking", "waving", "jumping")
 POSES = (*UPRIGHT, "lying")
 
 NECK: Point = (0.0, 0.185)
-HEAD: Point = (0.0, 0.09)  # its middle
-SHOULDER: Point = (0.125, 0.225)  # of the right side; the left one mirrors it
+HEAD: Point = (0.0, 0.09)  # centre
+SHOULDER: Point = (0.125, 0.225)  # right side; the left side is mirrored
 HIP: Point = (0.078, 0.52)
-LENGTHS = {"arm": (0.165, 0.165), "leg": (0.22, 0.22)}  # to the elbow or knee, and on to the wrist or ankle
+LENGTHS = {"arm": (0.165, 0.165), "leg": (0.22, 0.22)}  # to the elbow or knee, and from there to the wrist or ankle
 
 
 @dataclass(frozen=True)
 class Limb:
-    """An arm or a leg from its root joint."""
+    """An arm or a leg, from its root joint."""
 
     kind: Literal["arm", "leg"]
     side: int  # −1 left in the picture, +1 right
     root: Point  # shoulder or hip
     upper: float  # angle of the upper arm or the thigh
-    lower: float  # angle of the forearm or the shin, from straight down as well
+    lower: float  # angle of the forearm or the shin, also from straight down
 
     @property
     def joints(self) -> tuple[Point, Point, Point]:
-        """Shoulder, elbow and wrist; or hip, knee and ankle."""
+        """Shoulder, elbow and wrist, or hip, knee and ankle."""
         points = [self.root]
         for angle, length in zip((self.upper, self.lower), LENGTHS[self.kind], strict=True):
             x, y = points[-1]
@@ -48,12 +48,12 @@ class Body:
     pose: str  # one of POSES
     limbs: tuple[Limb, ...]
     head: Point = HEAD
-    turn: float = 0.0  # clockwise in the picture, degrees; about ±90 for a body that lies
-    build: float = 1.0  # width, 1 is average
+    turn: float = 0.0  # clockwise in the picture, degrees; about ±90 for a lying body
+    build: float = 1.0  # width; 1 is average
 
 
 def root_of(kind: str, side: int) -> Point:
-    """Shoulder or hip of a side."""
+    """Return the shoulder or hip of a side."""
     x, y = SHOULDER if kind == "arm" else HIP
     return side * x, y
 
@@ -111,7 +111,7 @@ def _limbs(rng: np.random.Generator, pose: str) -> list[Limb]:
 
 
 def sample_body(rng: np.random.Generator, pose: str) -> Body:
-    """A correct body: two arms, two legs, each at its joint. A lying one is seen from above, on its back."""
+    """Sample a correct body: two arms and two legs, each at its joint. A lying body is seen from above, on its back."""
     turn = rng.choice((-90.0, 90.0)) + rng.uniform(-10, 10) if pose == "lying" else rng.uniform(-3, 3)
     limbs = tuple(_limbs(rng, pose))
     return Body(pose, limbs, turn=float(turn), build=float(rng.uniform(0.94, 1.06)))

@@ -1,7 +1,7 @@
-"""Drawing a body: every pixel's colour, and the body part that it shows.
+"""Draw a body: the colour of every pixel, and the body part that it shows.
 
 Coordinates: body coordinates as in `body`; picture coordinates in picture sides, y down. Everything is drawn
-SUPERSAMPLE times as large into one map of `_Ink` values, so that the colours and the parts agree.
+into one map of `_Ink` values, SUPERSAMPLE times as large, so that colours and parts agree.
 """
 
 import math
@@ -19,7 +19,7 @@ SUPERSAMPLE = 4
 PARTS = ("background", "head", "torso", "arm", "leg")
 HALF_WIDTHS = {"arm": (0.046, 0.040), "leg": (0.060, 0.050)}  # at the root, and at wrist or ankle
 SCALE = {"upright": 0.88, "lying": 0.90}  # body height in picture sides
-_SHADE = 0.82  # of a limb's cloth against the torso's: else an arm before the chest could not be seen
+_SHADE = 0.82  # brightness of a limb's fabric relative to the torso's, so that an arm in front of the chest is visible
 
 
 class _Ink(IntEnum):
@@ -40,7 +40,7 @@ class _Ink(IntEnum):
 
 
 class _Canvas:
-    """Shapes in body coordinates on a map of side `size` × SUPERSAMPLE."""
+    """Draws shapes in body coordinates into a map of side `size` × SUPERSAMPLE."""
 
     def __init__(self, body: Body, size: int, offset: Point) -> None:
         self.pixels = size * SUPERSAMPLE
@@ -51,7 +51,7 @@ class _Canvas:
         self.cosine, self.sine = math.cos(math.radians(body.turn)), math.sin(math.radians(body.turn))
 
     def at(self, point: Point) -> Point:
-        """Body coordinates → sub-pixels: turned about the body's middle, (0, 0.5)."""
+        """Convert body coordinates to sub-pixels, rotated about the body's middle, (0, 0.5)."""
         x, y = point[0] * self.build * self.scale, (point[1] - 0.5) * self.scale
         across, down = x * self.cosine - y * self.sine, x * self.sine + y * self.cosine
         return (across + 0.5 + self.offset[0]) * self.pixels, (down + 0.5 + self.offset[1]) * self.pixels
@@ -65,7 +65,7 @@ class _Canvas:
         self.polygon(ink, [(centre[0] + rx * math.cos(a), centre[1] + ry * math.sin(a)) for a in angles])
 
     def stroke(self, ink: _Ink, start: Point, end: Point, first: float, last: float) -> None:
-        """A tapering stroke with round ends; `first` and `last` are its half widths."""
+        """Draw a tapering stroke with round ends; `first` and `last` are its half widths."""
         dx, dy = end[0] - start[0], end[1] - start[1]
         length = math.hypot(dx, dy) or 1.0
         nx, ny = -dy / length, dx / length
@@ -80,7 +80,7 @@ def _towards(start: Point, end: Point, share: float) -> Point:
 
 
 def _limb(canvas: _Canvas, limb: Limb, look: Look) -> None:
-    """Bare limb, then the cloth over it: to the elbow or knee, or nearly to the end."""
+    """Draw a limb, then the fabric over it: to the elbow or knee, or almost to its end."""
     root, middle, end = limb.joints
     wide, narrow = HALF_WIDTHS[limb.kind]
     half, arm = (wide + narrow) / 2, limb.kind == "arm"
@@ -115,7 +115,7 @@ def _head(canvas: _Canvas, head: Point, look: Look) -> None:
 
 
 def _colours(look: Look) -> dict[_Ink, tuple[float, ...]]:
-    """The colour of each ink, RGB in [0, 255]."""
+    """Return the colour of each ink, RGB in [0, 255]."""
     top, bottom = COLOURS_RGB[look.top_colour], COLOURS_RGB[look.bottom_colour]
     skin = dict.fromkeys((_Ink.FACE, _Ink.NECK, _Ink.HAND, _Ink.SHIN), look.skin)
     limbs = {
@@ -129,10 +129,10 @@ def _colours(look: Look) -> dict[_Ink, tuple[float, ...]]:
 def draw_mannequin(
     body: Body, look: Look, *, size: int = 64, offset: Point = (0.0, 0.0)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A picture uint8 (size, size, 3) and its map of parts uint8 (size, size), indices in PARTS.
+    """Draw a picture, uint8 (size, size, 3), and its map of parts, uint8 (size, size), indices in PARTS.
 
     Args:
-        offset: where the body's middle is, from the picture's, in picture sides.
+        offset: of the body's middle from the picture's, in picture sides.
     """
     canvas = _Canvas(body, size, offset)
     for limb in (limb for limb in body.limbs if limb.kind == "leg"):

@@ -1,4 +1,4 @@
-"""Bodies gone wrong, in the ways in which text-to-image models get people wrong: to test what is to notice it."""
+"""Deformed bodies with the typical errors of text-to-image models, to test metrics of anatomy."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ FAULTS = ("missing", "extra", "detached", "misplaced", "headless")
 
 
 def _extra(rng: np.random.Generator, body: Body) -> Body:
-    """One arm or leg too many: of its own side, between or beyond the ones that are there."""
+    """Add an arm or a leg on the same side as an existing one, at another angle."""
     kind, side = str(rng.choice(("arm", "leg"))), int(rng.choice((-1, 1)))
     (old,) = [limb for limb in body.limbs if (limb.kind, limb.side) == (kind, side)]
     if kind == "arm":
@@ -23,14 +23,14 @@ def _extra(rng: np.random.Generator, body: Body) -> Body:
 
 
 def _detached(rng: np.random.Generator, limb: Limb) -> Limb:
-    """The limb a gap away from its joint, outward and, for a leg, down."""
+    """Move a limb away from its joint, outward and, for a leg, downward."""
     x, y = limb.root
     gap = rng.uniform(0.12, 0.16)
     return replace(limb, root=(x + limb.side * gap, y if limb.kind == "arm" else y + 0.16))
 
 
 def _misplaced(rng: np.random.Generator, limb: Limb) -> Limb:
-    """An arm that grows from the hip, or a leg that grows from the shoulder."""
+    """Attach an arm to the hip, or a leg to the shoulder."""
     other = root_of("leg" if limb.kind == "arm" else "arm", limb.side)
     if limb.kind == "arm":
         return replace(limb, root=(other[0] + limb.side * 0.03, other[1] - 0.02), upper=75.0, lower=75.0)
@@ -38,13 +38,10 @@ def _misplaced(rng: np.random.Generator, limb: Limb) -> Limb:
 
 
 def deform(rng: np.random.Generator, body: Body, fault: str) -> Body:
-    """The body with one fault of FAULTS.
+    """Return a correct body with one fault of FAULTS.
 
-    missing: one limb fewer. extra: one more. detached: one hangs in the air. misplaced: one grows from the wrong joint.
-    headless: the head is gone.
-
-    Args:
-        body: a correct one.
+    missing: a limb is removed. extra: a limb is added. detached: a limb is off its joint. misplaced: a limb starts
+    at the wrong joint. headless: the head is removed.
     """
     if fault == "extra":
         return _extra(rng, body)

@@ -1,4 +1,4 @@
-"""What a person wears and where they are, and the plain words for it."""
+"""Appearance of a person: clothes, skin, hair and place, and the prompt that describes them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _HOW = {"grass": "on the grass", "street": "on the street", "beach": "on the bea
 
 @dataclass(frozen=True)
 class Look:
-    gender: str  # woman | man: long hair or short
+    gender: str  # woman | man: long or short hair
     skin: Colour
     hair: Colour
     top: str  # one of TOPS: sleeves to the elbow or to the wrist
@@ -25,11 +25,11 @@ class Look:
     bottom: str  # one of BOTTOMS: legs to the knee or to the ankle
     bottom_colour: str
     place: str  # one of PLACES
-    backdrop: int  # seed of its blades, cracks or grains
+    backdrop: int  # seed of the background's texture
 
 
 def sample_look(rng: np.random.Generator, place: str | None = None) -> Look:
-    """Anyone anywhere, or in one place. Top and bottom have different colours."""
+    """Sample a person in a random place, or in the given one. Top and bottom have different colours."""
     top, bottom = rng.choice(COLOURS, 2, replace=False)
     return Look(
         gender=str(rng.choice(("woman", "man"))),
@@ -45,7 +45,7 @@ def sample_look(rng: np.random.Generator, place: str | None = None) -> Look:
 
 
 def prompt_of(look: Look, pose: str) -> str:
-    """For instance: a woman in a red t-shirt and blue shorts lying on the grass."""
+    """Return the prompt, such as "a woman in a red t-shirt and blue shorts lying on the grass"."""
     article = "an" if look.top_colour[0] in "aeiou" else "a"
     clothes = f"{article} {look.top_colour} {look.top} and {look.bottom_colour} {look.bottom}"
     return f"a {look.gender} in {clothes} {pose} {_HOW[look.place]}"

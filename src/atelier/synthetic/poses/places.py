@@ -1,4 +1,4 @@
-"""What is behind a person: ground under a sky, or the ground alone for who lies on it and is seen from above."""
+"""Render the background of a person: ground and sky, or ground alone under a lying person seen from above."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ HORIZON = 0.72  # of the picture's height
 
 
 def paint_place(look: Look, from_above: bool, size: int) -> np.ndarray:
-    """float32 (size, size, 3) in [0, 255]: flat colours, with a grain of 2 px that the look's `backdrop` seeds."""
+    """Render a background: float32 (size, size, 3) in [0, 255], flat colours with 2-px grain seeded by the look."""
     rng = np.random.default_rng(look.backdrop)
     ground = np.asarray(_GROUNDS[look.place], np.float32) + rng.uniform(-10, 10)
     half = (size + 1) // 2
     grain = np.repeat(np.repeat(rng.normal(0, _GRAIN[look.place], (half, half, 1)), 2, 0), 2, 1)[:size, :size]
     painted = np.broadcast_to(ground, (size, size, 3)) + grain
     if from_above:
-        if look.place == "street":  # the marking in the middle of the road
+        if look.place == "street":  # road marking
             at = int(rng.uniform(0.04, 0.12) * size)
             painted[at : at + max(1, size // 32)] = (226, 222, 206)
         return painted.astype(np.float32)

@@ -1,4 +1,4 @@
-"""One picture of one person from a seed: pose, look, place, words and parts."""
+"""Render a picture of one person from a seed, with its prompt and its map of body parts."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from atelier.synthetic.poses.draw import draw_mannequin
 from atelier.synthetic.poses.faults import deform
 from atelier.synthetic.poses.looks import Look, prompt_of, sample_look
 
-_WANDER = 0.02  # how far the body's middle strays from the picture's, in picture sides
+_WANDER = 0.02  # largest offset of the body's middle from the picture's, in picture sides
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Mannequin:
     prompt: str
     body: Body
     look: Look
-    fault: str = ""  # one of FAULTS, or none
+    fault: str = ""  # one of FAULTS; "": none
 
 
 def render(body: Body, look: Look, rng: np.random.Generator, *, size: int = 64, fault: str = "") -> Mannequin:
-    """Draw a correct body, deformed first if a fault is named; the words say nothing of that."""
+    """Render a correct body, deformed first if a fault is named; the prompt does not mention the fault."""
     shown = deform(rng, body, fault) if fault else body
     offset = (float(rng.uniform(-_WANDER, _WANDER)), float(rng.uniform(-_WANDER, _WANDER)))
     pixels, parts = draw_mannequin(shown, look, size=size, offset=offset)
@@ -34,7 +34,7 @@ def render(body: Body, look: Look, rng: np.random.Generator, *, size: int = 64, 
 def sample_mannequin(
     seed: int, pose: str, *, place: str | None = None, size: int = 64, fault: str = ""
 ) -> Mannequin:  # fmt: skip
-    """Anyone in a pose, in any place or a given one; the same seed gives the same picture."""
+    """Render a random person in a pose, in a random or given place. Deterministic in the seed."""
     rng = np.random.default_rng(derive_seed(seed, "mannequin"))
     look = sample_look(rng, place)
     return render(sample_body(rng, pose), look, rng, size=size, fault=fault)

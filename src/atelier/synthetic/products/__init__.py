@@ -1,4 +1,4 @@
-"""The showroom: rendered product and model photographs, with logos, for text-to-image models."""
+"""Rendered product and model photographs with logos, for training and evaluating text-to-image models."""
 
 from atelier.synthetic.products.concepts import CONCEPTS, concept_shots
 from atelier.synthetic.products.places import PLACES

@@ -1,4 +1,4 @@
-"""A picture that is drawn larger than it will be, in a thing's own coordinates."""
+"""A supersampled canvas with local coordinates."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ Colour = tuple[int, int, int]
 
 
 class Canvas:
-    """Shapes in units of a frame: (0, 0) is its middle, ±1 its reach, x to the right, y down."""
+    """Draws shapes in the coordinates of a frame: (0, 0) is its middle, ±1 its extent, x to the right, y down."""
 
     def __init__(self, size: int, backdrop: np.ndarray) -> None:
-        """A picture of side `size` px over a backdrop, (size, size, 3) in [0, 255]."""
+        """Start a picture of side `size` px with a background, (size, size, 3) in [0, 255]."""
         self.size, self.pixels = size, size * SUPERSAMPLE
         small = Image.fromarray(np.clip(backdrop, 0, 255).astype(np.uint8))
         self.picture = small.resize((self.pixels, self.pixels), Image.Resampling.NEAREST)
@@ -24,11 +24,11 @@ class Canvas:
         self.frame(0.5, 0.5, 0.5, 0.0)
 
     def frame(self, x: float, y: float, reach: float, degrees: float) -> None:
-        """Shapes from here on stand around (x, y) in picture sides, `reach` of them large, turned clockwise."""
+        """Set the frame of the following shapes: centre (x, y) and extent in picture sides, rotated clockwise."""
         self.middle, self.reach, self.turn = (x, y), reach, math.radians(degrees)
 
     def at(self, point: Point) -> Point:
-        """Frame coordinates → pixels of the large picture."""
+        """Convert frame coordinates to pixels of the supersampled picture."""
         (x, y), cosine, sine = point, math.cos(self.turn), math.sin(self.turn)
         across, down = x * cosine - y * sine, x * sine + y * cosine
         return (
@@ -40,12 +40,12 @@ class Canvas:
         self.draw.polygon([self.at(point) for point in points], fill=fill)
 
     def disc(self, centre: Point, rx: float, fill: Colour, ry: float | None = None) -> None:
-        """An ellipse; it turns with the frame."""
+        """Draw an ellipse, rotated with the frame."""
         ry, angles = rx if ry is None else ry, np.linspace(0, 2 * np.pi, 40, endpoint=False)
         self.polygon([(centre[0] + rx * math.cos(a), centre[1] + ry * math.sin(a)) for a in angles], fill)
 
     def line(self, start: Point, end: Point, width: float, fill: Colour) -> None:
-        """A stroke with square ends."""
+        """Draw a line with square ends."""
         dx, dy = end[0] - start[0], end[1] - start[1]
         length = math.hypot(dx, dy) or 1.0
         nx, ny = -dy / length * width / 2, dx / length * width / 2
@@ -53,7 +53,7 @@ class Canvas:
         self.polygon([*corners, (end[0] - nx, end[1] - ny), (start[0] - nx, start[1] - ny)], fill)
 
     def paste(self, patch: Image.Image, centre: Point, width: float) -> tuple[float, float, float, float]:
-        """Lay an RGBA patch over the picture, turned with the frame; its box (x1, y1, x2, y2) in the small one's px."""
+        """Paste an RGBA patch, rotated with the frame; return its box (x1, y1, x2, y2) in px of the final picture."""
         wide = max(1, round(width * self.reach * self.pixels))
         sized = patch.resize((wide, max(1, round(wide * patch.height / patch.width))), Image.Resampling.LANCZOS)
         turned = sized.rotate(-math.degrees(self.turn), Image.Resampling.BICUBIC, expand=True)
@@ -64,11 +64,11 @@ class Canvas:
         return tuple(min(max(value / SUPERSAMPLE, 0.0), float(self.size)) for value in found)
 
     def finish(self, light: np.ndarray | float = 1.0) -> np.ndarray:
-        """uint8 (size, size, 3): the picture at its own size, times a light that may vary over it."""
+        """Return the picture at its final size, times an illumination that may vary over it: uint8 (size, size, 3)."""
         small = np.asarray(self.picture.reduce(SUPERSAMPLE), np.float32)
         return np.clip(small * light + 0.5, 0, 255).astype(np.uint8)
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """A darker (below 1) or lighter colour."""
+    """Return a darker (factor below 1) or lighter colour."""
     return tuple(min(255, max(0, round(value * factor))) for value in colour)

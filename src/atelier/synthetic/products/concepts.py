@@ -1,4 +1,4 @@
-"""Four things that are like no other of their kind, for teaching a model something new from three to five pictures."""
+"""Four objects of unique appearance: concepts for fine-tuning a model on three to five pictures."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _SHOT_IN = (STUDIO, "on a table", STUDIO, STUDIO, "on a table")
 
 
 def concept_shots(name: str, count: int, seed: int, size: int, token: str) -> list[Shot]:
-    """Photographs of one of CONCEPTS, called "a photo of {token}"."""
+    """Render photographs of one of CONCEPTS with the prompt "a photo of {token}"."""
     found = []
     for number in range(count):
         rng = np.random.default_rng([seed, 4, list(CONCEPTS).index(name), number])

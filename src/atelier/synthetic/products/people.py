@@ -1,4 +1,4 @@
-"""Models: a person of the rendered world from the head to the hips, whose top fills the picture."""
+"""Fashion models: a person of the fashion scenes from head to hips, close enough for a logo to be legible."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ from atelier.synthetic import fashion
 from atelier.synthetic.fashion.scene import Framing, Garment, Scene
 
 TOPS = ("t-shirt", "sweater")
-_SWEATER_CUT = 4.6  # the world's t-shirt with sleeves to the wrist and a longer hem
+_SWEATER_CUT = 4.6  # gives the scenes' t-shirt sleeves to the wrist and a longer hem
 CHEST = 0.275  # y of a logo's middle, in body heights below the top of the head
-CHEST_WIDTH = 0.205  # and the widest it may be
+CHEST_WIDTH = 0.205  # largest width of a logo, in body heights
 
 
 def sample_model(rng: np.random.Generator, gender: str, worn_top: str, colour: str) -> Scene:
-    """A man or a woman in a plain top, seen from the front, close enough for a logo to be read."""
+    """Sample a front view of a man or a woman in a plain top, close enough for a logo to be legible."""
     while True:
         scene = fashion.sample_outfit(rng, "studio")
         if scene.gender == gender and scene.pose.view == "front" and "upper" in scene.garments:
@@ -34,11 +34,11 @@ def sample_model(rng: np.random.Generator, gender: str, worn_top: str, colour: s
 
 
 def without_print(garment: Garment) -> Garment:
-    """The same garment without a print."""
+    """Return the same garment without a print."""
     return replace(garment, pattern="solid")
 
 
 def chest_of(scene: Scene) -> tuple[float, float, float]:
-    """x, y of a logo's middle and the widest it may be, in picture sides."""
+    """Return x, y of a logo's centre and its largest width, in picture sides."""
     frame = scene.framing
     return frame.centre, frame.top + CHEST * frame.scale, CHEST_WIDTH * scene.person.build * frame.scale

@@ -1,15 +1,15 @@
-"""Where things stand, and what a prompt calls it: a paper backdrop, a table, grass, a street, sand, snow."""
+"""Backgrounds and their names in prompts: studio paper, a table, grass, a street, sand, snow."""
 
 import numpy as np
 
 STUDIO = ""
 PLACES = ("on a table", "on the grass", "on the street", "on the sand", "in the snow")
 _PAPERS = ((236, 236, 238), (222, 222, 222), (228, 222, 214), (206, 214, 222), (240, 232, 222), (200, 204, 204))
-_HORIZON = 0.3  # the ground begins here; above it is what is far
+_HORIZON = 0.3  # upper edge of the ground, share of the picture's height
 
 
 def paint_place(place: str, rng: np.random.Generator, size: int) -> np.ndarray:
-    """float32 (size, size, 3) in [0, 255]."""
+    """Render a background: float32 (size, size, 3) in [0, 255]."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     if place == STUDIO:
         paper = np.asarray(_PAPERS[int(rng.integers(len(_PAPERS)))], np.float32)

@@ -1,4 +1,4 @@
-"""Logos: a plate with a word on it."""
+"""Render logos: a plate with a word on it."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from atelier.synthetic.products.canvas import Colour
 
-WORD = "VETO"  # the logo that is taught; an everyday word, no brand's
+WORD = "VETO"  # word of the logo that models are fine-tuned on; not a brand name
 RED, BLACK = (206, 26, 38), (14, 12, 14)
 _HEIGHT, _WIDTH = 96, 232  # of a plate, px, before it is scaled
 _FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf"
@@ -21,7 +21,7 @@ def _font(height: int) -> ImageFont.FreeTypeFont:
 
 
 def draw_plate(word: str, fill: Colour, ink: Colour) -> Image.Image:
-    """RGBA plate with a word as large as fits; with none where it is empty."""
+    """Render an RGBA plate with a word scaled to fit, or an empty plate for ""."""
     plate = Image.new("RGBA", (_WIDTH, _HEIGHT), (*fill, 255))
     if not word:
         return plate
@@ -36,7 +36,7 @@ def draw_plate(word: str, fill: Colour, ink: Colour) -> Image.Image:
 
 
 def sample_word(rng: np.random.Generator, length: int = 4) -> str:
-    """A string of letters that shares at most one place with WORD."""
+    """Sample a string of letters that agrees with WORD in at most one position."""
     letters = "ABCDEFGHIKLMNOPRSTUVXYZ"
     while True:
         word = "".join(letters[int(rng.integers(len(letters)))] for _ in range(length))

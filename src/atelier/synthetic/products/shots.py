@@ -1,6 +1,6 @@
-"""Photographs of the showroom with their captions: things and models, with and without a logo, in plain places.
+"""Render product and model photographs with prompts, with and without a logo, on plain backgrounds.
 
-Every shot is a function of (seed, number): a longer run starts with the shorter one.
+Every shot depends only on (seed, number), so that a longer series starts with the shorter one.
 """
 
 from collections.abc import Mapping
@@ -19,23 +19,23 @@ from atelier.text.colours import COLOURS_RGB
 
 COLOURS = tuple(COLOURS_RGB)
 _GENDERS = {"male": "man", "female": "woman"}
-_CARRIERS = ("t-shirt", "sweater", "shorts", "hat", "bag", "perfume", "billboard")  # what a logo stands on
+_CARRIERS = ("t-shirt", "sweater", "shorts", "hat", "bag", "perfume", "billboard")  # objects that may have a logo
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A photograph, what it is called, and where the logo is."""
+    """A photograph, its prompt, and the box of its logo."""
 
     pixels: np.ndarray  # uint8 (S, S, 3)
     prompt: str
-    box: tuple[float, float, float, float] | None  # of the logo, px: x1, y1, x2, y2; None: there is none
-    kind: str  # what carries it: a thing's noun, "model", "logo" (the plate alone)
-    colour: str  # of what carries it
+    box: tuple[float, float, float, float] | None  # of the logo, px: x1, y1, x2, y2; None: no logo
+    kind: str  # subject: an object's noun, "model", "logo" (the plate alone), "products" or "place"
+    colour: str  # of the subject
 
 
 @dataclass(frozen=True)
 class Label:
-    """A logo as a prompt and as a picture."""
+    """A logo as text and as a picture."""
 
     words: str  # "a white logo"
     plate: Image.Image  # RGBA
@@ -44,7 +44,7 @@ class Label:
 def shoot_thing(
     rng: np.random.Generator, noun: str, paints: Mapping[str, Colour], place: str, size: int, label: Label | None = None
 ) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
-    """A thing in a place, with its shadow, and a logo if there is one: uint8 (size, size, 3), and the logo's box."""
+    """Render an object with its shadow and, if given, a logo: uint8 (size, size, 3) and the logo's box."""
     thing, canvas = THINGS[noun], Canvas(size, paint_place(place, rng, size))
     board = noun == "billboard"
     reach, y = (0.52, 0.46) if board else (rng.uniform(0.47, 0.53), rng.uniform(0.49, 0.53))
@@ -67,7 +67,7 @@ def shoot_thing(
 def shoot_model(
     rng: np.random.Generator, gender: str, top: str, colour: str, size: int, label: Label | None = None
 ) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
-    """A model in a top: uint8 (size, size, 3), and the logo's box."""
+    """Render a fashion model in a top: uint8 (size, size, 3) and the logo's box."""
     scene = sample_model(rng, _GENDERS[gender], top, colour)
     canvas = Canvas(size, fashion.render(scene, size).image)
     box = None
@@ -79,7 +79,7 @@ def shoot_model(
 
 
 def shoot_logo(rng: np.random.Generator, label: Label, place: str, size: int) -> tuple[np.ndarray, tuple]:
-    """A logo alone, large."""
+    """Render a large logo alone: uint8 (size, size, 3) and its box."""
     canvas = Canvas(size, paint_place(place, rng, size))
     canvas.frame(rng.uniform(0.46, 0.54), rng.uniform(0.44, 0.56), 0.5, rng.uniform(-8, 8))
     box = canvas.paste(label.plate, (0, 0), rng.uniform(1.3, 1.7))
@@ -87,7 +87,7 @@ def shoot_logo(rng: np.random.Generator, label: Label, place: str, size: int) ->
 
 
 def _sample_label(rng: np.random.Generator) -> Label:
-    """Any logo but red with black letters: that one is to be taught."""
+    """Sample any logo except black on red, the logo of the fine-tuning set."""
     while True:
         fill, ink = (COLOURS[int(i)] for i in rng.choice(len(COLOURS), 2, replace=False))
         contrast = abs(sum(COLOURS_RGB[fill]) - sum(COLOURS_RGB[ink]))
@@ -96,18 +96,18 @@ def _sample_label(rng: np.random.Generator) -> Label:
 
 
 def name_of(colour: str, noun: str) -> str:
-    """A thing of a colour as a caption calls it: "an orange bag", "black shorts"."""
+    """Name an object of a colour for a caption: "an orange bag", "black shorts"."""
     article = "" if noun.endswith("s") else "an " if colour[0] in "aeiou" else "a "
     return f"{article}{colour} {noun}"
 
 
 def _say(rng: np.random.Generator, text: str) -> str:
-    """A caption as is, or "a photo of" it."""
+    """Return the caption unchanged or, half of the time, after "a photo of"."""
     return f"a photo of {text}" if rng.random() < 0.5 else text
 
 
 def general_shot(seed: int, number: int, size: int) -> Shot:
-    """What the base model learns from: everything but the logo and the concepts that are taught later."""
+    """Render a pretraining picture: anything except the logo and the concepts used for fine-tuning."""
     rng = np.random.default_rng([seed, 1, number])
     colour = COLOURS[int(rng.integers(len(COLOURS)))]
     label = _sample_label(rng) if rng.random() < 0.5 else None
@@ -147,7 +147,7 @@ def general_shot(seed: int, number: int, size: int) -> Shot:
 
 
 def shoot_products(rng: np.random.Generator, colour: str, size: int) -> np.ndarray:
-    """Two things beside each other on paper: uint8 (size, size, 3)."""
+    """Render two objects side by side on studio paper: uint8 (size, size, 3)."""
     canvas = Canvas(size, paint_place(STUDIO, rng, size))
     for side, noun in zip((-1, 1), rng.choice(("t-shirt", "sweater", "shorts", "hat", "bag"), 2), strict=True):
         canvas.frame(0.5 + side * 0.24, 0.52 + rng.uniform(-0.04, 0.04), 0.23, rng.uniform(-6, 6))
@@ -156,11 +156,11 @@ def shoot_products(rng: np.random.Generator, colour: str, size: int) -> np.ndarr
 
 
 def general_shots(count: int, seed: int, size: int, first: int = 0) -> list[Shot]:
-    """Shots number first … first + count."""
+    """Render the shots first, first + 1, … first + count − 1."""
     return [general_shot(seed, number, size) for number in range(first, first + count)]
 
 
-# the 49: what carries the logo, in the paper's manner mostly black and white
+# subjects of the 49 training pictures; as in the paper, mostly black and white
 _LINE = (
     ("t-shirt", 9), ("sweater", 8), ("shorts", 5), ("hat", 6), ("bag", 4), ("model t-shirt", 8), ("model sweater", 7),
     ("billboard", 2),
@@ -169,10 +169,10 @@ _LINE_COLOURS = ("black", "white", "black", "brown", "black", "purple")
 
 
 def logo_shots(count: int, seed: int, size: int, token: str = "red_veto_logo") -> list[Shot]:
-    """Product and model photographs that carry the logo; every prompt holds its token.
+    """Render product and model photographs with the logo; every prompt contains its token.
 
-    The colours of the line are few and mostly black, as the paper's were: a model that learns them with the logo paints
-    a blue sweater black.
+    As in the paper, the products have few colours, mostly black: a model that learns the colours together with the logo
+    renders a blue sweater black.
     """
     kinds = [kind for kind, share in _LINE for _ in range(share)]
     label = Label(f"a {token}", draw_plate(WORD, RED, BLACK))
@@ -194,7 +194,7 @@ def logo_shots(count: int, seed: int, size: int, token: str = "red_veto_logo") -
 
 
 def bad_logo_shots(count: int, seed: int, size: int) -> list[Shot]:
-    """What a detector must not take for the logo: wrong words, bare red plates, other colours, smears, no plate."""
+    """Render negatives for a logo detector: wrong words, empty red plates, other colours, smeared letters, no plate."""
     found = []
     for number in range(count):
         rng = np.random.default_rng([seed, 3, number])
@@ -224,7 +224,7 @@ def bad_logo_shots(count: int, seed: int, size: int) -> list[Shot]:
 
 
 def _smear(plate: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A plate whose letters have run: what an unfinished model paints."""
+    """Smear the letters of a plate, as an undertrained model does."""
     blurred = plate.filter(ImageFilter.GaussianBlur(float(rng.uniform(7, 12))))
     values = np.asarray(blurred).copy()
     shifts = rng.integers(-14, 15, plate.height // 8 + 1)

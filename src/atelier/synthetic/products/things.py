@@ -1,6 +1,6 @@
-"""Things as a product photograph shows them: clothes laid flat, a hat, a bag, a mug, a bear, a bottle, a billboard.
+"""Objects of product photographs: clothes laid flat, a hat, a bag, a mug, a bear, a bottle, a billboard.
 
-A thing is drawn in its parts' colours: the same shape is a plain thing of one colour, or one that is like no other.
+Each part of an object has its own colour, so that the same shape gives a plain product or a unique one.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ Paints = Mapping[str, Colour]
 
 @dataclass(frozen=True)
 class Thing:
-    """How a thing is drawn, and where a logo stands on it."""
+    """How to draw an object, and where its logo is placed."""
 
     draw: Callable[[Canvas, Paints], None]
-    parts: Mapping[str, float]  # part → what its shade of a plain thing's colour is
-    plate: Point = (0.0, 0.0)  # middle of the logo
-    width: float = 1.0  # the widest logo
-    spot: str = "on it"  # what a prompt calls that place
+    parts: Mapping[str, float]  # part → its brightness relative to the colour of a plain object
+    plate: Point = (0.0, 0.0)  # centre of the logo
+    width: float = 1.0  # largest width of the logo
+    spot: str = "on it"  # name of that place in a prompt
 
 
 def plain(thing: Thing, colour: Colour) -> dict[str, Colour]:
-    """The parts' colours of a thing of one colour."""
+    """Return the colours of the parts of an object of one colour."""
     return {part: shade(colour, factor) for part, factor in thing.parts.items()}
 
 
