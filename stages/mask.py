@@ -1,4 +1,4 @@
-"""Triplets and probes → their zones: the named garment's mask, given or predicted, and its scaled box.
+"""Stage mask: make the zones of triplets and probes: the named garment's mask, given or predicted, and its scaled box.
 
 python -m stages.mask --triplets data/pairs/triplets.parquet --probes data/pairs/probes.parquet
     --out-triplets data/masks/triplets.parquet --out-probes data/masks/probes.parquet --report metrics/mask.json
@@ -16,13 +16,13 @@ from atelier.masks.make import mask_all
 
 @command.stage
 @command.params_option
-@command.path_option("triplets", "Triplets, from pair.")
-@command.path_option("probes", "Probes, from pair.")
-@command.path_option("out-triplets", "Zones of the triplets, parquet.")
-@command.path_option("out-probes", "Zones of the probes, parquet.")
-@command.path_option("report", "How many masks were given, predicted and refused, JSON.")
+@command.path_option("triplets", "Triplets written by pair.")
+@command.path_option("probes", "Probes written by pair.")
+@command.path_option("out-triplets", "Parquet file for the zones of the triplets.")
+@command.path_option("out-probes", "Parquet file for the zones of the probes.")
+@command.path_option("report", "JSON file for the counts of given, predicted and refused masks.")
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
-    """Find each named garment, with the segmenter where a picture brings no mask, and scale its box."""
+    """Make the mask and the scaled box of each named garment; a missing mask is predicted by the segmenter."""
     settings = read_params(params)
     set_threads(settings.models.threads)
     sections = {"models": settings.models, "mask": settings.mask}

@@ -1,4 +1,4 @@
-"""Items → triplets (source, instruction, target) to train on, and probes (picture × prompt) to measure on.
+"""Stage pair: make triplets (source, instruction, target) for training and probes (picture × prompt) for evaluation.
 
 python -m stages.pair --items data/prepared/items.parquet --triplets data/pairs/triplets.parquet
     --probes data/pairs/probes.parquet --report metrics/pair.json
@@ -15,12 +15,12 @@ from atelier.pairs import pair_items
 
 @command.stage
 @command.params_option
-@command.path_option("items", "Items, from prepare.")
-@command.path_option("triplets", "Triplets, parquet.")
-@command.path_option("probes", "Probes, parquet.")
-@command.path_option("report", "What was made and what fell short, JSON.")
+@command.path_option("items", "Items written by prepare.")
+@command.path_option("triplets", "Parquet file for the triplets.")
+@command.path_option("probes", "Parquet file for the probes.")
+@command.path_option("report", "JSON file for the numbers made and the shortfalls.")
 def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
-    """Make aligned, given and same-item triplets of the seen items, and probes of both domains' test pictures."""
+    """Make aligned, given and same-item triplets of the seen items, and probes of the test pictures of both domains."""
     settings = read_params(params).pair
     with tracking.run("pair", {"pair": settings}, reads=[items], writes=[triplets, probes]) as record:
         facts = pair_items(items, triplets, probes, settings)

@@ -1,4 +1,4 @@
-"""Both sources → clean items with a split, and a report of what was kept, what was refused, and why.
+"""Stage prepare: read both sources into items with splits, and report which rows were kept or refused, and why.
 
 python -m stages.prepare --out data/prepared/items.parquet --report metrics/prepare.json
 """
@@ -14,10 +14,10 @@ from atelier.data.prepare import prepare_items
 
 @command.stage
 @command.params_option
-@command.path_option("out", "Items, parquet.")
-@command.path_option("report", "What was kept and refused, JSON.")
+@command.path_option("out", "Parquet file for the items.")
+@command.path_option("report", "JSON file for the counts of kept and refused rows.")
 def main(params: Path, out: Path, report: Path) -> None:
-    """Read both sources, check and fit every picture, and split the seen ones by garment item and person."""
+    """Read both sources, fit every picture into a square, and split the seen items by garment and person."""
     settings = read_params(params).prepare
     with tracking.run("prepare", {"prepare": settings}, writes=[out]) as record:
         facts = prepare_items(settings, out)

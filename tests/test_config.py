@@ -86,7 +86,7 @@ def test_the_block_sets_in_the_parameters_are_those_that_training_knows():
         ("mask.box_scale", "box_scale: 0.9", ["mask.box_scale", "greater than or equal to 1"]),
         ("train.unfreeze", "unfreeze: attn+up", ["train.unfreeze", "'attn+mid+res'", "'attn+up'"]),
         ("train.unfreeze", "unfreeze: ''", ["train.unfreeze", "'attn+mid'", "''"]),
-        ("train.drop_both", "drop_both: 0.95", ["train", "drop_text + drop_image + drop_both is over 1"]),
+        ("train.drop_both", "drop_both: 0.95", ["train", "drop_text + drop_image + drop_both exceeds 1"]),
         ("train.method", "method: sorcery", ["train.method", "'selective'", "'sorcery'"]),
         ("models.device", "device: tpu", ["models.device", "'tpu'"]),
         ("generate.steps", "steps: 0", ["generate.steps", "greater than or equal to 1"]),

@@ -1,7 +1,7 @@
-"""params.yaml as frozen, typed values: one model per section; an unknown key is refused by name.
+"""Read params.yaml into frozen pydantic models, one per section; unknown keys are errors.
 
-The only module that reads a parameters file. YAML 1.2 (ruamel), because DVC writes `5e-05`, which a YAML 1.1 reader
-returns as a string.
+This is the only module that reads a parameters file. It uses YAML 1.2 (ruamel), because DVC writes `5e-05`, which a
+YAML 1.1 reader returns as a string.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Pair(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Pair":
         if self.aligned + self.given > 1:
-            raise ValueError("aligned + given is over 1")
+            raise ValueError("aligned + given exceeds 1")
         return self
 
 
@@ -114,7 +114,7 @@ class Train(LoopSettings):
     @model_validator(mode="after")
     def _consistent(self) -> "Train":
         if self.drop_text + self.drop_image + self.drop_both > 1:
-            raise ValueError("drop_text + drop_image + drop_both is over 1")
+            raise ValueError("drop_text + drop_image + drop_both exceeds 1")
         return self
 
 
@@ -137,23 +137,23 @@ class Generate(Section):
                 scales = []
             if not scales or min(scales) < 0 or len(set(scales)) < len(scales):
                 raise ValueError(
-                    f"{name}: {getattr(self, name)!r} is no list of scales: 1.0+1.5+2.0, each once, none below 0"
+                    f"{name}: {getattr(self, name)!r} is not a list of distinct scales from 0 on, such as 1.0+1.5"
                 )
         return self
 
     @property
     def swept_text(self) -> list[float]:
-        """The values of s_T that a sweep visits."""
+        """Values of s_T in the guidance sweep."""
         return _scales(self.sweep_text)
 
     @property
     def swept_image(self) -> list[float]:
-        """The values of s_I that a sweep visits."""
+        """Values of s_I in the guidance sweep."""
         return _scales(self.sweep_image)
 
 
 def _scales(text: str) -> list[float]:
-    """The numbers of "1.0+1.5": one string, because `dvc exp diff` can't show a list, nor dvc.yaml interpolate one."""
+    """Parse "1.0+1.5" into floats; a string, since neither `dvc exp diff` nor dvc.yaml templating supports lists."""
     return [float(part) for part in text.split("+")]
 
 
@@ -175,18 +175,18 @@ class Params(Section):
 
 
 def read_params(path: Path, changes: Mapping[str, str] | None = None) -> Params:
-    """Read and check the root pipeline's parameters: `read_sections` for `Params`."""
+    """Read and check the parameters of the root pipeline; see `read_sections`."""
     return read_sections(path, Params, changes)
 
 
-def read_sections(path: Path, kind: type[Sections], changes: Mapping[str, str] | None = None) -> Sections:
-    """Read and check a parameters file whose sections are the fields of `kind`.
+def read_sections(path: Path, model: type[Sections], changes: Mapping[str, str] | None = None) -> Sections:
+    """Read and check a parameters file whose sections are the fields of `model`.
 
     Args:
-        changes: values that stand instead of the file's, `section.key` → YAML text, as `dvc exp run -S` takes them.
+        changes: overrides, `section.key` → YAML text, as in `dvc exp run -S`.
 
     Raises:
-        UserError: the file is missing or not YAML, a key is unknown, missing, of the wrong type or out of range.
+        UserError: the file is missing or not YAML, or a key is unknown, missing, of the wrong type or out of range.
     """
     try:
         raw = YAML(typ="safe").load(path)
@@ -195,14 +195,14 @@ def read_sections(path: Path, kind: type[Sections], changes: Mapping[str, str] |
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: holds no sections; expected {', '.join(kind.model_fields)}")
+        raise UserError(f"{path}: no sections; expected {', '.join(model.model_fields)}")
     for key, text in (changes or {}).items():
         section, _, name = key.partition(".")
         if not isinstance(raw.get(section), dict) or name not in raw[section]:
             raise UserError(f"{path}: {key}: no such parameter")
         raw[section][name] = YAML(typ="safe").load(text)
     try:
-        return kind.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
