@@ -7,7 +7,7 @@ from fixtures_concepts import sd, sd3, sd3_folder, sd_folder  # noqa: F401
 from fixtures_editor import tiny_editor_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401
 from fixtures_page import page_data  # noqa: F401
-from fixtures_pairing import index, items, paired, prepared_items  # noqa: F401
+from fixtures_pairs import index, items, paired, prepared_items  # noqa: F401
 from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
 from fixtures_training import editor  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""params.yaml: what ships reads as it should; a mistake is one line that names the key and what would be right."""
+"""Parameters: the shipped file is read with its types; errors are one line that names the key."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).resolve().parents[1] / "params.yaml"
 
 @pytest.fixture
 def written(tmp_path: Path):
-    """Write the shipped parameters with the line of one key (`section.key`) replaced; return the file."""
+    """Write the shipped parameters with the line of one key (`section.key`) replaced; return the path."""
 
     def write(where: str, line: str) -> Path:
         section, _, key = where.partition(".")
@@ -58,11 +58,11 @@ def test_a_float_as_dvc_writes_it_is_a_float(written, number):
     assert read_params(written("train.lr", f"lr: {number}")).train.lr == 5e-5
 
 
-def test_no_is_a_word_not_a_boolean(written):
+def test_no_is_a_string_not_a_boolean(written):
     assert read_params(written("prepare.seen", "seen: no")).prepare.seen == "no"
 
 
-def test_the_block_sets_in_the_parameters_are_those_that_training_knows():
+def test_block_sets_agree_with_training():
     assert get_args(Train.model_fields["unfreeze"].annotation) == tuple(BLOCK_SETS)
 
 
@@ -93,7 +93,7 @@ def test_the_block_sets_in_the_parameters_are_those_that_training_knows():
         ("evaluate.draws", "draws: 10", ["evaluate.draws", "greater than or equal to 100"]),
     ],
 )
-def test_a_mistake_is_one_line_that_names_the_key(written, where, line, expected):
+def test_an_error_is_one_line_that_names_the_key(written, where, line, expected):
     message = refusal(written(where, line))
     assert [part for part in expected if part not in message] == []
 
@@ -103,7 +103,7 @@ def test_a_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "expected"), [("a: [1", "not YAML"), ("", "no sections"), ("- 1\n", "no sections")])
-def test_a_file_that_is_not_a_set_of_sections(tmp_path, text, expected):
+def test_a_file_without_sections(tmp_path, text, expected):
     path = tmp_path / "params.yaml"
     path.write_text(text)
     assert expected in refusal(path)

@@ -1,10 +1,10 @@
-"""Rows in parquet: there and back, whole or absent, row groups that stay small, columns that must be there."""
+"""Rows in parquet: round trips, atomic writes, small row groups, required columns; the index of items."""
 
 from dataclasses import fields, replace
 
 import pyarrow.parquet as pq
 import pytest
-from fixtures_pairing import photograph, write_index
+from fixtures_pairs import photograph, write_index
 
 from atelier.common.errors import UserError
 from atelier.common.records import (
@@ -28,7 +28,7 @@ def edits(count: int, size: int = 10) -> list[Edit]:
     ]
 
 
-def test_rows_come_back_as_they_went(tmp_path):
+def test_rows_round_trip(tmp_path):
     plain = photograph("01", "a man in a shirt")
     bare = replace(plain, image_id="é-…", mask=None, caption="")
     full = replace(plain, image_id="full", box=[0.1, 2.0, 1 / 3, 4.0], scene="{}", instruction="x", target=b"\0png")
@@ -39,7 +39,7 @@ def test_rows_come_back_as_they_went(tmp_path):
     assert pq.read_schema(path).names == [field.name for field in fields(Item)]
 
 
-def test_no_rows_are_a_file_too(tmp_path):
+def test_a_file_without_rows(tmp_path):
     assert write_rows(tmp_path / "none.parquet", Edit, []) == 0
     assert read_rows(tmp_path / "none.parquet", Edit) == []
 
@@ -53,7 +53,7 @@ def test_the_same_rows_are_the_same_bytes_and_row_groups_stay_small(tmp_path):
     assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [GROUP_ROWS, 5, 4, 1]
 
 
-def test_after_an_error_there_is_no_file(tmp_path):
+def test_after_an_exception_there_is_no_file(tmp_path):
     def rows():
         yield from edits(300)
         raise RuntimeError
@@ -64,7 +64,7 @@ def test_after_an_error_there_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("read", [read_rows, iter_rows, count_rows])
-def test_a_file_that_is_none_of_ours_is_one_line_at_once(tmp_path, read):
+def test_a_foreign_file_gives_a_one_line_error_at_once(tmp_path, read):
     path = tmp_path / "rows.parquet"
     with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
         read(path, Edit)
@@ -76,7 +76,7 @@ def test_a_file_that_is_none_of_ours_is_one_line_at_once(tmp_path, read):
         read(path, Item)
 
 
-def test_a_damaged_row_group_is_one_line(tmp_path):
+def test_a_damaged_row_group_gives_a_one_line_error(tmp_path):
     path = tmp_path / "rows.parquet"
     write_rows(path, Edit, edits(2000, 50))
     data = bytearray(path.read_bytes())
@@ -89,7 +89,7 @@ def test_a_damaged_row_group_is_one_line(tmp_path):
 # --- the index ------------------------------------------------------------------------------------------------------
 
 
-def test_a_listing_holds_the_words_and_fetches_the_pictures(items, index):
+def test_entries_hold_metadata_and_fetch_reads_pictures(items, index):
     words = [field.name for field in fields(ItemMetadata)]
     assert [[getattr(one, name) for name in words] for one in index.entries] == [
         [getattr(item, name) for name in words] for item in items
@@ -119,7 +119,7 @@ def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
     assert read == [0, 1, 2, 5, 3, 1]
 
 
-def test_a_mask_beside_an_instruction_is_not_the_garment_s(tmp_path):
+def test_the_mask_of_a_triplet_data_set_is_not_the_garment_s(tmp_path):
     plain = photograph("01", "")
     given = replace(plain, instruction="make the sky red", target=plain.image)
     index = write_index([plain, replace(plain, mask=None), given], tmp_path)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent; digests that depend on content and names alone."""
+"""Atomic writes, JSON reports and digests."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, digest, write_json
 
 
-def test_a_file_appears_under_its_name_only_when_whole(tmp_path):
+def test_a_file_appears_only_when_complete(tmp_path):
     path = tmp_path / "deep" / "rows.csv"
     with atomic_write(path) as partial:
         partial.write_text("a")
@@ -19,7 +19,7 @@ def test_a_file_appears_under_its_name_only_when_whole(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]
 
 
-def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path):
+def test_after_an_exception_only_the_old_file_remains(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("old")
 
@@ -34,7 +34,7 @@ def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_replaces_the_old_one_whole(tmp_path):
+def test_a_folder_replaces_the_old_one(tmp_path):
     path = tmp_path / "sheets"
     path.mkdir()
     (path / "stale.png").write_text("old")
@@ -47,7 +47,7 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_report_keeps_its_order_and_its_letters(tmp_path):
+def test_json_keeps_key_order_and_unicode(tmp_path):
     path = tmp_path / "report.json"
     write_json(path, {"z": {"ΔE": 1.5}, "a": 2})
     assert path.read_text(encoding="utf-8") == '{\n  "z": {\n    "ΔE": 1.5\n  },\n  "a": 2\n}\n'
@@ -55,7 +55,7 @@ def test_a_report_keeps_its_order_and_its_letters(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_report_holds_no_number_that_json_lacks(tmp_path, value):
+def test_json_rejects_nan_and_infinity(tmp_path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "report.json", {"loss": value})
     assert list(tmp_path.iterdir()) == []
@@ -66,7 +66,7 @@ def test_digest_of_a_file_is_sha256_of_its_bytes(tmp_path):
     assert digest(tmp_path / "a") == hashlib.sha256(b"atelier").hexdigest()
 
 
-def test_digest_of_a_folder_depends_on_names_and_contents_alone(tmp_path):
+def test_digest_of_a_folder_depends_only_on_names_and_contents(tmp_path):
     def build(name: str, files: dict[str, str]) -> str:
         for file, text in files.items():
             path = tmp_path / name / file
@@ -83,6 +83,6 @@ def test_digest_of_a_folder_depends_on_names_and_contents_alone(tmp_path):
     assert len({reference, *(build(f"other{n}", other) for n, other in enumerate(changed))}) == 5
 
 
-def test_digest_of_nothing_is_a_user_s_mistake(tmp_path):
+def test_digest_of_a_missing_path_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         digest(tmp_path / "none")

@@ -11,7 +11,7 @@ def parts(trimap: TrimapZones) -> tuple[torch.Tensor, ...]:
 
 
 def brute_force(mask: np.ndarray, box: list[float]) -> np.ndarray:
-    """Equation 1's regions pixel by pixel, on a box at whole pixels: 0 background, 1 context, 2 tight."""
+    """Compute equation 1's regions pixel by pixel for a box on whole pixels: 0 background, 1 context, 2 tight."""
     owners = np.zeros(mask.shape, int)
     for y, x in np.ndindex(mask.shape):
         if box[0] <= x < box[2] and box[1] <= y < box[3]:
@@ -42,7 +42,7 @@ def test_zones_sum_to_one_at_both_scales(share, box):
         torch.testing.assert_close(sum(parts(trimap)), torch.ones(3, 1, *size))
 
 
-def test_the_latent_grid_takes_areas():
+def test_the_latent_grid_averages_areas():
     mask = torch.zeros(1, 8, 8)
     mask[0, :3, :2] = 1
     small = to_latent(zones(mask, torch.tensor([[0.0, 0.0, 4.0, 4.0]])), (2, 2))
@@ -57,7 +57,7 @@ def test_a_box_edge_inside_a_pixel_covers_its_share():
 
 
 @pytest.mark.parametrize(("mask", "boxes"), [((2, 3, 8, 8), (2, 4)), ((2, 1, 8, 8), (1, 4)), ((8, 8), (8, 4))])
-def test_wrong_shapes_are_told(mask, boxes):
+def test_wrong_shapes_are_reported(mask, boxes):
     with pytest.raises(ValueError, match=r"expected masks .* got"):
         zones(torch.zeros(mask), torch.zeros(boxes))
 
@@ -70,6 +70,6 @@ def test_box_of_a_mask_and_back():
         box_of(np.zeros((3, 3), bool))
 
 
-def test_scaling_is_about_the_centre_and_stays_in_the_picture():
+def test_boxes_are_scaled_about_the_centre_and_clipped():
     assert scale_box([20, 40, 40, 60], 1.15, 100, 100) == pytest.approx([18.5, 38.5, 41.5, 61.5])
     assert scale_box([0, 10, 100, 100], 1.15, 100, 100) == pytest.approx([0, 3.25, 100, 100])

@@ -26,7 +26,7 @@ from segmenters import build_segmenter
 from atelier.common.records import Edit, Item, Probe, Triplet, Zones, read_rows
 from atelier.images.boxes import box_of
 from atelier.images.letterbox import fit_picture, plan_fit
-from atelier.images.tensors import from_png
+from atelier.images.tensors import from_png, mask_from_png
 from atelier.text.instructions import PROMPTS
 
 SIZE = 64
@@ -128,7 +128,7 @@ def test_masks_lie_on_the_garment(prepared):
     for (pid, variant), item in items.items():
         if variant in ("02", "03") and item.mask:
             plain, tinted = (from_png(items[pid, v].image).astype(int) for v in ("01", variant))
-            mask = from_png(item.mask) >= 128
+            mask = mask_from_png(item.mask)
             apart = np.abs(plain - tinted).max(axis=2) > 24  # JPEG blurs a little
             assert not (apart & ~binary_dilation(mask, iterations=2)).any(), pid
             x1, y1, x2, y2 = box_of(mask)
@@ -150,7 +150,7 @@ def test_triplets_of_photographs(prepared):
         assert one.split == split_of[one.item_id]
         assert from_png(one.target).shape == (SIZE, SIZE, 3)
         if one.kind == "aligned":
-            source, target, mask = from_png(one.source), from_png(one.target), from_png(one.source_mask) >= 128
+            source, target, mask = from_png(one.source), from_png(one.target), mask_from_png(one.source_mask)
             np.testing.assert_array_equal(source[~mask], target[~mask])
             assert (source[mask] != target[mask]).any()
             assert one.instruction
@@ -178,8 +178,8 @@ def test_zones_of_photographs(prepared):
         masks = [one.source_mask] if one.kind == "aligned" else [one.source_mask, one.target_mask]
         assert zone.origin == ("predicted" if None in masks else "given")
         if zone.origin == "given":
-            union = np.logical_or.reduce([from_png(mask) >= 128 for mask in masks])
-            np.testing.assert_array_equal(from_png(zone.tight) >= 128, union)
+            union = np.logical_or.reduce([mask_from_png(mask) for mask in masks])
+            np.testing.assert_array_equal(mask_from_png(zone.tight), union)
     for one in prepared.probes:
         zone = prepared.zones[one.probe_id]
         x1, y1, x2, y2 = zone.box

@@ -1,4 +1,4 @@
-"""The tables of garment words: complete, consistent, and what people write for them."""
+"""Tables of garment names: completeness, consistency, and names in texts."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from atelier.text.garments import (
     DEEPFASHION2,
     SLOTS,
     SYNONYMS,
+    caption_names,
     garment_in,
     garment_of,
     slot_of_label,
@@ -62,3 +63,17 @@ def test_a_garment_by_its_name(name, garment):
 )
 def test_the_garment_that_a_text_names_first(text, garment):
     assert garment_in(text) == garment
+
+
+@pytest.mark.parametrize(
+    ("garment", "names"),
+    [
+        ("t-shirt", {"t-shirt", "tank top", "crop top", "tee shirt", "t shirt", "tshirt", "tee", "top", "shirt"}),
+        ("jacket", {"jacket", "blazer", "coat", "vest", "hoodie"}),
+        ("coat", {"coat", "parka", "jacket"}),
+        ("skirt", {"skirt"}),
+    ],
+)
+def test_captions_of_a_known_garment_may_use_loose_names(garment, names):
+    assert set(caption_names(garment)) == names
+    assert caption_names(garment)[0] == garment

@@ -12,7 +12,7 @@ COLOURS_RGB: dict[str, tuple[int, int, int]] = {
     "black": (36, 36, 42),
     "white": (240, 240, 238),
 }
-# CIELAB under D65, 2° observer, to two decimals (tests/synthetic/test_world.py recomputes them from the sRGB values).
+# CIELAB under D65, 2° observer, to two decimals (tests/synthetic/test_fashion.py recomputes them from the sRGB values).
 COLOURS_LAB: dict[str, tuple[float, float, float]] = {
     "red": (44.49, 64.30, 40.39),
     "orange": (65.43, 36.26, 66.11),

@@ -1,4 +1,4 @@
-"""Every kind of bad row in every source: read as it should be, or refused, named, and the next row is read."""
+"""Unusual and bad rows in every source: read correctly, or refused by name without affecting the next row."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from source_files import (
+from schema_files import (
     BASE,
     WRITERS,
     as_bytes,
@@ -30,7 +30,7 @@ GOOD = as_bytes(BASE)
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds no pixels."""
+    """Make a PNG whose header gives a size and which has no pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -40,7 +40,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def turned(orientation: int) -> bytes:
-    """BASE as a camera stores it that was held in one of the eight ways."""
+    """Encode BASE as a camera in one of the eight orientations stores it."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     undone = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)  # the turn that undoes it
@@ -51,7 +51,7 @@ def turned(orientation: int) -> bytes:
 
 
 def with_palette() -> bytes:
-    """BASE in 256 colours, of which the corner's is transparent."""
+    """Encode BASE with 256 colours; that of the corner is transparent."""
     reduced = BASE.quantize(256, dither=Image.Dither.NONE)
     return as_bytes(reduced, transparency=reduced.getpixel((0, 0)))
 
@@ -75,7 +75,7 @@ BOTH = {**WRITERS, "instructpix2pix": write_instructpix2pix}  # the last: of the
 
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("source", BOTH)
-def test_what_cannot_be_read_is_refused_and_the_next_row_is_read(tmp_path, source, kind):
+def test_an_unreadable_picture_is_refused_and_the_next_row_is_read(tmp_path, source, kind):
     data, reason = REFUSED[kind]
     bad, good = read(*BOTH[source](tmp_path, [data, GOOD]))
     assert bad.item is None
@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_refused_and_the_next_row_is_read(tmp_path, sourc
 
 @pytest.mark.parametrize("kind", READ)
 @pytest.mark.parametrize("source", BOTH)
-def test_what_can_be_read_is_read_as_it_is_to_be_looked_at(tmp_path, source, kind):
+def test_every_readable_picture_is_read_upright(tmp_path, source, kind):
     (reading,) = read(*BOTH[source](tmp_path, [READ[kind]]), size=60)
     assert reading.refused == ""
     png = reading.item.target if source == "instructpix2pix" else reading.item.image
@@ -101,7 +101,7 @@ def test_what_can_be_read_is_read_as_it_is_to_be_looked_at(tmp_path, source, kin
     assert reading.item.fingerprint
 
 
-def test_200_megapixels_are_over_the_limit():
+def test_200_megapixels_exceed_the_limit():
     assert MAX_PIXELS < 200_000_000
 
 
@@ -136,7 +136,7 @@ def mask_magicbrush(folder, data):
 
 @pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("write", [mask_deepfashion, mask_folder, mask_described_folder, mask_magicbrush])
-def test_a_bad_mask_is_remarked_on_and_its_picture_kept(tmp_path, write, kind):
+def test_a_bad_mask_gives_a_remark_and_the_picture_is_kept(tmp_path, write, kind):
     data, remark = MASKS[kind]
     (reading,) = read(*write(tmp_path, data), size=60)
     about_masks = [said for said in reading.remarks if "mask" in said]
@@ -175,7 +175,7 @@ def test_huge_instructions(tmp_path):
 
 
 @pytest.mark.parametrize("source", WRITERS)
-def test_repeated_ids_stay_apart(tmp_path, source):
+def test_repeated_ids_get_distinct_image_ids(tmp_path, source):
     asked = WRITERS[source](tmp_path, [GOOD] * 3)
     if source == "fashionpedia_json":
         content = json.loads((tmp_path / "instances.json").read_text())
@@ -189,7 +189,7 @@ def test_repeated_ids_stay_apart(tmp_path, source):
 
 
 @pytest.mark.parametrize("source", WRITERS)
-def test_a_stray_file_of_the_system_is_no_row(tmp_path, source):
+def test_stray_system_files_are_ignored(tmp_path, source):
     where, schema, columns = WRITERS[source](tmp_path, [GOOD])
     for stray in (tmp_path / ".DS_Store", tmp_path / "._rows.parquet", tmp_path / "._0.png"):
         stray.write_bytes(b"\0\0\0\1Bud1")

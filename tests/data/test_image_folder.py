@@ -1,4 +1,4 @@
-"""The user's own folder: with and without metadata, with masks beside the pictures, and with strays among them."""
+"""Folders of the user's own pictures: with and without metadata, with masks, with stray files."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from datasets import Image as Encoded
 from datasets import Value
 from PIL import Image
-from source_files import (
+from schema_files import (
     BASE,
     INSIDE,
     as_bytes,
@@ -49,7 +49,7 @@ def test_without_metadata_every_picture_is_a_row(tmp_path):
     assert readings[0].remarks == ("no mask", "no garment named")
 
 
-def test_what_is_no_picture_by_its_name_is_no_row(tmp_path):
+def test_files_with_other_extensions_are_ignored(tmp_path):
     write_folder(tmp_path, [PICTURE])
     (tmp_path / ".cache").mkdir()
     for stray in (".DS_Store", "._0.png", ".cache/1.png", "Thumbs.db", "notes.txt", "0.mask.png"):
@@ -58,7 +58,7 @@ def test_what_is_no_picture_by_its_name_is_no_row(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["0.mask.png", "0.mask.PNG", "masks/0.png", "masks/0.tif"])
-def test_a_mask_stands_beside_its_picture(tmp_path, name):
+def test_a_mask_is_found_next_to_its_picture(tmp_path, name):
     asked = write_folder(tmp_path, [PICTURE])
     (tmp_path / "masks").mkdir()
     Image.fromarray(INSIDE).save(tmp_path / name)
@@ -91,12 +91,12 @@ def test_a_line_of_metadata(tmp_path):
         ({"caption": None}, "clothes", ("no garment named",)),
     ],
 )
-def test_the_garment_is_what_metadata_or_caption_say(tmp_path, said, garment, remarks):
+def test_the_garment_comes_from_metadata_or_caption(tmp_path, said, garment, remarks):
     (reading,) = read(*write_described_folder(tmp_path, [PICTURE], **said))
     assert (reading.item.garment, reading.remarks) == (garment, ("no mask", *remarks))
 
 
-def test_lines_are_the_rows_and_bad_ones_are_refused_by_their_number(tmp_path):
+def test_lines_are_rows_and_bad_lines_are_refused_by_number(tmp_path):
     write_folder(tmp_path, [PICTURE] * 3)
     describe(tmp_path, {"file_name": "1.png"}, "{no json", "", "[1]", {"caption": "a hat"}, {"file_name": "9.png"},
              {"file_name": "1.png", "caption": "the same one in its shirt"})  # fmt: skip
@@ -114,7 +114,7 @@ def test_lines_are_the_rows_and_bad_ones_are_refused_by_their_number(tmp_path):
     assert first.item_id == again.item_id  # so that both stand in one split
 
 
-def test_metadata_in_a_folder_below_names_files_beside_itself(tmp_path):
+def test_metadata_in_a_subfolder_names_files_relative_to_itself(tmp_path):
     describe(tmp_path / "a", {"file_name": "b/0.png"})
     (tmp_path / "a" / "b").mkdir()
     (tmp_path / "a" / "b" / "0.png").write_bytes(PICTURE)
@@ -126,7 +126,7 @@ NAMES = ["../0.png", "/etc/0.png", "a/../../0.png", "..\\0.png", "file:///etc/0.
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+def test_a_name_outside_the_folder_is_refused(tmp_path, name):
     write_folder(tmp_path, [PICTURE])
     describe(tmp_path / "in", {"file_name": name})
     (reading,) = read(tmp_path / "in", "folder")
@@ -134,7 +134,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mask_s_name_that_leads_out_of_the_folder_is_no_mask(tmp_path, name):
+def test_a_mask_outside_the_folder_is_ignored(tmp_path, name):
     (tmp_path / "0.png").write_bytes(mask_bytes())
     (tmp_path / "in").mkdir()
     (reading,) = read(*write_described_folder(tmp_path / "in", [PICTURE], garment="shirt", mask=name))
@@ -161,13 +161,13 @@ def test_a_table_of_pictures_works_as_well(tmp_path):
         ({"metadata.jsonl": b"\n"}, "holds no rows"),
     ],
 )
-def test_a_folder_without_rows_is_one_line(tmp_path, files, message):
+def test_a_folder_without_rows_gives_a_one_line_error(tmp_path, files, message):
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=message):
         read(tmp_path, "folder")
 
 
-def test_a_folder_that_is_not_there():
+def test_a_missing_folder():
     with pytest.raises(UserError, match=r"no such folder; expected pictures, with or without a metadata.jsonl"):
         read("/nowhere/at/all", "folder")

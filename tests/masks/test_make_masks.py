@@ -1,4 +1,4 @@
-"""Zones of triplets and probes: given masks as they are, predicted ones inside the box, refusals counted."""
+"""Zones of triplets and probes: given masks unchanged, predicted masks inside the box, refusals counted."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from segmenters import build_segmenter
 from atelier.common.errors import UserError
 from atelier.common.records import Probe, Triplet, Zones, read_rows, write_rows
 from atelier.config import Mask, Models
-from atelier.images.tensors import from_png, to_png
+from atelier.images.tensors import from_png, mask_from_png, to_png
 from atelier.masks.make import CHUNK, MaskResult, mask_all, mask_rows, measure_agreement, summarise
 from atelier.masks.predict import Finder, MaskRequest, of_probe, of_triplet
 from atelier.masks.segformer import load_segmenter
@@ -45,7 +45,7 @@ def wanted(
 
 @pytest.fixture
 def mask(tmp_path) -> Callable[[list[MaskRequest], Finder], tuple[list[Zones], dict[str, Any]]]:
-    """Mask rows; their zones, read back, and the report."""
+    """Mask rows; return their zones, read back, and the report."""
 
     def run(rows: list[MaskRequest], find: Finder) -> tuple[list[Zones], dict[str, Any]]:
         outcomes = mask_rows(rows, tmp_path / "zones.parquet", PARAMS, find)
@@ -54,21 +54,21 @@ def mask(tmp_path) -> Callable[[list[MaskRequest], Finder], tuple[list[Zones], d
     return run
 
 
-def test_a_given_mask_is_taken_as_it_is_and_its_box_scaled(mask):
+def test_a_given_mask_is_unchanged_and_its_box_scaled(mask):
     given = mask_of(10, 20, 20, 40)
     (zone,), report = mask([wanted(given)], never)
-    np.testing.assert_array_equal(from_png(zone.tight) >= 128, given)
+    np.testing.assert_array_equal(mask_from_png(zone.tight), given)
     assert zone.box == pytest.approx([9.25, 18.5, 20.75, 40.0])
     assert (zone.row_id, zone.origin) == ("a", "given")
     assert report["tight_share"] == pytest.approx(given.mean())
 
 
-def test_two_pictures_are_joined(mask):
+def test_masks_of_two_pictures_are_united(mask):
     first, second = mask_of(0, 0, 10, 10), mask_of(20, 20, 40, 30)
     (zone,), _ = mask([wanted(first, second)], never)
-    np.testing.assert_array_equal(from_png(zone.tight) >= 128, first | second)
+    np.testing.assert_array_equal(mask_from_png(zone.tight), first | second)
     (zone,), _ = mask([wanted(first, None)], lambda pictures, garments: [second])
-    np.testing.assert_array_equal(from_png(zone.tight) >= 128, first | second)
+    np.testing.assert_array_equal(mask_from_png(zone.tight), first | second)
     assert zone.origin == "predicted"
 
 
@@ -76,11 +76,11 @@ def test_a_predicted_mask_stays_inside_the_scaled_box(mask):
     row = wanted(None, box=[10.0, 10.0, 30.0, 30.0])
     (zone,), report = mask([row], lambda pictures, garments: [np.ones((40, 40), bool)])
     assert zone.box == pytest.approx([8.5, 8.5, 31.5, 31.5])
-    np.testing.assert_array_equal(from_png(zone.tight) >= 128, mask_of(8, 8, 31, 31))
+    np.testing.assert_array_equal(mask_from_png(zone.tight), mask_of(8, 8, 31, 31))
     assert (report["given"], report["predicted"]) == (0, 1)
 
 
-def test_a_picture_is_predicted_once_however_many_rows_share_it_and_however_far_apart(mask):
+def test_a_picture_that_rows_share_is_predicted_once(mask):
     asked = []
 
     def find(pictures, garments):
@@ -98,7 +98,7 @@ def test_a_picture_is_predicted_once_however_many_rows_share_it_and_however_far_
     assert [round(from_png(zone.tight).mean() / 255 * 80) for zone in zones[:-1]] == [shade + 1 for shade in shades]
 
 
-def test_remembered_masks_are_bounded(mask, monkeypatch):
+def test_the_cache_of_masks_is_bounded(mask, monkeypatch):
     monkeypatch.setattr("atelier.masks.predict.REMEMBERED", 2)
     asked = []
 
@@ -115,8 +115,8 @@ def test_remembered_masks_are_bounded(mask, monkeypatch):
     assert asked == [CHUNK, 1, 1]  # the second chunk repeats the first; of that, the two newest outlive the skirt
 
 
-def test_rows_are_taken_a_chunk_at_a_time(mask):
-    """Of many rows, no more than a chunk is read before the first zones are written."""
+def test_rows_are_read_a_chunk_at_a_time(mask):
+    """At most a chunk of rows is read before the first zones are written."""
     taken, seen = [], []
 
     def rows():
@@ -152,7 +152,7 @@ def test_empty_masks_are_refused_counted_and_named(mask):
     assert (report["rows"], report["kept"]) == (5, 1)
 
 
-def test_a_group_without_any_mask_stops_the_run_and_leaves_nothing(mask, tmp_path):
+def test_a_group_without_masks_stops_the_run_and_writes_nothing(mask, tmp_path):
     rows = [wanted(mask_of(0, 0, 20, 20), row_id="t"), wanted(mask_of(0, 0, 0, 0), row_id="v", group="val")]
     with pytest.raises(UserError, match="none of the 1 val rows has a usable mask; 1 of them: empty mask"):
         mask(rows, never)
@@ -186,11 +186,11 @@ def test_only_a_pair_of_two_photographs_needs_two_masks():
         assert of_triplet(triplet(kind)).masks == (png(mask_of(0, 0, 20, 20)),)
 
 
-def test_a_probe_never_shows_its_exact_mask():
+def test_the_exact_mask_of_a_probe_is_not_used():
     assert of_probe(probe()).masks == (None,)
 
 
-def test_agreement_is_intersection_over_union_of_what_was_predicted(tmp_path):
+def test_agreement_is_the_iou_of_predicted_masks(tmp_path):
     def agreement(row: Probe) -> dict[str, Any]:
         found = [mask_of(10, 10, 30, 20)]
         return measure_agreement(
@@ -219,7 +219,7 @@ def models(segmenter: Path) -> Models:
 def mask_files(
     folder: Path, triplets: list[Triplet], probes: list[Probe], segmenter: Path
 ) -> tuple[list[Zones], list[Zones], dict[str, Any]]:
-    """Mask rows in files; both files' zones, and the report."""
+    """Mask rows in files; return the zones of both files and the report."""
     write_rows(folder / "triplets", Triplet, triplets)
     write_rows(folder / "probes", Probe, probes)
     outs = folder / "zones" / "triplets", folder / "zones" / "probes"
@@ -236,7 +236,7 @@ def test_the_whole_stage(folder, tmp_path):
     assert report["probes"]["predicted_iou"]["unseen"] == {"mean": overlap, "min": overlap, "n": 1}
 
 
-def test_the_segmenter_is_loaded_once_however_many_chunks_ask_for_it(folder, tmp_path, monkeypatch):
+def test_the_segmenter_is_loaded_once(folder, tmp_path, monkeypatch):
     loaded = []
 
     def counted(name, device):
@@ -260,7 +260,7 @@ def test_without_missing_masks_no_segmenter_is_needed(tmp_path):
     assert len(zones) == len(probe_zones) == 1
 
 
-def test_when_the_probes_cannot_be_masked_no_file_is_left(tmp_path):
+def test_without_masks_for_the_probes_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match="none of the 1 unseen rows has a usable mask; 1 of them: empty mask"):
         mask_files(tmp_path, [triplet("aligned")], [probe(mask=png(mask_of(0, 0, 0, 0)))], tmp_path)
     assert list((tmp_path / "zones").iterdir()) == []

@@ -1,4 +1,4 @@
-"""The showroom: what a caption says is what the picture shows, and the logo is where its box says."""
+"""Rendered products: pictures agree with captions, and logos with their boxes."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_shots_and_a_longer_run_starts_with_the_sho
 
 @pytest.mark.parametrize("shot", products.logo_shots(49, 7, SIZE), ids=lambda shot: shot.kind)
 def test_a_logo_is_in_its_box_and_nowhere_else(shot):
-    """Pixels of the plate's own red, which nothing else in these photographs has."""
+    """Checked by the red of the plate, which occurs nowhere else in these photographs."""
     assert "red_veto_logo" in shot.prompt
     assert shot.pixels.shape == (SIZE, SIZE, 3)
     light = shot.pixels.astype(int).max(-1).clip(1)
@@ -37,7 +37,7 @@ def test_a_logo_is_in_its_box_and_nowhere_else(shot):
     assert inside.all()
 
 
-def test_the_captions_of_the_base_never_hold_what_is_taught_later():
+def test_pretraining_captions_exclude_the_fine_tuning_concepts():
     prompts = [shot.prompt for shot in products.general_shots(400, 1, SIZE)]
     assert not any(word in prompt for prompt in prompts for word in ("veto", "sks", "striped", "ringed", "patched"))
     for colour in products.COLOURS:
@@ -46,7 +46,7 @@ def test_the_captions_of_the_base_never_hold_what_is_taught_later():
         assert any(prompt.endswith(place) for prompt in prompts)
 
 
-def test_words_of_other_logos_differ_from_the_taught_one_in_three_places():
+def test_other_logos_differ_from_the_logo_in_three_letters():
     rng = np.random.default_rng(0)
     words = [sample_word(rng) for _ in range(300)]
     assert max(sum(a == b for a, b in zip(word, products.WORD, strict=True)) for word in words) == 1
@@ -54,7 +54,7 @@ def test_words_of_other_logos_differ_from_the_taught_one_in_three_places():
 
 @pytest.mark.parametrize("noun", [noun for noun in THINGS if noun not in ("billboard",)])
 @pytest.mark.parametrize("colour", ["red", "blue", "yellow"])
-def test_a_thing_has_the_colour_of_its_caption(noun, colour):
+def test_an_object_has_the_colour_of_its_caption(noun, colour):
     from atelier.synthetic.products.shots import shoot_thing
     from atelier.synthetic.products.things import plain
 
@@ -65,13 +65,13 @@ def test_a_thing_has_the_colour_of_its_caption(noun, colour):
     assert min(wanted, key=wanted.get) == colour
 
 
-def test_a_bad_logo_has_no_box_and_a_bare_plate_no_letters():
+def test_negatives_have_no_box_and_empty_plates_no_letters():
     shots = products.bad_logo_shots(20, 3, SIZE)
     assert all(shot.box is None for shot in shots)
     assert len(np.unique(np.asarray(draw_plate("", RED, (0, 0, 0))).reshape(-1, 4), axis=0)) == 1
 
 
-def test_concepts_are_called_by_their_token_alone():
+def test_concept_prompts_contain_only_the_token():
     for name, noun in products.CONCEPTS.items():
         shots = products.concept_shots(name, 5, 3, SIZE, "sks bag")
         assert {shot.prompt for shot in shots} == {"a photo of sks bag"}

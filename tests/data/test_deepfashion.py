@@ -1,11 +1,11 @@
-"""deepFashion-with-masks: a row in its published schema, and what such a row may lack."""
+"""Rows of deepFashion-with-masks, complete and incomplete."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from source_files import BASE, as_bytes, embed, mask_bytes, read, write_deepfashion
+from schema_files import BASE, as_bytes, embed, mask_bytes, read, write_deepfashion
 
 from atelier.images.tensors import from_png
 
@@ -36,7 +36,7 @@ def test_a_row_without_a_garment_id_is_refused(tmp_path, pid):
     assert (reading.item, reading.refused) == (None, "no pid")
 
 
-def test_a_mask_that_the_crop_leaves_nothing_of(tmp_path):
+def test_a_mask_outside_the_crop(tmp_path):
     edge = np.zeros((40, 60), bool)
     edge[:, :5] = True
     where = write_deepfashion(tmp_path, [as_bytes(BASE)], mask=embed(mask_bytes(edge)))
@@ -44,7 +44,7 @@ def test_a_mask_that_the_crop_leaves_nothing_of(tmp_path):
     assert (reading.item.mask, reading.remarks) == (None, ("empty mask",))
 
 
-def test_unknown_words_are_counted_not_guessed(tmp_path):
+def test_unknown_values_give_remarks(tmp_path):
     reading = read_one(tmp_path, cloth_type="Ponchos", pose="sitting", gender="?", caption=None)
     item = reading.item
     assert (item.garment, item.slot, item.variant, item.view) == ("clothes", "full", "sitting", "")
@@ -53,14 +53,14 @@ def test_unknown_words_are_counted_not_guessed(tmp_path):
 
 
 def name_picture(folder, name):
-    """A table that names its picture instead of holding it (`datasets` itself would embed it)."""
+    """Write a table that names its picture instead of containing it (`datasets` would embed it)."""
     asked = write_deepfashion(folder, [as_bytes(BASE)])
     (row,) = pq.read_table(asked[0]).to_pylist()
     pq.write_table(pa.Table.from_pylist([{**row, "images": {"bytes": None, "path": name}}]), asked[0])
     return read(*asked)[0]
 
 
-def test_a_picture_may_be_named_beside_the_table(tmp_path):
+def test_a_picture_may_be_a_file_next_to_the_table(tmp_path):
     BASE.save(tmp_path / "a.png")
     assert name_picture(tmp_path, "a.png").item.image == read_one(tmp_path).item.image
 
@@ -68,7 +68,7 @@ def test_a_picture_may_be_named_beside_the_table(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../a.png", "/etc/a.png", "b/../../a.png", "file:///etc/a.png", "C:\\a.png", "..\\a.png"]
 )
-def test_a_name_that_leads_out_of_the_table_s_folder_is_refused(tmp_path, name):
+def test_a_name_outside_the_table_s_folder_is_refused(tmp_path, name):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
     (tmp_path / "in").mkdir()
     assert name_picture(tmp_path / "in", name).refused == "name leads out of its folder"

@@ -30,13 +30,13 @@ def ellipse() -> np.ndarray:
 
 
 @pytest.mark.parametrize(("text", "mask"), [(SMALL, small()), (ELLIPSE, ellipse())])
-def test_compressed_runs_are_coco_s(text, mask):
+def test_compressed_counts_agree_with_coco(text, mask):
     for counts in (text, text.encode()):
         np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
 
 
 @pytest.mark.parametrize("mask", [small(), ellipse(), np.ones((3, 4), bool), np.zeros((3, 4), bool)])
-def test_plain_runs_by_brute_force(mask):
+def test_plain_counts_agree_with_brute_force(mask):
     counts, last = [0], False
     for value in mask.T.ravel():
         if value != last:
@@ -51,7 +51,7 @@ def test_counts_may_be_negative_differences():
     assert unpack_counts(SMALL).sum() == 13 * 9
 
 
-def test_polygons_by_brute_force():
+def test_polygons_agree_with_brute_force():
     star = [
         30.3,
         2.2,
@@ -107,6 +107,6 @@ def test_a_polygon_is_clipped_to_its_frame():
         ({"size": "big", "counts": "00"}, "unreadable mask"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(segmentation, reason):
+def test_malformed_segmentations_are_refused(segmentation, reason):
     with pytest.raises(RefusedError, match=reason):
         draw_segmentation(segmentation, (60, 40))

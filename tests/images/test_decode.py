@@ -1,4 +1,4 @@
-"""Foreign pictures, masks and boxes: every common format and mode, orientation, and everything that can be wrong."""
+"""Decoding pictures, masks and boxes: formats, modes, orientations and errors."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ import fsspec
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from source_files import as_bytes
+from schema_files import as_bytes
 
 from atelier.common.errors import UserError
 from atelier.images.boxes import box_of
@@ -32,7 +32,7 @@ def test_every_mode_becomes_rgb(kind, mode):
         np.testing.assert_allclose(np.asarray(found)[..., 0], np.asarray(GREY), atol=6)
 
 
-def test_transparency_lies_over_white():
+def test_transparency_is_composited_over_white():
     clear = Image.new("RGBA", (9, 8), (10, 20, 30, 0))
     clear.putpixel((1, 2), (10, 20, 30, 255))
     pixels = np.asarray(decode_picture(as_bytes(clear)).pixels)
@@ -41,7 +41,7 @@ def test_transparency_lies_over_white():
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds no pixels."""
+    """Make a PNG whose header gives a size and which has no pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -73,25 +73,25 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(side):
         (as_bytes(Image.new("F", (60, 40)), "TIFF"), "floating-point picture"),
     ],
 )
-def test_what_is_no_picture_is_refused(value, reason):
+def test_unreadable_pictures_are_refused(value, reason):
     with pytest.raises(RefusedError, match=reason):
         decode_picture(value)
 
 
-def test_a_picture_may_come_by_its_path_or_as_a_file_below_a_folder(tmp_path):
+def test_a_picture_may_be_a_path_or_a_file_below_a_folder(tmp_path):
     GREY.save(tmp_path / "a.png")
     for value in ({"bytes": None, "path": str(tmp_path / "a.png")}, PictureFile(tmp_path, "./a.png")):
         assert decode_picture(value).pixels.size == (60, 40)
 
 
-def test_a_picture_that_was_left_on_the_hub_is_fetched(monkeypatch):
+def test_a_picture_on_the_hub_is_fetched(monkeypatch):
     asked = []
     monkeypatch.setattr(fsspec, "open", lambda *words: asked.append(words) or io.BytesIO(as_bytes(GREY)))
     assert decode_picture({"bytes": None, "path": "hf://datasets/a/b@main/0.png"}).pixels.size == (60, 40)
     assert asked == [("hf://datasets/a/b@main/0.png", "rb")]
 
 
-def test_a_hub_that_fails_stops_the_run_instead_of_costing_every_row(monkeypatch):
+def test_a_failing_hub_stops_the_run(monkeypatch):
     def unreachable(*_):
         raise ConnectionError("no\nroute")
 
@@ -102,7 +102,7 @@ def test_a_hub_that_fails_stops_the_run_instead_of_costing_every_row(monkeypatch
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
-def test_damaged_bytes_cost_their_row_and_not_the_run(kind):
+def test_damaged_bytes_refuse_only_their_row(kind):
     rng, whole = np.random.default_rng(5), as_bytes(GREY, kind)
     for _ in range(60):
         damaged = bytearray(whole)
@@ -137,7 +137,7 @@ def test_masks_of_one_bit_of_16_bits_and_of_a_palette():
         np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
 
 
-def test_what_is_transparent_is_outside_a_mask():
+def test_transparent_pixels_are_outside_a_mask():
     white = np.full((40, 60), 255, np.uint8)
     mask = Image.fromarray(np.dstack([white] * 3 + [HALF.astype(np.uint8) * 255]))
     np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
@@ -158,7 +158,7 @@ def test_a_mask_of_another_size_but_the_same_shape_is_scaled():
         (as_bytes(Image.new("L", (40, 60), 255)), "mask of another shape"),
     ],
 )
-def test_unusable_masks_are_told_apart(mask, reason):
+def test_unusable_masks_are_refused_with_their_reason(mask, reason):
     with pytest.raises(RefusedError, match=reason):
         decode_mask(mask, UPRIGHT)
 
@@ -166,7 +166,7 @@ def test_unusable_masks_are_told_apart(mask, reason):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(60, 40), (40, 40)])
 def test_picture_mask_and_box_are_turned_together(orientation, size):
-    """A bright patch, its mask and its box, stored under each EXIF orientation, stay on top of each other."""
+    """A bright patch, its mask and its box stay aligned under each EXIF orientation."""
     stored = np.zeros(size[::-1], np.uint8)
     stored[4:16, 20:38] = 255
     exif = Image.Exif()

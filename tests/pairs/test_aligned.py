@@ -1,4 +1,4 @@
-"""Aligned pairs: exact targets of rendered sources, recoloured photographs, held-out fabrics, fair shares."""
+"""Aligned pairs: exact targets of rendered sources, recoloured photographs, held-out fabrics, shares."""
 
 import itertools
 import random
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_pairing import noise, photograph, write_index
+from fixtures_pairs import noise, photograph, write_index
 
 from atelier.common.records import Item, Triplet
-from atelier.images.tensors import from_png, to_png
+from atelier.images.tensors import from_png, mask_from_png, to_png
 from atelier.pairs.aligned import draw_changes, make_aligned
 from atelier.pairs.recolour import name_colour
 from atelier.synthetic import fashion
@@ -23,7 +23,7 @@ def aligned(folder: Path, item: Item) -> list[Triplet]:
     return list(make_aligned(index.entries, index.fetch, 1, held_out=False))
 
 
-def test_training_never_sees_a_held_out_fabric_and_the_test_does(index):
+def test_held_out_fabrics_occur_only_in_the_test_split(index):
     fabrics = {True: set(), False: set()}
     for entry in (one for one in index.entries if one.domain == "seen"):
         scene = fashion.Scene.from_json(entry.scene)
@@ -35,7 +35,7 @@ def test_training_never_sees_a_held_out_fabric_and_the_test_does(index):
     assert fabrics[True] >= fashion.HELD_OUT
 
 
-def test_every_source_serves_once_before_any_serves_twice(index):
+def test_each_source_is_used_once_before_any_twice(index):
     pool = [one for one in index.entries if one.domain == "seen"][:16]
     usable = sum(not fashion.Scene.from_json(one.scene).held_out for one in pool)
     made = make_aligned(pool, index.fetch, 1, held_out=False)
@@ -44,7 +44,7 @@ def test_every_source_serves_once_before_any_serves_twice(index):
 
 
 def test_all_changes_of_a_source_are_made_once(index):
-    """9 colours, 4 patterns and 36 of both per garment, less what is held out."""
+    """9 colours, 4 patterns and 36 combinations per garment, without the held-out fabrics."""
     upper = (one for one in index.entries if one.slot == "upper")
     entry = next(one for one in upper if not fashion.Scene.from_json(one.scene).held_out)
     scene = fashion.Scene.from_json(entry.scene)
@@ -68,17 +68,17 @@ def test_the_shares_of_factors_and_of_the_other_garment(index):
     assert np.mean([change.slot != slot for slot, change in drawn]) == pytest.approx(0.4, abs=0.08)
 
 
-def test_a_photograph_is_recoloured_in_every_colour_but_its_own(tmp_path):
+def test_a_photograph_is_recoloured_in_every_other_colour(tmp_path):
     made = aligned(tmp_path, photograph("01", "a man in a green shirt", "green"))
     assert [one.factor for one in made] == ["colour"] * 9
     assert {one.target_caption.split()[4] for one in made} == set(COLOURS) - {"green"}
     for one in made:
         assert find_mention(one.target_caption, "shirt").colour == name_colour(
-            from_png(one.target), from_png(one.target_mask) >= 128
+            from_png(one.target), mask_from_png(one.target_mask)
         )
 
 
-def test_a_photograph_without_its_garment_s_mask_cannot_be_recoloured(tmp_path):
+def test_a_photograph_without_a_garment_mask_is_not_recoloured(tmp_path):
     assert aligned(tmp_path, photograph("01", "a man", mask=None)) == []
     of_the_edit = photograph("01", "a man", instruction="make the sky red", target=to_png(noise(1)))
     assert aligned(tmp_path, of_the_edit) == []

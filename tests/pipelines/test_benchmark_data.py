@@ -1,4 +1,4 @@
-"""The rows that scripts/benchmark_data.py times: in the published schemas, as the loaders read them."""
+"""The rows that scripts/benchmark_data.py writes, read by the loaders of the published schemas."""
 
 import importlib.util
 from types import ModuleType
@@ -13,13 +13,13 @@ from atelier.images.tensors import from_png
 
 @pytest.fixture(scope="module")
 def scale() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scale", ROOT / "scripts" / "scale.py")
+    spec = importlib.util.spec_from_file_location("benchmark_data", ROOT / "scripts" / "benchmark_data.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_seen_rows_are_of_the_size_and_in_the_schema_of_the_real_set(scale, tmp_path):
+def test_seen_rows_have_the_size_and_schema_of_the_real_data(scale, tmp_path):
     path = tmp_path / "seen.parquet"
     scale.write_table(path, scale.SEEN_SCHEMA, scale.seen_rows(0, 6))
     readings = list(read_items(Request(str(path), "deepfashion", "seen", 6, 96, "letterbox", 7)))

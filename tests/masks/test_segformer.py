@@ -1,4 +1,4 @@
-"""The segmenter: garments by slot, labels of every naming, and one line for what is none."""
+"""The segmenter: garments by slot, label names, and one-line errors."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def folder(tmp_path_factory) -> Path:
     return build_segmenter(tmp_path_factory.mktemp("segmenter"))
 
 
-def test_the_segmenter_finds_by_slot(folder):
+def test_garments_are_found_by_slot(folder):
     segmenter = load_segmenter(str(folder), torch.device("cpu"))
     pictures = [PICTURE] * 35  # more than a batch, of another size than the model's
     masks = find_garments(segmenter, pictures, ["t-shirt", "trousers", "clothes", "dress", "coat"] * 7)
@@ -27,7 +27,7 @@ def test_the_segmenter_finds_by_slot(folder):
     assert not any(mask.any() for mask in masks[1::5])
 
 
-def test_labels_of_one_slot_are_joined(tmp_path):
+def test_labels_of_one_slot_are_united(tmp_path):
     labels = ("Background", "Upper-clothes", "Skirt", "Pants", "Dress", "shirt, blouse", "Bag")
     segmenter = load_segmenter(str(build_segmenter(tmp_path, "Pants", labels)), torch.device("cpu"))
     assert segmenter.labels == {"upper": [1, 5], "lower": [2, 3], "full": [4]}
@@ -36,7 +36,7 @@ def test_labels_of_one_slot_are_joined(tmp_path):
     assert not bag.any()
 
 
-def test_what_is_no_segmenter_is_one_line(tmp_path):
+def test_an_unusable_segmenter_gives_a_one_line_error(tmp_path):
     with pytest.raises(
         UserError, match=r"^models.segmenter: .*: not a SegFormer \(model and image processor\): "
     ) as caught:

@@ -9,7 +9,7 @@ def test_counts_are_sorted_by_name_and_refusals_begin_with_their_total():
     assert tally_refused([]) == {"total": 0}
 
 
-def test_the_first_rows_of_each_reason_are_named_however_common_another_is():
+def test_the_first_rows_are_named_for_each_reason():
     rows = [(f"row {n}", "rare" if n == 3 * NAMED else "common") for n in range(4 * NAMED)]
     named = name_first(rows)
     assert list(named.values()) == [*(f"row {n}: common" for n in range(NAMED)), f"row {3 * NAMED}: rare"]

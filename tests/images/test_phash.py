@@ -1,4 +1,4 @@
-"""Fingerprints: what the reference hash says, near pairs by brute force, pictures told apart."""
+"""Fingerprints against the reference library, near pairs against brute force, and robustness."""
 
 import random
 
@@ -20,13 +20,13 @@ def apart(a: str, b: str) -> int:
     return (int(a, 16) ^ int(b, 16)).bit_count()
 
 
-def test_a_fingerprint_is_the_hash_library_s_own_text(pictures):
+def test_fingerprints_equal_the_hash_library_s_text(pictures):
     for picture in pictures:
         assert fingerprint(picture) == str(imagehash.phash(Image.fromarray(picture)))
     assert len(fingerprint(np.zeros((9, 5, 3), np.uint8))) == 16
 
 
-def test_near_is_the_brute_force_answer():
+def test_near_agrees_with_brute_force():
     rng = random.Random(1)
     hashes = [rng.getrandbits(64) for _ in range(1100)]
     others = [
@@ -40,7 +40,7 @@ def test_near_is_the_brute_force_answer():
     assert near([], theirs, 2).tolist() == []
 
 
-def test_a_fingerprint_survives_a_small_change_and_tells_pictures_apart(pictures):
+def test_fingerprints_are_robust_and_discriminative(pictures):
     found = [fingerprint(picture) for picture in pictures]
     brighter = [fingerprint(np.clip(picture * 1.03 + 2, 0, 255).astype(np.uint8)) for picture in pictures]
     assert all(apart(a, b) <= 4 for a, b in zip(found, brighter, strict=True))

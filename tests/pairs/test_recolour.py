@@ -1,11 +1,11 @@
-"""Colour of photographed garments: named as the nearest, changed with the folds kept and nothing else touched."""
+"""Colour of photographed garments: the nearest name, and recolouring that keeps folds and background."""
 
 import numpy as np
 import pytest
-from fixtures_pairing import folded
+from fixtures_pairs import folded
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from atelier.images.tensors import from_png
+from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.recolour import name_colour, recolour
 from atelier.synthetic import fashion
 from atelier.text.instructions import COLOURS
@@ -13,7 +13,7 @@ from atelier.text.instructions import COLOURS
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("base", [(60, 90, 140), (200, 60, 60), (235, 235, 230), (30, 30, 34)])
-def test_recolouring_gives_the_colour_keeps_the_folds_and_touches_nothing_else(colour, base):
+def test_recolouring_gives_the_colour_and_keeps_folds_and_background(colour, base):
     picture, mask = folded(base)
     before = picture.copy()
     result = recolour(picture, mask, colour)
@@ -27,17 +27,17 @@ def test_recolouring_gives_the_colour_keeps_the_folds_and_touches_nothing_else(c
 
 
 def test_the_named_colour_is_the_nearest(items):
-    """Against a loop over pixels' median and names, on the world's own solid fabrics."""
+    """Compare with a loop over the named colours, on rendered solid fabrics."""
     solids = [
         item
         for item in items
         if item.mask and fashion.Scene.from_json(item.scene).garments[item.slot].pattern == "solid"
     ]
     for item in solids[:20]:
-        pixels, mask = from_png(item.image), from_png(item.mask) >= 128
+        pixels, mask = from_png(item.image), mask_from_png(item.mask)
         median = [np.median([rgb2lab(pixel / 255.0)[channel] for pixel in pixels[mask]]) for channel in range(3)]
         nearest = min(fashion.COLOURS_LAB, key=lambda name: deltaE_ciede2000(median, fashion.COLOURS_LAB[name]))
         assert name_colour(pixels, mask) == nearest
     worn = [fashion.Scene.from_json(item.scene).garments[item.slot].colour for item in solids]
-    named = [name_colour(from_png(item.image), from_png(item.mask) >= 128) for item in solids]
+    named = [name_colour(from_png(item.image), mask_from_png(item.mask)) for item in solids]
     assert np.mean([a == b for a, b in zip(worn, named, strict=True)]) > 0.9

@@ -1,11 +1,11 @@
-"""Rows decoded by several threads: in order, bounded, and with errors where they belong."""
+"""map_in_order: output order, bounded queue, exceptions at their position; round robin; batches."""
 
 import threading
 import time
 
 import pytest
 
-from atelier.common.iterables import AHEAD, batched, map_in_order
+from atelier.common.iterables import AHEAD, batched, map_in_order, take_turns
 
 
 def slow_at_first(number: int) -> int:
@@ -14,12 +14,12 @@ def slow_at_first(number: int) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5, None])
-def test_the_outputs_are_those_of_map(workers):
+def test_outputs_equal_those_of_map(workers):
     assert list(map_in_order(slow_at_first, range(40), workers)) == [number * number for number in range(40)]
     assert list(map_in_order(slow_at_first, [], workers)) == []
 
 
-def test_work_is_shared_and_bounded():
+def test_work_is_shared_and_the_queue_is_bounded():
     taken, threads = [], set()
 
     def inputs():
@@ -39,7 +39,7 @@ def test_work_is_shared_and_bounded():
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_of_the_function_comes_after_what_is_before_it(workers):
+def test_an_exception_of_the_function_comes_after_the_earlier_outputs(workers):
     outputs = map_in_order(lambda number: 1 // (7 - number), range(20), workers)
     assert [next(outputs) for _ in range(7)] == [0, 0, 0, 0, 0, 0, 1]
     with pytest.raises(ZeroDivisionError):
@@ -47,7 +47,7 @@ def test_an_error_of_the_function_comes_after_what_is_before_it(workers):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_of_the_inputs_comes_after_what_is_before_it(workers):
+def test_an_exception_of_the_inputs_comes_after_the_earlier_outputs(workers):
     def inputs():
         yield from range(4)
         raise LookupError("no more")
@@ -58,7 +58,7 @@ def test_an_error_of_the_inputs_comes_after_what_is_before_it(workers):
         next(outputs)
 
 
-def test_what_is_no_longer_wanted_is_not_done():
+def test_closing_the_iterator_cancels_pending_work():
     done = []
     outputs = map_in_order(lambda number: time.sleep(0.01) or done.append(number), range(1000), 2)
     next(outputs)
@@ -73,3 +73,16 @@ def test_batches_are_consecutive_and_only_the_last_may_be_shorter(size):
     assert {len(batch) for batch in batches[:-1]} <= {size}
     assert 0 < len(batches[-1]) <= size
     assert list(batched([], size)) == []
+
+
+def test_take_turns_is_round_robin_and_lazy():
+    asked = []
+
+    def group(name: str, size: int):
+        for number in range(size):
+            asked.append(name)
+            yield f"{name}{number}"
+
+    turns = take_turns(group(name, size) for name, size in (("a", 2), ("b", 0), ("c", 3)))
+    assert (next(turns), asked) == ("a0", ["a"])
+    assert list(turns) == ["c0", "a1", "c1", "c2"]

@@ -1,4 +1,4 @@
-"""Whole sources: order, resuming, any number of threads, where rows stand, the hub, and sources that are not there."""
+"""Sources: order, resuming, number of threads, row locations, the hub, and missing sources."""
 
 import os
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from source_files import BASE, WRITERS, as_bytes, embed, mask_bytes, read, write_deepfashion
+from schema_files import BASE, WRITERS, as_bytes, embed, mask_bytes, read, write_deepfashion
 
 from atelier.common.errors import UserError
 from atelier.data.schemas import Request, read_items, tables
@@ -21,7 +21,7 @@ SHADES = [as_bytes(Image.new("RGB", (20, 30), (9 * n, 0, 200))) for n in range(2
 
 
 def table(path, pids, **options):
-    """A parquet file in deepFashion's schema, one row an id, by pyarrow's own writer."""
+    """Write a parquet file in deepFashion's schema with pyarrow, one row per id."""
     row = {"images": embed(GOOD), "gender": "MEN", "pose": "01_1_front", "cloth_type": "Denim", "caption": "",
            "mask": embed(mask_bytes()), "mask_overlay": embed(GOOD)}  # fmt: skip
     pq.write_table(pa.Table.from_pylist([{**row, "pid": pid} for pid in pids]), path, **options)
@@ -35,7 +35,7 @@ def ids(readings):
 
 
 @pytest.mark.parametrize("source", WRITERS)
-def test_a_reading_can_go_on_from_any_row(tmp_path, source):
+def test_reading_can_start_at_any_row(tmp_path, source):
     asked = WRITERS[source](tmp_path, SHADES[:9])
     whole = read(*asked)
     assert len({reading.where for reading in whole}) == len({reading.item.image for reading in whole}) == 9
@@ -44,7 +44,7 @@ def test_a_reading_can_go_on_from_any_row(tmp_path, source):
 
 
 @pytest.mark.parametrize("source", ["deepfashion", "described folder", "fashionpedia_json"])
-def test_what_is_read_is_the_same_by_one_thread_and_by_many(tmp_path, source, monkeypatch):
+def test_one_and_many_threads_read_the_same(tmp_path, source, monkeypatch):
     asked = WRITERS[source](tmp_path, [*SHADES, b"nothing", *SHADES])
     found = []
     for cores in ({0}, set(range(7))):
@@ -64,7 +64,7 @@ def test_a_fingerprint_is_of_the_fitted_picture(tmp_path, source, fit):
 
 
 @pytest.mark.parametrize(("where", "schema"), [("world:studio", "deepfashion"), ("world:street", "fashionpedia")])
-def test_the_rendered_world_enters_through_the_same_loaders(where, schema):
+def test_rendered_data_goes_through_the_same_loaders(where, schema):
     readings = read(where, schema, rows=9)
     items = [reading.item for reading in readings]
     assert len(items) == 9
@@ -78,7 +78,7 @@ def test_the_rendered_world_enters_through_the_same_loaders(where, schema):
         assert all(item.mask is None and item.box for item in items)
 
 
-def test_a_reading_that_is_broken_off_leaves_nothing_running():
+def test_closing_a_reading_early_stops_its_threads():
     readings = read_items(Request("world:studio", "deepfashion", "seen", 10**9, 32, "crop", 3))
     assert next(readings).item is not None
     readings.close()
@@ -126,7 +126,7 @@ def test_skipped_row_groups_are_not_read(tmp_path, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):
-    """By Arrow's own count of its bytes: of a row group of 20 MB only some pages are held at a time."""
+    """By Arrow's count of allocated bytes: of a row group of 20 MB only some pages are in memory at a time."""
     rng, texts = np.random.default_rng(1), dict.fromkeys(("gender", "pose", "cloth_type", "pid", "caption"), "x")
     rows = [{**texts, "images": embed(rng.bytes(50_000))} for _ in range(400)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "big.parquet", row_group_size=400, write_batch_size=10)
@@ -171,7 +171,7 @@ def test_an_empty_source(tmp_path):
         ("./nowhere", "no such file or folder"),
     ],
 )
-def test_a_source_that_is_not_there(where, message):
+def test_a_missing_source(where, message):
     with pytest.raises(UserError, match=message):
         read(where, "deepfashion")
 
@@ -191,7 +191,7 @@ def test_a_hub_name_is_streamed_from_its_train_split(tmp_path, monkeypatch):
     assert read("somebody/garments", schema, start=3) == hub[3:]
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
+def test_an_unreachable_hub_gives_a_one_line_error(monkeypatch):
     def unreachable(*_, **__):
         raise ConnectionError("Couldn't reach\nthe hub")
 

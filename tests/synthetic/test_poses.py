@@ -1,4 +1,4 @@
-"""Mannequins: the parts map says what is drawn, correct bodies are whole, each fault is the one it is named for."""
+"""Rendered poses: the map of parts, correct bodies, and faults."""
 
 import math
 
@@ -28,7 +28,7 @@ def count(mask: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("pose", POSES)
-def test_a_seed_is_a_picture_and_its_words_name_pose_and_place(pose):
+def test_pictures_are_deterministic_and_prompts_name_pose_and_place(pose):
     one, again, other = (sample_mannequin(seed, pose, place="street") for seed in (5, 5, 6))
     assert np.array_equal(one.pixels, again.pixels)
     assert np.array_equal(one.parts, again.parts)
@@ -46,7 +46,7 @@ def test_a_correct_body_shows_one_head_one_torso_two_arms_and_two_legs(pose):
         assert (count(parts == ARM), count(parts == LEG)) == (2, 2)
 
 
-def test_from_head_to_legs_is_down_for_who_stands_and_across_for_who_lies():
+def test_standing_bodies_are_vertical_and_lying_ones_horizontal():
     for seed in range(12):
         for pose in ("standing", "lying"):
             parts = sample_mannequin(seed, pose).parts
@@ -55,7 +55,7 @@ def test_from_head_to_legs_is_down_for_who_stands_and_across_for_who_lies():
             assert pose == "lying" or down > 0
 
 
-def test_the_torso_has_the_colour_of_its_words():
+def test_the_torso_has_the_colour_of_the_prompt():
     for seed in range(8):
         made = sample_mannequin(seed, "standing")
         shown = made.pixels[made.parts == TORSO].astype(int)
@@ -63,14 +63,14 @@ def test_the_torso_has_the_colour_of_its_words():
         assert (np.abs(shown - wanted).max(-1) <= 2).mean() > 0.3
 
 
-def test_joints_are_their_lengths_apart():
+def test_joints_have_the_distances_of_their_limbs():
     for limb in sample_body(np.random.default_rng(1), "waving").limbs:
         root, middle, end = limb.joints
         assert root == root_of(limb.kind, limb.side)
         assert (math.dist(root, middle), math.dist(middle, end)) == pytest.approx(LENGTHS[limb.kind])
 
 
-def test_each_fault_is_what_it_is_called():
+def test_each_fault_has_its_defining_property():
     for seed, pose in enumerate((*UPRIGHT, "lying")):
         body = sample_body(np.random.default_rng(seed), pose)
         wrong = {fault: deform(np.random.default_rng(seed), body, fault) for fault in FAULTS}

@@ -1,4 +1,4 @@
-"""Captions as data: garments found, fabrics rewritten as the rendered world would."""
+"""Parsing and rewriting captions."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_recaptioning(caption, garment, change, expected):
     assert recaption(caption, garment, **change) == expected
 
 
-def test_captions_of_rendered_scenes_are_understood_and_rewritten_as_the_world_would():
+def test_captions_of_rendered_scenes_are_parsed_and_rewritten():
     rng = np.random.default_rng(3)
     for _ in range(200):
         scene = fashion.sample_outfit(rng, "street")
@@ -36,6 +36,6 @@ def test_captions_of_rendered_scenes_are_understood_and_rewritten_as_the_world_w
             assert recaption(fashion.describe_scene(scene), worn.kind, **asked) == fashion.describe_scene(edited)
 
 
-def test_a_factor_is_named_by_what_is_new():
+def test_name_factor():
     named = [name_factor(colour, pattern) for colour in ("red", None) for pattern in ("dots", None)]
     assert named == ["both", "colour", "pattern", "variant"]

@@ -1,13 +1,13 @@
-"""Same-item pairs: item and view in common, colour way not; differences from captions, else from the pictures."""
+"""Same-item pairs: common item and view, different variants; differences from captions or pictures."""
 
 import pytest
-from fixtures_pairing import PAIR, pair, photograph, write_index
+from fixtures_pairs import PAIR, pair, photograph, write_index
 
 from atelier.pairs.same_item import find_difference, make_same_item
 from atelier.synthetic import fashion
 
 
-def test_same_item_pairs_share_item_and_view_and_not_the_colour_way(index, items):
+def test_same_item_pairs_share_item_and_view_but_not_variant(index, items):
     by_image = {item.image: item for item in items}
     pool = [one for one in index.entries if one.split == "train"]
     made = list(make_same_item(pool, index.fetch, 1, held_out=False))
@@ -19,7 +19,7 @@ def test_same_item_pairs_share_item_and_view_and_not_the_colour_way(index, items
         assert (one.source_mask, one.target_mask) == (source.mask, target.mask)
 
 
-def test_training_never_sees_a_held_out_fabric(index, items):
+def test_held_out_fabrics_are_excluded(index, items):
     scenes = {item.image: fashion.Scene.from_json(item.scene) for item in items}
     for one in make_same_item(index.entries, index.fetch, 1, held_out=False):
         assert not scenes[one.source].held_out
@@ -37,7 +37,7 @@ def test_training_never_sees_a_held_out_fabric(index, items):
         ("a man in a red shirt", "a man in a red shirt", (None, None)),
     ],
 )
-def test_differences_come_from_captions_else_from_the_pictures(before, after, expected):
+def test_differences_are_read_from_captions_else_from_pictures(before, after, expected):
     assert find_difference(photograph("01", before, "green"), photograph("02", after, "yellow")) == expected
 
 
@@ -48,7 +48,7 @@ def test_photographs_without_a_known_difference_get_a_template(tmp_path):
     assert made[0].instruction == "show the shirt in its other colour way"
 
 
-def test_an_item_with_one_picture_makes_no_pair_and_is_counted(items, tmp_path):
+def test_an_item_with_one_picture_gives_no_pair_and_is_counted(items, tmp_path):
     alone = photograph("01", "a man in a green shirt", "green", item_id="alone")
     index = write_index([alone, photograph("02", "a man", "blue")], tmp_path)
     assert list(make_same_item(index.entries, index.fetch, 1, held_out=True)) == []

@@ -1,4 +1,4 @@
-"""Pairs as a whole: counts and quotas, splits without near-duplicates, shortfalls, errors that leave nothing."""
+"""The stage as a whole: counts, quotas, splits without near duplicates, shortfalls, errors."""
 
 import hashlib
 import json
@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fixtures_pairing import PAIR, noise, pair, photograph
+from fixtures_pairs import PAIR, noise, pair, photograph
 from scipy.ndimage import binary_dilation
 
 from atelier.common.errors import UserError
-from atelier.common.iterables import take_turns
 from atelier.images.phash import fingerprint, near
-from atelier.images.tensors import from_png, to_png
+from atelier.images.tensors import from_png, mask_from_png, to_png
 from atelier.pairs.report import quota
 from atelier.pairs.splits import drop_near
 from atelier.text.captions import find_mention
@@ -39,7 +38,7 @@ def test_quotas_add_up(triplets):
     assert sum(quota(triplets, split) for split in ("train", "val", "test")) == triplets
 
 
-def test_the_same_seed_gives_the_same_rows_and_another_one_others(paired, items, tmp_path):
+def test_pairs_depend_on_the_seed(paired, items, tmp_path):
     assert pair(items, PAIR, tmp_path) == paired
     assert pair(items, PAIR.model_copy(update={"seed": 8}), tmp_path).triplets != paired.triplets
 
@@ -48,26 +47,26 @@ def digest(rows: list[tuple[str, ...]]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def test_the_pairs_are_those_that_whole_tables_in_memory_gave(paired):
-    """Digests of what `pair` made before it read its items by row: how they are read must not change what is made."""
+def test_the_pairs_have_the_known_digests(paired):
+    """Reading the items by row must not change the pairs: digests from reading whole tables into memory."""
     triplets = [(one.triplet_id, one.source_id, one.instruction) for one in paired.triplets]
     assert digest(triplets) == "72b0d631c23049b3fc08c2f7a2bde10b4ad92dd918553d6f9539464d31a772ad"
     probes = [(one.probe_id, one.prompt, one.target_caption) for one in paired.probes]
     assert digest(probes) == "7df2833ac05185bcab9175c2dd08e05d3d232a0b7c30308f11f093245e4e06fe"
 
 
-def test_an_aligned_target_differs_in_the_named_garment_alone(paired):
+def test_an_aligned_target_differs_only_in_the_named_garment(paired):
     aligned = [one for one in paired.triplets if one.kind == "aligned"]
     for one in aligned:
         source, target = from_png(one.source).astype(int), from_png(one.target).astype(int)
-        mask = from_png(one.source_mask) >= 128
+        mask = mask_from_png(one.source_mask)
         changed = np.abs(source - target).max(axis=2) > 0
         assert one.source_mask == one.target_mask
         assert changed[mask].any()
         assert (changed & ~binary_dilation(mask, iterations=2)).mean() < 0.01  # a hem may lend a pixel its edge
 
 
-def test_an_aligned_triplet_says_what_it_shows(paired):
+def test_factor_and_instruction_agree_with_the_captions(paired):
     for one in paired.triplets:
         before, after = find_mention(one.source_caption, one.garment), find_mention(one.target_caption, one.garment)
         colour, pattern = after.colour != before.colour, after.pattern != before.pattern
@@ -75,7 +74,7 @@ def test_an_aligned_triplet_says_what_it_shows(paired):
         assert not colour or after.colour in one.instruction
 
 
-def test_training_gives_way_to_what_is_measured_on(index):
+def test_near_duplicates_are_dropped_from_the_earlier_split(index):
     of = {
         split: next(one for one in index.entries if one.split == split and one.domain == "seen")
         for split in ("train", "val", "test")
@@ -90,7 +89,7 @@ def test_training_gives_way_to_what_is_measured_on(index):
     assert {one.image_id for one in index.entries if one.split == "test"} <= kept
 
 
-def test_no_picture_of_a_split_is_near_one_of_another(paired):
+def test_no_picture_has_a_near_duplicate_in_another_split(paired):
     hashes = {split: [] for split in ("train", "val", "test")}
     for one in paired.triplets:
         hashes[one.split] += [fingerprint(from_png(png)) for png in (one.source, one.target)]
@@ -98,19 +97,6 @@ def test_no_picture_of_a_split_is_near_one_of_another(paired):
         hashes["test"] += [fingerprint(from_png(png)) for png in (one.source, one.target)]
     for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
         assert not near(hashes[first], hashes[second], PAIR.near_duplicate).any()
-
-
-def test_turns_are_fair_and_a_group_is_asked_when_its_turn_has_come():
-    asked = []
-
-    def group(name: str, size: int):
-        for number in range(size):
-            asked.append(name)
-            yield f"{name}{number}"
-
-    turns = take_turns(group(name, size) for name, size in (("a", 2), ("b", 0), ("c", 3)))
-    assert (next(turns), asked) == ("a0", ["a"])
-    assert list(turns) == ["c0", "a1", "c1", "c2"]
 
 
 def test_a_shortfall_is_counted(items, tmp_path):
@@ -121,7 +107,7 @@ def test_a_shortfall_is_counted(items, tmp_path):
     assert study.report["shortfall"]["train"] > 400
 
 
-def test_no_triplet_at_all_is_an_error_and_leaves_nothing(items, tmp_path):
+def test_without_triplets_nothing_is_written(items, tmp_path):
     photographs = [
         photograph(f"{n:02d}", "a man", mask=None, item_id=str(n), split=split, image=to_png(noise(n)))
         for n, split in enumerate(("train", "val", "test"))

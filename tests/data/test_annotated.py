@@ -1,10 +1,10 @@
-"""Fashionpedia, from the hub and as published, and DeepFashion2: the main garment of all that is annotated."""
+"""Fashionpedia (hub and COCO files) and DeepFashion2: the main garment among the annotated ones."""
 
 import json
 
 import numpy as np
 import pytest
-from source_files import (
+from schema_files import (
     BASE,
     INSIDE,
     SQUARE,
@@ -86,7 +86,7 @@ def test_an_annotation_file_gives_box_and_mask(tmp_path, drawn):
 
 
 def edit(asked, change):
-    """The same data set with its JSON changed in place."""
+    """Change the JSON of a data set in place."""
     with open(asked[0]) as stream:  # noqa: PTH123
         content = json.load(stream)
     change(content)
@@ -95,7 +95,7 @@ def edit(asked, change):
     return asked
 
 
-def test_of_many_annotations_the_main_garment_s_counts(tmp_path):
+def test_the_main_garment_is_chosen_among_many_annotations(tmp_path):
     def annotate(content):
         whole = content["annotations"][0]
         content["annotations"] = [
@@ -158,13 +158,13 @@ def test_without_a_usable_segmentation_the_box_is_kept(tmp_path, drawn, remark):
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])
-def test_a_file_that_lacks_a_part_is_one_line(tmp_path, part):
+def test_a_file_without_a_required_list_gives_a_one_line_error(tmp_path, part):
     asked = edit(write_fashionpedia_json(tmp_path, [PICTURE]), lambda content: content.pop(part))
     with pytest.raises(UserError, match=f"instances.json: no usable '{part}'; expected COCO's lists"):
         read(*asked)
 
 
-def test_a_file_that_is_no_json_is_one_line(tmp_path):
+def test_a_file_that_is_not_json_gives_a_one_line_error(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(UserError, match=r"a.json: not JSON"):
         read(tmp_path / "a.json", "fashionpedia_json")
@@ -223,7 +223,7 @@ def test_pairs_and_styles(tmp_path, style, viewpoint, pair, expected):
      ('{"item1": {"category_id": "top"}, "item2": 3}', "no main garment with a usable box"),
      ('{"item1": {"category_id": 1, "bounding_box": ["a", 2, [3], 4]}}', "no main garment with a usable box")],
 )  # fmt: skip
-def test_an_annotation_that_says_nothing_is_refused(tmp_path, text, refused):
+def test_an_unusable_annotation_is_refused(tmp_path, text, refused):
     asked = write_deepfashion2(tmp_path, [PICTURE] * 2)
     (tmp_path / "annos" / "000001.json").write_text(text)
     first, second = read(*asked)
@@ -238,6 +238,6 @@ def test_an_annotation_without_its_picture_and_stray_files(tmp_path):
     assert [reading.refused for reading in read(*asked)] == ["", "no such file"]
 
 
-def test_a_folder_that_is_no_deepfashion2(tmp_path):
+def test_a_folder_without_the_layout_of_deepfashion2(tmp_path):
     with pytest.raises(UserError, match=r"no folder annos; a DeepFashion2 split holds annos/\*.json and image/\*.jpg"):
         read(tmp_path, "deepfashion2")

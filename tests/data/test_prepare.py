@@ -1,4 +1,4 @@
-"""Splits by garment item and person, refusals counted and named, interrupted runs that go on to the same bytes."""
+"""Splits by garment item and person, reports of refused rows, and resuming to the same bytes."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from typing import Any
 
 import photographs
 import pytest
-from fixtures_pairing import photograph
+from fixtures_pairs import photograph
 from import_graph import ROOT
 
 from atelier.common.errors import UserError
@@ -28,20 +28,20 @@ RENDERED = Prepare(
 
 
 def records(*owners: tuple[str, str]) -> list[RowRecord]:
-    """A fact per (garment item, person)."""
+    """Make a record for each (garment item, person)."""
     return [RowRecord(str(n), f"row {n}", item_id=item, person_id=who) for n, (item, who) in enumerate(owners)]
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch) -> Path:
-    """What is read waits here."""
+    """The folder of the checkpoints."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "root"))
     return tmp_path / "root"
 
 
 @pytest.fixture
 def prepare(tmp_path) -> Callable[[Prepare], tuple[list[Item], dict[str, Any]]]:
-    """Prepare items; the rows, read back, and the report."""
+    """Prepare items; return the rows, read back, and the report."""
 
     def run(params: Prepare) -> tuple[list[Item], dict[str, Any]]:
         report = prepare_items(params, tmp_path / "items.parquet")
@@ -66,7 +66,7 @@ def test_the_rendered_source_is_split_by_item_and_by_person(prepare):
     assert len({item.image_id for item in items}) == len(items) == 245
 
 
-def test_the_split_is_by_the_ids_alone():
+def test_the_split_depends_only_on_ids():
     rows = records(*[(f"item-{n % 40}", "") for n in range(120)])
     splits = {one.item_id: one.split for one in assign_splits(rows, seed=1)}
     assert {one.item_id: one.split for one in assign_splits(rows[::-1], seed=1)} == splits
@@ -75,7 +75,7 @@ def test_the_split_is_by_the_ids_alone():
     assert sorted(splits.values()).count("val") == sorted(splits.values()).count("test") == 4
 
 
-def test_a_person_stands_in_one_split():
+def test_a_person_belongs_to_one_split():
     rows = assign_splits(records(*[(f"item-{n}", f"person-{n % 7}") for n in range(60)]), seed=1)
     kept = [one for one in rows if not one.refused]
     for person in {one.person_id for one in kept}:
@@ -109,7 +109,7 @@ def test_refused_rows_are_counted_and_named(tmp_path, prepare):
     assert report["seen"]["remarks"] == {"empty mask": 1, "no mask": 1}
 
 
-def test_too_many_refused_rows_stop_the_run_and_more_may_be_allowed_then(tmp_path, root, prepare, monkeypatch):
+def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tmp_path, root, prepare, monkeypatch):
     source = photographs.write_deepfashion(tmp_path / "seen.parquet", photographs.seen_rows())
     params = RENDERED.model_copy(update={"seen": str(source), "max_refused": 0.03, "unseen_rows": 1})
     with pytest.raises(
@@ -129,21 +129,21 @@ def test_too_many_refused_rows_stop_the_run_and_more_may_be_allowed_then(tmp_pat
     assert list((root / ".ckpt").iterdir()) == []
 
 
-def test_nothing_left_stops_the_run_whatever_is_allowed(tmp_path, prepare):
+def test_a_source_without_usable_rows_stops_the_run_at_any_limit(tmp_path, prepare):
     source = photographs.write_deepfashion(tmp_path / "seen.parquet", photographs.seen_rows()[-1:])
     params = RENDERED.model_copy(update={"seen": str(source), "max_refused": 1.0, "unseen_rows": 1})
     with pytest.raises(UserError, match="1 of 1 rows are refused"):
         prepare(params)
 
 
-# --- interrupted and repeated ---------------------------------------------------------------------------------------
+# --- resuming ---------------------------------------------------------------------------------------
 
 
 BLANK = photograph("01", "a caption", mask=None)
 
 
 class Source:
-    """A source that is read without decoding: item 3 of every 50 is refused; it can be cut off after some readings."""
+    """A source without decoding: row 3 of every 50 is refused; it is interrupted at row `cut`."""
 
     def __init__(self, size: int, *, cut: int | None = None) -> None:
         self.size, self.cut = size, cut
@@ -167,7 +167,7 @@ LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * SHARD, "unse
 
 @pytest.fixture
 def undisturbed(tmp_path, monkeypatch) -> tuple[bytes, dict[str, Any]]:
-    """Bytes and report of a run that nothing interrupts."""
+    """Bytes and report of an uninterrupted run."""
     monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9).read)
     report = prepare_items(LONG, tmp_path / "undisturbed.parquet")
     return (tmp_path / "undisturbed.parquet").read_bytes(), report
@@ -182,7 +182,9 @@ def undisturbed(tmp_path, monkeypatch) -> tuple[bytes, dict[str, Any]]:
         (2 * SHARD + 8, {"seen": 2 * SHARD, "unseen": 0}),
     ],
 )
-def test_an_interrupted_run_goes_on_from_its_last_whole_part(cut, starts, undisturbed, tmp_path, root, monkeypatch):
+def test_an_interrupted_run_resumes_after_its_last_complete_shard(
+    cut, starts, undisturbed, tmp_path, root, monkeypatch
+):
     monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9, cut=cut).read)
     with pytest.raises(KeyboardInterrupt):
         prepare_items(LONG, tmp_path / "items.parquet")
@@ -195,7 +197,7 @@ def test_an_interrupted_run_goes_on_from_its_last_whole_part(cut, starts, undist
     assert list((root / ".ckpt").iterdir()) == []
 
 
-def test_an_interrupted_write_reads_nothing_again(undisturbed, tmp_path, monkeypatch):
+def test_an_interrupted_write_does_not_read_again(undisturbed, tmp_path, monkeypatch):
     def fail(*args):
         raise KeyboardInterrupt
 
@@ -210,7 +212,7 @@ def test_an_interrupted_write_reads_nothing_again(undisturbed, tmp_path, monkeyp
     assert ((tmp_path / "items.parquet").read_bytes(), report) == undisturbed
 
 
-def test_another_run_does_not_find_what_this_one_left(tmp_path, monkeypatch):
+def test_other_settings_do_not_resume_from_these_shards(tmp_path, monkeypatch):
     source = Source(2 * SHARD, cut=SHARD + 1)
     monkeypatch.setattr("atelier.data.prepare.read_items", source.read)
     for change in ({}, {"size": 32}, {"seen": "other"}, {"fit": "crop"}, {"seed": 8}):
@@ -240,8 +242,8 @@ prepare_items(Prepare.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
 
 
 @pytest.mark.slow
-def test_killed_and_repeated_it_leaves_the_same_bytes(tmp_path, root):
-    """A process of its own, killed with SIGKILL once two parts are whole, and another one after it."""
+def test_a_killed_and_repeated_run_writes_the_same_bytes(tmp_path, root):
+    """Kill a process with SIGKILL once two shards are complete, and run another one."""
     params = RENDERED.model_copy(update={"seen_rows": 6 * SHARD})
     prepare_items(params, tmp_path / "undisturbed.parquet")
 

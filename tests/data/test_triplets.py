@@ -1,11 +1,11 @@
-"""Data sets that pair pictures themselves: MagicBrush, InstructPix2Pix samples, and any with named columns."""
+"""Data sets of triplets: MagicBrush, InstructPix2Pix samples, and any with named columns."""
 
 import numpy as np
 import pytest
 from datasets import Image as Encoded
 from datasets import Value
 from PIL import Image
-from source_files import (
+from schema_files import (
     BASE,
     INSIDE,
     as_bytes,
@@ -98,7 +98,7 @@ def test_columns_of_any_other_name(tmp_path):
         "source=a,source=b,instruction=c,target=d",
     ],
 )
-def test_columns_that_cannot_be_read(text):
+def test_malformed_columns_are_refused(text):
     with pytest.raises(
         UserError, match=r"prepare.columns: .* does not have the form source=…,instruction=…,target=…\[,mask=…\]"
     ):
@@ -116,12 +116,12 @@ def test_columns_that_cannot_be_read(text):
     ],
     ids=["transparent", "white", "one bit", "white jpeg", "twice the size"],
 )
-def test_masks_mark_what_is_to_be_edited(tmp_path, mask):
+def test_masks_mark_the_region_to_edit(tmp_path, mask):
     found = from_png(read_magicbrush(tmp_path, mask_img=embed(mask)).item.mask) > 0
     assert (found != letterboxed(INSIDE)).mean() < 0.01
 
 
-def test_half_transparent_brush_strokes_are_edited_too(tmp_path):
+def test_half_transparent_pixels_belong_to_the_region(tmp_path):
     alpha = np.where(INSIDE, 200, 255).astype(np.uint8)
     stroke = as_bytes(Image.fromarray(np.dstack([np.asarray(BASE), alpha])))
     found = from_png(read_magicbrush(tmp_path, mask_img=embed(stroke)).item.mask) > 0

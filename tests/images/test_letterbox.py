@@ -1,4 +1,4 @@
-"""Upright pictures, masks and boxes into the square: together, and never squashed."""
+"""Fitting pictures, masks and boxes into the square together, with the aspect ratio kept."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def test_picture_mask_and_box_are_fitted_together(fit, size):
 
 @pytest.mark.parametrize("fit", ["letterbox", "crop"])
 @pytest.mark.parametrize("size", [(640, 427), (301, 451)])
-def test_a_picture_is_never_squashed(fit, size):
+def test_the_aspect_ratio_is_kept(fit, size):
     x, y = np.meshgrid(np.arange(size[0]) - size[0] / 2, np.arange(size[1]) - size[1] / 2)
     mask = fit_mask(x**2 + y**2 < 140**2, plan_fit(*size, 64, fit))
     x1, y1, x2, y2 = box_of(mask)
     assert abs((x2 - x1) - (y2 - y1)) <= 1
 
 
-def test_a_letterbox_is_padded_in_white_and_outside_every_mask():
+def test_letterbox_padding_is_white_and_outside_masks():
     plan = plan_fit(60, 30, 32, "letterbox")
     assert plan.place == (0, 8, 32, 24)
     picture, mask = fit_picture(Image.new("RGB", (60, 30)), plan), fit_mask(np.ones((30, 60), bool), plan)
@@ -45,5 +45,5 @@ def test_a_letterbox_is_padded_in_white_and_outside_every_mask():
     assert mask[8:24].min() == 255
 
 
-def test_a_crop_may_leave_nothing_of_a_box():
+def test_a_box_outside_the_crop():
     assert fit_box([0, 0, 5, 30], plan_fit(60, 30, 32, "crop")) is None

@@ -1,20 +1,20 @@
-"""Probes: test pictures that all four prompts change, exact targets where rendered, few pictures looked at."""
+"""Probes: test pictures that all four prompts change, exact targets of rendered ones, few pictures read."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
-from fixtures_pairing import SIZE, photograph, write_index
+from fixtures_pairs import SIZE, photograph, write_index
 from PIL import Image
 
-from atelier.images.tensors import from_png
+from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.probes import choose_sources, make_probes
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention
 from atelier.text.instructions import PROMPTS
 
 
-def test_probes_are_test_pictures_under_all_four_prompts_each_of_which_changes_them(paired, items):
+def test_probes_are_test_pictures_that_all_four_prompts_change(paired, items):
     probes, report = paired.probes, paired.report
     splits = {item.image_id: item.split for item in items}
     assert report["probes"] == {"seen": 4, "unseen": 4}
@@ -22,18 +22,18 @@ def test_probes_are_test_pictures_under_all_four_prompts_each_of_which_changes_t
     for one in probes:
         assert splits[one.source_id] == "test"
         assert (one.factor, one.value) == PROMPTS[one.prompt]
-        source, target, exact = from_png(one.source), from_png(one.target), from_png(one.exact_mask) >= 128
+        source, target, exact = from_png(one.source), from_png(one.target), mask_from_png(one.exact_mask)
         changed = np.abs(source.astype(int) - target).max(axis=2) > 8
         assert changed[exact].mean() > 0.1
         assert one.value in ("red", "blue") or one.target_caption != one.source_caption
         mention = find_mention(one.target_caption, one.garment)
         assert one.value in (mention.colour, mention.pattern)
         assert one.garment in ("t-shirt", "shirt", "jacket")
-        assert one.other_mask is None or not (exact & (from_png(one.other_mask) >= 128)).any()
+        assert one.other_mask is None or not (exact & (mask_from_png(one.other_mask))).any()
     assert len({one.probe_id for one in probes}) == 32
 
 
-def test_only_the_street_asks_the_segmenter(paired):
+def test_only_street_probes_have_no_mask(paired):
     for one in paired.probes:
         assert (one.mask is None) == (one.domain == "unseen")
         assert (one.box is None) == (one.domain == "seen")
@@ -41,7 +41,7 @@ def test_only_the_street_asks_the_segmenter(paired):
             assert one.mask == one.exact_mask
 
 
-def test_a_probe_target_is_what_the_world_renders(paired, items):
+def test_a_probe_target_is_the_rendered_edit(paired, items):
     scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
     for one in paired.probes[::5]:
         edited = fashion.edit(scenes[one.source_id], "upper", **{one.factor: one.value})
@@ -69,13 +69,13 @@ def test_probes_come_from_as_many_garment_items_as_there_are(index):
         (photograph("01", "a man", "red", split="test", garment="clothes", slot="full"), False),
     ],
 )
-def test_photographs_that_a_prompt_would_not_change_are_no_probes(item, usable, tmp_path):
+def test_photographs_that_a_prompt_would_not_change_are_not_probes(item, usable, tmp_path):
     index = write_index([item], tmp_path)
     assert choose_sources(index.entries, index.fetch, 5, 1) == (index.entries if usable else [])
 
 
-def test_a_picture_is_looked_at_when_its_turn_comes(tmp_path):
-    """Of 40 pictures whose captions name no colour, two are wanted: the red ones before them are looked at, no more."""
+def test_pictures_are_read_lazily(tmp_path):
+    """Of 40 pictures whose captions name no colour, two are requested: only those and the red ones before are read."""
     colours = ["red" if number % 4 == 0 else "yellow" for number in range(40)]
     index = write_index(
         [
@@ -104,7 +104,7 @@ def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
     assert Image.fromarray(from_png(first.mask)).mode == "L"
 
 
-def test_a_noop_names_the_colour_that_is_there_and_a_face_is_masked_where_one_is_seen(paired, items):
+def test_a_noop_names_the_present_colour_and_visible_faces_have_masks(paired, items):
     scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
     for one in paired.probes:
         scene = scenes[one.source_id]
@@ -112,7 +112,7 @@ def test_a_noop_names_the_colour_that_is_there_and_a_face_is_masked_where_one_is
         face = fashion.render(scene, SIZE).masks["face"]
         assert (one.face_mask is not None) == face.any()
         if one.face_mask:
-            np.testing.assert_array_equal(from_png(one.face_mask) >= 128, face)
+            np.testing.assert_array_equal(mask_from_png(one.face_mask), face)
     named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
     assert {probe.noop for probe in make_probes([named], lambda one: one)} == {"make the shirt green"}
     assert {probe.noop for probe in make_probes([unnamed], lambda one: one)} == {None}

@@ -1,4 +1,4 @@
-"""The rendered world: the same seed gives the same bytes, masks are exact, an edit changes only what it names."""
+"""Rendered scenes: determinism, exact masks, and edits that change only the named garment."""
 
 import itertools
 import random
@@ -33,12 +33,12 @@ def draw_scenes(count: int, *, held_out: bool = True) -> list[fashion.Scene]:
 
 
 def coverage_of(slot: str, layout: fashion.Layout) -> np.ndarray:
-    """Share of every pixel that a garment covers, its seams included: float (H, W)."""
+    """Return the share of every pixel that a garment covers, seams included: float (H, W)."""
     return layout.coverage[[Layer[slot.upper()], Layer[f"{slot.upper()}_INK"]]].sum(0)
 
 
 def other_fabric(garment: fashion.Garment) -> dict[str, str]:
-    """Another colour and another pattern for a garment."""
+    """Return another colour and another pattern than a garment's."""
     return {
         "colour": COLOURS[(COLOURS.index(garment.colour) + 3) % len(COLOURS)],
         "pattern": PATTERNS[(PATTERNS.index(garment.pattern) + 1) % len(PATTERNS)],
@@ -51,7 +51,7 @@ def scenes() -> list[fashion.Scene]:
 
 
 @pytest.mark.parametrize("size", [32, 64, 96, 128])
-def test_any_size_renders_the_same_bytes_twice(scenes, size):
+def test_rendering_is_deterministic_at_any_size(scenes, size):
     for scene in scenes[:2]:
         first = fashion.render(scene, size)
         tile.cache_clear()
@@ -63,8 +63,8 @@ def test_any_size_renders_the_same_bytes_twice(scenes, size):
         assert all(np.array_equal(mask, second.masks[name]) for name, mask in first.masks.items())
 
 
-def test_a_picture_shows_the_same_at_any_size(scenes):
-    """Averaged down, a large picture of a scene in plain fabrics is about the small one."""
+def test_a_picture_looks_the_same_at_any_size(scenes):
+    """A large picture of a scene in solid fabrics, averaged down, is close to the small one."""
     for scene in scenes[:4]:
         plain = scene
         for slot in scene.garments:
@@ -82,8 +82,8 @@ def test_masks_are_exclusive_and_named(scenes):
         assert all(masks[slot].sum() > 20 for slot in scene.garments)
 
 
-def test_a_mask_holds_exactly_the_pixels_that_its_garment_owns(scenes):
-    """A garment's mask has every pixel of which it covers more than half, and none that it does not touch."""
+def test_a_mask_contains_the_pixels_of_its_garment(scenes):
+    """A garment's mask contains every pixel that it covers by more than half, and none that it does not touch."""
     for scene in scenes:
         layout = fashion.lay_out(scene, SIZE)
         np.testing.assert_allclose(layout.coverage.sum(0), 1, atol=1e-6)
@@ -114,7 +114,7 @@ def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
 
 
 def test_recolouring_keeps_the_folds(scenes):
-    """Shading, the picture over the fabric's own colour, is the same before and after, up to the rounding to 8 bits."""
+    """Shading (picture / fabric colour) is the same before and after, up to the rounding to 8 bits."""
     checked = 0
     for scene in scenes:
         layout = fashion.lay_out(scene, SIZE)
@@ -132,7 +132,7 @@ def test_recolouring_keeps_the_folds(scenes):
     assert checked > 1000
 
 
-def test_an_edit_of_what_is_not_worn_is_refused(scenes):
+def test_editing_a_garment_that_is_not_worn_is_an_error(scenes):
     slot = "full" if "full" not in scenes[0].garments else "upper"
     with pytest.raises(ValueError, match=f"nothing is worn in slot '{slot}'"):
         fashion.edit(scenes[0], slot, colour="red")
@@ -149,7 +149,7 @@ def test_palette_has_the_cielab_values_of_its_colours():
 
 
 def test_a_solid_garment_has_its_named_colour(scenes):
-    """Nearest in CIELAB, as evaluation will ask, where nothing but the garment shows."""
+    """Nearest in CIELAB, as in the evaluation, inside the garment's mask."""
     for colour in COLOURS:
         scene = fashion.edit(scenes[0], scenes[0].item, colour=colour, pattern="solid")
         rendered = fashion.render(scene, SIZE)
@@ -158,14 +158,14 @@ def test_a_solid_garment_has_its_named_colour(scenes):
         assert min(distance, key=distance.get) == colour
 
 
-def test_held_out_fabrics_are_drawn_only_where_allowed():
+def test_held_out_fabrics_are_sampled_only_if_allowed():
     assert not any(scene.held_out for scene in draw_scenes(400, held_out=False))
     seen = {(g.colour, g.pattern) for scene in draw_scenes(400) for _, g in scene.worn}
     assert seen >= fashion.HELD_OUT
     assert all(fashion.is_held_out(*fabric) == (fabric in fashion.HELD_OUT) for fabric in seen)
 
 
-def test_a_scene_survives_json(scenes):
+def test_a_scene_round_trips_through_json(scenes):
     for scene in scenes:
         again = fashion.Scene.from_json(scene.to_json())
         assert again == scene
@@ -208,13 +208,13 @@ def test_instructions_name_the_garment_and_mention_the_value(garment):
             assert (garment in LOWER) <= (garment in text), text  # nothing loose for what is worn below
 
 
-def test_an_instruction_without_a_change_is_refused():
+def test_an_instruction_without_a_change_is_an_error():
     with pytest.raises(ValueError, match="a colour, a pattern or both"):
         instructions.instruct(random.Random(0), "shirt")
 
 
 @pytest.mark.parametrize(("prompt", "change"), PROMPTS.items())
-def test_the_papers_prompts_are_wordings_that_training_sees(prompt, change):
+def test_the_papers_prompts_occur_among_training_instructions(prompt, change):
     factor, value = change
     said = {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
     assert prompt in said
@@ -224,7 +224,7 @@ def test_the_papers_prompts_are_wordings_that_training_sees(prompt, change):
 
 
 def flat(row: dict) -> dict:
-    """A row with its pictures as bytes, to be compared."""
+    """Convert the pictures of a row to bytes for comparison."""
     return {key: value.tobytes() if hasattr(value, "tobytes") else value for key, value in row.items()}
 
 
@@ -285,7 +285,7 @@ def test_a_longer_run_starts_with_the_shorter_one(domain, short, request):
     assert flat(other) != flat(longer[0])
 
 
-def test_an_item_has_variants_shots_and_people_of_its_own(studio, street):
+def test_items_have_variants_and_shots_and_share_no_person(studio, street):
     for item in {row["pid"] for row in studio}:
         rows = [row for row in studio if row["pid"] == item]
         assert [row["pose"] for row in rows] == [

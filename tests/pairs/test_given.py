@@ -1,10 +1,10 @@
-"""Given pairs: what instructions ask for, triplets as they are, quotas and splits beside other kinds."""
+"""Given pairs: requested fabrics, unchanged triplets, quotas and splits together with other kinds."""
 
 from collections import Counter
 from dataclasses import replace
 
 import pytest
-from fixtures_pairing import PAIR, noise, pair, photograph, write_index
+from fixtures_pairs import PAIR, noise, pair, photograph, write_index
 
 from atelier.common.errors import UserError
 from atelier.common.records import Item
@@ -25,12 +25,12 @@ from atelier.text.garments import SLOTS, garment_in
         ("to", (None, None)),
     ],
 )
-def test_what_an_instruction_asks_for(instruction, meaning):
+def test_the_fabric_that_an_instruction_requests(instruction, meaning):
     assert requested_fabric(instruction) == meaning
 
 
 def given(number: int, instruction: str = "make the dress green", caption: str = "a woman", **changes) -> Item:
-    """An item as a data set of triplets brings it, with pictures like no other."""
+    """Make an item of a data set of triplets, with unique pictures."""
     garment = garment_in(instruction) or "clothes"
     values = {
         "image_id": f"g-{number}", "item_id": f"given-{number}", "garment": garment, "slot": SLOTS[garment], "view": "",
@@ -40,7 +40,7 @@ def given(number: int, instruction: str = "make the dress green", caption: str =
     return photograph("01", caption, **values | changes)
 
 
-def test_a_given_triplet_is_taken_as_it_is(tmp_path):
+def test_a_given_triplet_is_used_unchanged(tmp_path):
     items = [given(1, mask=photograph("01", "").mask, split="val"), photograph("02", "a man brings none")]
     index = write_index(items, tmp_path)
     (made,) = make_given(index.entries, index.fetch, 1)
@@ -83,14 +83,14 @@ def test_the_quota_is_filled_by_aligned_then_given_then_same_item(beside, tmp_pa
     assert all(split_of[one.source_id] == one.split for one in made.triplets)
 
 
-def test_each_given_pair_serves_once_and_what_falls_short_is_reported(beside, tmp_path):
+def test_each_given_pair_is_used_once_and_the_shortfall_reported(beside, tmp_path):
     made = pair(beside, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
     assert Counter(one.kind for one in made.triplets) == {"given": 42}
     assert len({one.source_id for one in made.triplets}) == 42
     assert made.report["shortfall"] == {"train": 18, "val": 0, "test": 0}
 
 
-def test_a_given_target_that_repeats_a_test_picture_is_left_out(beside, tmp_path):
+def test_a_given_target_near_a_test_picture_is_dropped(beside, tmp_path):
     held = next(one for one in beside if one.split == "test" and one.instruction)
     leak = next(one for one in beside if one.split == "train" and one.instruction)
     items = [replace(one, target=held.image) if one is leak else one for one in beside]
@@ -99,8 +99,8 @@ def test_a_given_target_that_repeats_a_test_picture_is_left_out(beside, tmp_path
     assert made.report["near_duplicates"]["targets"] == 1
 
 
-def test_given_items_are_probes_whose_mask_the_segmenter_finds(items, tmp_path):
-    """The mask that comes with an instruction is of what that changes: "make the shirt red" is about the clothes."""
+def test_probes_of_given_items_have_no_mask(items, tmp_path):
+    """The mask of an instruction marks the region that it edits, not the garment that the prompts name."""
     unseen = [one for one in items if one.domain == "unseen"]
     mask = photograph("01", "").mask
     splits = ("train", "val", "test")
@@ -112,7 +112,7 @@ def test_given_items_are_probes_whose_mask_the_segmenter_finds(items, tmp_path):
     assert {one.source_mask for one in made.triplets} == {mask}
 
 
-def test_a_triplet_set_that_allows_no_probe_is_one_line(items, tmp_path):
+def test_triplets_without_possible_probes_give_a_one_line_error(items, tmp_path):
     unseen = [one for one in items if one.domain == "unseen"]
     skirts = [given(number, "make the skirt red", split=("train", "val", "test")[number % 3]) for number in range(9)]
     with pytest.raises(UserError, match="no seen test picture can be a probe") as caught:
