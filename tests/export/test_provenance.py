@@ -115,9 +115,9 @@ def test_the_card_holds_what_is_known(root):
     assert "base_model: timbrooks/instruct-pix2pix\n" in card
     assert "- trained parameters: 204,885,120\n" in card
     assert "- lr: 1e-05\n" in card
-    assert "SaffalPoosh/x (2000 triplets asked for, 512 px)" in card
+    assert "SaffalPoosh/x (2000 triplets requested, 512 px)" in card
     assert f"MD5 `{dvc_digest(root / 'data/pairs/triplets.parquet')}`" in card
     assert "num_inference_steps=20, guidance_scale=7.5, generator=noise" in card
     assert "![" in card
     assert "| **this editor** | – | 12.3 (11.5 … 13.2) |" in card
-    assert "### Seen domain: 2 pictures, 8 edits" in card
+    assert "### Seen domain: 2 images, 8 edits" in card
