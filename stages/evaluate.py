@@ -7,7 +7,7 @@ from atelier.common import command
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.evaluation.evaluate import evaluate, load_scorers
-from atelier.report.gather import Beside, gather_page
+from atelier.report.gather import ReportInputs, gather_page
 from atelier.report.page import write_page
 from atelier.report.write import Outputs, write_evaluation
 
@@ -35,7 +35,7 @@ def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Pat
     with tracking.run("evaluate", dict(settings), inputs, [*vars(out).values(), page], child_of=finetuned) as record:
         edits, scorers = {"baseline": baseline, "finetuned": finetuned}, load_scorers(settings.models)
         result = evaluate(probes, zones, edits, scorers, settings.evaluate, settings.models.editor)
-        gathered = gather_page(result, Beside(**paths), settings, inputs)
+        gathered = gather_page(result, ReportInputs(**paths), settings, inputs)
         write_evaluation(result, settings.evaluate, out, gathered.ablations, gathered.methods)
         write_page(page, gathered)
         record.log_report(result.report)

@@ -4,9 +4,10 @@ All of it comes from declared inputs of the stage `evaluate`, so that the page i
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from atelier.report.page import PageData
 
 
 @dataclass(frozen=True)
-class Beside:
+class ReportInputs:
     """Files that other stages and commands have written."""
 
     curves: Path  # metrics/train
@@ -27,7 +28,7 @@ class Beside:
     methods: Path  # metrics/methods.csv
 
 
-def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iterable[Path]) -> PageData:
+def gather_page(result: Evaluation, files: ReportInputs, params: Params, inputs: Iterable[Path]) -> PageData:
     """Collect the data of the page.
 
     Args:
@@ -41,25 +42,18 @@ def gather_page(result: Evaluation, beside: Beside, params: Params, inputs: Iter
         scores=result.scores,
         samples=result.samples,
         frontier=result.frontier,
-        ablations=_read_table(beside.ablations),
-        methods=_read_table(beside.methods),
-        epochs=_read_table(beside.curves / "epochs.csv"),
-        steps=_read_table(beside.curves / "steps.csv"),
-        trained=_read_json(beside.trained),
+        ablations=_read(files.ablations, pd.read_csv),
+        methods=_read(files.methods, pd.read_csv),
+        epochs=_read(files.curves / "epochs.csv", pd.read_csv),
+        steps=_read(files.curves / "steps.csv", pd.read_csv),
+        trained=_read(files.trained, lambda path: json.loads(path.read_text(encoding="utf-8"))),
         params=params.model_dump(),
         digests={path.as_posix(): digest(path) for path in inputs},
     )
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
-        return pd.read_csv(path)
+        return read(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no readable table: {str(error).splitlines()[0]}") from None
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no readable report: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None

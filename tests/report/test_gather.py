@@ -1,4 +1,4 @@
-"""What the page is given beside the evaluation: read from the files that other stages leave."""
+"""The inputs of the report page, read from the files that other stages write."""
 
 import json
 import os
@@ -15,21 +15,21 @@ from atelier.common.errors import UserError
 from atelier.common.files import digest
 from atelier.config import read_params
 from atelier.evaluation.evaluate import Evaluation
-from atelier.report.gather import Beside, gather_page
+from atelier.report.gather import ReportInputs, gather_page
 from atelier.report.page import PageData, write_page
 
 
 @pytest.fixture
-def beside(page_data: PageData, tmp_path) -> Beside:
-    """The files, as `train`, `make ablations` and `make methods` leave them."""
-    folder = tmp_path / "beside"
+def files(page_data: PageData, tmp_path) -> ReportInputs:
+    """Write the files as `train`, `make ablations` and `make methods` do."""
+    folder = tmp_path / "inputs"
     (folder / "train").mkdir(parents=True)
     page_data.epochs.to_csv(folder / "train/epochs.csv", index=False)
     page_data.steps.to_csv(folder / "train/steps.csv", index=False)
     (folder / "train.json").write_text(json.dumps(page_data.trained))
     page_data.ablations.to_csv(folder / "ablations.csv", index=False)
     page_data.methods.to_csv(folder / "methods.csv", index=False)
-    return Beside(
+    return ReportInputs(
         curves=folder / "train", trained=folder / "train.json", ablations=folder / "ablations.csv",
         methods=folder / "methods.csv",
     )  # fmt: skip
@@ -40,10 +40,10 @@ def result(page_data: PageData) -> Evaluation:
     return Evaluation(page_data.report, page_data.scores, page_data.samples, page_data.frontier)
 
 
-def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):
+def test_the_page_shows_the_files_content(result, files, page_data, tmp_path):
     read = tmp_path / "probes.parquet"
     read.write_bytes(b"rows")
-    page = gather_page(result, beside, read_params(ROOT / "params.yaml"), [read])
+    page = gather_page(result, files, read_params(ROOT / "params.yaml"), [read])
     assert page.trained == page_data.trained
     assert page.params["train"]["loss"] == "trimap"
     assert list(page.ablations["config"]) == list(page_data.ablations["config"])
@@ -56,8 +56,8 @@ def test_the_page_shows_what_the_files_say(result, beside, page_data, tmp_path):
 
 
 def test_page_reads_only_declared_dependencies_of_evaluate(result, tmp_path):
-    """So that its bytes depend on nothing that DVC does not hash."""
-    committed = Beside(
+    """Otherwise its bytes would depend on files that DVC does not hash."""
+    committed = ReportInputs(
         **{name: ROOT / f"metrics/{file}" for name, file in
            {"curves": "train", "trained": "train.json", "ablations": "ablations.csv", "methods": "methods.csv"}.items()}
     )  # fmt: skip
@@ -67,7 +67,7 @@ def test_page_reads_only_declared_dependencies_of_evaluate(result, tmp_path):
         write_page(tmp_path / "index.html", gather_page(result, committed, read_params(ROOT / "params.yaml"), []))
         return (tmp_path / "index.html").read_bytes()
 
-    first = write()  # has imported everything: the second time no file is opened to import it
+    first = write()  # imports everything, so that the second call opens no file to import it
     with opened_files() as opened:
         assert write() == first
     ours = {path for path in opened if path.is_relative_to(ROOT)} - {ROOT / "params.yaml"}
@@ -91,15 +91,15 @@ def opened_files() -> Iterator[set[Path]]:
         recording = False
 
 
-@pytest.mark.parametrize(("field", "said"), [("ablations", "no readable table"), ("trained", "no readable report")])
-def test_a_missing_file_is_named(result, beside, tmp_path, field, said):
-    beside = Beside(**vars(beside) | {field: tmp_path / "gone"})
-    with pytest.raises(UserError, match=rf"gone: {said}"):
-        gather_page(result, beside, read_params(ROOT / "params.yaml"), [])
+@pytest.mark.parametrize("field", ["ablations", "trained"])
+def test_a_missing_file_is_named(result, files, tmp_path, field):
+    files = ReportInputs(**vars(files) | {field: tmp_path / "gone"})
+    with pytest.raises(UserError, match="gone: cannot be read"):
+        gather_page(result, files, read_params(ROOT / "params.yaml"), [])
 
 
-def test_an_empty_table_is_named(result, beside, tmp_path):
+def test_an_empty_table_is_named(result, files, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("")
     with pytest.raises(UserError, match=r"empty\.csv"):
-        gather_page(result, Beside(**vars(beside) | {"methods": empty}), read_params(ROOT / "params.yaml"), [])
+        gather_page(result, ReportInputs(**vars(files) | {"methods": empty}), read_params(ROOT / "params.yaml"), [])
