@@ -1,4 +1,4 @@
-"""Runs in a temporary sqlite store, read back through mlflow's own client."""
+"""Runs in a temporary sqlite store, read back with mlflow's client."""
 
 import json
 import math
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory) -> bytes:
-    """The bytes of a store with mlflow's tables and no runs: making them takes seconds, copying does not."""
+    """Content of a store with mlflow's tables and no runs: creating one takes seconds, copying does not."""
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
     return file.read_bytes()
@@ -29,7 +29,7 @@ def empty_store(tmp_path_factory) -> bytes:
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch, empty_store: bytes) -> Path:
-    """A repository's root, in which DVC runs a stage from a temporary copy."""
+    """A repository's root; the working directory is a temporary copy of it, as in a DVC experiment."""
     (tmp_path / "mlflow.db").write_bytes(empty_store)
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -46,13 +46,13 @@ def stored(workspace: Path) -> tuple[MlflowClient, list]:
     return client, client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
 
 
-def test_a_run_keeps_parameters_curves_pictures_and_digests(workspace):
+def test_a_run_records_parameters_curves_images_and_digests(workspace):
     params = read_params(ROOT / "params.yaml")
     Path("rows.parquet").write_bytes(b"rows")
     report = {"zones": {"tight": {"mean": 0.25, "ci_lo": 0.125, "n": 3}, "rows": 7}, "network": "ours"}
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     with tracking.run("train", {"train": params.train}, reads=[Path("rows.parquet")]) as record:
-        for step in range(1200):  # more than the store takes in one call
+        for step in range(1200):  # more than the store accepts in one call
             record.log_metrics({"loss": 1 / (step + 1), "lr": 0.5}, step)
         record.log_report(report)
         record.log_picture(picture, "validation/epoch-1.png")
@@ -75,14 +75,14 @@ def test_a_run_keeps_parameters_curves_pictures_and_digests(workspace):
     assert Path(client.download_artifacts(run.info.run_id, "tables/rows.parquet")).read_bytes() == b"rows"
 
 
-def test_artifacts_lie_in_the_repository_not_in_the_temporary_copy(workspace):
+def test_artifacts_are_stored_in_the_repository_not_in_the_temporary_copy(workspace):
     with tracking.run("train", {}) as record:
         record.log_picture(np.zeros((2, 2, 3), np.uint8), "a.png")
     assert [file.name for file in (workspace / "mlartifacts").rglob("*.png")] == ["a.png"]
     assert list((workspace / "copy").iterdir()) == []
 
 
-def test_a_run_says_what_it_came_from(workspace, monkeypatch):
+def test_a_run_records_its_experiment_and_revision(workspace, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "B")
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
     with tracking.run("train", {}):
@@ -94,7 +94,7 @@ def test_a_run_says_what_it_came_from(workspace, monkeypatch):
     }  # fmt: skip
 
 
-def test_outside_an_experiment_the_revision_is_the_checkout_s(workspace, monkeypatch):
+def test_outside_an_experiment_the_revision_is_that_of_the_checkout(workspace, monkeypatch):
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
@@ -107,7 +107,7 @@ def test_outside_an_experiment_the_revision_is_the_checkout_s(workspace, monkeyp
 
 
 def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(workspace):
-    """Also through the edits, which a second run made, and whichever training made the weights last."""
+    """Also by way of the edits, which a second run wrote, and after another training wrote other weights."""
     weights, edits = Path("finetuned"), Path("edits.parquet")
     for value in (b"first", b"second"):
         weights.mkdir(exist_ok=True)
@@ -128,7 +128,7 @@ def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(worksp
 
 
 @pytest.mark.parametrize("weights", ["base", "timbrooks/instruct-pix2pix"])
-def test_what_no_run_wrote_has_no_parent(workspace, weights):
+def test_a_run_on_weights_that_no_run_wrote_has_no_parent(workspace, weights):
     Path("base").write_bytes(b"base")
     with tracking.run("generate", {}, child_of=Path(weights)):
         pass
@@ -137,7 +137,7 @@ def test_what_no_run_wrote_has_no_parent(workspace, weights):
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("boom"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
-def test_a_run_that_breaks_off_is_closed_with_what_it_had(workspace, error, status):
+def test_an_interrupted_run_ends_with_the_metrics_it_had(workspace, error, status):
     def train() -> None:
         with tracking.run("train", {}, writes=[Path("never-written")]) as record:
             record.log_metrics({"loss": 0.5}, 1)
@@ -150,20 +150,20 @@ def test_a_run_that_breaks_off_is_closed_with_what_it_had(workspace, error, stat
     assert run.data.metrics == {"loss": 0.5}
 
 
-def test_a_curve_shows_where_it_is_not_a_number(workspace):
+def test_nan_is_recorded(workspace):
     with tracking.run("train", {}) as record:
         record.log_metrics({"loss": float("nan")}, 1)
     client, (run,) = stored(workspace)
     assert [math.isnan(point.value) for point in client.get_metric_history(run.info.run_id, "loss")] == [True]
 
 
-def test_a_store_that_cannot_be_opened_is_a_user_s_mistake(workspace, monkeypatch):
+def test_a_store_that_cannot_be_opened_is_a_user_error(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:./mlruns")
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI"), tracking.run("train", {}):
         pytest.fail("the run began")
 
 
-def test_a_store_of_the_user_s_is_used_with_the_artifacts_beside_it(workspace, monkeypatch, empty_store):
+def test_the_user_s_store_is_used_with_its_artifacts_in_the_same_folder(workspace, monkeypatch, empty_store):
     elsewhere = workspace / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "runs.db").write_bytes(empty_store)

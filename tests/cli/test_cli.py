@@ -12,23 +12,11 @@ from import_graph import ROOT
 from atelier.cli import main
 from atelier.config import read_params
 
-HEAVY = {
-    "torch",
-    "numpy",
-    "PIL",
-    "pandas",
-    "diffusers",
-    "transformers",
-    "datasets",
-    "peft",
-    "mlflow",
-    "pydantic",
-    "ruamel",
-}
+HEAVY = "torch numpy PIL pandas diffusers transformers datasets peft mlflow pydantic ruamel flask"
 
 
-def test_nothing_that_takes_time_is_imported_for_help():
-    code = f"import sys, atelier.cli; print(*sorted({HEAVY!r} & sys.modules.keys()))"
+def test_help_imports_no_slow_library():
+    code = f"import sys, atelier.cli; print(*sorted(set({HEAVY!r}.split()) & sys.modules.keys()))"
     environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -36,14 +24,14 @@ def test_nothing_that_takes_time_is_imported_for_help():
 
 
 @pytest.mark.parametrize("name", main.commands)
-def test_every_command_s_help_shows_an_example_of_it(name):
+def test_every_command_s_help_has_an_example(name):
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
     assert re.search(rf"(?m)Examples?:\n\s+atelier {name} ", result.output)
     assert len(result.output.split("Usage:")[1]) > 200
 
 
-def test_config_prints_what_it_changes_and_then_that_nothing_is_left(tmp_path, monkeypatch):
+def test_config_prints_its_changes_and_a_second_call_has_none(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     first = CliRunner().invoke(main, ["config", "full-size"])
@@ -68,7 +56,7 @@ def test_blocks_of_a_folder(tiny_editor_folder):
     result = CliRunner().invoke(main, ["blocks", "--base", str(tiny_editor_folder)])
     assert result.exit_code == 0
     shares = [float(share) for share in re.findall(r"([\d.]+)%", result.output)]
-    assert shares == sorted(shares)  # each set holds the one before
+    assert shares == sorted(shares)  # each set contains the one before
     assert shares[-1] == 100
 
 
@@ -80,8 +68,8 @@ def test_blocks_of_a_folder(tiny_editor_folder):
         ["edit", "no-such-photo.jpg", "make it red"],
     ],
 )  # fmt: skip
-def test_a_user_s_mistake_is_one_line_and_exit_code_2(words, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # no folder of that name, and no repository
+def test_a_user_error_is_one_line_with_exit_code_2(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # outside of a repository
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert result.stdout == ""

@@ -1,4 +1,4 @@
-"""`atelier edit` as its user meets it: real photographs, both forms, and what goes wrong in one line."""
+"""`atelier edit` from the command line: real photos, both forms, and errors of one line."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ WORDS = "make the shirt red"
 
 @dataclass(frozen=True)
 class Studio:
-    """A project's folder with tiny networks, and the command run in it."""
+    """A project folder with tiny networks, in which the command runs."""
 
     folder: Path
 
@@ -31,7 +31,7 @@ class Studio:
         return CliRunner().invoke(main, ["edit", *(str(word) for word in words)])
 
     def refusal(self, *words: object) -> str:
-        """The line that a user's mistake ends in."""
+        """Run the command, which must fail without writing anything; return its error line."""
         before = sorted(self.folder.rglob("*"))
         result = self.edit(*words)
         assert (result.exit_code, result.stdout) == (2, "")
@@ -43,7 +43,7 @@ class Studio:
 
 @pytest.fixture(scope="module", name="networks")
 def _networks(tmp_path_factory, tiny_editor_folder) -> dict[str, str]:
-    segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # it finds an upper garment everywhere
+    segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # predicts an upper garment everywhere
     return {"editor": str(tiny_editor_folder), "segmenter": str(segmenter), "device": "cpu"}
 
 
@@ -65,7 +65,7 @@ def pixels(path: Path | str) -> np.ndarray:
         return np.asarray(opened.convert("RGB"))
 
 
-def test_a_real_photograph_keeps_its_size_and_the_base_is_named(studio):
+def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported(studio):
     result = studio.edit("hopper.jpg", WORDS, "-o", "out/red.png")
     assert result.exit_code == 0, result.output
     assert result.stdout == "out/red.png\n"
@@ -88,7 +88,7 @@ def test_the_last_fine_tuned_editor_is_the_default(studio, networks):
     assert (pixels("tuned.png") != pixels("base.png")).any()
 
 
-def test_a_given_mask_leaves_all_else_as_it_was(studio):
+def test_nothing_changes_outside_a_given_mask(studio):
     mask = np.zeros((96, 96), np.uint8)
     mask[20:60, 30:80] = 255
     Image.fromarray(mask).save("mask.png")
@@ -98,7 +98,7 @@ def test_a_given_mask_leaves_all_else_as_it_was(studio):
     assert not changed[mask == 0].any()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_another_picture(studio):
+def test_the_same_seed_gives_the_same_bytes_and_other_settings_do_not(studio):
     files = {}
     for name, words in {"a": [], "b": ["--seed", "5"], "c": ["--seed", "6"], "d": ["--steps", "3"],
                         "e": ["--guidance-text", "9"], "f": ["--guidance-image", "3"]}.items():  # fmt: skip
@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_picture(studio):
     assert len(set(files.values())) == 5
 
 
-def test_several_seeds_make_one_sheet(studio):
+def test_several_seeds_give_a_contact_sheet(studio):
     counted = studio.edit("hopper.jpg", WORDS, "-o", "counted.png", "--mask", "none", "--seed", "3", "--seeds", "2")
     named = studio.edit("hopper.jpg", WORDS, "-o", "named.png", "--mask", "none", "--seed", "3", "--seed", "4")
     assert (counted.exit_code, named.exit_code) == (0, 0)
@@ -120,7 +120,7 @@ def test_several_seeds_make_one_sheet(studio):
     assert sheet.shape[1] > 2 * round(width * scale) or sheet.shape[0] > 2 * round(height * scale)
 
 
-def test_without_parameters_the_full_size_ones_are_taken(studio, networks, monkeypatch):
+def test_without_params_yaml_the_full_size_settings_are_used(studio, networks, monkeypatch):
     Path("params.yaml").unlink()
     asked = []
     monkeypatch.setattr(
@@ -133,7 +133,7 @@ def test_without_parameters_the_full_size_ones_are_taken(studio, networks, monke
     assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
 
 
-def test_an_output_named_is_overwritten_and_an_unnamed_one_is_not(studio):
+def test_only_a_named_output_is_overwritten(studio):
     Path("out.jpg").write_text("old")
     assert studio.edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
     assert pixels("out.jpg").shape == (96, 96, 3)
@@ -172,11 +172,11 @@ def test_the_input_is_never_overwritten(studio):
         (["--batch", "jobs.csv", "--out-dir", "x"], "jobs.csv: No such file"),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(studio, words, reason):
+def test_a_user_error_is_one_line_and_writes_nothing(studio, words, reason):
     assert reason in studio.refusal(*words)
 
 
-def test_a_list_of_jobs_is_done_but_for_its_bad_rows(studio):
+def test_a_batch_is_edited_except_for_its_invalid_rows(studio):
     (studio.folder / "lists").mkdir()
     Path("lists/jobs.csv").write_text(
         "image,instruction,mask,seed,output\n"
@@ -199,7 +199,7 @@ def test_a_list_of_jobs_is_done_but_for_its_bad_rows(studio):
     assert np.abs(pixels("alone.png").astype(int) - pixels("edits/first.png")).max() <= 2
 
 
-def test_a_good_list_ends_with_exit_code_0(studio):
+def test_a_valid_batch_exits_with_code_0(studio):
     Path("jobs.csv").write_text(f"image,instruction\nsmall.png,{WORDS}\n")
     result = studio.edit("--batch", "jobs.csv", "--out-dir", ".", "--mask", "none", "--seed", "9")
     assert (result.exit_code, result.stdout) == (0, "0001-small.png\n")

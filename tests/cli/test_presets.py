@@ -1,4 +1,4 @@
-"""Presets set their values and nothing else; going back gives the shipped file to the byte."""
+"""Presets change only their own values; full-size and back to embedded restores params.yaml to the byte."""
 
 import shutil
 from pathlib import Path
@@ -28,13 +28,13 @@ def comments(text: str) -> list[str]:
     return [line.split("#", 1)[1] for line in text.splitlines() if "#" in line]
 
 
-def test_the_embedded_preset_is_what_ships():
+def test_the_embedded_preset_has_the_shipped_values():
     shipped = flat(read_params(SHIPPED).model_dump())
     assert {key: shipped[key] for key in flat(read_preset("embedded"))} == flat(read_preset("embedded"))
 
 
 def test_both_presets_set_the_same_keys():
-    """So that either undoes the other."""
+    """Therefore each reverts the other."""
     assert preset_names() == ["embedded", "full-size"]
     assert list(flat(read_preset("embedded"))) == list(flat(read_preset("full-size")))
 
@@ -57,7 +57,7 @@ def test_changes_come_in_the_file_s_order(params):
     assert changed[0] == "models.editor"
 
 
-def test_there_and_back_is_the_same_file_to_the_byte(params):
+def test_full_size_and_back_restores_the_file_to_the_byte(params):
     apply_preset("full-size", params)
     assert params.read_bytes() != SHIPPED.read_bytes()
     apply_preset("embedded", params)
@@ -71,7 +71,7 @@ def test_a_second_call_changes_nothing(params):
     assert (params.read_bytes(), params.stat().st_mtime_ns) == (written, at)
 
 
-def test_what_a_user_set_elsewhere_stays(params):
+def test_other_values_and_comments_of_the_user_stay(params):
     text = params.read_text().replace("  weight_decay: 0.01  ", "  weight_decay: 0.03  ").replace("# AdamW", "# mine")
     params.write_text(text)
     apply_preset("full-size", params)
@@ -79,7 +79,7 @@ def test_what_a_user_set_elsewhere_stays(params):
     assert "# mine" in params.read_text()
 
 
-def test_an_unknown_preset_is_refused_by_name(params):
+def test_an_unknown_preset_is_refused(params):
     with pytest.raises(UserError, match="no preset 'huge'; one of embedded, full-size"):
         apply_preset("huge", params)
 
@@ -92,7 +92,7 @@ def test_an_unknown_preset_is_refused_by_name(params):
         ("\npair:\n", "\npairs:\n", r"params\.yaml: pair"),
     ],
 )
-def test_a_broken_parameters_file_is_refused_and_left_as_it_is(params, old, new, reason):
+def test_an_invalid_parameters_file_is_refused_and_not_changed(params, old, new, reason):
     text = params.read_text().replace(old, new)
     assert text != params.read_text()
     params.write_text(text)
@@ -108,7 +108,7 @@ def test_a_broken_parameters_file_is_refused_and_left_as_it_is(params, old, new,
         ("train:\n  epochs: none\n", r"params\.yaml: train\.epochs: Input should be a valid integer"),
     ],
 )
-def test_a_preset_that_does_not_fit_is_refused_and_leaves_the_file(params, monkeypatch, tmp_path, preset, reason):
+def test_a_preset_that_does_not_fit_is_refused_and_changes_nothing(params, monkeypatch, tmp_path, preset, reason):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "mine.yaml").write_text(preset)
     monkeypatch.setattr(presets, "_FOLDER", tmp_path / "presets")

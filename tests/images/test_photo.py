@@ -1,4 +1,4 @@
-"""Any photograph into the square and back: never squashed, upright, its own size; outside the mask it is untouched."""
+"""Photos into the square and back: undistorted, upright, at their own size; unchanged outside the mask."""
 
 import io
 from pathlib import Path
@@ -28,17 +28,17 @@ SIZE = 64
 
 
 def gradient(width: int, height: int) -> np.ndarray:
-    """A smooth picture whose four corners differ: uint8 (H, W, 3)."""
+    """Return a smooth image whose four corners differ: uint8 (H, W, 3)."""
     x, y = np.linspace(0, 255, width), np.linspace(0, 255, height)
     return np.stack(np.broadcast_arrays(x[None], y[:, None], (x[None] + y[:, None]) / 2), -1).astype(np.uint8)
 
 
 def write(folder: Path, kind: str) -> tuple[Path, np.ndarray]:
-    """A photograph of a kind, and what it looks like upright: uint8 (H, W, 3)."""
+    """Write a photo of a kind; return its path and its upright pixels, uint8 (H, W, 3)."""
     sizes = {"tall": (40, 190), "wide": (600, 90), "tiny": (11, 8), "large": (3000, 2000)}
     upright = gradient(*sizes.get(kind, (120, 90)))
     picture, options = Image.fromarray(upright), {}
-    if kind == "turned":  # stored lying on its side, as phones do
+    if kind == "turned":  # stored rotated with an EXIF orientation, as by phones
         picture, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
         exif[0x0112] = 6
         options = {"exif": exif, "quality": 95, "subsampling": 0}
@@ -60,7 +60,7 @@ KINDS = ("tall", "wide", "turned", "transparent", "grey", "tiny", "large")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_and_back_has_the_photograph_s_size_and_its_content(tmp_path, kind):
+def test_into_the_square_and_back_keeps_size_and_content(tmp_path, kind):
     path, upright = write(tmp_path, kind)
     photograph = open_photograph(path, SIZE)
     np.testing.assert_allclose(photograph.pixels.astype(int), upright, atol=4 if kind == "turned" else 0)
@@ -71,12 +71,11 @@ def test_there_and_back_has_the_photograph_s_size_and_its_content(tmp_path, kind
     assert back.dtype == np.uint8
     error = np.abs(back.astype(int) - upright)
     assert np.median(error) <= 2
-    assert error.mean() < 6  # an edge of transparency blurs
+    assert error.mean() < 6  # the edge of a transparent region is blurred
 
 
 @pytest.mark.parametrize("kind", ["tall", "wide", "large"])
-def test_a_square_inside_a_photograph_stays_square(tmp_path, kind):
-    """Not squashed: both axes are scaled alike."""
+def test_a_square_in_a_photo_stays_square(tmp_path, kind):
     path, upright = write(tmp_path, kind)
     canvas = np.full_like(upright, 255)
     height, width = canvas.shape[:2]
@@ -90,7 +89,7 @@ def test_a_square_inside_a_photograph_stays_square(tmp_path, kind):
 
 
 @pytest.mark.parametrize("photo", [shipped.SKIMAGE / "astronaut.png", shipped.HOPPER])
-def test_real_photographs_come_back_as_they_were_but_for_detail(photo):
+def test_real_photos_come_back_with_less_detail_only(photo):
     photograph = open_photograph(photo, 256)
     back = from_square(to_square(photograph), photograph)
     assert back.shape == photograph.pixels.shape
@@ -98,7 +97,7 @@ def test_real_photographs_come_back_as_they_were_but_for_detail(photo):
     assert structural_similarity(back / 255, expected, channel_axis=2, data_range=1) > 0.93
 
 
-def test_an_exif_turn_agrees_with_pillow_s(tmp_path):
+def test_exif_rotation_agrees_with_pillow(tmp_path):
     path, _ = write(tmp_path, "turned")
     with Image.open(path) as opened:
         expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
@@ -119,7 +118,7 @@ def test_outside_the_mask_no_pixel_changes(tmp_path, kind):
     assert (mixed[mask] != photograph.pixels[mask]).any()
 
 
-def test_well_inside_the_mask_it_is_the_edit_and_its_edge_is_soft(tmp_path):
+def test_the_inside_of_the_mask_is_the_edit_and_its_edge_is_feathered(tmp_path):
     path, _ = write(tmp_path, "large")
     photograph = open_photograph(path, SIZE)
     mask = np.zeros(photograph.pixels.shape[:2], bool)
@@ -131,10 +130,10 @@ def test_well_inside_the_mask_it_is_the_edit_and_its_edge_is_soft(tmp_path):
                                   edited[500 + edge : 1500 - edge, 500 + edge : 2500 - edge])  # fmt: skip
     across = mixed[1000, 490 : 500 + edge].astype(int).sum(-1)
     steps = np.abs(np.diff(across))
-    assert steps.max() < 0.2 * abs(across[-1] - across[0])  # no jump
+    assert steps.max() < 0.2 * abs(across[-1] - across[0])  # no visible step
 
 
-def test_a_mask_from_the_square_covers_what_it_covered(tmp_path):
+def test_a_mask_of_the_square_covers_the_same_region_of_the_photo(tmp_path):
     path, _ = write(tmp_path, "wide")
     photograph = open_photograph(path, SIZE)
     square = np.zeros((SIZE, SIZE), bool)
@@ -148,7 +147,7 @@ def test_a_mask_from_the_square_covers_what_it_covered(tmp_path):
     assert not mask_from_square(np.zeros((SIZE, SIZE), bool), photograph).any()
 
 
-def test_a_mask_file_lies_on_the_photograph_as_it_is_stored(tmp_path):
+def test_a_mask_file_is_rotated_like_its_photo(tmp_path):
     path, upright = write(tmp_path, "turned")
     wanted = np.zeros(upright.shape[:2], bool)
     wanted[:20, :50] = True
@@ -159,7 +158,7 @@ def test_a_mask_file_lies_on_the_photograph_as_it_is_stored(tmp_path):
 @pytest.mark.parametrize(
     ("mask", "reason"), [(np.zeros((90, 120)), "empty mask"), (np.eye(50), "mask of another shape")]
 )
-def test_a_useless_mask_is_refused_with_what_would_be_right(tmp_path, mask, reason):
+def test_an_unusable_mask_is_refused_with_the_expected_form(tmp_path, mask, reason):
     path, _ = write(tmp_path, "grey")
     Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "mask.png")
     with pytest.raises(UserError, match=rf"mask\.png: {reason}; expected white where grey\.png may change, 120 × 90"):
@@ -167,7 +166,7 @@ def test_a_useless_mask_is_refused_with_what_would_be_right(tmp_path, mask, reas
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "no such file"), (b"nothing", "not a picture")])
-def test_what_is_no_photograph_is_refused_by_name(tmp_path, content, reason):
+def test_a_file_that_is_not_a_photo_is_refused_by_name(tmp_path, content, reason):
     path = tmp_path / "photo.jpg"
     if content is not None:
         path.write_bytes(content)
@@ -178,7 +177,7 @@ def test_what_is_no_photograph_is_refused_by_name(tmp_path, content, reason):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_is_written_as_its_name_says(tmp_path, suffix):
+def test_the_suffix_determines_the_format(tmp_path, suffix):
     pixels = gradient(50, 40)
     path = tmp_path / f"edited{suffix.upper()}"
     save(pixels, path)
@@ -194,8 +193,8 @@ def test_other_formats_are_refused(name):
         check_format(Path(name))
 
 
-def test_a_colour_profile_goes_along_where_it_fits(tmp_path):
-    """A phone's Display P3 read as sRGB would fade; a CMYK or grey profile on an RGB file would be wrong."""
+def test_an_rgb_colour_profile_is_kept(tmp_path):
+    """Display P3 pixels read as sRGB would look pale; a CMYK or grey profile on an RGB file would be wrong."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(gradient(40, 30)).save(tmp_path / "rgb.jpg", icc_profile=profile)
     photograph = open_photograph(tmp_path / "rgb.jpg", SIZE)
@@ -208,7 +207,7 @@ def test_a_colour_profile_goes_along_where_it_fits(tmp_path):
     assert open_photograph(tmp_path / "grey.png", SIZE).profile is None
 
 
-def test_a_header_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+def test_too_many_pixels_are_refused_from_the_header(tmp_path):
     buffer = io.BytesIO()
     Image.new("1", (20000, 10000)).save(buffer, "PNG")
     (tmp_path / "huge.png").write_bytes(buffer.getvalue())

@@ -1,7 +1,7 @@
-"""Real photographs through all six stages: rows, masks, shapes, orientation and reports must be right.
+"""Real photos through all six stages: rows, masks, shapes, orientation and reports.
 
-The photographs ship inside scikit-image and matplotlib (`photographs.py`); the networks are random, but the segmenter
-finds an upper garment everywhere, so that Fashionpedia's boxes bound it.
+The photos are part of scikit-image and matplotlib (`photographs.py`). The networks are random, but the segmenter
+predicts an upper garment everywhere, so that the masks are Fashionpedia's boxes.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ SIZE = 64
 
 
 def write_params(folder: Path, fit: str, networks: dict[str, str]) -> None:
-    """The shipped parameters, small, on the photographs and with other networks."""
+    """Write the shipped parameters, reduced in size, for the photos and the given networks."""
     values = YAML().load(ROOT / "params.yaml")
     values["models"].update(networks, device="cpu")
     values["prepare"].update(
@@ -47,7 +47,7 @@ def write_params(folder: Path, fit: str, networks: dict[str, str]) -> None:
 
 
 def run_stages(folder: Path, names: tuple[str, ...], editor: str = "") -> None:
-    """Run stages by their commands in dvc.yaml, in this process, in a folder of their own."""
+    """Run stages by their commands in dvc.yaml, in this process and in the given folder."""
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         patch.setenv("DVC_ROOT", str(folder))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -59,7 +59,7 @@ def run_stages(folder: Path, names: tuple[str, ...], editor: str = "") -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What prepare, pair and mask leave, read back from their files."""
+    """The outputs of prepare, pair and mask, read from their files."""
 
     folder: Path
     items: list[Item]
@@ -91,7 +91,7 @@ def prepared(request, tmp_path_factory, tiny_editor_folder, tiny_clip_folder, ti
     )
 
 
-def test_rows_are_kept_or_refused_by_name(prepared):
+def test_rows_are_kept_or_refused_with_a_reason(prepared):
     report = prepared.reports["prepare"]["seen"]
     assert Counter(item.domain for item in prepared.items) == {"seen": 24, "unseen": 3}
     assert report["first_refused"] == {"01": "seen.parquet row 24, seen-000024-id_00000008_04_1_front: corrupt picture"}
@@ -102,15 +102,15 @@ def test_rows_are_kept_or_refused_by_name(prepared):
         assert len({item.split for item in prepared.items if item.item_id == pid}) == 1
 
 
-def test_every_picture_and_mask_is_square_and_of_one_size(prepared):
+def test_every_image_and_mask_is_square_and_of_one_size(prepared):
     for item in prepared.items:
         assert from_png(item.image).shape == (SIZE, SIZE, 3)
         assert item.mask is None or from_png(item.mask).shape == (SIZE, SIZE)
     assert sum(item.mask is None for item in prepared.items if item.domain == "seen") == 2
 
 
-def test_pictures_are_upright_and_not_squashed(prepared, request):
-    """Against the photographs themselves: also the item that is stored lying on its side."""
+def test_images_are_upright_and_undistorted(prepared, request):
+    """Compare with the photos themselves; one item is stored rotated with an EXIF orientation."""
     fit = request.node.callspec.params["prepared"]
     for item in prepared.items:
         if item.variant == "01":
@@ -123,13 +123,13 @@ def test_pictures_are_upright_and_not_squashed(prepared, request):
 
 
 def test_masks_lie_on_the_garment(prepared):
-    """The tinted colour way differs from the photograph as shot inside its mask, and nowhere else."""
+    """The tinted variant differs from the original photo inside its mask only."""
     items = {(item.item_id, item.variant): item for item in prepared.items}
     for (pid, variant), item in items.items():
         if variant in ("02", "03") and item.mask:
             plain, tinted = (from_png(items[pid, v].image).astype(int) for v in ("01", variant))
             mask = mask_from_png(item.mask)
-            apart = np.abs(plain - tinted).max(axis=2) > 24  # JPEG blurs a little
+            apart = np.abs(plain - tinted).max(axis=2) > 24  # tolerance for JPEG
             assert not (apart & ~binary_dilation(mask, iterations=2)).any(), pid
             x1, y1, x2, y2 = box_of(mask)
             shape = photographs.SEEN[pid][3]
@@ -161,7 +161,7 @@ def test_probes_of_photographs(prepared):
     assert prepared.reports["pair"]["probes"] == {"seen": 3, "unseen": 3}
     assert prepared.reports["pair"]["probe_shortfall"] == {"seen": 57, "unseen": 57}
     assert Counter(one.prompt for one in prepared.probes) == dict.fromkeys(PROMPTS, 6)
-    assert {one.target for one in prepared.probes} == {None}  # nobody knows a photograph's exact edit
+    assert {one.target for one in prepared.probes} == {None}  # photos have no exact target
     for one in prepared.probes:
         assert (one.box is not None) == (one.domain == "unseen")
 
@@ -203,6 +203,6 @@ def test_the_other_three_stages_run_on_photographs(prepared, tiny_editor_folder)
     report = json.loads((prepared.folder / "metrics/evaluate.json").read_text())
     for domain in ("seen", "unseen"):
         assert report[domain].keys() >= {"baseline", "finetuned", "copy", "composite", "gain"}
-        assert "target" not in report[domain]  # nobody knows a photograph's exact edit
+        assert "target" not in report[domain]  # photos have no exact target
         assert report[domain]["finetuned"]["clip_directional"]["n"] == 12
         assert report[domain]["composite"]["leakage_share"]["mean"] == pytest.approx(0, abs=1e-6)

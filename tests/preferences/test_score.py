@@ -1,4 +1,4 @@
-"""What answers add up to, against the paper's table, worked examples, scipy, scikit-learn and brute force."""
+"""Scores of answers against the paper's table, worked examples, scipy, scikit-learn and brute force."""
 
 import json
 
@@ -18,14 +18,14 @@ from atelier.preferences.score import bradley_terry, score_answers, vote
 from atelier.preferences.tables import survey_table
 from atelier.stats.agreement import cohen_kappa, krippendorff_alpha, rate, wilson
 
-# Table 2 of the paper: rows are prompts, columns participants, the fine-tuned model's picture always on the left. Its
-# cells are printed up to the last one that differs from the one before it; the others repeat that one.
+# Table 2 of the paper: rows are prompts, columns participants, the fine-tuned model's picture always on the left. Each
+# row is printed up to the last cell that differs from the one before; the remaining cells repeat it.
 PRINTED = ["left right left", "left right right left right right left left left right", *["left"] * 8]
 PEOPLE = 10
 
 
 def paper_table() -> list[list[str]]:
-    """10 prompts × 10 participants, the repeated cells filled in."""
+    """Return 10 prompts × 10 participants with the repeated cells filled in."""
     rows = [row.split() for row in PRINTED]
     return [row + row[-1:] * (PEOPLE - len(row)) for row in rows]
 
@@ -44,11 +44,11 @@ def test_the_paper_s_table_gives_its_percentages():
     assert cell["mean"] == 0.94
     by_rater = [cells["finetuned over original"]["wins"] for cells in report["by_rater"].values()]
     assert by_rater == [10, 8, 9, 10, 9, 9, 10, 10, 10, 9]
-    # "preferred … in over 8 out of 10 prompts" is not so of participant 2; the appendix's "at least 8" is.
+    # "preferred … in over 8 out of 10 prompts" does not hold for participant 2; the appendix's "at least 8" does
     assert min(by_rater) == 8
-    assert cell["boot_lo"] < cell["ci_lo"]  # prompt 2 has five of the six losses: answers are not independent
+    assert cell["boot_lo"] < cell["ci_lo"]  # prompt 2 has five of the six losses: answers are correlated
     assert report["krippendorff_alpha"] == pytest.approx(brute_alpha(paper_table()), abs=1e-6)
-    assert 0 < report["krippendorff_alpha"] < 0.5  # people agree because nearly all chose left, hardly beyond that
+    assert 0 < report["krippendorff_alpha"] < 0.5  # nearly all chose left, so chance agreement is high too
     assert report["strengths"]["finetuned"]["mean"] == pytest.approx(np.log(94.5 / 6.5) / 2, abs=1e-6)
     assert report["strengths"]["finetuned"]["ci_lo"] > 0
     verdicts = majority(vote(paper_answers()))
@@ -56,15 +56,15 @@ def test_the_paper_s_table_gives_its_percentages():
 
 
 def brute_alpha(table: list[list[str]]) -> float:
-    """Krippendorff's α from its definition: disagreeing pairs of labels, within units and at large."""
+    """Compute Krippendorff's α from its definition: disagreeing pairs of labels within units and overall."""
     within = [[a != b for i, a in enumerate(row) for j, b in enumerate(row) if i != j] for row in table]
     observed = np.mean([value for row in within for value in row])
     labels = [label for row in table for label in row]
-    at_large = [a != b for i, a in enumerate(labels) for j, b in enumerate(labels) if i != j]
-    return 1 - observed / np.mean(at_large)
+    overall = [a != b for i, a in enumerate(labels) for j, b in enumerate(labels) if i != j]
+    return 1 - observed / np.mean(overall)
 
 
-def test_alpha_of_krippendorff_s_own_example():
+def test_alpha_of_krippendorff_s_example():
     """ "Computing Krippendorff's Alpha-Reliability" (2011), section C: nominal, four observers, data missing."""
     observers = ["123321412...", "1233224125.3", ".3332342251.", "12332441251."]
     assert {len(row) for row in observers} == {12}
@@ -119,12 +119,12 @@ def test_strengths_maximise_the_likelihood():
     np.testing.assert_allclose(bradley_terry(wins, compared), best - best.mean(), atol=1e-5)
 
 
-def test_a_system_that_never_lost_is_strong_and_not_infinitely_so():
+def test_a_system_that_never_lost_has_a_finite_strength():
     strengths = bradley_terry(np.array([[0, 8.0], [0, 0]]), np.array([[False, True], [True, False]]))
     np.testing.assert_allclose(strengths[0] - strengths[1], np.log(8.5 / 0.5))
 
 
-def test_systems_that_no_comparison_connects_have_no_common_scale():
+def test_unconnected_systems_have_no_strengths():
     rows = [answer("ann", 0, "left"), answer("ann", 1, "left", left="a", right="b")]
     report = score_answers(Answers(rows, None), draws=20, seed=0)
     assert report["strengths"] == {}
@@ -133,7 +133,7 @@ def test_systems_that_no_comparison_connects_have_no_common_scale():
 
 
 def crossed(rng: np.random.Generator, raters: int, prompts: int, *, spread: float) -> list[Outcome]:
-    """Every rater on every prompt; the log odds of "a" are 0 plus a prompt's own and a rater's own inclination."""
+    """Simulate every rater on every prompt; the log odds of "a" are a prompt's plus a rater's random effect."""
     odds = rng.normal(0, spread, prompts)[None] + rng.normal(0, spread, raters)[:, None]
     won = rng.random((raters, prompts)) < 1 / (1 + np.exp(-odds))
     names = ("a", "b")
@@ -144,12 +144,12 @@ def crossed(rng: np.random.Generator, raters: int, prompts: int, *, spread: floa
     ]
 
 
-def test_a_draw_counts_an_answer_as_often_as_its_rater_times_its_prompt():
+def test_an_answer_s_weight_is_the_product_of_its_rater_s_and_its_prompt_s_counts():
     outcomes = crossed(np.random.default_rng(1), 4, 5, spread=1)
     outcomes[3] = Outcome(**vars(outcomes[3]) | {"winner": "tie"})
     drawn = draw_wins(outcomes, ["a", "b"], 200, seed=5)
     np.testing.assert_allclose(np.diagonal(drawn, axis1=1, axis2=2), 0)
-    # 4 raters' and 5 prompts' counts each sum to their numbers, so a full table keeps its size in every draw
+    # the counts of 4 raters sum to 4, those of 5 prompts to 5: a complete table keeps its size in every draw
     np.testing.assert_allclose(drawn.sum((1, 2)), 20)
     wins = share_wins(outcomes, ["a", "b"]).sum(0)
     assert wins[0, 1] == sum(o.winner == "a" for o in outcomes) + 0.5
@@ -157,13 +157,13 @@ def test_a_draw_counts_an_answer_as_often_as_its_rater_times_its_prompt():
     assert not np.allclose(drawn, draw_wins(outcomes, ["a", "b"], 200, seed=6))
 
 
-def test_raters_and_prompts_are_drawn_independently_of_each_other():
-    """Rater i answers prompt i alone: its weight is then 1 on average; about 1.9 were the draws the same."""
+def test_raters_and_prompts_are_resampled_independently():
+    """Rater i answers only prompt i: its mean weight is 1; with identical draws it would be about 1.9."""
     outcomes = [Outcome(f"r{n}", f"p{n}", f"prompt {n}", "", ("a", "b"), "a") for n in range(10)]
     assert draw_wins(outcomes, ["a", "b"], 500, seed=2)[:, 0, 1].mean() == pytest.approx(10, abs=1)
 
 
-def test_intervals_by_rater_and_prompt_cover_where_wilson_s_does_not():
+def test_intervals_by_rater_and_prompt_have_the_coverage_that_wilson_s_lacks():
     rng = np.random.default_rng(4)
     covered = {"clustered": 0, "wilson": 0}
     for trial in range(100):
@@ -177,12 +177,12 @@ def test_intervals_by_rater_and_prompt_cover_where_wilson_s_does_not():
     assert covered["wilson"] < 80
 
 
-def test_only_first_showings_vote_ties_count_half_and_repeats_give_self_agreement():
+def test_only_first_trials_vote_ties_count_half_and_repeats_give_self_agreement():
     swapped = {"left": "original", "right": "finetuned", "repeat": True}
     rows = [
         answer("ann", 0, "left"), answer("ann", 1, "right"), answer("ann", 2, "tie"), answer("ann", 3, "left"),
         answer("ann", 0, "right", **swapped),  # the same system again
-        answer("ann", 1, "right", **swapped),  # the same side: the other system
+        answer("ann", 1, "right", **swapped),  # the same side, so the other system
         answer("ann", 2, "invalid", **swapped),
         answer("bob", 9, "left", **swapped),  # a repeat of nothing
     ]  # fmt: skip
@@ -195,7 +195,7 @@ def test_only_first_showings_vote_ties_count_half_and_repeats_give_self_agreemen
     assert "krippendorff_alpha" not in report  # one rater
 
 
-def test_a_majority_is_a_tie_where_none_leads():
+def test_a_majority_is_a_tie_if_two_are_equal():
     outcomes = [outcome_of(answer(str(n), 0, choice), winner) for n, (choice, winner) in enumerate([("left", "a")] * 2)]
     assert majority(outcomes) == {"p00": "a"}
     split = [*outcomes, *(outcome_of(answer(str(n), 0, "left"), "b") for n in (3, 4))]
@@ -212,7 +212,7 @@ def test_a_majority_is_a_tie_where_none_leads():
         ([answer("ann", 0, "left"), answer("ann", 0, "tie")], "'ann' answered pair 'p00' twice"),
     ],
 )
-def test_answers_that_do_not_belong_together_are_refused(rows, message):
+def test_inconsistent_answers_are_refused(rows, message):
     with pytest.raises(UserError, match=message):
         score_answers(Answers(rows, None), draws=10, seed=0)
 
@@ -237,7 +237,7 @@ def test_the_command_writes_a_report_and_prints_a_table(tmp_path):
     [[], ["pairs.csv"], ["pairs.csv", "--score", "a.jsonl"], ["--score", "none.jsonl"], ["--out", "a.jsonl"],
      ["none.csv", "--out", "a.jsonl"], ["--score", "a.json", "--out", "a.json"]],
 )  # fmt: skip
-def test_a_mistaken_call_is_one_line(words, tmp_path, monkeypatch):
+def test_a_user_error_of_survey_is_one_line(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["survey", *words])
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)

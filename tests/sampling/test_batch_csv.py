@@ -1,4 +1,4 @@
-"""A CSV of jobs: good rows are read, bad ones are named, and no row writes outside its folder."""
+"""A CSV of edits: valid rows are read, invalid ones reported, and no row writes outside its folder."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ def _read(tmp_path: Path):
     """Write a CSV and read it, with the folder `out` beside it."""
 
     def read(text: str | bytes) -> EditBatch:
-        path = tmp_path / "jobs.csv"
+        path = tmp_path / "batch.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return read_batch(path, tmp_path / "out", mask="auto", seed=7)
 
     return read
 
 
-def test_a_row_needs_but_an_image_and_an_instruction(read, tmp_path):
+def test_a_row_needs_only_an_image_and_an_instruction(read, tmp_path):
     listed = read("image,instruction\nphotos/a.jpg,make the shirt red\n\nb.png, turn the skirt green \n")
     assert listed.refused == {}
     first, second = listed.requests
@@ -29,7 +29,7 @@ def test_a_row_needs_but_an_image_and_an_instruction(read, tmp_path):
     assert (second.line, second.instruction, second.output.name) == (4, "turn the skirt green", "0002-b.png")
 
 
-def test_a_row_can_say_all(read, tmp_path):
+def test_a_row_can_set_every_column(read, tmp_path):
     rows = 'sub/x.webp,m.png,12,a.jpg,"make it red, please"\ny.jpg,none,,a.jpg,z\n'
     text = f"\ufeffoutput,mask,seed,image,instruction\n{rows}"
     first, second = read(text).requests
@@ -58,7 +58,7 @@ def test_a_row_can_say_all(read, tmp_path):
         ("a.png,red,,,x.png,more", "more values than columns"),
     ],
 )
-def test_a_bad_row_is_named_and_the_others_stay(read, tmp_path, row, reason):
+def test_an_invalid_row_is_reported_and_the_others_are_kept(read, tmp_path, row, reason):
     (tmp_path / "out" / "folder.png").mkdir(parents=True)
     (tmp_path / "out" / "link").symlink_to(tmp_path)
     good = "out/photo.png,red,,,good.png"
@@ -78,8 +78,8 @@ def test_a_bad_row_is_named_and_the_others_stay(read, tmp_path, row, reason):
         (b"image,instruction\n\xff\xfe,b\n", "not CSV in UTF-8"),
     ],
 )
-def test_a_file_that_is_no_list_of_jobs_is_refused(read, text, reason):
-    with pytest.raises(UserError, match=rf"jobs\.csv: {reason}"):
+def test_a_file_that_is_not_a_batch_is_refused(read, text, reason):
+    with pytest.raises(UserError, match=rf"batch\.csv: {reason}"):
         read(text)
 
 

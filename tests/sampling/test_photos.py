@@ -1,4 +1,4 @@
-"""What an instruction is about, and edits of photographs in batches."""
+"""The garment that an instruction names, and edits of photos in batches."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def _editor(tiny_editor_folder):
 
 @pytest.fixture(name="photos")
 def _photos(tmp_path: Path) -> list[Path]:
-    """Three photographs of different shapes."""
+    """Three photos of different shapes."""
     paths = []
     for number, shape in enumerate([(48, 32, 3), (32, 32, 3), (20, 50, 3)]):
         pixels = np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
@@ -40,7 +40,7 @@ def _photos(tmp_path: Path) -> list[Path]:
 
 
 def left_half(pictures, garments):
-    """A finder that finds every garment but skirts in the left half."""
+    """Predict every garment in the left half, but no skirt."""
     masks = []
     for picture, garment in zip(pictures, garments, strict=True):
         mask = np.zeros(picture.shape[:2], bool)
@@ -65,18 +65,18 @@ def left_half(pictures, garments):
         ("more sunlight", "clothes"),
     ],
 )
-def test_the_garment_is_the_first_that_the_instruction_names(instruction, garment):
+def test_the_first_garment_in_the_instruction_is_named(instruction, garment):
     assert name_garment(instruction) == garment
 
 
-def test_an_edit_without_a_mask_is_the_editor_s_own_at_its_size(editor, photos):
+def test_an_edit_without_a_mask_equals_the_sampler_s(editor, photos):
     photograph = open_photograph(photos[1], editor.size)
     (edited,) = make_edits(editor, [PhotoEdit(photograph, WORDS, 3, None)], SETTINGS)
     expected = to_pixels(edit.edit(editor, to_tensor([photograph.pixels]), [WORDS], [3], **SAMPLING))[0]
     np.testing.assert_array_equal(edited, expected)
 
 
-def test_edits_are_those_of_each_alone_whatever_the_batch(editor, photos):
+def test_edits_do_not_depend_on_the_batch(editor, photos):
     tasks = [PhotoEdit(open_photograph(path, editor.size), WORDS, seed, None) for seed, path in enumerate(photos)]
     together = list(make_edits(editor, tasks, SETTINGS))
     assert [edited.shape for edited in together] == [(48, 32, 3), (32, 32, 3), (20, 50, 3)]
@@ -86,7 +86,7 @@ def test_edits_are_those_of_each_alone_whatever_the_batch(editor, photos):
         assert (edited != task.photograph.pixels).mean() > 0.5
 
 
-def test_a_mask_is_chosen_by_its_word(editor, photos, tmp_path):
+def test_a_mask_is_none_predicted_or_from_a_file(editor, photos, tmp_path):
     photograph = open_photograph(photos[1], editor.size)
     assert choose_mask("none", photograph, WORDS, left_half) is None
     found = choose_mask("auto", photograph, WORDS, left_half)
@@ -96,13 +96,13 @@ def test_a_mask_is_chosen_by_its_word(editor, photos, tmp_path):
     np.testing.assert_array_equal(choose_mask(str(tmp_path / "mask.png"), photograph, WORDS, left_half), ~found)
 
 
-def test_a_garment_that_is_not_there_is_one_line_with_a_way_out(editor, photos):
+def test_a_missing_garment_is_an_error_that_names_an_alternative(editor, photos):
     with pytest.raises(UserError, match=r"1\.png: no skirt found in it; --mask none edits all of it") as refusal:
         choose_mask("auto", open_photograph(photos[1], editor.size), "make the skirt red", left_half)
     assert "\n" not in str(refusal.value)
 
 
-def test_jobs_are_done_in_order_and_bad_ones_named(editor, photos, tmp_path):
+def test_requests_are_edited_in_order_and_invalid_ones_refused(editor, photos, tmp_path):
     def job(line: int, image: Path, instruction: str = WORDS, mask: str = "auto") -> EditRequest:
         return EditRequest(line, image, instruction, mask, seed=line, output=tmp_path / "out" / f"{line}.png")
 
