@@ -1,9 +1,9 @@
-"""Time prepare, pair and mask on many rows, and measure their memory: rendered people in the published schemas.
+"""Measure the time and memory of prepare, pair and mask on many rendered rows in the published schemas.
 
     python scripts/benchmark_data.py --rows 1000 --rows 40658
 
-Pictures are rendered small, enlarged to the size of the real data set's, given a photograph's grain, and stored as it
-stores them (JPEG pictures, PNG masks, four parquet shards), so that reading them costs what it costs there.
+Pictures are rendered small, enlarged to the size of the real data set, given the grain of a photograph, and stored as
+in that data set (JPEG pictures, PNG masks, four parquet shards), so that reading them takes the same time.
 """
 
 import io
@@ -28,9 +28,9 @@ from atelier.common.files import atomic_write
 from atelier.synthetic import fashion
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARDS, GROUP = 4, 100  # parquet files, and rows of a row group, as the hub stores pictures
-RENDERED, WIDTH, HEIGHT = 128, 512, 768  # px: of a rendered picture, and of what is stored
-GRAIN, QUALITY = 4, 90  # levels of noise either way; JPEG
+SHARDS, GROUP = 4, 100  # parquet files, and rows per row group, as on the hub
+RENDERED, WIDTH, HEIGHT = 128, 512, 768  # px: side of a rendered picture, size of a stored one
+GRAIN, QUALITY = 4, 90  # largest deviation of the noise, levels; JPEG quality
 SEED, UNSEEN = 7, 240
 PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 TEXTS = ("gender", "pose", "cloth_type", "pid", "caption")
@@ -58,7 +58,7 @@ STAGES = {
 )
 @click.option("--keep", is_flag=True, help="Keep what the stages wrote.")
 def main(rows: tuple[int, ...], size: int, folder: Path, keep: bool) -> None:
-    """Write the rows, run the three stages as processes on the first so many of them, print a table."""
+    """Write the rows, run the three stages as processes on each number of them, and print a table."""
     source = write_source(folder.resolve(), max(rows))
     print(f"{'rows':>7} {'stage':>8} {'seconds':>8} {'CPU s':>8} {'peak MB':>8}")
     for count in rows:
@@ -78,7 +78,7 @@ def main(rows: tuple[int, ...], size: int, folder: Path, keep: bool) -> None:
 
 
 def run_stage(run: Path, stage: str, words: list[str]) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and peak resident memory (MB) of a stage, run as a process in a folder of its own."""
+    """Run a stage as a process in a folder; return seconds, CPU seconds and peak resident memory (MB)."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT), "DVC_ROOT": str(run), "MLFLOW_TRACKING_URI": f"sqlite:///{run}/mlflow.db",
     }  # fmt: skip
@@ -94,7 +94,7 @@ def run_stage(run: Path, stage: str, words: list[str]) -> tuple[float, float, fl
 
 
 def write_params(path: Path, source: Path, rows: int, size: int) -> None:
-    """The shipped parameters, on these rows."""
+    """Write the shipped parameters with these rows as sources."""
     values = YAML().load(ROOT / "params.yaml")
     values["models"].update(segmenter=str(ROOT / values["models"]["segmenter"]), device="cpu")
     values["prepare"].update(
@@ -105,7 +105,7 @@ def write_params(path: Path, source: Path, rows: int, size: int) -> None:
 
 
 def write_source(folder: Path, rows: int) -> Path:
-    """Write the data sets, unless they are there: folder/source-<rows>/seen/*.parquet and …/unseen.parquet."""
+    """Write the data sets, unless they exist: folder/source-<rows>/seen/*.parquet and …/unseen.parquet."""
     source = folder / f"source-{rows}"
     if not source.exists():
         with atomic_write(source) as partial:
@@ -118,13 +118,13 @@ def write_source(folder: Path, rows: int) -> Path:
 
 
 def write_shard(folder: Path, shard: int, rows: int) -> None:
-    """One of the parquet files of deepFashion-with-masks' schema."""
+    """Write one parquet file in the schema of deepFashion-with-masks."""
     start, end = rows * shard // SHARDS, rows * (shard + 1) // SHARDS
     write_table(folder / f"train-{shard:05d}-of-{SHARDS:05d}.parquet", SEEN_SCHEMA, seen_rows(start, end))
 
 
 def write_table(path: Path, schema: pa.Schema, rows: Iterator[dict[str, Any]]) -> None:
-    """Rows → parquet, in the hub's row groups."""
+    """Write rows to parquet, in row groups as on the hub."""
     with pq.ParquetWriter(path, schema) as writer:
         batch: list[dict[str, Any]] = []
         for row in rows:
@@ -137,7 +137,7 @@ def write_table(path: Path, schema: pa.Schema, rows: Iterator[dict[str, Any]]) -
 
 
 def seen_rows(start: int, end: int) -> Iterator[dict[str, Any]]:
-    """Rendered rows without what the real data set does not have: their scenes and persons."""
+    """Yield rendered rows without scenes and persons, which the real data set does not have."""
     grain = make_grain()
     for number, row in enumerate(fashion.rows("studio", end, SEED, RENDERED, start=start), start):
         picture = enlarge(row["images"], number, grain)
@@ -149,7 +149,7 @@ def seen_rows(start: int, end: int) -> Iterator[dict[str, Any]]:
 
 
 def unseen_rows() -> Iterator[dict[str, Any]]:
-    """Street rows in Fashionpedia's schema, enlarged."""
+    """Yield enlarged street rows in Fashionpedia's schema."""
     grain, scale = make_grain(), WIDTH / RENDERED
     for number, row in enumerate(fashion.rows("street", UNSEEN, SEED, RENDERED)):
         objects = row["objects"]
@@ -163,12 +163,12 @@ def unseen_rows() -> Iterator[dict[str, Any]]:
 
 
 def make_grain() -> np.ndarray:
-    """Noise for every pixel of a stored picture: int16 (HEIGHT, WIDTH, 3)."""
+    """Make noise for every pixel of a stored picture: int16 (HEIGHT, WIDTH, 3)."""
     return np.random.default_rng(SEED).integers(-GRAIN, GRAIN + 1, (HEIGHT, WIDTH, 3), dtype=np.int16)
 
 
 def enlarge(small: Image.Image, number: int = 0, grain: np.ndarray | None = None) -> Image.Image:
-    """A rendered picture or mask on the upper part of a stored one; a picture with its own shift of the grain."""
+    """Enlarge a rendered picture or mask into the upper part of a stored one; shift the grain by the number."""
     resample = Image.Resampling.NEAREST if grain is None else Image.Resampling.BICUBIC
     canvas = Image.new(small.mode, (WIDTH, HEIGHT), 0 if grain is None else (255, 255, 255))
     canvas.paste(small.resize((WIDTH, WIDTH), resample))
@@ -179,7 +179,7 @@ def enlarge(small: Image.Image, number: int = 0, grain: np.ndarray | None = None
 
 
 def encode(picture: Image.Image) -> dict[str, Any]:
-    """A picture as the hub stores it: JPEG in colour, PNG for a mask."""
+    """Encode a picture as on the hub: JPEG for colour, PNG for a mask."""
     buffer = io.BytesIO()
     picture.save(buffer, **({"format": "PNG"} if picture.mode == "L" else {"format": "JPEG", "quality": QUALITY}))
     return {"bytes": buffer.getvalue(), "path": None}

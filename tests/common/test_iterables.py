@@ -76,13 +76,13 @@ def test_batches_are_consecutive_and_only_the_last_may_be_shorter(size):
 
 
 def test_take_turns_is_round_robin_and_lazy():
-    asked = []
+    consumed = []
 
     def group(name: str, size: int):
         for number in range(size):
-            asked.append(name)
+            consumed.append(name)
             yield f"{name}{number}"
 
     turns = take_turns(group(name, size) for name, size in (("a", 2), ("b", 0), ("c", 3)))
-    assert (next(turns), asked) == ("a0", ["a"])
+    assert (next(turns), consumed) == ("a0", ["a"])
     assert list(turns) == ["c0", "a1", "c1", "c2"]

@@ -85,26 +85,26 @@ def test_an_annotation_file_gives_box_and_mask(tmp_path, drawn):
     assert item.box == pytest.approx([0, 10, 60, 50])
 
 
-def edit(asked, change):
+def edit(dataset, change):
     """Change the JSON of a data set in place."""
-    with open(asked[0]) as stream:  # noqa: PTH123
+    with open(dataset[0]) as stream:  # noqa: PTH123
         content = json.load(stream)
     change(content)
-    with open(asked[0], "w") as stream:  # noqa: PTH123
+    with open(dataset[0], "w") as stream:  # noqa: PTH123
         json.dump(content, stream)
-    return asked
+    return dataset
 
 
 def test_the_main_garment_is_chosen_among_many_annotations(tmp_path):
     def annotate(content):
-        whole = content["annotations"][0]
+        template = content["annotations"][0]
         content["annotations"] = [
-            {**whole, "category_id": 6, "segmentation": [[0, 0, 60, 0, 60, 40]]},
-            {**whole, "category_id": 23},
-            {**whole, "bbox": [5, 10, 20, 20]},
-            {**whole, "bbox": [0, 0, 4, 4], "segmentation": "?"},
-            {**whole, "bbox": None},
-            {**whole, "image_id": 99, "bbox": [0, 0, 60, 40]},
+            {**template, "category_id": 6, "segmentation": [[0, 0, 60, 0, 60, 40]]},
+            {**template, "category_id": 23},
+            {**template, "bbox": [5, 10, 20, 20]},
+            {**template, "bbox": [0, 0, 4, 4], "segmentation": "?"},
+            {**template, "bbox": None},
+            {**template, "image_id": 99, "bbox": [0, 0, 60, 40]},
         ]
 
     (reading,) = read(*edit(write_fashionpedia_json(tmp_path, [PICTURE]), annotate), size=60)
@@ -114,10 +114,10 @@ def test_the_main_garment_is_chosen_among_many_annotations(tmp_path):
     assert reading.item.caption == "a person in a shirt and trousers"
 
 
-@pytest.mark.parametrize("layout", ["beside", "images", "annotations"])
+@pytest.mark.parametrize("layout", ["same folder", "images", "annotations"])
 def test_pictures_are_found_where_they_are_published(tmp_path, layout):
     where, schema, _ = write_fashionpedia_json(tmp_path, [PICTURE])
-    if layout == "beside":
+    if layout == "same folder":
         (tmp_path / "train" / "0.jpg").rename(tmp_path / "0.jpg")
     elif layout == "images":
         (tmp_path / "train").rename(tmp_path / "images")
@@ -159,9 +159,9 @@ def test_without_a_usable_segmentation_the_box_is_kept(tmp_path, drawn, remark):
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])
 def test_a_file_without_a_required_list_gives_a_one_line_error(tmp_path, part):
-    asked = edit(write_fashionpedia_json(tmp_path, [PICTURE]), lambda content: content.pop(part))
+    dataset = edit(write_fashionpedia_json(tmp_path, [PICTURE]), lambda content: content.pop(part))
     with pytest.raises(UserError, match=f"instances.json: no usable '{part}'; expected COCO's lists"):
-        read(*asked)
+        read(*dataset)
 
 
 def test_a_file_that_is_not_json_gives_a_one_line_error(tmp_path):
@@ -224,18 +224,18 @@ def test_pairs_and_styles(tmp_path, style, viewpoint, pair, expected):
      ('{"item1": {"category_id": 1, "bounding_box": ["a", 2, [3], 4]}}', "no main garment with a usable box")],
 )  # fmt: skip
 def test_an_unusable_annotation_is_refused(tmp_path, text, refused):
-    asked = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    dataset = write_deepfashion2(tmp_path, [PICTURE] * 2)
     (tmp_path / "annos" / "000001.json").write_text(text)
-    first, second = read(*asked)
+    first, second = read(*dataset)
     assert (first.refused, first.where, second.refused) == (refused, "annos/000001.json", "")
 
 
 def test_an_annotation_without_its_picture_and_stray_files(tmp_path):
-    asked = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    dataset = write_deepfashion2(tmp_path, [PICTURE] * 2)
     (tmp_path / "image" / "000002.jpg").unlink()
     for stray in (".DS_Store", "._000001.json", "notes.txt"):
         (tmp_path / "annos" / stray).write_bytes(b"\0\1")
-    assert [reading.refused for reading in read(*asked)] == ["", "no such file"]
+    assert [reading.refused for reading in read(*dataset)] == ["", "no such file"]
 
 
 def test_a_folder_without_the_layout_of_deepfashion2(tmp_path):

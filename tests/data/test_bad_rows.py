@@ -120,9 +120,9 @@ def mask_deepfashion(folder, data):
 
 
 def mask_folder(folder, data):
-    asked = write_folder(folder, [GOOD])
+    dataset = write_folder(folder, [GOOD])
     (folder / "0.mask.png").write_bytes(data)
-    return asked
+    return dataset
 
 
 def mask_described_folder(folder, data):
@@ -139,7 +139,7 @@ def mask_magicbrush(folder, data):
 def test_a_bad_mask_gives_a_remark_and_the_picture_is_kept(tmp_path, write, kind):
     data, remark = MASKS[kind]
     (reading,) = read(*write(tmp_path, data), size=60)
-    about_masks = [said for said in reading.remarks if "mask" in said]
+    about_masks = [remark for remark in reading.remarks if "mask" in remark]
     assert about_masks == ([remark] if remark else [])
     assert (reading.item.mask is None) == bool(remark)
     if not remark:
@@ -176,7 +176,7 @@ def test_huge_instructions(tmp_path):
 
 @pytest.mark.parametrize("source", WRITERS)
 def test_repeated_ids_get_distinct_image_ids(tmp_path, source):
-    asked = WRITERS[source](tmp_path, [GOOD] * 3)
+    dataset = WRITERS[source](tmp_path, [GOOD] * 3)
     if source == "fashionpedia_json":
         content = json.loads((tmp_path / "instances.json").read_text())
         content["images"] = [content["images"][0]] * 3
@@ -184,7 +184,7 @@ def test_repeated_ids_get_distinct_image_ids(tmp_path, source):
     if source == "described folder":
         line = json.dumps({"file_name": "0.png"})
         (tmp_path / "metadata.jsonl").write_text(f"{line}\n{line}\n{line}")
-    readings = read(*asked)
+    readings = read(*dataset)
     assert len({reading.image_id for reading in readings}) == len({reading.item.image_id for reading in readings}) == 3
 
 

@@ -54,10 +54,10 @@ def test_unknown_values_give_remarks(tmp_path):
 
 def name_picture(folder, name):
     """Write a table that names its picture instead of containing it (`datasets` would embed it)."""
-    asked = write_deepfashion(folder, [as_bytes(BASE)])
-    (row,) = pq.read_table(asked[0]).to_pylist()
-    pq.write_table(pa.Table.from_pylist([{**row, "images": {"bytes": None, "path": name}}]), asked[0])
-    return read(*asked)[0]
+    dataset = write_deepfashion(folder, [as_bytes(BASE)])
+    (row,) = pq.read_table(dataset[0]).to_pylist()
+    pq.write_table(pa.Table.from_pylist([{**row, "images": {"bytes": None, "path": name}}]), dataset[0])
+    return read(*dataset)[0]
 
 
 def test_a_picture_may_be_a_file_next_to_the_table(tmp_path):

@@ -32,9 +32,9 @@ def describe(folder, *lines):
 
 
 def expected_mask():
-    whole = np.zeros((60, 60), bool)
-    whole[10:50] = INSIDE
-    return whole
+    square = np.zeros((60, 60), bool)
+    square[10:50] = INSIDE
+    return square
 
 
 def test_without_metadata_every_picture_is_a_row(tmp_path):
@@ -59,21 +59,23 @@ def test_files_with_other_extensions_are_ignored(tmp_path):
 
 @pytest.mark.parametrize("name", ["0.mask.png", "0.mask.PNG", "masks/0.png", "masks/0.tif"])
 def test_a_mask_is_found_next_to_its_picture(tmp_path, name):
-    asked = write_folder(tmp_path, [PICTURE])
+    dataset = write_folder(tmp_path, [PICTURE])
     (tmp_path / "masks").mkdir()
     Image.fromarray(INSIDE).save(tmp_path / name)
-    (reading,) = read(*asked, size=60)
+    (reading,) = read(*dataset, size=60)
     np.testing.assert_array_equal(from_png(reading.item.mask) > 0, expected_mask())
     assert reading.remarks == ("no garment named",)
 
 
 def test_a_line_of_metadata(tmp_path):
-    said = {"caption": "a woman in a blazer", "garment": "blazer", "item_id": 31, "person_id": "anna", "variant": "red",
-            "view": "front", "gender": "woman", "mask": "drawn/0.png"}  # fmt: skip
-    asked = write_described_folder(tmp_path, [PICTURE], **said)
+    metadata = {
+        "caption": "a woman in a blazer", "garment": "blazer", "item_id": 31, "person_id": "anna", "variant": "red",
+        "view": "front", "gender": "woman", "mask": "drawn/0.png",
+    }  # fmt: skip
+    dataset = write_described_folder(tmp_path, [PICTURE], **metadata)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "drawn" / "0.png").write_bytes(mask_bytes())
-    (reading,) = read(*asked, size=60)
+    (reading,) = read(*dataset, size=60)
     item = reading.item
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "metadata.jsonl line 1")
     assert (item.item_id, item.person_id, item.variant, item.view) == ("31", "anna", "red", "front")
@@ -82,7 +84,7 @@ def test_a_line_of_metadata(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "garment", "remarks"),
+    ("metadata", "garment", "remarks"),
     [
         ({"caption": "his jeans"}, "trousers", ()),
         ({"text": "his jeans"}, "trousers", ()),
@@ -91,8 +93,8 @@ def test_a_line_of_metadata(tmp_path):
         ({"caption": None}, "clothes", ("no garment named",)),
     ],
 )
-def test_the_garment_comes_from_metadata_or_caption(tmp_path, said, garment, remarks):
-    (reading,) = read(*write_described_folder(tmp_path, [PICTURE], **said))
+def test_the_garment_comes_from_metadata_or_caption(tmp_path, metadata, garment, remarks):
+    (reading,) = read(*write_described_folder(tmp_path, [PICTURE], **metadata))
     assert (reading.item.garment, reading.remarks) == (garment, ("no mask", *remarks))
 
 
@@ -111,7 +113,7 @@ def test_lines_are_rows_and_bad_lines_are_refused_by_number(tmp_path):
     ]
     first, again = readings[0].item, readings[-1].item
     assert first.image_id != again.image_id
-    assert first.item_id == again.item_id  # so that both stand in one split
+    assert first.item_id == again.item_id  # so both belong to one split
 
 
 def test_metadata_in_a_subfolder_names_files_relative_to_itself(tmp_path):

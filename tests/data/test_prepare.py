@@ -119,13 +119,13 @@ def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tm
     ):
         prepare(params)
     assert not (tmp_path / "items.parquet").exists()
-    asked = []
+    requested = []
     monkeypatch.setattr(
-        "atelier.data.prepare.read_items", lambda request: asked.append(request.where) or read_items(request)
+        "atelier.data.prepare.read_items", lambda request: requested.append(request.where) or read_items(request)
     )
     items, _ = prepare(params.model_copy(update={"max_refused": 0.04}))
     assert len(items) == 25
-    assert asked == ["world:street"]  # what was read is not read again
+    assert requested == ["world:street"]  # what was read is not read again
     assert list((root / ".ckpt").iterdir()) == []
 
 

@@ -36,20 +36,20 @@ def ids(readings):
 
 @pytest.mark.parametrize("source", WRITERS)
 def test_reading_can_start_at_any_row(tmp_path, source):
-    asked = WRITERS[source](tmp_path, SHADES[:9])
-    whole = read(*asked)
-    assert len({reading.where for reading in whole}) == len({reading.item.image for reading in whole}) == 9
+    dataset = WRITERS[source](tmp_path, SHADES[:9])
+    complete = read(*dataset)
+    assert len({reading.where for reading in complete}) == len({reading.item.image for reading in complete}) == 9
     for start, rows in ((4, 100), (8, 9), (9, 9), (20, 100), (0, 3), (2, 5)):
-        assert read(*asked, start=start, rows=rows) == whole[start:rows]
+        assert read(*dataset, start=start, rows=rows) == complete[start:rows]
 
 
 @pytest.mark.parametrize("source", ["deepfashion", "described folder", "fashionpedia_json"])
 def test_one_and_many_threads_read_the_same(tmp_path, source, monkeypatch):
-    asked = WRITERS[source](tmp_path, [*SHADES, b"nothing", *SHADES])
+    dataset = WRITERS[source](tmp_path, [*SHADES, b"nothing", *SHADES])
     found = []
     for cores in ({0}, set(range(7))):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
-        found.append(read(*asked))
+        found.append(read(*dataset))
     assert found[0] == found[1]
     assert [reading.item is None for reading in found[0]] == [n == 25 for n in range(51)]
 
@@ -110,16 +110,16 @@ def test_resuming_crosses_batches_row_groups_and_files(tmp_path, start):
 
 def test_skipped_row_groups_are_not_read(tmp_path, monkeypatch):
     table(tmp_path / "0.parquet", [f"{n:02d}" for n in range(80)], row_group_size=20)
-    asked = []
+    calls = []
 
     class Watched(pq.ParquetFile):
         def iter_batches(self, *words, **options):
-            asked.append((options["row_groups"], options["columns"]))
+            calls.append((options["row_groups"], options["columns"]))
             return super().iter_batches(*words, **options)
 
     monkeypatch.setattr(tables.pq, "ParquetFile", Watched)
     assert ids(read(tmp_path / "0.parquet", "deepfashion", start=45))[0] == "45"
-    ((groups, columns),) = asked
+    ((groups, columns),) = calls
     assert groups == [2, 3]
     assert "mask" in columns
     assert "mask_overlay" not in columns  # nothing needs it, and it is a third of the file
@@ -181,11 +181,11 @@ def test_a_missing_source(where, message):
 
 def test_a_hub_name_is_streamed_from_its_train_split(tmp_path, monkeypatch):
     source, schema, _ = write_deepfashion(tmp_path, SHADES[:4])
-    whole = datasets.load_dataset("parquet", data_files=source, streaming=True)
-    asked = []
-    monkeypatch.setattr(datasets, "load_dataset", lambda *words, **options: asked.append((words, options)) or whole)
+    dataset = datasets.load_dataset("parquet", data_files=source, streaming=True)
+    calls = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *words, **options: calls.append((words, options)) or dataset)
     hub = read("somebody/garments", schema)
-    assert asked == [(("somebody/garments",), {"streaming": True})]
+    assert calls == [(("somebody/garments",), {"streaming": True})]
     local = read(source, schema)
     assert hub == [replace(one, where=f"train row {n}") for n, one in enumerate(local)]
     assert read("somebody/garments", schema, start=3) == hub[3:]

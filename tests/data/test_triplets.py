@@ -31,9 +31,9 @@ def read_magicbrush(folder, **changes):
 
 
 def letterboxed(inside):
-    whole = np.zeros((60, 60), bool)
-    whole[10:50] = inside
-    return whole
+    square = np.zeros((60, 60), bool)
+    square[10:50] = inside
+    return square
 
 
 def test_a_row_of_magicbrush(tmp_path):

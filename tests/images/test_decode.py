@@ -85,10 +85,10 @@ def test_a_picture_may_be_a_path_or_a_file_below_a_folder(tmp_path):
 
 
 def test_a_picture_on_the_hub_is_fetched(monkeypatch):
-    asked = []
-    monkeypatch.setattr(fsspec, "open", lambda *words: asked.append(words) or io.BytesIO(as_bytes(GREY)))
+    calls = []
+    monkeypatch.setattr(fsspec, "open", lambda *words: calls.append(words) or io.BytesIO(as_bytes(GREY)))
     assert decode_picture({"bytes": None, "path": "hf://datasets/a/b@main/0.png"}).pixels.size == (60, 40)
-    assert asked == [("hf://datasets/a/b@main/0.png", "rb")]
+    assert calls == [("hf://datasets/a/b@main/0.png", "rb")]
 
 
 def test_a_failing_hub_stops_the_run(monkeypatch):
@@ -103,11 +103,11 @@ def test_a_failing_hub_stops_the_run(monkeypatch):
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
 def test_damaged_bytes_refuse_only_their_row(kind):
-    rng, whole = np.random.default_rng(5), as_bytes(GREY, kind)
+    rng, encoded = np.random.default_rng(5), as_bytes(GREY, kind)
     for _ in range(60):
-        damaged = bytearray(whole)
-        for place in rng.integers(len(whole), size=4):
-            damaged[place] = rng.integers(256)
+        damaged = bytearray(encoded)
+        for position in rng.integers(len(encoded), size=4):
+            damaged[position] = rng.integers(256)
         try:
             picture = decode_picture(bytes(damaged)).pixels
         except RefusedError:

@@ -32,12 +32,12 @@ def test_near_agrees_with_brute_force():
     others = [
         h ^ (1 << rng.randrange(64)) ^ (1 << rng.randrange(64)) if n % 3 else h for n, h in enumerate(hashes[:300])
     ]
-    ours, theirs = ([f"{value:016x}" for value in values] for values in (hashes, others))
+    left, right = ([f"{value:016x}" for value in values] for values in (hashes, others))
     for bits in (0, 1, 2):
         expected = [any((h ^ o).bit_count() <= bits for o in others) for h in hashes]
-        assert near(ours, theirs, bits).tolist() == expected
-    assert near(ours, [], 64).tolist() == [False] * 1100
-    assert near([], theirs, 2).tolist() == []
+        assert near(left, right, bits).tolist() == expected
+    assert near(left, [], 64).tolist() == [False] * 1100
+    assert near([], right, 2).tolist() == []
 
 
 def test_fingerprints_are_robust_and_discriminative(pictures):

@@ -31,11 +31,11 @@ def png(mask: np.ndarray) -> bytes:
     return to_png(mask.astype(np.uint8) * 255)
 
 
-def never(pictures, garments):
-    raise AssertionError("every row brings its mask: the segmenter must not be asked")
+def no_segmenter(pictures, garments):
+    raise AssertionError("every row has a mask: the segmenter must not be called")
 
 
-def wanted(
+def request(
     *masks: np.ndarray | None, row_id: str = "a", box: list[float] | None = None, group: str = "train"
 ) -> MaskRequest:
     return MaskRequest(
@@ -56,7 +56,7 @@ def mask(tmp_path) -> Callable[[list[MaskRequest], Finder], tuple[list[Zones], d
 
 def test_a_given_mask_is_unchanged_and_its_box_scaled(mask):
     given = mask_of(10, 20, 20, 40)
-    (zone,), report = mask([wanted(given)], never)
+    (zone,), report = mask([request(given)], no_segmenter)
     np.testing.assert_array_equal(mask_from_png(zone.tight), given)
     assert zone.box == pytest.approx([9.25, 18.5, 20.75, 40.0])
     assert (zone.row_id, zone.origin) == ("a", "given")
@@ -65,15 +65,15 @@ def test_a_given_mask_is_unchanged_and_its_box_scaled(mask):
 
 def test_masks_of_two_pictures_are_united(mask):
     first, second = mask_of(0, 0, 10, 10), mask_of(20, 20, 40, 30)
-    (zone,), _ = mask([wanted(first, second)], never)
+    (zone,), _ = mask([request(first, second)], no_segmenter)
     np.testing.assert_array_equal(mask_from_png(zone.tight), first | second)
-    (zone,), _ = mask([wanted(first, None)], lambda pictures, garments: [second])
+    (zone,), _ = mask([request(first, None)], lambda pictures, garments: [second])
     np.testing.assert_array_equal(mask_from_png(zone.tight), first | second)
     assert zone.origin == "predicted"
 
 
 def test_a_predicted_mask_stays_inside_the_scaled_box(mask):
-    row = wanted(None, box=[10.0, 10.0, 30.0, 30.0])
+    row = request(None, box=[10.0, 10.0, 30.0, 30.0])
     (zone,), report = mask([row], lambda pictures, garments: [np.ones((40, 40), bool)])
     assert zone.box == pytest.approx([8.5, 8.5, 31.5, 31.5])
     np.testing.assert_array_equal(mask_from_png(zone.tight), mask_of(8, 8, 31, 31))
@@ -81,38 +81,42 @@ def test_a_predicted_mask_stays_inside_the_scaled_box(mask):
 
 
 def test_a_picture_that_rows_share_is_predicted_once(mask):
-    asked = []
+    calls = []
 
     def find(pictures, garments):
-        asked.extend(zip([int(picture.max()) for picture in pictures], garments, strict=True))
+        calls.extend(zip([int(picture.max()) for picture in pictures], garments, strict=True))
         return [mask_of(0, 0, int(picture.max()) + 1, 20) for picture in pictures]
 
     shades = [*range(9, 20)] * 20
     pictures = [to_png(np.full((40, 40, 3), shade, np.uint8)) for shade in shades]
-    rows = [replace(wanted(None, row_id=str(n)), pictures=(picture,)) for n, picture in enumerate(pictures)]
+    rows = [replace(request(None, row_id=str(n)), pictures=(picture,)) for n, picture in enumerate(pictures)]
     rows.append(replace(rows[0], garment="dress", row_id="dress"))
     assert len(rows) > 3 * CHUNK
     zones, _ = mask(rows, find)
-    assert asked == [*((shade, "shirt") for shade in range(9, 20)), (9, "dress")]
+    assert calls == [*((shade, "shirt") for shade in range(9, 20)), (9, "dress")]
     assert [zone.row_id for zone in zones] == [row.row_id for row in rows]
     assert [round(from_png(zone.tight).mean() / 255 * 80) for zone in zones[:-1]] == [shade + 1 for shade in shades]
 
 
 def test_the_cache_of_masks_is_bounded(mask, monkeypatch):
     monkeypatch.setattr("atelier.masks.predict.REMEMBERED", 2)
-    asked = []
+    calls = []
 
     def find(pictures, garments):
-        asked.append(len(pictures))
+        calls.append(len(pictures))
         return [mask_of(0, 0, 20, 20)] * len(pictures)
 
     pictures = [to_png(np.full((40, 40, 3), shade, np.uint8)) for shade in range(CHUNK)]
-    rows = [replace(wanted(None, row_id=str(n)), pictures=(pictures[n % CHUNK],)) for n in range(2 * CHUNK)]
-    late = [replace(wanted(None, row_id="late"), pictures=(pictures[n],)) for n in (0, CHUNK - 1)]
-    other = [replace(wanted(None, row_id="other", group="val"), garment="skirt")] * CHUNK
+    rows = [replace(request(None, row_id=str(n)), pictures=(pictures[n % CHUNK],)) for n in range(2 * CHUNK)]
+    late = [replace(request(None, row_id="late"), pictures=(pictures[n],)) for n in (0, CHUNK - 1)]
+    other = [replace(request(None, row_id="other", group="val"), garment="skirt")] * CHUNK
     zones, _ = mask([*rows, *other, *late], find)
     assert len(zones) == 3 * CHUNK + 2
-    assert asked == [CHUNK, 1, 1]  # the second chunk repeats the first; of that, the two newest outlive the skirt
+    assert calls == [
+        CHUNK,
+        1,
+        1,
+    ]  # the second chunk repeats the first; its two newest masks remain cached
 
 
 def test_rows_are_read_a_chunk_at_a_time(mask):
@@ -122,7 +126,7 @@ def test_rows_are_read_a_chunk_at_a_time(mask):
     def rows():
         for number in range(3 * CHUNK):
             taken.append(number)
-            yield wanted(None, row_id=str(number))
+            yield request(None, row_id=str(number))
 
     def find(pictures, garments):
         seen.append(len(taken))
@@ -134,11 +138,11 @@ def test_rows_are_read_a_chunk_at_a_time(mask):
 
 def test_empty_masks_are_refused_counted_and_named(mask):
     rows = [
-        wanted(mask_of(0, 0, 20, 20), row_id="good"),
-        wanted(mask_of(0, 0, 0, 0), row_id="empty"),
-        wanted(mask_of(3, 3, 5, 5), row_id="tiny"),
-        wanted(None, row_id="unfound"),
-        wanted(None, row_id="elsewhere", box=[30.0, 30.0, 40.0, 40.0]),
+        request(mask_of(0, 0, 20, 20), row_id="good"),
+        request(mask_of(0, 0, 0, 0), row_id="empty"),
+        request(mask_of(3, 3, 5, 5), row_id="tiny"),
+        request(None, row_id="unfound"),
+        request(None, row_id="elsewhere", box=[30.0, 30.0, 40.0, 40.0]),
     ]
 
     def find(pictures, garments):
@@ -153,9 +157,9 @@ def test_empty_masks_are_refused_counted_and_named(mask):
 
 
 def test_a_group_without_masks_stops_the_run_and_writes_nothing(mask, tmp_path):
-    rows = [wanted(mask_of(0, 0, 20, 20), row_id="t"), wanted(mask_of(0, 0, 0, 0), row_id="v", group="val")]
+    rows = [request(mask_of(0, 0, 20, 20), row_id="t"), request(mask_of(0, 0, 0, 0), row_id="v", group="val")]
     with pytest.raises(UserError, match="none of the 1 val rows has a usable mask; 1 of them: empty mask"):
-        mask(rows, never)
+        mask(rows, no_segmenter)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,7 +208,7 @@ def test_agreement_is_the_iou_of_predicted_masks(tmp_path):
     assert measure_agreement(overlaps) == {"seen": {"mean": 0.5, "min": 0.25, "n": 2}}
 
 
-# --- the whole stage -----------------------------------------------------------------------------------------------
+# --- the stage -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +231,7 @@ def mask_files(
     return read_rows(outs[0], Zones), read_rows(outs[1], Zones), report
 
 
-def test_the_whole_stage(folder, tmp_path):
+def test_the_stage(folder, tmp_path):
     rows = [triplet("aligned"), triplet("same_item", triplet_id="train-00001")]
     zones, probe_zones, report = mask_files(tmp_path, rows, [probe(box=[10.0, 10.0, 30.0, 30.0])], folder)
     assert [zone.row_id for zone in zones] == ["train-00000", "train-00001"]

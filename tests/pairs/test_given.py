@@ -41,7 +41,7 @@ def given(number: int, instruction: str = "make the dress green", caption: str =
 
 
 def test_a_given_triplet_is_used_unchanged(tmp_path):
-    items = [given(1, mask=photograph("01", "").mask, split="val"), photograph("02", "a man brings none")]
+    items = [given(1, mask=photograph("01", "").mask, split="val"), photograph("02", "a man without a mask")]
     index = write_index(items, tmp_path)
     (made,) = make_given(index.entries, index.fetch, 1)
     assert (made.source, made.target, made.source_mask) == (items[0].image, items[0].target, items[0].mask)
@@ -66,34 +66,34 @@ def test_the_captions_of_a_given_triplet(tmp_path, caption, instruction, target_
 
 
 @pytest.fixture(scope="module")
-def beside(items) -> list[Item]:
+def with_given(items) -> list[Item]:
     """The small rendered study, with 30 given pairs in every split."""
     splits = ("train", "val", "test")
     return [*items, *(given(number, split=splits[number % 3]) for number in range(90))]
 
 
-def test_the_quota_is_filled_by_aligned_then_given_then_same_item(beside, tmp_path):
-    made = pair(beside, PAIR.model_copy(update={"aligned": 0.5, "given": 0.25}), tmp_path)
+def test_the_quota_is_filled_by_aligned_then_given_then_same_item(with_given, tmp_path):
+    made = pair(with_given, PAIR.model_copy(update={"aligned": 0.5, "given": 0.25}), tmp_path)
     kinds = {split: [one.kind for one in made.triplets if one.split == split] for split in ("train", "val", "test")}
     assert kinds["train"] == ["aligned"] * 24 + ["given"] * 12 + ["same_item"] * 12
     assert kinds["val"] == kinds["test"] == ["aligned"] * 3 + ["given"] * 2 + ["same_item"] * 1
     assert made.report["kinds"] == {"aligned": 30, "given": 16, "same_item": 14}
     assert made.report["shortfall"] == {"train": 0, "val": 0, "test": 0}
-    split_of = {one.image_id: one.split for one in beside}
+    split_of = {one.image_id: one.split for one in with_given}
     assert all(split_of[one.source_id] == one.split for one in made.triplets)
 
 
-def test_each_given_pair_is_used_once_and_the_shortfall_reported(beside, tmp_path):
-    made = pair(beside, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+def test_each_given_pair_is_used_once_and_the_shortfall_reported(with_given, tmp_path):
+    made = pair(with_given, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
     assert Counter(one.kind for one in made.triplets) == {"given": 42}
     assert len({one.source_id for one in made.triplets}) == 42
     assert made.report["shortfall"] == {"train": 18, "val": 0, "test": 0}
 
 
-def test_a_given_target_near_a_test_picture_is_dropped(beside, tmp_path):
-    held = next(one for one in beside if one.split == "test" and one.instruction)
-    leak = next(one for one in beside if one.split == "train" and one.instruction)
-    items = [replace(one, target=held.image) if one is leak else one for one in beside]
+def test_a_given_target_near_a_test_picture_is_dropped(with_given, tmp_path):
+    held = next(one for one in with_given if one.split == "test" and one.instruction)
+    leak = next(one for one in with_given if one.split == "train" and one.instruction)
+    items = [replace(one, target=held.image) if one is leak else one for one in with_given]
     made = pair(items, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
     assert leak.image_id not in {one.source_id for one in made.triplets}
     assert made.report["near_duplicates"]["targets"] == 1

@@ -16,7 +16,7 @@ from atelier.text import garments, instructions
 from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, PROMPTS, UPPER
 
 SIZE = 48
-SPOKEN = {
+PATTERN_WORDS = {
     "solid": ("plain", "fabric", "remove the pattern"),
     "stripes": ("stripes", "striped"),
     "floral": ("floral", "flowers"),
@@ -102,9 +102,9 @@ def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
         layout = fashion.lay_out(scene, SIZE)
         source = fashion.paint(scene, layout).astype(int)
         for slot, garment in scene.worn:
-            asked = {factor: other_fabric(garment)[factor] for factor in factors}
-            edited = fashion.edit(scene, slot, **asked)
-            assert {key: getattr(edited.garments[slot], key) for key in asked} == asked
+            change = {factor: other_fabric(garment)[factor] for factor in factors}
+            edited = fashion.edit(scene, slot, **change)
+            assert {key: getattr(edited.garments[slot], key) for key in change} == change
             changed = np.any(fashion.render(edited, SIZE).image != source, axis=-1)
             mask = layout.masks[slot]
             assert changed[mask].mean() > 0.2
@@ -201,7 +201,7 @@ def test_instructions_name_the_garment_and_mention_the_value(garment):
         for draw in range(8):
             text = instructions.instruct(random.Random(f"{seed} {draw}"), garment, colour=colour, pattern=pattern)
             assert colour is None or re.search(rf"\b{colour}\b", text), text
-            assert pattern is None or any(word in text for word in SPOKEN[pattern]), text
+            assert pattern is None or any(word in text for word in PATTERN_WORDS[pattern]), text
             named = re.fullmatch(r"change to a \w+ pattern", text) or any(re.search(rf"\b{n}\b", text) for n in names)
             assert named, text
             assert not any(re.search(rf"(?<![-\w]){name}\b", text) for name in others), text
@@ -216,8 +216,8 @@ def test_an_instruction_without_a_change_is_an_error():
 @pytest.mark.parametrize(("prompt", "change"), PROMPTS.items())
 def test_the_papers_prompts_occur_among_training_instructions(prompt, change):
     factor, value = change
-    said = {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
-    assert prompt in said
+    instructions_drawn = {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
+    assert prompt in instructions_drawn
 
 
 # --- rows in the published schemas ----------------------------------------------------------------------------------

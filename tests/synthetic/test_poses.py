@@ -57,10 +57,10 @@ def test_standing_bodies_are_vertical_and_lying_ones_horizontal():
 
 def test_the_torso_has_the_colour_of_the_prompt():
     for seed in range(8):
-        made = sample_mannequin(seed, "standing")
-        shown = made.pixels[made.parts == TORSO].astype(int)
-        wanted = np.array(COLOURS_RGB[made.look.top_colour])
-        assert (np.abs(shown - wanted).max(-1) <= 2).mean() > 0.3
+        picture = sample_mannequin(seed, "standing")
+        shown = picture.pixels[picture.parts == TORSO].astype(int)
+        expected = np.array(COLOURS_RGB[picture.look.top_colour])
+        assert (np.abs(shown - expected).max(-1) <= 2).mean() > 0.3
 
 
 def test_joints_have_the_distances_of_their_limbs():

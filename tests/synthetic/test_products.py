@@ -61,8 +61,8 @@ def test_an_object_has_the_colour_of_its_caption(noun, colour):
     pixels, box = shoot_thing(np.random.default_rng(5), noun, plain(THINGS[noun], COLOURS_RGB[colour]), "", SIZE)
     assert box is None
     middle = pixels[38:42, 26:38].reshape(-1, 3).astype(float)
-    wanted = {name: np.linalg.norm(middle - value, axis=1).mean() for name, value in COLOURS_RGB.items()}
-    assert min(wanted, key=wanted.get) == colour
+    distance = {name: np.linalg.norm(middle - value, axis=1).mean() for name, value in COLOURS_RGB.items()}
+    assert min(distance, key=distance.get) == colour
 
 
 def test_negatives_have_no_box_and_empty_plates_no_letters():

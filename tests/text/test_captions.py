@@ -29,11 +29,11 @@ def test_captions_of_rendered_scenes_are_parsed_and_rewritten():
     for _ in range(200):
         scene = fashion.sample_outfit(rng, "street")
         for slot, worn in scene.garments.items():
-            said = find_mention(fashion.describe_scene(scene), worn.kind)
-            assert (said.colour, said.pattern or "solid") == (worn.colour, worn.pattern)
+            mention = find_mention(fashion.describe_scene(scene), worn.kind)
+            assert (mention.colour, mention.pattern or "solid") == (worn.colour, worn.pattern)
             edited = fashion.edit(scene, slot, colour="red", pattern="plaid")
-            asked = {"colour": "red", "pattern": "plaid"}
-            assert recaption(fashion.describe_scene(scene), worn.kind, **asked) == fashion.describe_scene(edited)
+            change = {"colour": "red", "pattern": "plaid"}
+            assert recaption(fashion.describe_scene(scene), worn.kind, **change) == fashion.describe_scene(edited)
 
 
 def test_name_factor():
