@@ -80,8 +80,10 @@ def main(rows: tuple[int, ...], size: int, folder: Path, keep: bool) -> None:
 def run_stage(run: Path, stage: str, words: list[str]) -> tuple[float, float, float]:
     """Run a stage as a process in a folder; return seconds, CPU seconds and peak resident memory (MB)."""
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT), "DVC_ROOT": str(run), "MLFLOW_TRACKING_URI": f"sqlite:///{run}/mlflow.db",
-    }  # fmt: skip
+        "PYTHONPATH": str(ROOT),
+        "DVC_ROOT": str(run),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{run}/mlflow.db",
+    }
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}", "--params", "params.yaml", *words], cwd=run, env=environment
@@ -143,9 +145,11 @@ def seen_rows(start: int, end: int) -> Iterator[dict[str, Any]]:
         picture = enlarge(row["images"], number, grain)
         overlay = Image.blend(picture, Image.new("RGB", picture.size), 0.5)
         yield {
-            "images": encode(picture), "mask": encode(enlarge(row["mask"])), "mask_overlay": encode(overlay),
+            "images": encode(picture),
+            "mask": encode(enlarge(row["mask"])),
+            "mask_overlay": encode(overlay),
             **{name: row[name] for name in TEXTS},
-        }  # fmt: skip
+        }
 
 
 def unseen_rows() -> Iterator[dict[str, Any]]:
@@ -157,9 +161,12 @@ def unseen_rows() -> Iterator[dict[str, Any]]:
         areas = [round(area * scale**2) for area in objects["area"]]
         picture = enlarge(row["image"], number, grain)
         yield {
-            "image_id": row["image_id"], "image": encode(picture), "width": WIDTH, "height": HEIGHT,
+            "image_id": row["image_id"],
+            "image": encode(picture),
+            "width": WIDTH,
+            "height": HEIGHT,
             "objects": {**objects, "bbox": boxes, "area": areas},
-        }  # fmt: skip
+        }
 
 
 def make_grain() -> np.ndarray:

@@ -21,8 +21,11 @@ def test_a_row_of_deepfashion(tmp_path):
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "rows.parquet row 0")
     assert (item.item_id, item.variant, item.view, item.pose) == ("id_00006121", "06", "front", "06_1_front")
     assert (item.gender, item.garment, item.slot, item.caption) == (
-        "woman", "t-shirt", "upper", "a woman in a red t-shirt",
-    )  # fmt: skip
+        "woman",
+        "t-shirt",
+        "upper",
+        "a woman in a red t-shirt",
+    )
     assert (item.person_id, item.box, item.scene, item.domain, item.split) == ("", None, None, "seen", "")
     assert (item.instruction, item.target) == (None, None)
     assert from_png(item.image).shape == (32, 32, 3)

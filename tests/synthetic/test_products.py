@@ -81,5 +81,7 @@ def test_concept_prompts_contain_only_the_token():
 
 def test_articles():
     assert [name_of("orange", "bag"), name_of("red", "hat"), name_of("black", "shorts")] == [
-        "an orange bag", "a red hat", "black shorts",
-    ]  # fmt: skip
+        "an orange bag",
+        "a red hat",
+        "black shorts",
+    ]

@@ -19,7 +19,7 @@ from atelier.text.captions import find_mention, name_factor, recaption
         ("her laptop, a cat", "t-shirt", {"colour": "red"}, "her laptop, a cat, in a red t-shirt"),
         ("a person", "clothes", {"colour": "red"}, "a person, in red clothes"),
     ],
-)  # fmt: skip
+)
 def test_recaptioning(caption, garment, change, expected):
     assert recaption(caption, garment, **change) == expected
 

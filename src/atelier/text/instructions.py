@@ -39,7 +39,7 @@ _PATTERN = {
         "change the {garment} to a plaid pattern",
         "add a plaid pattern to the {garment}",
     ),
-}  # fmt: skip
+}
 _ADJECTIVE = {"solid": "plain", "stripes": "striped", "floral": "floral", "dots": "dotted", "plaid": "plaid"}
 _BOTH = (
     "change the {garment} to {colour} {noun}",

@@ -31,9 +31,7 @@ def render(body: Body, look: Look, rng: np.random.Generator, *, size: int = 64, 
     return Mannequin(pixels, parts, prompt_of(look, body.pose), shown, look, fault)
 
 
-def sample_mannequin(
-    seed: int, pose: str, *, place: str | None = None, size: int = 64, fault: str = ""
-) -> Mannequin:  # fmt: skip
+def sample_mannequin(seed: int, pose: str, *, place: str | None = None, size: int = 64, fault: str = "") -> Mannequin:
     """Render a random person in a pose, in a random or given place. Deterministic in the seed."""
     rng = np.random.default_rng(derive_seed(seed, "mannequin"))
     look = sample_look(rng, place)

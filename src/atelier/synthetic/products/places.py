@@ -22,9 +22,12 @@ def paint_place(place: str, rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 _SKIES = {
-    "on a table": (188, 196, 190), "on the grass": (168, 206, 240), "on the street": (176, 168, 164),
-    "on the sand": (120, 190, 226), "in the snow": (190, 208, 228),
-}  # fmt: skip
+    "on a table": (188, 196, 190),
+    "on the grass": (168, 206, 240),
+    "on the street": (176, 168, 164),
+    "on the sand": (120, 190, 226),
+    "in the snow": (190, 208, 228),
+}
 
 
 def _grain(rng: np.random.Generator, shape: tuple[int, int], strength: float) -> np.ndarray:

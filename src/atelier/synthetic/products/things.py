@@ -109,8 +109,9 @@ def draw_bear(canvas: Canvas, paints: Paints) -> None:
 def draw_bottle(canvas: Canvas, paints: Paints) -> None:
     canvas.polygon([(-0.24, -0.92), (0.24, -0.92), (0.24, -0.6), (-0.24, -0.6)], paints["cap"])
     canvas.polygon([(-0.12, -0.62), (0.12, -0.62), (0.12, -0.42), (-0.12, -0.42)], (206, 206, 210))
-    canvas.polygon([(-0.5, -0.46), (0.5, -0.46), (0.66, -0.3), (0.66, 0.92), (-0.66, 0.92), (-0.66, -0.3)],
-                   paints["glass"])  # fmt: skip
+    canvas.polygon(
+        [(-0.5, -0.46), (0.5, -0.46), (0.66, -0.3), (0.66, 0.92), (-0.66, 0.92), (-0.66, -0.3)], paints["glass"]
+    )
     canvas.polygon([(-0.56, -0.26), (-0.46, -0.26), (-0.46, 0.8), (-0.56, 0.8)], shade(paints["glass"], 1.35))
 
 
