@@ -10,6 +10,7 @@ from schema_files import (
     SQUARE,
     annotate_deepfashion2,
     as_bytes,
+    letterboxed,
     read,
     write_deepfashion2,
     write_fashionpedia,
@@ -79,9 +80,7 @@ def test_an_annotation_file_gives_box_and_mask(tmp_path, drawn):
     item = reading.item
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "instances.json image 23")
     assert (item.garment, item.item_id, item.image_id) == ("shirt", "image-23", "seen-000000-23")
-    expected = np.zeros((60, 60), bool)
-    expected[10:50] = INSIDE
-    np.testing.assert_array_equal(from_png(item.mask) > 0, expected)
+    np.testing.assert_array_equal(from_png(item.mask) > 0, letterboxed(INSIDE))
     assert item.box == pytest.approx([0, 10, 60, 50])
 
 

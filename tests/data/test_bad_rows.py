@@ -2,8 +2,6 @@
 
 import io
 import json
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from schema_files import (
     as_bytes,
     embed,
     mask_bytes,
+    png_header,
     read,
     write_deepfashion,
     write_described_folder,
@@ -27,16 +26,6 @@ from atelier.images.letterbox import fit_picture, plan_fit
 from atelier.images.tensors import MAX_PIXELS, from_png
 
 GOOD = as_bytes(BASE)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """Make a PNG whose header gives a size and which has no pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
 
 
 def turned(orientation: int) -> bytes:

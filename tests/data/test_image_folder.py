@@ -12,6 +12,7 @@ from schema_files import (
     INSIDE,
     as_bytes,
     embed,
+    letterboxed,
     mask_bytes,
     read,
     write_described_folder,
@@ -29,12 +30,6 @@ def describe(folder, *lines):
     folder.mkdir(exist_ok=True, parents=True)
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     (folder / "metadata.jsonl").write_text(text, encoding="utf-8")
-
-
-def expected_mask():
-    square = np.zeros((60, 60), bool)
-    square[10:50] = INSIDE
-    return square
 
 
 def test_without_metadata_every_picture_is_a_row(tmp_path):
@@ -63,7 +58,7 @@ def test_a_mask_is_found_next_to_its_picture(tmp_path, name):
     (tmp_path / "masks").mkdir()
     Image.fromarray(INSIDE).save(tmp_path / name)
     (reading,) = read(*dataset, size=60)
-    np.testing.assert_array_equal(from_png(reading.item.mask) > 0, expected_mask())
+    np.testing.assert_array_equal(from_png(reading.item.mask) > 0, letterboxed(INSIDE))
     assert reading.remarks == ("no garment named",)
 
 
@@ -80,7 +75,7 @@ def test_a_line_of_metadata(tmp_path):
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "metadata.jsonl line 1")
     assert (item.item_id, item.person_id, item.variant, item.view) == ("31", "anna", "red", "front")
     assert (item.gender, item.garment, item.slot, item.caption) == ("woman", "jacket", "upper", "a woman in a blazer")
-    np.testing.assert_array_equal(from_png(item.mask) > 0, expected_mask())
+    np.testing.assert_array_equal(from_png(item.mask) > 0, letterboxed(INSIDE))
 
 
 @pytest.mark.parametrize(

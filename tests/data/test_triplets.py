@@ -10,6 +10,7 @@ from schema_files import (
     INSIDE,
     as_bytes,
     embed,
+    letterboxed,
     mask_bytes,
     read,
     region_bytes,
@@ -28,12 +29,6 @@ PICTURE = as_bytes(BASE)  # 60 × 40
 def read_magicbrush(folder, **changes):
     (reading,) = read(*write_magicbrush(folder, [PICTURE], **changes), size=60)
     return reading
-
-
-def letterboxed(inside):
-    square = np.zeros((60, 60), bool)
-    square[10:50] = inside
-    return square
 
 
 def test_a_row_of_magicbrush(tmp_path):

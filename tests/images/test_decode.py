@@ -1,15 +1,13 @@
 """Decoding pictures, masks and boxes: formats, modes, orientations and errors."""
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import fsspec
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from schema_files import as_bytes
+from schema_files import as_bytes, png_header
 
 from atelier.common.errors import UserError
 from atelier.images.boxes import box_of
@@ -38,16 +36,6 @@ def test_transparency_is_composited_over_white():
     pixels = np.asarray(decode_picture(as_bytes(clear)).pixels)
     assert pixels[2, 1].tolist() == [10, 20, 30]
     assert pixels[0, 0].tolist() == [255, 255, 255]
-
-
-def png_header(width: int, height: int) -> bytes:
-    """Make a PNG whose header gives a size and which has no pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
 
 
 @pytest.mark.parametrize("side", [8001, 12_000, 60_000])  # below and above what Pillow itself refuses

@@ -31,7 +31,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
     for name in ("annos", "image"):
         if not (root / name).is_dir():
             raise UserError(f"{root}: no folder {name}; a DeepFashion2 split holds annos/*.json and image/*.jpg")
-    names = sorted(file.name for file in (root / "annos").iterdir() if _is_annotation(file.name))
+    names = sorted(file.name for file in (root / "annos").glob("[!.]*.json"))
     for name in names[request.start : request.rows]:
         picture = PictureFile(root / "image", f"{Path(name).stem}.jpg")
         yield RawRow(f"annos/{name}", {"annotation": root / "annos" / name, "image": picture})
@@ -53,10 +53,6 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     garments = [found for key, found in annotation.items() if key.startswith("item") and isinstance(found, dict)]
     worn = [_read_garment(found, pair) for found in garments if _name_category(found) is not None]
     return read_annotated(row["image"], worn, None, spec)
-
-
-def _is_annotation(name: str) -> bool:
-    return name.endswith(".json") and not name.startswith(".")
 
 
 def _read_annotation(file: Path) -> dict[str, Any]:
