@@ -8,7 +8,7 @@ from fixtures_editor import tiny_editor_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401
 from fixtures_page import page_data  # noqa: F401
 from fixtures_pairs import index, items, paired, prepared_items  # noqa: F401
-from fixtures_scoring import tiny_clip_folder, tiny_features_folder  # noqa: F401 - fixtures for every test
+from fixtures_scoring import scorers, scores, tiny_clip_folder, tiny_features_folder  # noqa: F401
 from fixtures_training import editor  # noqa: F401
 
 torch.set_num_threads(1)  # tiny networks gain nothing from more, and tests that run side by side lose much

@@ -1,4 +1,4 @@
-"""Evaluation stage: score every sample, sweep the guidance, summarise. Import the modules by name.
+"""Evaluation: load samples, score them and the guidance sweep, summarise. Import the modules by name.
 
 Public: `batches`, `evaluate`, `samples`, `score`, `summary`.
 """

@@ -22,8 +22,8 @@ import pandas as pd
 
 from atelier.evaluation.references import REFERENCES
 from atelier.metrics.registry import EDITORS, MODELS, view
-from atelier.stats import estimate
 from atelier.stats.bootstrap import Clusters
+from atelier.stats.estimate import Estimate, compare, estimate_means, ratio, significant
 
 FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
 AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
@@ -47,8 +47,8 @@ def summarise_noops(noops: pd.DataFrame, draws: int, seed: int) -> Report:
     report = {}
     for domain, group in noops.groupby("domain", sort=False):
         tables, clusters = _align(group, EDITORS, ["change", "lpips"], draws, seed)
-        gain = estimate.compare(tables["finetuned"] - tables["baseline"], clusters, draws, seed)
-        report[domain] = estimate.estimate_means(tables, clusters) | {"gain": gain}
+        gain = compare(tables["finetuned"] - tables["baseline"], clusters, draws, seed)
+        report[domain] = estimate_means(tables, clusters) | {"gain": gain}
     return report
 
 
@@ -73,21 +73,21 @@ def headline(report: Report) -> Report:
     return short
 
 
-def _means(found: Mapping[str, estimate.Estimate | None]) -> dict[str, float]:
-    return {name: estimate.significant(cell["mean"], HEADLINE_DIGITS) for name, cell in found.items() if cell}
+def _means(found: Mapping[str, Estimate | None]) -> dict[str, float]:
+    return {name: significant(one["mean"], HEADLINE_DIGITS) for name, one in found.items() if one}
 
 
 def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
     tables, clusters = _align(scores, (*MODELS, *REFERENCES), metrics_of(scores), draws, seed)
-    described = estimate.estimate_means(tables, clusters)
+    described = estimate_means(tables, clusters)
     report: Report = {"probes": len(clusters.member), "sources": clusters.counts.shape[1]}
     report["rendered"] = "target" in tables
     report |= {model: described[model] for model in MODELS if model in described}
     report["oracles"] = {name: described[name] for name in REFERENCES if name in described}
-    report |= _compare(tables, clusters, draws, seed)
+    report |= _compare_models(tables, clusters, draws, seed)
     for factor, part in scores.groupby("factor", sort=True):
         tables, clusters = _align(part, MODELS, metrics_of(scores), draws, seed)
-        report[str(factor)] = {"probes": len(clusters.member)} | _compare(tables, clusters, draws, seed)
+        report[str(factor)] = {"probes": len(clusters.member)} | _compare_models(tables, clusters, draws, seed)
     return report
 
 
@@ -104,15 +104,15 @@ def _align(
     return tables, Clusters.draw(sources.to_numpy(str), draws, seed)
 
 
-def _compare(tables: Mapping[str, pd.DataFrame], clusters: Clusters, draws: int, seed: int) -> Report:
+def _compare_models(tables: Mapping[str, pd.DataFrame], clusters: Clusters, draws: int, seed: int) -> Report:
     """Return the gains of fine-tuning over baseline and copy, and the ratios of directional similarity."""
     tuned = tables["finetuned"]
-    report = {"gain": estimate.compare(tuned - tables["baseline"], clusters, draws, seed)}
-    over_copy = estimate.compare((tuned - tables["copy"])[AGAINST_TARGET], clusters, draws, seed)
+    report = {"gain": compare(tuned - tables["baseline"], clusters, draws, seed)}
+    over_copy = compare((tuned - tables["copy"])[AGAINST_TARGET], clusters, draws, seed)
     if over_copy:
         report["gain_over_copy"] = over_copy
     for name, other in (("directional_ratio", "baseline"), ("directional_of_target", "target")):
         if other in tables:
-            ratio = estimate.ratio(tuned["clip_directional"], tables[other]["clip_directional"], clusters)
-            report |= {name: ratio} if ratio else {}
+            estimate = ratio(tuned["clip_directional"], tables[other]["clip_directional"], clusters)
+            report |= {name: estimate} if estimate else {}
     return report

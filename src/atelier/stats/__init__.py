@@ -1,4 +1,4 @@
-"""Statistics and plain tables: `bootstrap`, `estimate`, `agreement`, `tables`.
+"""Statistics: bootstrap and permutation tests, estimates with intervals, agreement of raters; plain tables.
 
 Public: `agreement`, `bootstrap`, `estimate`, `tables`.
 """

@@ -1,4 +1,4 @@
-"""Scores and their summary: known edits are ranked correctly; the report is complete and reproducible."""
+"""Summary of the scores: known edits are ranked correctly; the report is complete and reproducible."""
 
 import json
 from dataclasses import replace
@@ -6,36 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from fixtures_edits import Study
+from fixtures_scoring import score
 
-from atelier.common.records import Probe
-from atelier.evaluation.batches import Scorers, prepare_sources
 from atelier.evaluation.references import REFERENCES
-from atelier.evaluation.samples import join_samples
-from atelier.evaluation.score import networks_of, score_samples
-from atelier.evaluation.summary import headline, metrics_of, summarise, summarise_noops
-from atelier.images.tensors import from_png, mask_tensor, to_tensor
-from atelier.metrics import leakage, pixel, regions
-from atelier.metrics.clip import ClipScorer, directional, similarity
-from atelier.metrics.lpips import Lpips
+from atelier.evaluation.summary import headline, summarise, summarise_noops
 from atelier.metrics.registry import MODELS
-
-
-@pytest.fixture(scope="module")
-def scorers(tiny_clip_folder, tiny_features_folder) -> Scorers:
-    clip, lpips = ClipScorer.load(str(tiny_clip_folder)), Lpips.load(str(tiny_features_folder))
-    return Scorers(clip, lpips, lambda pictures: pictures, torch.device("cpu"))
-
-
-def score(study: Study, scorers: Scorers, batch_size: int, probes: list[Probe] | None = None) -> pd.DataFrame:
-    samples = join_samples(probes or study.probes, study.zones, study.edits)
-    return score_samples(samples, prepare_sources(samples, scorers, batch_size), scorers, batch_size)
-
-
-@pytest.fixture(scope="module")
-def scores(study: Study, scorers: Scorers) -> pd.DataFrame:
-    return score(study, scorers, 16)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +21,6 @@ def report(scores: pd.DataFrame) -> dict:
 def means(report: dict, domain: str, measure: str) -> dict[str, float]:
     estimates = {model: report[domain][model].get(measure) for model in MODELS}
     return {model: estimate["mean"] for model, estimate in estimates.items() if estimate}
-
-
-def test_scores_do_not_depend_on_the_other_models(study, scorers, scores):
-    alone = join_samples(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
-    found = score_samples(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
-    among = scores[scores["model"] == "finetuned"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found.reset_index(drop=True), among, rtol=1e-6)
 
 
 @pytest.mark.parametrize("domain", ["seen", "unseen"])
@@ -80,55 +48,6 @@ def test_the_copy_preserves_perfectly_and_edits_nothing(report, domain):
     assert copy["ssim"] == 1
     assert copy["lpips"] == copy["clip_directional"] == copy["right_garment"] == 0
     assert copy["image_similarity"] == pytest.approx(100)
-
-
-def test_metrics_are_defined_only_where_they_apply(scores, study):
-    others = {probe.probe_id for probe in study.probes if probe.other_mask}
-    faces = {probe.probe_id for probe in study.probes if (from_png(probe.face_mask) >= 128).any()}
-    assert 0 < len(faces) < len(study.probes)
-    partly = dict.fromkeys(("delta_e", "hue_error"), scores["factor"] == "colour")
-    partly["pattern_recognised"] = scores["factor"] == "pattern"
-    partly["right_garment"] = scores["probe_id"].isin(others)
-    partly["face_change"] = scores["probe_id"].isin(faces)
-    for name, defined in partly.items():
-        assert (scores[name].notna() == defined).all(), name
-    rest = [name for name in metrics_of(scores) if name not in partly]
-    assert scores[rest].notna().all().all()
-    assert len(scores) == len(study.probes) * (len(MODELS) + len(REFERENCES))
-
-
-def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores):
-    """Compare the batched computation with each public function on one image."""
-    probe = study.probes[2]
-    made = {edit.probe_id: edit.edited for edit in study.edits["baseline"]}
-    source, edited, target = (
-        to_tensor(from_png(png)[None].copy()) for png in (probe.source, made[probe.probe_id], probe.target)
-    )
-    garment = mask_tensor([probe.exact_mask])
-    row = scores[(scores["probe_id"] == probe.probe_id) & (scores["model"] == "baseline")].iloc[0]
-    features = [scorers.clip.image_features(picture) for picture in (source, edited)]
-    texts = [scorers.clip.text_features([text]) for text in (probe.source_caption, probe.target_caption)]
-    layers = scorers.lpips.features(source), scorers.lpips.features(edited)
-    maps = regions.compare(source, edited, garment, scorers.lpips, *layers)
-    expected = regions.measure_regions(maps, {"outside": 1 - garment}) | {
-        "clip_similarity": 100 * similarity(features[1], texts[1]),
-        "clip_directional": 100 * directional(*features, *texts),
-        "lpips": scorers.lpips.distance(source, edited),
-        "ssim": pixel.ssim(source, edited),
-        "leakage_share": leakage.leakage_share(leakage.change_map(source, edited), garment),
-        "target_rmse": pixel.squared_error(edited, target).sqrt(),
-        "target_lpips": scorers.lpips.distance(edited, target),
-    }
-    assert {name: row[name] for name in expected} == pytest.approx(
-        {name: value.item() for name, value in expected.items()}, rel=1e-4, abs=1e-4
-    )
-
-
-def test_scores_do_not_depend_on_the_batch_size(study, scorers, scores):
-    again = score(study, scorers, 7)
-    order = ["probe_id", "model"]
-    one, other = (table.sort_values(order, ignore_index=True) for table in (scores, again))
-    pd.testing.assert_frame_equal(one, other, atol=2e-3, rtol=1e-3)
 
 
 def test_a_gain_is_the_mean_of_the_paired_differences(scores, report):
@@ -250,12 +169,3 @@ def test_the_headline_has_a_few_rounded_numbers(report):
     assert short["seen"]["frontier"] == short["seen"]["gain"]["frontier"] == 0.1235
     assert short["seen"]["clip"] == float(f"{report['seen']['finetuned']['clip_similarity']['mean']:.4g}")
     assert short["seen"]["gain"]["directional"] == float(f"{report['seen']['gain']['clip_directional']['mean']:.4g}")
-
-
-def test_metrics_name_the_networks_they_depend_on(scores):
-    found = networks_of(metrics_of(scores))
-    assert found["clip_inside_box"] == found["pattern_recognised"] == "clip"
-    assert found["target_lpips"] == "lpips"
-    assert found["lpips_context_above_floor"] == "lpips + leakage_floor"
-    pure = {"ssim", "psnr_outside", "ssim_outside", "mse_outside", "target_mae", "target_rmse", "delta_e", "hue_error"}
-    assert set(metrics_of(scores)) - set(found) == pure | {"change_inside"}
