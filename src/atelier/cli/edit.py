@@ -1,6 +1,7 @@
 """`atelier edit`: edit one photo, or a batch from a CSV file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,48 +15,25 @@ if TYPE_CHECKING:
     from atelier.masks.predict import Finder
     from atelier.models.instruct_pix2pix import Editor
 
+    Load = Callable[[], tuple[Editor, Finder]]
+
 FINETUNED = Path("models/finetuned")
-SEED = click.IntRange(0, 2**31 - 1)
+SEED, SCALE = click.IntRange(0, 2**31 - 1), click.FloatRange(min=0)
+MASK_HELP = "Region that may change: the instruction's garment (auto), everything (none), or the white pixels of FILE."
 
 
 @click.command(cls=Command)
 @click.argument("photo", required=False, type=PATH)
 @click.argument("instruction", required=False)
 @click.option("-o", "--out", type=PATH, help="Image file to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]")
-@click.option(
-    "--mask",
-    default="auto",
-    metavar="auto|none|FILE",
-    help="Region that may change: the garment that the instruction names (auto), everything (none), or the "
-    "white pixels of an image file.",
-)
-@click.option(
-    "--weights",
-    help="Folder of a fine-tuned editor, or folder or hub id of a base editor.  "
-    "[default: models/finetuned, or else models.editor]",
-)
+@click.option("--mask", default="auto", metavar="auto|none|FILE", help=MASK_HELP)
+@click.option("--weights", help="Folder or hub id of an editor.  [default: models/finetuned, or else models.editor]")
 @click.option("--steps", type=click.IntRange(1, 1000), help="Number of sampling steps.  [default: generate.steps]")
-@click.option(
-    "--guidance-text", type=click.FloatRange(min=0), help="Text guidance scale s_T.  [default: generate.guidance_text]"
-)
-@click.option(
-    "--guidance-image",
-    type=click.FloatRange(min=0),
-    help="Image guidance scale s_I.  [default: generate.guidance_image]",
-)
-@click.option(
-    "--seed",
-    "seed",
-    type=SEED,
-    multiple=True,
-    help="Seed of the starting noise; repeat it for a contact sheet.  [default: generate.seed]",
-)
-@click.option(
-    "--seeds", type=click.IntRange(1, 64), help="Number of seeds, counted from --seed, for a labelled contact sheet."
-)
-@click.option(
-    "--batch", type=PATH, help="CSV file with the columns image, instruction[, mask, seed, output]; instead of PHOTO."
-)
+@click.option("--guidance-text", type=SCALE, help="Text guidance scale s_T.  [default: generate.guidance_text]")
+@click.option("--guidance-image", type=SCALE, help="Image guidance scale s_I.  [default: generate.guidance_image]")
+@click.option("--seed", type=SEED, multiple=True, help="Seed of the noise; repeatable.  [default: generate.seed]")
+@click.option("--seeds", type=click.IntRange(1, 64), help="Number of seeds from --seed on, for a contact sheet.")
+@click.option("--batch", type=PATH, help="CSV file: image, instruction[, mask, seed, output]; instead of PHOTO.")
 @click.option("--out-dir", type=PATH, help="Folder for the outputs of --batch.")
 @click.option("--params", default=PARAMS, type=PATH, help="Parameters file to read defaults from.")
 def edit(
@@ -89,16 +67,17 @@ def edit(
       atelier edit photo.jpg "make the shirt red" --mask shirt.png --steps 50 --guidance-text 9
       atelier edit --batch jobs.csv --out-dir edits/
     """
-    names = _check_form(photo, instruction, out, batch, out_dir, seed, seeds)
+    target = _check_form(photo, instruction, out, batch, out_dir, seed, seeds)
     models, settings = _defaults(params)
     given = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
     settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
     first = seed[0] if seed else settings.seed
+    load = partial(_load, weights, models)
     if batch is not None:
-        _edit_batch(batch, names, mask, first, weights, models, settings)
+        _edit_batch(batch, target, mask, first, load, settings)
     else:
         chosen = list(range(first, first + seeds)) if seeds else list(dict.fromkeys(seed)) or [first]
-        _edit_one(photo, instruction, names, mask, chosen, weights, models, settings)
+        _edit_one(photo, instruction, target, mask, chosen, load, settings)
 
 
 def _check_form(
@@ -138,7 +117,7 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
     return Models(**preset["models"], device="auto"), Generate(**preset["generate"], sweep_probes=0, seed=0)
 
 
-def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
+def _load(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
     """Load the editor, by default the fine-tuned one in models/finetuned, and the garment segmenter."""
     from atelier.masks.predict import make_finder
     from atelier.models.instruct_pix2pix import TRAINED_FACTS, open_weights
@@ -152,14 +131,7 @@ def _open(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
 
 
 def _edit_one(
-    photo: Path,
-    instruction: str,
-    out: Path,
-    mask: str,
-    seeds: Sequence[int],
-    weights: str | None,
-    models: "Models",
-    settings: "Generate",
+    photo: Path, instruction: str, out: Path, mask: str, seeds: Sequence[int], load: "Load", settings: "Generate"
 ) -> None:
     from atelier.cli.seed_sheet import draw_seed_sheet
     from atelier.images.photo import check_format, open_photograph, save
@@ -170,7 +142,7 @@ def _edit_one(
     if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise UserError(f"{out} is an input; write the edit to another file")
     open_photograph(photo, size=1)  # report a wrong name before the editor is loaded
-    editor, find = _open(weights, models)
+    editor, find = load()
     photograph = open_photograph(photo, editor.size)
     region = choose_mask(mask, photograph, instruction, find)
     requests = [PhotoEdit(photograph, instruction, seed, region) for seed in seeds]
@@ -183,9 +155,7 @@ def _edit_one(
     click.echo(out)
 
 
-def _edit_batch(
-    file: Path, out_dir: Path, mask: str, seed: int, weights: str | None, models: "Models", settings: "Generate"
-) -> None:
+def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", settings: "Generate") -> None:
     from tqdm import tqdm
 
     from atelier.sampling.batch_csv import read_batch
@@ -196,7 +166,7 @@ def _edit_batch(
         click.echo(f"{file}, line {line}: {reason}", err=True)
     refused = len(batch.refused)
     if batch.requests:
-        editor, find = _open(weights, models)
+        editor, find = load()
         results = edit_batch(editor, batch.requests, settings, find)
         for result in tqdm(results, "edit", total=len(batch.requests), unit="photo", disable=None):
             if result.refused is None:

@@ -13,9 +13,7 @@ REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 @click.command(cls=Command)
 @click.argument("pairs", type=PATH)
 @click.option("--url", required=True, help="Address of an OpenAI-compatible server: http(s)://HOST[:PORT][/v1].")
-@click.option(
-    "--model", "models", required=True, multiple=True, help="Model name on the server. Repeat for several models."
-)
+@click.option("--model", "models", required=True, multiple=True, help="Model name on the server; repeatable.")
 @click.option("--out", required=True, type=PATH, help="Folder to write report.json, answers.jsonl and the cache to.")
 @click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
 @click.option("--question", help="Question to ask the models.  [default: Which picture looks more natural?]")

@@ -12,26 +12,11 @@ DRAWS = 1000
 
 @click.command(cls=Command)
 @click.argument("pairs", required=False, type=PATH)
-@click.option(
-    "--out",
-    type=PATH,
-    help="JSONL file to append answers to; with --score, the report to write.  "
-    "[default with --score: ANSWERS with the suffix .json]",
-)
+@click.option("--out", type=PATH, help="JSONL file to append answers to; with --score, the report (ANSWERS as .json).")
 @click.option("--score", type=PATH, metavar="ANSWERS", help="Score these answers instead of serving the page.")
 @click.option("--question", help="Question to ask the raters.  [default: Which picture looks more natural?]")
-@click.option(
-    "--repeats",
-    type=click.FloatRange(0, 0.5),
-    default=0.1,
-    help="Share of pairs to show a second time with the sides swapped.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    help="Seed of order and sides; with --score, of the bootstrap.",
-)
+@click.option("--repeats", type=click.FloatRange(0, 0.5), default=0.1, help="Share of pairs to repeat, sides swapped.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of order and sides, or of the bootstrap.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8777, help="Port to listen on; 0 takes a free one.")
 def survey(
     pairs: Path | None, out: Path | None, score: Path | None, question: str | None, repeats: float, seed: int, port: int

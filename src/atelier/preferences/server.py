@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from flask import Flask, Response, abort, request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from atelier.common.errors import UserError
@@ -25,6 +25,12 @@ from atelier.preferences.survey import MAX_NAME, Survey
 ADDRESS = "127.0.0.1"
 MAX_BODY = 4096  # bytes of an answer
 TIMEOUT = 30  # seconds after which a silent connection is closed
+SAFE_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+}
 
 
 def _check_name(name: str) -> str:
@@ -36,15 +42,13 @@ def _check_name(name: str) -> str:
 class _Rater(BaseModel):
     """Query of `/task`."""
 
-    model_config = ConfigDict(strict=True)
-
     rater: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_check_name)]
 
 
 class _Picture(_Rater):
     """Query of `/picture`."""
 
-    task: Annotated[str, Field(pattern="^[0-9]{1,8}$")]
+    task: int = Field(ge=0)
     side: Literal["left", "right"]
 
 
@@ -88,12 +92,16 @@ class _SilentHandler(WSGIRequestHandler):
 
 
 def make_app(survey: Survey, hosts: set[str]) -> Flask:
-    """Return the WSGI application; `hosts` are the Host headers that it accepts."""
+    """Return the WSGI application; `hosts` are the Host headers that it accepts. Errors are JSON: {"error": reason}."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     page = (files("atelier.preferences") / "page.html").read_text(encoding="utf-8")
-    _secure(app, hosts, _content_policy(page))
-    _report_errors(app)
+    headers = SAFE_HEADERS | {"Content-Security-Policy": _content_policy(page)}
+
+    @app.before_request
+    def check_host() -> None:
+        if request.headers.get("Host") not in hosts:
+            abort(400, "this server answers only by its own address")
 
     @app.get("/")
     def send_page() -> str:
@@ -105,64 +113,29 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
 
     @app.get("/picture")
     def send_picture() -> Response:
-        query = _Picture.model_validate(request.args.to_dict())
-        path = survey.picture(query.rater, int(query.task), query.side)
+        path = survey.picture(**dict(_Picture.model_validate(request.args.to_dict())))
         return Response(path.read_bytes(), content_type=media_type(path))
 
     @app.post("/answer")
     def save_answer() -> dict[str, Any]:
-        if (
-            request.headers.get("Origin", "").removeprefix("http://") not in hosts
-            or request.mimetype != "application/json"
-        ):
+        own_page = request.headers.get("Origin", "").removeprefix("http://") in hosts
+        if not own_page or request.mimetype != "application/json":
             abort(400, "answers are accepted only from this server's page")
         if not 0 <= (request.content_length or 0) <= MAX_BODY:
             abort(400, "too long for an answer")
-        answer = _Answer.model_validate_json(request.get_data())
-        return survey.answer(answer.rater, answer.task, answer.choice, answer.seconds)
-
-    return app
-
-
-def _secure(app: Flask, hosts: set[str], policy: str) -> None:
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Referrer-Policy": "same-origin",
-    }
-
-    @app.before_request
-    def check_host() -> None:
-        if request.headers.get("Host") not in hosts:
-            abort(400, "this server answers only by its own address")
+        return survey.answer(**dict(_Answer.model_validate_json(request.get_data(), strict=True)))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(headers)
         return response
 
-
-def _report_errors(app: Flask) -> None:
-    """Report every error as JSON, which the page shows."""
-
-    @app.errorhandler(HTTPException)
-    def report_http(error: HTTPException) -> tuple[dict[str, str], int]:
-        return {"error": error.description or error.name}, error.code or 500
-
-    @app.errorhandler(ValidationError)
-    def report_invalid(error: ValidationError) -> tuple[dict[str, str], int]:
-        return {"error": validation_message(error)}, 400
-
-    @app.errorhandler(IndexError)
-    def report_missing(_: IndexError) -> tuple[dict[str, str], int]:
-        return {"error": "no such task"}, 400
-
-    @app.errorhandler(UserError)
-    @app.errorhandler(OSError)
-    def report_failure(error: Exception) -> tuple[dict[str, str], int]:  # a full disk, a picture that was removed
-        return {"error": str(error)}, 500
+    app.register_error_handler(HTTPException, lambda error: ({"error": error.description}, error.code))
+    app.register_error_handler(ValidationError, lambda error: ({"error": validation_message(error)}, 400))
+    app.register_error_handler(IndexError, lambda _: ({"error": "no such task"}, 400))
+    for failure in (UserError, OSError):  # a full disk, a removed picture
+        app.register_error_handler(failure, lambda error: ({"error": str(error)}, 500))
+    return app
 
 
 def _content_policy(page: str) -> str:
