@@ -1,4 +1,4 @@
-"""The report page as a file: whole, self-contained, the same each time, and sound where parts are missing."""
+"""The report page as a file: complete, self-contained, deterministic, and valid if parts are missing."""
 
 import base64
 import html
@@ -27,7 +27,7 @@ VOID = {"meta", "link", "input", "img"}
 
 
 class Outline(HTMLParser):
-    """What a page is made of; raises where its elements are not nested."""
+    """Elements and text of a page; raises if its elements are not nested."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def test_nothing_is_fetched(page, outline):
     assert all(set(script) <= {"type", "id"} for script in outline.all("script"))
 
 
-def test_the_page_is_well_made(outline):
+def test_the_page_is_valid_and_accessible(outline):
     names = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
     assert len(names) == len(set(names))
     levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h\d", tag)]
@@ -99,7 +99,7 @@ def test_the_page_is_well_made(outline):
     assert len(outline.all("main")) == len(outline.all("nav")) == len(outline.all("h1")) == 1
 
 
-def test_texts_of_others_are_escaped(page, outline):
+def test_texts_of_the_data_are_escaped(page, outline):
     assert "<img src=x" not in page
     assert HTML in outline.text  # as text, in the tables by prompt
     assert "a/features <trained>" in outline.text
@@ -112,14 +112,14 @@ def test_reference_edits_are_rows_of_their_own(page):
     assert [html.unescape(row) for row in rows] == [*expected, "another item's picture"] * 2
 
 
-def test_the_table_holds_ours_and_the_paper_s(page, page_data):
+def test_the_table_has_our_values_and_the_paper_s(page, page_data):
     assert re.search(r"paper: fine-tuned, trimap</th><td>22.14</td><td>11.91</td><td>–</td>", page)
     cell = page_data.report["seen"]["finetuned"]["clip_directional"]
     assert f"<td>{cell['mean']:.2f}<small>{cell['ci_lo']:.2f} … {cell['ci_hi']:.2f}</small></td>" in page
 
 
-def test_missing_parts_are_left_out_and_nothing_breaks(page_data):
-    """Photographs: no target, no frontier, no oracles, no runs beside this one."""
+def test_missing_parts_are_left_out(page_data):
+    """Photographs: no target, no frontier, no oracles, no other runs."""
     bare = {name: value for name, value in page_data.report.items() if name != "unseen"}
     kept = ("probes", "sources", "baseline", "finetuned", "copy", "gain")
     bare["seen"] = {name: page_data.report["seen"][name] for name in kept}
@@ -160,7 +160,7 @@ def test_the_gallery_holds_every_edit_with_its_scores(page, page_data):
 
 
 def test_480_edits_fit_in_8_mb(page, page_data):
-    """These edits carry noise that real ones do not: an upper bound."""
+    """An upper bound: these edits have noise that real ones have not."""
     assert len(page.encode()) * 480 / len(page_data.samples) < 8e6
 
 

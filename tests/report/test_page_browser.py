@@ -156,8 +156,9 @@ def test_both_themes_have_contrast_and_the_button_changes_them(view, scheme):
             "figcaption",
             ".tags span",
             "thead th",
+            "svg text",
         ):
-            ink = luminance(opened, style(opened, selector, "color"))
+            ink = luminance(opened, style(opened, selector, "fill" if "svg" in selector else "color"))
             around = paper if "tr" not in selector else luminance(opened, style(opened, selector, "backgroundColor"))
             assert (max(ink, around) + 0.05) / (min(ink, around) + 0.05) >= 4.5, selector
         assert opened.page.inner_text("#theme") == ("Light theme" if dark else "Dark theme")

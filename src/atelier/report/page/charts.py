@@ -16,15 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from atelier.metrics.registry import EDITORS, key_metrics, metric
-from atelier.report.figures import (
-    COLOURS,  # fmt: skip
-    SEPARATOR,  # fmt: skip
-    draw_curve,  # fmt: skip
-    draw_frontier,  # fmt: skip
-    draw_metric,  # fmt: skip
-    draw_shares,  # fmt: skip
-    make_panels,  # fmt: skip
-)
+from atelier.report import figures
 from atelier.report.format import heading, interval_of, mean_of
 from atelier.report.page.answer import verdict
 
@@ -33,10 +25,10 @@ if TYPE_CHECKING:
 
 THEME = {  # colour in a figure → the page's
     "#000000": "var(--ink)",
-    COLOURS["target"]: "var(--ink)",
-    COLOURS["copy"]: "var(--soft)",
-    COLOURS["baseline"]: "var(--base)",
-    COLOURS["finetuned"]: "var(--accent)",
+    figures.COLOURS["target"]: "var(--ink)",
+    figures.COLOURS["copy"]: "var(--soft)",
+    figures.COLOURS["baseline"]: "var(--base)",
+    figures.COLOURS["finetuned"]: "var(--accent)",
     "#1f77b4": "var(--base)",  # matplotlib's first and second: ablations and methods
     "#ff7f0e": "var(--accent)",
 }
@@ -78,21 +70,23 @@ def metric_panels(domains: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
                     for name, domain in shown.items() if (gain := domain.get("gain", {}).get(one.key))
                 ]  # fmt: skip
                 label = f"{heading(one.key)}: every model by domain"
-                svg = to_svg(partial(draw_metric, domains=shown, metric=one.key), label, 3.5, 2.6)
+                svg = to_svg(partial(figures.draw_metric, domains=shown, metric=one.key), label, 3.5, 2.6)
                 panels.append(Panel(group, heading(one.key), svg, gains))
     return panels
 
 
 def frontier_chart(points: pd.DataFrame, domain: str) -> Chart:
     """Return edit success against preservation of one domain: every guidance setting, and each editor's frontier."""
-    svg = to_svg(partial(draw_frontier, frontier=points), f"Edit success against preservation, {domain}")
+    svg = to_svg(partial(figures.draw_frontier, frontier=points), f"Edit success against preservation, {domain}")
     return Chart(f"{domain.capitalize()}.", svg)
 
 
 def share_chart(points: pd.DataFrame, domain: str, key: str) -> Chart:
     """Return the gain over the baseline against the trained share, of one domain."""
     title = f"{domain.capitalize()}: {metric(key).panel}."
-    return Chart(title, to_svg(partial(draw_shares, points=points, metric=key), f"{title} Gain against trained share"))
+    return Chart(
+        title, to_svg(partial(figures.draw_shares, points=points, metric=key), f"{title} Gain against trained share")
+    )
 
 
 def curve_chart(
@@ -101,13 +95,13 @@ def curve_chart(
     """Return lines over training.
 
     Args:
-        curves: name → (key of `COLOURS`, points with columns x and y).
+        curves: name → (key of `figures.COLOURS`, points with columns x and y).
     """
 
     def draw(axis: "Axes") -> None:
         for name, (colour, points) in curves.items():
-            marker = "o" if len(points) <= _DOTS else ""
-            draw_curve(axis, name, points["x"], points["y"], color=COLOURS[colour], marker=marker, lw=1.3)
+            style = {"color": figures.COLOURS[colour], "marker": "o" if len(points) <= _DOTS else "", "lw": 1.3}
+            figures.draw_curve(axis, name, points["x"], points["y"], **style)
         axis.set(xlabel=x_label, ylabel=y_label)
 
     keys = [(colour, name) for name, (colour, _) in curves.items()] if len(curves) > 1 else ()
@@ -123,7 +117,7 @@ def to_svg(draw: Callable[["Axes"], None], label: str, width: float = 4.5, heigh
     """
     import matplotlib
 
-    figure, (axis,) = make_panels(1, 1, width, height)
+    figure, (axis,) = figures.make_panels(1, 1, width, height)
     draw(axis)
     figure.tight_layout()
     written = io.BytesIO()
@@ -138,13 +132,11 @@ def to_svg(draw: Callable[["Axes"], None], label: str, width: float = 4.5, heigh
     for group in root.iter("g"):
         names = group.attrib.pop("id", "")
         if ": " in names:  # of `draw_…`; matplotlib's own ids, such as axes_1, would occur once a chart
-            for marker, name in zip(group.iter("use"), names.split(SEPARATOR), strict=False):  # a line may have none
+            for marker, name in zip(group.iter("use"), names.split(figures.SEPARATOR), strict=False):  # or no markers
                 marker.attrib |= {"class": "dot", "tabindex": "0", "role": "img", "aria-label": name}
                 ElementTree.SubElement(marker, "title").text = name
-    root.attrib = {
-        "viewBox": root.attrib["viewBox"], "role": "group", "aria-label": label,
-        "style": f"max-width:{width * 72 * _SCALE:.0f}px",
-    }  # fmt: skip
+    shown = {"role": "group", "aria-label": label, "style": f"max-width:{width * 72 * _SCALE:.0f}px"}
+    root.attrib = {"viewBox": root.attrib["viewBox"]} | shown
     text = ElementTree.tostring(root, encoding="unicode")
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     return Markup(re.sub("|".join(THEME), lambda found: THEME[found[0]], text))

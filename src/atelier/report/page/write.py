@@ -5,7 +5,6 @@ A content security policy in its head lets nothing be fetched, and runs no scrip
 
 from base64 import b64encode
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -39,22 +38,18 @@ def write_page(path: Path, data: PageData) -> None:
 
 def render_page(data: PageData) -> str:
     """Return the page's HTML."""
+    loader = PackageLoader("atelier.report.page")
     environment = Environment(
-        loader=PackageLoader("atelier.report.page"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.policies["json.dumps_kwargs"] = {
-        "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False,
-    }  # fmt: skip
-    filled = {name: (words, title, fill(data)) for name, (words, title, fill) in PARTS.items()}
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    json_options = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    environment.policies["json.dumps_kwargs"] = json_options
     sections = [
         {"name": name, "words": words, "title": title, "part": part}
-        for name, (words, title, part) in filled.items()
-        if part
+        for name, (words, title, fill) in PARTS.items()
+        if (part := fill(data))
     ]
-    style, script = (
-        (files("atelier.report.page") / "templates" / f"page.{kind}").read_text("utf-8") for kind in ("css", "js")
-    )
+    style, script = (loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     digest = b64encode(sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
         sections=sections, style=Markup(style), script=Markup(script), digest=digest

@@ -1,4 +1,4 @@
-// The theme's button, and the gallery: filter, order, draw. Text only ever goes in through textContent.
+// The theme button, the charts' readouts and the gallery (filter, sort, draw). Text is set only through textContent.
 "use strict";
 
 const root = document.documentElement;
@@ -10,7 +10,7 @@ theme.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" 
 prefersDark.addEventListener("change", nameTheme);
 nameTheme();
 
-// A dot's figures stand under its chart while the pointer or the keyboard is on it.
+// Show a marker's values below its chart when the pointer or the keyboard focus is on it.
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, ({ target }) => {
     const dot = target.closest("svg .dot");
@@ -39,7 +39,7 @@ function startGallery(data) {
     showMore();
   }
 
-  // What has no such score comes last; equal ones stay as they came (sort is stable).
+  // Edits without the score come last; ties keep their order (sort is stable).
   function worstFirst({ key, sign }) {
     return (a, b) => {
       const [first, second] = [a.scores[key], b.scores[key]];
@@ -150,7 +150,7 @@ async function pixels(uri) {
   return context.getImageData(0, 0, image.width, image.height);
 }
 
-// |edited − source|, mean over channels, twice as strong: black is no change, over red and yellow to white.
+// |edited − source|, mean over channels, times two: black (no change) over red and yellow to white.
 function changeMap(source, edited) {
   const map = new ImageData(source.width, source.height);
   for (let at = 0; at < map.data.length; at += 4) {
@@ -165,7 +165,7 @@ function changeMap(source, edited) {
   return map;
 }
 
-// The trimap over the faded source: tight green, context yellow, background untinted.
+// The trimap over the faded source: tight zone green, context zone yellow, background untinted.
 function zoneMap(source, mask, [left, top, right, bottom]) {
   const map = new ImageData(source.width, source.height);
   for (let at = 0; at < map.data.length; at += 4) {
