@@ -63,7 +63,9 @@ def score_samples(
         it is not defined (`delta_e` of a pattern prompt, a distance to an unknown target).
     """
     tables = []
-    texts = Texts([text for sample in samples for text in _texts_of(sample)], scorers)
+    probes = [sample.probe for sample in samples]
+    captions = [text for p in probes for text in (p.source_caption, p.target_caption, garment_phrase(p))]
+    texts = Texts(captions + [text for p in probes for text in pattern_captions(p)], scorers)
     others = other_pictures(samples)
     with tqdm(total=len(samples), desc="score", unit="probe", disable=None) as progress:
         for batch in iter_batches(samples, sources, scorers, batch_size):
@@ -109,13 +111,8 @@ def networks_of(metrics: Sequence[str]) -> dict[str, str]:
     return found | {"frontier": "leakage_floor, on photographs + clip"}
 
 
-def _texts_of(sample: Sample) -> list[str]:
-    probe = sample.probe
-    return [probe.source_caption, probe.target_caption, garment_phrase(probe), *pattern_captions(probe)]
-
-
 def precompute(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -> Precomputed:
-    """Compute what all models of a batch share."""
+    """Compute what all models of a batch share: features of sources, targets and texts, regions, masks."""
     probes, rows = batch.probes, sources.rows(batch.samples)
     alternatives = [caption for probe in probes for caption in pattern_captions(probe)]
     return Precomputed(

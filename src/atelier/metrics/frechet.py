@@ -49,7 +49,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     the exact product of two covariances has no negative eigenvalue. The distance can be below 0 by rounding.
 
     Raises:
-        ValueError: the widths differ, or a set has fewer than two pictures (one picture has no covariance).
+        ValueError: the widths differ, or a set has fewer than two images (one image has no covariance).
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 

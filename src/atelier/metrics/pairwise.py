@@ -10,7 +10,6 @@ single-image FID of Shaham et al. 2019), and the distance is averaged over pairs
 Legend: N images of a group, H pixels, D channels, P = N (N − 1) / 2 pairs.
 """
 
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -25,10 +24,11 @@ STAGE = 1  # of a `FeatureNet`: 16 × 16 places of a 64 px image, 64 channels
 _LEAST_ERROR = 1e-10  # lower bound of the MSE: a copy has a PSNR of 100 dB, not infinity
 
 
-def _pairwise(count: int, measure: Callable[[int, int], float]) -> float:
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Return the P pairs of indices; ValueError if there are none."""
     if count < 2:
         raise ValueError(f"a group of {count} has no pairs")
-    return float(np.mean([measure(one, other) for one, other in combinations(range(count), 2)]))
+    return list(combinations(range(count), 2))
 
 
 def mean_ssim(pictures: Tensor) -> float:
@@ -37,8 +37,7 @@ def mean_ssim(pictures: Tensor) -> float:
     Raises:
         ValueError: there is only one image.
     """
-    _pairwise(len(pictures), lambda one, other: 0.0)
-    first, second = (torch.tensor(places) for places in zip(*combinations(range(len(pictures)), 2), strict=True))
+    first, second = torch.tensor(_pairs(len(pictures))).T
     return float(ssim(pictures[first], pictures[second]).mean())
 
 
@@ -48,12 +47,9 @@ def mean_psnr(pictures: Tensor) -> float:
     Raises:
         ValueError: there is only one image.
     """
-
-    def decibels(one: int, other: int) -> float:
-        error = float((pictures[one].double() - pictures[other].double()).square().mean())
-        return -10 * float(np.log10(max(error, _LEAST_ERROR)))
-
-    return _pairwise(len(pictures), decibels)
+    exact = pictures.double()
+    errors = [float((exact[one] - exact[other]).square().mean()) for one, other in _pairs(len(pictures))]
+    return float(np.mean([-10 * float(np.log10(max(error, _LEAST_ERROR))) for error in errors]))
 
 
 @torch.no_grad()
@@ -68,4 +64,4 @@ def mean_frechet(patches: Tensor) -> float:
     Raises:
         ValueError: there is only one image.
     """
-    return _pairwise(len(patches), lambda one, other: frechet_distance(patches[one], patches[other]))
+    return float(np.mean([frechet_distance(patches[one], patches[other]) for one, other in _pairs(len(patches))]))
