@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from atelier.common.files import atomic_write
+from atelier.stats.figure import add_legend, make_panels, save_png
 from studies.insertion.bootstrap import Cell
 
 COLOURS = {
@@ -25,9 +23,7 @@ def plot_scatter(points: Mapping[str, Point], baselines: Point, distances: pd.Da
         baselines: what sets without teaching have among themselves: `-prompt` and `-image`.
         distances: columns method, prompt, image_many: a row per concept.
     """
-    figure = Figure(figsize=(12.6, 4.2))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 3)
+    figure, axes = make_panels(1, 3, 12.6, 4.2)
     for axis in axes[:2]:
         for name, (prompt, image) in points.items():
             _cross(axis, prompt, image, COLOURS[name], name.replace("_", " "))
@@ -48,14 +44,13 @@ def plot_scatter(points: Mapping[str, Point], baselines: Point, distances: pd.Da
     axes[2].set_xlabel("← distance to the prompt's pictures")
     axes[2].set_ylabel("← distance to photographs")
     axes[2].set_title("Fréchet distance: concepts, and their mean", fontsize=10)
-    _finish(figure, axes, path)
+    add_legend(figure, 0.07)
+    save_png(figure, path)
 
 
 def plot_frontier(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[int, Point]], path: Path) -> None:
     """The way from the base to the concept: over LoRA's scale, and over the steps of every method."""
-    figure = Figure(figsize=(9.6, 4.2))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
+    figure, axes = make_panels(1, 2, 9.6, 4.2)
     _trail(axes[0], {f"{scale:g}": point for scale, point in scales.items()}, "lora")
     axes[0].set_title("LoRA over its scale", fontsize=10)
     for method, points in epochs.items():
@@ -65,7 +60,8 @@ def plot_frontier(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[in
         axis.set_xlabel("prompt similarity →")
         axis.set_ylabel("image similarity →")
         axis.margins(0.15)
-    _finish(figure, axes, path)
+    add_legend(figure, 0.07)
+    save_png(figure, path)
 
 
 def _cross(axis: Axes, prompt: Cell, image: Cell, colour: str, label: str) -> None:
@@ -84,16 +80,3 @@ def _trail(axis: Axes, points: Mapping[str, Point], method: str) -> None:
 
 def _spread(found: Cell) -> list[list[float]]:
     return [[max(found.mean - found.ci_lo, 0.0)], [max(found.ci_hi - found.mean, 0.0)]]
-
-
-def _finish(figure: Figure, axes: list[Axes], path: Path) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8)
-    handles = {
-        label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }  # fmt: skip
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.07, 1, 1))
-    with atomic_write(path) as partial:
-        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})

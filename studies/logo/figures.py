@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 from atelier.common.files import atomic_write
 from atelier.images.contact_sheet import SheetRow, contact_sheet
+from atelier.stats.figure import make_panels, save_png
 
 COLUMNS = ("the logo", "male, blue sweater", "female, green t-shirt", "products", "billboard", "perfume")
 COLOURS = {"dreambooth": "#2a7f62", "lora": "#4c72b0", "textual_inversion": "#c98a1b"}
@@ -25,25 +24,20 @@ def plot_losses(losses: Mapping[str, Sequence[float]], chosen: Mapping[str, int]
     """A panel a run: its mean loss by epoch, and a red line at the epoch that was chosen."""
     columns = 4
     rows = -(-len(losses) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.2 * rows))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, axes = make_panels(rows, columns, 3.1 * columns, 2.2 * rows, labels=7)
     for axis, (name, values) in zip(axes, losses.items(), strict=False):
         axis.plot(range(1, len(values) + 1), values, color="#333333", lw=1.2)
         axis.axvline(chosen[name], color="#c62828", lw=1)
         axis.set_title(name, fontsize=9)
-        axis.tick_params(labelsize=7)
-        axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(losses) :]:
         axis.set_visible(False)
-    _save(figure, path)
+    figure.tight_layout()
+    save_png(figure, path, dpi=100)
 
 
 def plot_epochs(models: pd.DataFrame, methods: Mapping[str, str], path: Path) -> None:
     """A panel a score: every run over its epochs, coloured by method."""
-    figure = Figure(figsize=(12.4, 3.0))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(SHOWN))
+    figure, axes = make_panels(1, len(SHOWN), 12.4, 3.0)
     for axis, (score, title) in zip(axes, SHOWN.items(), strict=True):
         for run, own in models.groupby("run"):
             method = methods[run]
@@ -54,11 +48,10 @@ def plot_epochs(models: pd.DataFrame, methods: Mapping[str, str], path: Path) ->
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("epoch", fontsize=8)
         axis.set_ylim(-0.03, 1.03)
-        axis.tick_params(labelsize=8)
-        axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=8)
-    _save(figure, path, bottom=0.09)
+    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    save_png(figure, path, dpi=100)
 
 
 def samples_sheet(rows: Mapping[str, np.ndarray], path: Path) -> None:
@@ -80,9 +73,3 @@ def write_sheet(pixels: np.ndarray, path: Path) -> None:
     """PNG of few colours' worth of bytes: it stands in git."""
     with atomic_write(path) as partial:
         Image.fromarray(pixels).save(partial, format="PNG", optimize=True)
-
-
-def _save(figure: Figure, path: Path, bottom: float = 0.0) -> None:
-    figure.tight_layout(rect=(0, bottom, 1, 1))
-    with atomic_write(path) as partial:
-        figure.savefig(partial, format="png", dpi=100, metadata={"Software": None})

@@ -1,13 +1,12 @@
 """The study in one figure: every run a dot, every arm's mean a bar."""
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from atelier.common.files import atomic_write
+from atelier.stats.figure import make_panels, save_png
 from studies.losses.contrasts import MEASURES, arm_table
 
 SHOWN = ("clip_directional", "lpips_outside", "leakage_share", "target_rmse")
@@ -19,25 +18,20 @@ def plot_arms(
     scores: pd.DataFrame, losses: Sequence[str], pairs: Sequence[str], domains: Sequence[str], path: Path
 ) -> None:
     """A row a domain, a panel a measure: pairs along x, losses side by side, a dot a seed, a line their mean."""
-    figure = Figure(figsize=(12, 2.9 * len(domains)))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(domains), len(SHOWN), squeeze=False)
-    for row, domain in zip(axes, domains, strict=True):
-        for axis, measure in zip(row, SHOWN, strict=True):
-            place = list(MEASURES).index(measure)
-            for k, kind in enumerate(pairs):
-                for n, loss in enumerate(losses):
-                    means = arm_table(scores, f"{loss}-{kind}", domain)[:, :, place].mean(1)
-                    x = k + (n - 1) * 0.24
-                    label = loss if k == 0 else None
-                    axis.plot([x] * len(means), means, "o", ms=4, alpha=0.75, color=COLOURS[loss], label=label)
-                    axis.hlines(means.mean(), x - 0.1, x + 0.1, color=COLOURS[loss], lw=2)
-            axis.set_title(f"{domain}: {MEASURES[measure].short} {MEASURES[measure].arrow}", fontsize=10)
-            axis.set_xticks(range(len(pairs)), [PAIR_NAMES[kind] for kind in pairs])
-            axis.margins(x=0.12, y=0.15)
-            axis.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure, axes = make_panels(len(domains), len(SHOWN), 12, 2.9 * len(domains), labels=10)
+    for axis, (domain, measure) in zip(axes, product(domains, SHOWN), strict=True):
+        place = list(MEASURES).index(measure)
+        for k, kind in enumerate(pairs):
+            for n, loss in enumerate(losses):
+                means = arm_table(scores, f"{loss}-{kind}", domain)[:, :, place].mean(1)
+                x = k + (n - 1) * 0.24
+                label = loss if k == 0 else None
+                axis.plot([x] * len(means), means, "o", ms=4, alpha=0.75, color=COLOURS[loss], label=label)
+                axis.hlines(means.mean(), x - 0.1, x + 0.1, color=COLOURS[loss], lw=2)
+        axis.set_title(f"{domain}: {MEASURES[measure].short} {MEASURES[measure].arrow}", fontsize=10)
+        axis.set_xticks(range(len(pairs)), [PAIR_NAMES[kind] for kind in pairs])
+        axis.margins(x=0.12, y=0.15)
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(losses), frameon=False)
     figure.tight_layout(rect=(0, 0.05, 1, 1))
-    with atomic_write(path) as partial:
-        figure.savefig(partial, format="png", dpi=110, metadata={"Software": None})
+    save_png(figure, path)

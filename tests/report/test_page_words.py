@@ -6,11 +6,20 @@ import pytest
 
 from atelier.metrics import frontier
 from atelier.metrics.registry import MODELS
-from atelier.report.figures import draw_frontier, draw_metric, make_panels, plot_frontiers, plot_shares
+from atelier.report.figures import (
+    baselines_of,
+    draw_frontier,
+    draw_metric,
+    non_dominated,
+    plot_frontiers,
+    plot_shares,
+    share_points,
+    staircase,
+)
 from atelier.report.format import figure, heading, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict
 from atelier.report.page.gallery import KINDS, NONE, failures
-from atelier.report.points import baselines_of, non_dominated, share_points, staircase
+from atelier.stats.figure import make_panels
 from atelier.stats.tables import DASH
 
 ALL_BAD = {"leakage_share": 1, "right_garment": 0, "change_inside": 0, "delta_e": 99, "pattern_recognised": 0}

@@ -16,11 +16,10 @@ from atelier.metrics import registry
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS
 from atelier.report.format import figure as number
 from atelier.report.format import interval_of, mean_of
-from atelier.report.points import baselines_of, share_points, staircase
+from atelier.stats.figure import add_legend, make_panels, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 COLOURS = {
@@ -31,6 +30,7 @@ COLOURS = {
     "target": "#333333",
 }
 SHARE_METRICS = ("clip_directional", "leakage_share")  # of the figure of gains by trained share
+DPI = 110
 SEPARATOR = " | "  # between the labels of a line's markers
 
 
@@ -39,16 +39,14 @@ def plot_measures(report: Mapping[str, Any], path: Path) -> None:
     domains = {name: report[name] for name in ("seen", "unseen") if name in report}
     shown = registry.view("figure")
     rows = math.ceil(len(shown) / 3)
-    figure, axes = make_panels(rows, 3, width=10.5, height=2.6 * rows)
+    figure, axes = make_panels(rows, 3, width=10.5, height=2.6 * rows, dpi=DPI)
     for axis, metric in zip(axes, shown, strict=False):
         draw_metric(axis, domains, metric.key)
         axis.set_title(metric.panel, fontsize=10)
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
-    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(MODELS), frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
-    _save(figure, path)
+    add_legend(figure, 0.06)
+    save_png(figure, path)
 
 
 def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: str) -> None:
@@ -74,7 +72,7 @@ def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: 
 
 def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     """Learning curves: configuration → {train_loss, val_loss} per epoch, one panel each."""
-    figure, axes = make_panels(1, 2, width=9, height=3.6)
+    figure, axes = make_panels(1, 2, width=9, height=3.6, dpi=DPI)
     for axis, (column, title) in zip(axes, {"train_loss": "training", "val_loss": "validation"}.items(), strict=True):
         for name, losses in curves.items():
             draw_curve(axis, name, range(1, len(losses[column]) + 1), losses[column])
@@ -83,7 +81,7 @@ def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend(frameon=False)
     figure.tight_layout()
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_curve(axis: "Axes", name: str, x: Sequence[float], y: Sequence[float], **style: Any) -> None:
@@ -103,13 +101,13 @@ def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
         frontier: as for `draw_frontier`, and a column domain.
     """
     domains = list(frontier["domain"].unique())
-    figure, axes = make_panels(1, len(domains), width=4.5 * len(domains), height=3.8)
+    figure, axes = make_panels(1, len(domains), width=4.5 * len(domains), height=3.8, dpi=DPI)
     for axis, domain in zip(axes, domains, strict=True):
         draw_frontier(axis, frontier[frontier["domain"] == domain])
         axis.set_title(domain, fontsize=10)
     axes[0].legend(frameon=False)
     figure.tight_layout()
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_frontier(axis: "Axes", frontier: pd.DataFrame) -> None:
@@ -147,14 +145,14 @@ def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Pat
     """
     points = share_points(ablations, methods, baselines_of(ablations, SHARE_METRICS))
     domains = list(points["domain"].unique())
-    figure, axes = make_panels(len(SHARE_METRICS), len(domains), width=4.5 * len(domains), height=6.4)
+    figure, axes = make_panels(len(SHARE_METRICS), len(domains), width=4.5 * len(domains), height=6.4, dpi=DPI)
     panels = [(measure, domain) for measure in SHARE_METRICS for domain in domains]
     for axis, (measure, domain) in zip(axes, panels, strict=True):
         draw_shares(axis, points[points["domain"] == domain], measure)
         axis.set_title(f"{domain}: {registry.metric(measure).panel}", fontsize=10)
     axes[0].legend(frameon=False)
     figure.tight_layout()
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
@@ -187,20 +185,59 @@ def _label_markers(line: "Line2D", labels: Iterable[str]) -> None:
     line.set_gid(SEPARATOR.join(name for name, finite in zip(labels, drawn, strict=True) if finite))
 
 
-def make_panels(rows: int, columns: int, width: float, height: float) -> tuple["Figure", list[Any]]:
-    """Return a figure without a display, width × height in inches, and its Axes row by row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def non_dominated(points: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return (preservation, success) of the settings on the Pareto front, the most preserving first.
 
-    figure = Figure(figsize=(width, height), dpi=110)
-    FigureCanvasAgg(figure)
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8)
-    return figure, axes
+    Args:
+        points: columns success and preservation, higher is better; rows with NaN are ignored.
+    """
+    best, kept = float("-inf"), []
+    known = points[["preservation", "success"]].dropna()
+    for preservation, success in sorted(known.itertuples(index=False, name=None), reverse=True):
+        if success > best:
+            best = success
+            kept.append((preservation, success))
+    return kept
 
 
-def _save(figure: "Figure", path: Path) -> None:
-    """PNG without the line that names matplotlib's version."""
-    figure.savefig(path, format="png", metadata={"Software": None})
+def staircase(points: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return the corners (preservation, success) of the frontier F, from its most preserving end to 0.
+
+    F(v) is the best success of the settings that preserve at least v; `metrics.frontier.area` is the area below it.
+    """
+    corners, height = [], 0.0
+    for preservation, success in non_dominated(points):
+        corners += [(preservation, height), (preservation, success)]
+        height = success
+    return [*corners, (0.0, height)]
+
+
+def share_points(
+    ablations: pd.DataFrame | None, methods: pd.DataFrame | None, baselines: Mapping[str, Mapping[str, float]]
+) -> pd.DataFrame:
+    """Return the trained share and the gain over the baseline, a row per configuration and domain.
+
+    Args:
+        ablations: `metrics/ablations.csv`: config, domain, trained_share and metrics.
+        methods: `metrics/methods.csv`: experiment, domain, trained_share and metrics.
+        baselines: domain → metric → the baseline's mean; domains without one are omitted.
+
+    Returns columns label, group (ablation, method), domain, trained_share, and a gain (configuration − baseline) per
+    metric of the baselines.
+    """
+    rows = []
+    for table, key, group in ((ablations, "config", "ablation"), (methods, "experiment", "method")):
+        for record in [] if table is None else table.to_dict("records"):
+            base = baselines.get(record["domain"])
+            if base is None or record[key] == "baseline":
+                continue
+            gains = {metric: record[metric] - value for metric, value in base.items() if metric in record}
+            facts = {"label": record[key], "group": group, "domain": record["domain"]}
+            rows.append(facts | {"trained_share": record["trained_share"]} | gains)
+    return pd.DataFrame(rows)
+
+
+def baselines_of(ablations: pd.DataFrame, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return domain → metric → the mean in the ablations' baseline rows."""
+    rows = ablations[ablations["config"] == "baseline"].set_index("domain")
+    return {str(domain): {m: float(row[m]) for m in metrics if m in rows} for domain, row in rows.iterrows()}

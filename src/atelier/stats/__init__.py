@@ -1,4 +1,4 @@
-"""Statistics: bootstrap and permutation tests, estimates with intervals, agreement of raters; plain tables.
+"""Statistics, plain tables and figures.
 
-Public: `agreement`, `bootstrap`, `estimate`, `tables`.
+Public: `agreement`, `bootstrap`, `estimate`, `figure`, `tables`.
 """

@@ -19,6 +19,7 @@ from atelier.metrics.registry import EDITORS, key_metrics, metric
 from atelier.report import figures
 from atelier.report.format import heading, interval_of, mean_of
 from atelier.report.page.answer import verdict
+from atelier.stats.figure import make_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +118,7 @@ def to_svg(draw: Callable[["Axes"], None], label: str, width: float = 4.5, heigh
     """
     import matplotlib
 
-    figure, (axis,) = figures.make_panels(1, 1, width, height)
+    figure, (axis,) = make_panels(1, 1, width, height, dpi=figures.DPI)
     draw(axis)
     figure.tight_layout()
     written = io.BytesIO()

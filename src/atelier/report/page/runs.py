@@ -11,12 +11,11 @@ from markupsafe import Markup
 
 from atelier.metrics.registry import beside_paper
 from atelier.report import paper
-from atelier.report.figures import SHARE_METRICS
+from atelier.report.figures import SHARE_METRICS, share_points
 from atelier.report.format import figure, heading, percent
 from atelier.report.page.charts import ZONES, curve_chart, share_chart
 from atelier.report.page.data import PageData, Row, Table, above
 from atelier.report.page.results import Section
-from atelier.report.points import share_points
 from atelier.stats.tables import DASH
 
 
