@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_NONE = "–"
+from atelier.stats.tables import DASH, interval, number
 
 
 def survey_table(report: Mapping[str, Any]) -> str:
@@ -18,14 +18,13 @@ def survey_table(report: Mapping[str, Any]) -> str:
     for key, title in (("by_group", "group"), ("by_rater", "rater")):
         rows = {f"{name}: {pair}": cell for name, cells in report[key].items() for pair, cell in cells.items()}
         lines += ["", *_win_table(rows, f"by {title}")] if rows else []
-    rows = [[name, *_numbers(cell, "{:+.2f}")] for name, cell in report["strengths"].items()]
+    rows = [[name, *_numbers(cell, "+.2f")] for name, cell in report["strengths"].items()]
     lines += ["", *_align(["Bradley-Terry strength", "log", "95 % by rater and prompt"], rows)]
     if not rows:
         lines.append("none: not all systems are connected by comparisons")
-    alpha = report.get("krippendorff_alpha")
     lines += [
         "",
-        f"between raters: Krippendorff's alpha {_NONE if alpha is None else f'{alpha:.2f}'}",
+        f"between raters: Krippendorff's alpha {number(report.get('krippendorff_alpha'), 2)}",
         f"repeats with the same answer, sides swapped: {_share(report['self_agreement'])}",
         f"left picture preferred: {_share(report['left_preferred'])}",
     ]
@@ -43,9 +42,8 @@ def judge_table(report: Mapping[str, Any]) -> str:
             f"first picture preferred: {_share(found['left_preferred'])}",
         ]
         if "agreement" in found:
-            kappa = found["agreement"].get("cohen_kappa")
-            kappa_text = _NONE if kappa is None else f"{kappa:.2f}"
-            lines.append(f"the same as most people: {_share(found['agreement'])}; Cohen's kappa {kappa_text}")
+            kappa = number(found["agreement"].get("cohen_kappa"), 2)
+            lines.append(f"the same as most people: {_share(found['agreement'])}; Cohen's kappa {kappa}")
     return "\n".join(lines)
 
 
@@ -55,21 +53,21 @@ def _win_table(cells: Mapping[str, Mapping[str, float]], title: str) -> list[str
     rows = []
     for name, cell in cells.items():
         counts = [str(cell[key]) for key in ("wins", "losses", "ties")]
-        row = [name, *counts, *_numbers(cell, "{:.1%}")]
+        row = [name, *counts, *_numbers(cell, ".1%")]
         rows.append(row + ([f"{cell['boot_lo']:.1%} … {cell['boot_hi']:.1%}"] if clustered else []))
     return _align(header, rows)
 
 
 def _numbers(cell: Mapping[str, float], form: str) -> list[str]:
     """Return the mean and the interval as text."""
-    return [form.format(cell["mean"]), f"{form.format(cell['ci_lo'])} … {form.format(cell['ci_hi'])}"]
+    return [format(cell["mean"], form), interval(cell, form)]
 
 
 def _share(cell: Mapping[str, float]) -> str:
     if not cell["n"]:
-        return f"{_NONE} (of none)"
-    mean, spread = _numbers(cell, "{:.1%}")
-    return f"{mean} ({spread}; of {cell['n']})"
+        return f"{DASH} (of none)"
+    mean, bounds = _numbers(cell, ".1%")
+    return f"{mean} ({bounds}; of {cell['n']})"
 
 
 def _align(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
