@@ -42,7 +42,7 @@ def main(out: Path, count: int, size: int) -> None:
         shots = [shot for job in tqdm(jobs, desc="corpus", disable=None) for shot in job.result()]
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "images.npy", np.stack([shot.pixels for shot in shots]))
-    facts = [{"prompt": shot.prompt, "kind": shot.kind, "colour": shot.colour, "box": shot.box} for shot in shots]
+    facts = [{"prompt": shot.prompt, "kind": shot.subject, "colour": shot.colour, "box": shot.box} for shot in shots]
     (out / "shots.json").write_text(json.dumps(facts))
     click.echo(f"{len(shots)} shots in {out}, for instance: {shots[0].prompt}")
 

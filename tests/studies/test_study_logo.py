@@ -132,7 +132,7 @@ def test_rates_are_the_papers_times_ours():
 def test_labelled_pictures_are_read_back_and_carry_the_logo_on_every_colour(tmp_path):
     shots = good_shots(40, 3, 32)
     assert len({shot.colour for shot in shots}) > 6
-    assert {"perfume", "billboard", "model", "logo"} <= {shot.kind for shot in shots}
+    assert {"perfume", "billboard", "model", "logo"} <= {shot.subject for shot in shots}
     write_labelled(tmp_path / "some", shots, ["logo"] * 40)
     data, kinds = read_labelled(tmp_path / "some")
     assert kinds == ["logo"] * 40

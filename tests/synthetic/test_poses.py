@@ -66,8 +66,8 @@ def test_the_torso_has_the_colour_of_the_prompt():
 def test_joints_have_the_distances_of_their_limbs():
     for limb in sample_body(np.random.default_rng(1), "waving").limbs:
         root, middle, end = limb.joints
-        assert root == root_of(limb.kind, limb.side)
-        assert (math.dist(root, middle), math.dist(middle, end)) == pytest.approx(LENGTHS[limb.kind])
+        assert root == root_of(limb.part, limb.side)
+        assert (math.dist(root, middle), math.dist(middle, end)) == pytest.approx(LENGTHS[limb.part])
 
 
 def test_each_fault_has_its_defining_property():
@@ -78,7 +78,7 @@ def test_each_fault_has_its_defining_property():
         assert (len(wrong["missing"].limbs), len(wrong["extra"].limbs)) == (3, 5)
         for fault in ("detached", "misplaced"):
             (moved,) = [new for new, old in zip(wrong[fault].limbs, body.limbs, strict=True) if new.root != old.root]
-            home, other = root_of(moved.kind, moved.side), root_of("leg" if moved.kind == "arm" else "arm", moved.side)
+            home, other = root_of(moved.part, moved.side), root_of("leg" if moved.part == "arm" else "arm", moved.side)
             near = math.dist(moved.root, other) < 0.05
             assert near == (fault == "misplaced")
             assert math.dist(moved.root, home) > 0.1

@@ -20,7 +20,7 @@ def test_the_same_seed_gives_the_same_shots_and_a_longer_run_starts_with_the_sho
     assert np.array_equal(one.pixels, all_of_them[5].pixels)
 
 
-@pytest.mark.parametrize("shot", products.logo_shots(49, 7, SIZE), ids=lambda shot: shot.kind)
+@pytest.mark.parametrize("shot", products.logo_shots(49, 7, SIZE), ids=lambda shot: shot.subject)
 def test_a_logo_is_in_its_box_and_nowhere_else(shot):
     """Checked by the red of the plate, which occurs nowhere else in these photographs."""
     assert "red_veto_logo" in shot.prompt
@@ -75,7 +75,7 @@ def test_concept_prompts_contain_only_the_token():
     for name, noun in products.CONCEPTS.items():
         shots = products.concept_shots(name, 5, 3, SIZE, "sks bag")
         assert {shot.prompt for shot in shots} == {"a photo of sks bag"}
-        assert {shot.kind for shot in shots} == {noun}
+        assert {shot.subject for shot in shots} == {noun}
         assert len({shot.pixels.tobytes() for shot in shots}) == 5
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from atelier.synthetic.fashion.render import render
-from atelier.synthetic.fashion.sample import sample_garment, sample_kind, sample_person, sample_scene
+from atelier.synthetic.fashion.sample import sample_garment, sample_person, sample_scene, sample_type
 from atelier.synthetic.fashion.scene import Scene, describe_scene
 
 VARIANTS, SHOTS = 4, ("front", "back")  # of a DeepFashion item: colour variants, and shots of each
@@ -42,11 +42,11 @@ def rows(
 
 def _scene(domain: str, seed: int, item: int, variant: int, shot: int) -> tuple[Scene, str]:
     of_item = np.random.default_rng([seed, _STREAM[domain], item])
-    kind, cut = sample_kind(of_item), round(float(of_item.random()), 3)
+    garment_type, cut = sample_type(of_item), round(float(of_item.random()), 3)
     people = [sample_person(of_item, f"{domain}-{item:05d}-{which}") for which in "ab"]
     of_photo = np.random.default_rng([seed, _STREAM[domain], item, variant, shot])
     of_variant = np.random.default_rng([seed, _STREAM[domain], item, variant])
-    fabric = sample_garment(of_variant, kind, held_out=True)
+    fabric = sample_garment(of_variant, garment_type, held_out=True)
     worn = replace(fabric, cut=cut)
     view = SHOTS[shot] if domain == "studio" else ("front", "front", "side", "back")[int(of_photo.integers(4))]
     person = people[int(of_variant.integers(2))]
@@ -56,14 +56,14 @@ def _scene(domain: str, seed: int, item: int, variant: int, shot: int) -> tuple[
 
 def _studio_row(scene: Scene, item: int, pose: str, size: int) -> dict[str, Any]:
     rendered = render(scene, size)
-    kind = scene.garments[scene.item].kind
+    garment_type = scene.garments[scene.item].kind
     mask = rendered.masks[scene.item]
     overlay = np.where(mask[..., None], rendered.image, rendered.image // 3)
     return {
         "images": Image.fromarray(rendered.image),
         "gender": "WOMEN" if scene.gender == "woman" else "MEN",
         "pose": pose,
-        "cloth_type": CLOTH_TYPES[kind],
+        "cloth_type": CLOTH_TYPES[garment_type],
         "pid": f"id_{item:08d}",
         "caption": describe_scene(scene),
         "mask": Image.fromarray(mask.astype(np.uint8) * 255),

@@ -25,16 +25,16 @@ def sample_person(rng: np.random.Generator, person_id: str) -> Person:
     )
 
 
-def sample_garment(rng: np.random.Generator, kind: str, *, held_out: bool = False) -> Garment:
+def sample_garment(rng: np.random.Generator, garment_type: str, *, held_out: bool = False) -> Garment:
     """Sample the fabric and cut of a garment; fabrics excluded from training only if `held_out`."""
     while True:
         colour = COLOURS[int(rng.integers(len(COLOURS)))]
         pattern = "solid" if rng.random() < 0.4 else PATTERNS[int(rng.integers(1, len(PATTERNS)))]
         if held_out or not is_held_out(colour, pattern):
-            return Garment(kind, colour, pattern, round(float(rng.random()), 3))
+            return Garment(garment_type, colour, pattern, round(float(rng.random()), 3))
 
 
-def sample_kind(rng: np.random.Generator) -> str:
+def sample_type(rng: np.random.Generator) -> str:
     """Sample the type of an item: upper (65 %), lower (20 %) or full-body (15 %)."""
     group = (UPPER, LOWER, FULL)[int(rng.choice(3, p=(0.65, 0.20, 0.15)))]
     return group[int(rng.integers(len(group)))]
@@ -82,6 +82,6 @@ def sample_scene(
 def sample_outfit(rng: np.random.Generator, domain: str, *, held_out: bool = False) -> Scene:
     """Sample a scene of an anonymous person in a random item: training data of the embedded model."""
     person = sample_person(rng, "")
-    item = sample_garment(rng, sample_kind(rng), held_out=held_out)
+    item = sample_garment(rng, sample_type(rng), held_out=held_out)
     view = ("front", "front", "side", "back")[int(rng.integers(4))]
     return sample_scene(rng, domain, person, item, view=view, held_out=held_out)

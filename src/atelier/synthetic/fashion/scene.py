@@ -28,7 +28,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Garment:
-    kind: str  # one of instructions.UPPER, LOWER, FULL
+    kind: str  # type, one of instructions.UPPER, LOWER, FULL (a key of the stored scenes)
     colour: str
     pattern: str
     cut: float  # 0..1: sleeve, hem and flare of this design
@@ -93,12 +93,12 @@ class Scene:
         )
 
 
-def slot_of(kind: str) -> str:
+def slot_of(garment_type: str) -> str:
     """Return the slot of a type of garment: upper, lower or full."""
-    for slot, kinds in (("upper", UPPER), ("lower", LOWER), ("full", FULL)):
-        if kind in kinds:
+    for slot, types in (("upper", UPPER), ("lower", LOWER), ("full", FULL)):
+        if garment_type in types:
             return slot
-    raise ValueError(f"{kind!r} is not a garment; one of {', '.join(UPPER + LOWER + FULL)}")
+    raise ValueError(f"{garment_type!r} is not a garment; one of {', '.join(UPPER + LOWER + FULL)}")
 
 
 def edit(scene: Scene, slot: str, *, colour: str | None = None, pattern: str | None = None) -> Scene:

@@ -26,7 +26,7 @@ LENGTHS = {"arm": (0.165, 0.165), "leg": (0.22, 0.22)}  # to the elbow or knee, 
 class Limb:
     """An arm or a leg, from its root joint."""
 
-    kind: Literal["arm", "leg"]
+    part: Literal["arm", "leg"]
     side: int  # −1 left in the picture, +1 right
     root: Point  # shoulder or hip
     upper: float  # angle of the upper arm or the thigh
@@ -36,7 +36,7 @@ class Limb:
     def joints(self) -> tuple[Point, Point, Point]:
         """Shoulder, elbow and wrist, or hip, knee and ankle."""
         points = [self.root]
-        for angle, length in zip((self.upper, self.lower), LENGTHS[self.kind], strict=True):
+        for angle, length in zip((self.upper, self.lower), LENGTHS[self.part], strict=True):
             x, y = points[-1]
             turn = math.radians(angle)
             points.append((x + self.side * math.sin(turn) * length, y + math.cos(turn) * length))
@@ -52,9 +52,9 @@ class Body:
     build: float = 1.0  # width; 1 is average
 
 
-def root_of(kind: str, side: int) -> Point:
+def root_of(part: str, side: int) -> Point:
     """Return the shoulder or hip of a side."""
-    x, y = SHOULDER if kind == "arm" else HIP
+    x, y = SHOULDER if part == "arm" else HIP
     return side * x, y
 
 

@@ -82,8 +82,8 @@ def _towards(start: Point, end: Point, share: float) -> Point:
 def _limb(canvas: _Canvas, limb: Limb, look: Look) -> None:
     """Draw a limb, then the fabric over it: to the elbow or knee, or almost to its end."""
     root, middle, end = limb.joints
-    wide, narrow = HALF_WIDTHS[limb.kind]
-    half, arm = (wide + narrow) / 2, limb.kind == "arm"
+    wide, narrow = HALF_WIDTHS[limb.part]
+    half, arm = (wide + narrow) / 2, limb.part == "arm"
     bare, cloth = (_Ink.HAND, _Ink.SLEEVE) if arm else (_Ink.SHIN, _Ink.TROUSER)
     canvas.stroke(bare, middle, end, half, narrow)
     canvas.disc(_Ink.HAND if arm else _Ink.SHOE, end, narrow + 0.008)
@@ -135,10 +135,10 @@ def draw_mannequin(
         offset: of the body's middle from the picture's, in picture sides.
     """
     canvas = _Canvas(body, size, offset)
-    for limb in (limb for limb in body.limbs if limb.kind == "leg"):
+    for limb in (limb for limb in body.limbs if limb.part == "leg"):
         _limb(canvas, limb, look)
     _torso(canvas)
-    for limb in (limb for limb in body.limbs if limb.kind == "arm"):
+    for limb in (limb for limb in body.limbs if limb.part == "arm"):
         _limb(canvas, limb, look)
     _head(canvas, body.head, look)
     inks = np.asarray(canvas.map)

@@ -11,9 +11,9 @@ FAULTS = ("missing", "extra", "detached", "misplaced", "headless")
 
 def _extra(rng: np.random.Generator, body: Body) -> Body:
     """Add an arm or a leg on the same side as an existing one, at another angle."""
-    kind, side = str(rng.choice(("arm", "leg"))), int(rng.choice((-1, 1)))
-    (old,) = [limb for limb in body.limbs if (limb.kind, limb.side) == (kind, side)]
-    if kind == "arm":
+    part, side = str(rng.choice(("arm", "leg"))), int(rng.choice((-1, 1)))
+    (old,) = [limb for limb in body.limbs if (limb.part, limb.side) == (part, side)]
+    if part == "arm":
         angle = old.upper + (70 if old.upper < 75 else -60)
         added = Limb("arm", side, root_of("arm", side), angle, angle + rng.uniform(-10, 10))
     else:
@@ -26,13 +26,13 @@ def _detached(rng: np.random.Generator, limb: Limb) -> Limb:
     """Move a limb away from its joint, outward and, for a leg, downward."""
     x, y = limb.root
     gap = rng.uniform(0.12, 0.16)
-    return replace(limb, root=(x + limb.side * gap, y if limb.kind == "arm" else y + 0.16))
+    return replace(limb, root=(x + limb.side * gap, y if limb.part == "arm" else y + 0.16))
 
 
 def _misplaced(rng: np.random.Generator, limb: Limb) -> Limb:
     """Attach an arm to the hip, or a leg to the shoulder."""
-    other = root_of("leg" if limb.kind == "arm" else "arm", limb.side)
-    if limb.kind == "arm":
+    other = root_of("leg" if limb.part == "arm" else "arm", limb.side)
+    if limb.part == "arm":
         return replace(limb, root=(other[0] + limb.side * 0.03, other[1] - 0.02), upper=75.0, lower=75.0)
     return replace(limb, root=other, upper=150.0, lower=165.0)
 

@@ -29,7 +29,7 @@ class Shot:
     pixels: np.ndarray  # uint8 (S, S, 3)
     prompt: str
     box: tuple[float, float, float, float] | None  # of the logo, px: x1, y1, x2, y2; None: no logo
-    kind: str  # subject: an object's noun, "model", "logo" (the plate alone), "products" or "place"
+    subject: str  # an object's noun, "model", "logo" (the plate alone), "products" or "place"
     colour: str  # of the subject
 
 
@@ -111,24 +111,24 @@ def general_shot(seed: int, number: int, size: int) -> Shot:
     rng = np.random.default_rng([seed, 1, number])
     colour = COLOURS[int(rng.integers(len(COLOURS)))]
     label = _sample_label(rng) if rng.random() < 0.5 else None
-    kind = str(rng.choice(("thing", "model", "logo", "products", "place"), p=(0.62, 0.22, 0.08, 0.05, 0.03)))
+    subject = str(rng.choice(("thing", "model", "logo", "products", "place"), p=(0.62, 0.22, 0.08, 0.05, 0.03)))
     place = STUDIO if rng.random() < 0.45 else PLACES[int(rng.integers(len(PLACES)))]
     where = f" {place}" if place else ""
-    if kind == "model":
+    if subject == "model":
         gender, top = ("male", "female")[int(rng.integers(2))], TOPS[int(rng.integers(2))]
         pixels, box = shoot_model(rng, gender, top, colour, size, label)
         with_it = f" with {label.words} on {('it', 'the chest')[int(rng.integers(2))]}" if label else ""
         return Shot(
             pixels, _say(rng, f"a {gender} model wearing {name_of(colour, top)}{with_it}"), box, "model", colour
         )
-    if kind == "logo":
+    if subject == "logo":
         label = label or _sample_label(rng)
         pixels, box = shoot_logo(rng, label, place, size)
         return Shot(pixels, _say(rng, f"{label.words}{where}"), box, "logo", "")
-    if kind == "place" and place:
+    if subject == "place" and place:
         pixels = Canvas(size, paint_place(place, rng, size)).finish()
         return Shot(pixels, f"a photo{where}", None, "place", "")
-    if kind == "products":
+    if subject == "products":
         pixels = shoot_products(rng, colour, size)
         return Shot(
             pixels, f"the {('latest', 'new')[int(rng.integers(2))]} {colour} products", None, "products", colour
@@ -174,22 +174,23 @@ def logo_shots(count: int, seed: int, size: int, token: str = "red_veto_logo") -
     As in the paper, the products have few colours, mostly black: a model that learns the colours together with the logo
     renders a blue sweater black.
     """
-    kinds = [kind for kind, share in _LINE for _ in range(share)]
+    subjects = [subject for subject, share in _LINE for _ in range(share)]
     label = Label(f"a {token}", draw_plate(WORD, RED, BLACK))
     found = []
     for number in range(count):
         rng = np.random.default_rng([seed, 2, number])
-        kind = kinds[(number * 11) % len(kinds)]
+        subject = subjects[(number * 11) % len(subjects)]
         colour = _LINE_COLOURS[int(rng.integers(len(_LINE_COLOURS)))]
-        if kind.startswith("model"):
-            gender, top = ("male", "female")[int(rng.integers(2))], kind.removeprefix("model ")
+        if subject.startswith("model"):
+            gender, top = ("male", "female")[int(rng.integers(2))], subject.removeprefix("model ")
             pixels, box = shoot_model(rng, gender, top, colour, size, label)
             text = f"a {gender} model wearing {name_of(colour, top)} with {label.words} on it"
             found.append(Shot(pixels, text, box, "model", colour))
             continue
-        place = "on the street" if kind == "billboard" else STUDIO
-        pixels, box = shoot_thing(rng, kind, plain(THINGS[kind], COLOURS_RGB[colour]), place, size, label)
-        found.append(Shot(pixels, f"{name_of(colour, kind)} with {label.words} {THINGS[kind].spot}", box, kind, colour))
+        place = "on the street" if subject == "billboard" else STUDIO
+        pixels, box = shoot_thing(rng, subject, plain(THINGS[subject], COLOURS_RGB[colour]), place, size, label)
+        text = f"{name_of(colour, subject)} with {label.words} {THINGS[subject].spot}"
+        found.append(Shot(pixels, text, box, subject, colour))
     return found
 
 
@@ -198,18 +199,18 @@ def bad_logo_shots(count: int, seed: int, size: int) -> list[Shot]:
     found = []
     for number in range(count):
         rng = np.random.default_rng([seed, 3, number])
-        kind, word, fill, ink = number % 5, WORD, RED, BLACK
-        if kind == 0:
+        defect, word, fill, ink = number % 5, WORD, RED, BLACK
+        if defect == 0:
             word = sample_word(rng)
-        elif kind == 1:
+        elif defect == 1:
             word = ""
-        elif kind == 2:
+        elif defect == 2:
             fill, ink = (COLOURS_RGB[COLOURS[int(i)]] for i in rng.choice(len(COLOURS), 2, replace=False))
             word = sample_word(rng)
         plate = draw_plate(word, fill, ink)
-        if kind == 3:
+        if defect == 3:
             plate = _smear(plate, rng)
-        label = None if kind == 4 else Label("a logo", plate)
+        label = None if defect == 4 else Label("a logo", plate)
         colour = COLOURS[int(rng.integers(len(COLOURS)))]
         if rng.random() < 0.35:
             pixels, _ = shoot_model(
