@@ -48,8 +48,8 @@ def mask(tmp_path) -> Callable[[list[MaskRequest], Finder], tuple[list[Zones], d
     """Mask rows; return their zones, read back, and the report."""
 
     def run(rows: list[MaskRequest], find: Finder) -> tuple[list[Zones], dict[str, Any]]:
-        outcomes = mask_rows(rows, tmp_path / "zones.parquet", PARAMS, find)
-        return read_rows(tmp_path / "zones.parquet", Zones), summarise(outcomes)
+        results = mask_rows(rows, tmp_path / "zones.parquet", PARAMS, find)
+        return read_rows(tmp_path / "zones.parquet", Zones), summarise(results)
 
     return run
 

@@ -44,9 +44,12 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     store = open_store(settings, [Path(name).expanduser() for name in (params.seen, params.unseen)], CODE)
     stores = {domain: Shards(store.folder / domain) for domain in ("seen", "unseen")}
     seen = assign_splits(_read(params, "seen", stores["seen"]), params.seed)
-    unseen = [one if one.refused else replace(one, split="test") for one in _read(params, "unseen", stores["unseen"])]
+    unseen = [
+        record if record.refused else replace(record, split="test")
+        for record in _read(params, "unseen", stores["unseen"])
+    ]
     items = chain(_split(stores["seen"], seen), _split(stores["unseen"], unseen))
-    kept = sum(not one.refused for one in chain(seen, unseen))
+    kept = sum(not record.refused for record in chain(seen, unseen))
     write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
     store.discard()
     return {"seen": summarise(seen), "unseen": summarise(unseen)}
@@ -70,9 +73,9 @@ def _remark_repeats(records: Sequence[RowRecord]) -> list[RowRecord]:
     """Add a remark to kept rows whose picture has the same name in the data set as an earlier one."""
     known: set[str] = set()
     remarked = []
-    for one in records:
-        remarked.append(replace(one, remarks=(*one.remarks, REPEATED)) if one.name in known else one)
-        known |= {one.name} - {""}
+    for record in records:
+        remarked.append(replace(record, remarks=(*record.remarks, REPEATED)) if record.name in known else record)
+        known |= {record.name} - {""}
     return remarked
 
 
@@ -86,7 +89,9 @@ def assign_splits(records: Sequence[RowRecord], seed: int) -> list[RowRecord]:
     Raises:
         UserError: there are fewer than three items, so that a split would be empty.
     """
-    ids = sorted({one.item_id for one in records if not one.refused}, key=lambda name: derive_seed("split", seed, name))
+    ids = sorted(
+        {record.item_id for record in records if not record.refused}, key=lambda name: derive_seed("split", seed, name)
+    )
     if len(ids) < 3:
         raise UserError(
             f"the seen source holds {len(ids)} usable garment items; train, val and test need one each at least"
@@ -95,18 +100,18 @@ def assign_splits(records: Sequence[RowRecord], seed: int) -> list[RowRecord]:
     splits = {name: "test" if n < held else "val" if n < 2 * held else "train" for n, name in enumerate(ids)}
     homes: dict[str, str] = {}
     assigned = []
-    for one in records:
-        if not one.refused:
-            split = splits[one.item_id]
-            foreign = one.person_id and homes.setdefault(one.person_id, split) != split
-            one = replace(one, refused=FOREIGN_PERSON) if foreign else replace(one, split=split)
-        assigned.append(one)
+    for record in records:
+        if not record.refused:
+            split = splits[record.item_id]
+            foreign = record.person_id and homes.setdefault(record.person_id, split) != split
+            record = replace(record, refused=FOREIGN_PERSON) if foreign else replace(record, split=split)
+        assigned.append(record)
     return assigned
 
 
 def _split(shards: Shards, records: Sequence[RowRecord]) -> Iterator[Item]:
     """Yield the stored items that were kept, each with its split."""
-    splits = {one.image_id: one.split for one in records if not one.refused}
+    splits = {record.image_id: record.split for record in records if not record.refused}
     for item in shards.items():
         if item.image_id in splits:
             yield replace(item, split=splits[item.image_id])
@@ -114,25 +119,25 @@ def _split(shards: Shards, records: Sequence[RowRecord]) -> Iterator[Item]:
 
 def summarise(records: Sequence[RowRecord]) -> dict[str, Any]:
     """Count kept rows, and refused rows by reason, and name the first refused ones: nested scalars."""
-    kept = [one for one in records if not one.refused]
-    refused = [one for one in records if one.refused]
+    kept = [record for record in records if not record.refused]
+    refused = [record for record in records if record.refused]
     return {
         "rows": len(records),
         "kept": len(kept),
-        "refused": tally_refused(one.refused for one in refused),
-        "remarks": tally(remark for one in kept for remark in one.remarks),
-        "first_refused": name_first((f"{one.where}, {one.image_id}", one.refused) for one in refused),
-        "garment_items": len({one.item_id for one in kept}),
-        "persons": len({one.person_id for one in kept} - {""}),
-        "splits": {split: sum(one.split == split for one in kept) for split in ("train", "val", "test")},
-        "garments": tally(one.garment for one in kept),
+        "refused": tally_refused(record.refused for record in refused),
+        "remarks": tally(remark for record in kept for remark in record.remarks),
+        "first_refused": name_first((f"{record.where}, {record.image_id}", record.refused) for record in refused),
+        "garment_items": len({record.item_id for record in kept}),
+        "persons": len({record.person_id for record in kept} - {""}),
+        "splits": {split: sum(record.split == split for record in kept) for split in ("train", "val", "test")},
+        "garments": tally(record.garment for record in kept),
     }
 
 
 def _check_refused(where: str, records: Sequence[RowRecord], most: float) -> None:
-    refused = [one for one in records if one.refused]
+    refused = [record for record in records if record.refused]
     if len(refused) == len(records) or len(refused) > most * len(records):
-        reason, times = Counter(one.refused for one in refused).most_common(1)[0]
+        reason, times = Counter(record.refused for record in refused).most_common(1)[0]
         raise UserError(
             f"{where}: {len(refused)} of {len(records)} rows are refused, over prepare.max_refused ({most:g}); "
             f"{times} of them: {reason}; the first is {refused[0].where}, {refused[0].image_id}"

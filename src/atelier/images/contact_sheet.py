@@ -1,4 +1,4 @@
-"""Contact sheets: one row per edit, the pictures side by side, for people who would rather look.
+"""Draw contact sheets: one row per edit, its pictures side by side.
 
 Legend: H W pixels. Pictures are uint8 (H, W, 3).
 """
@@ -20,17 +20,17 @@ TIGHT_TINT, CONTEXT_TINT = (40, 170, 90), (240, 200, 60)
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One row: lines of text, then a picture per column, None where there is none."""
+    """One row: lines of text, then a picture per column; None leaves the cell empty."""
 
     lines: Sequence[str]
     pictures: Sequence[np.ndarray | None]
 
 
 def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarray:
-    """Lay the rows out under the columns' headings → uint8 (H, W, 3).
+    """Draw rows under the headings of the columns: uint8 (H, W, 3).
 
     Raises:
-        ValueError: a row has another number of pictures than there are columns.
+        ValueError: the number of pictures in a row differs from the number of columns.
     """
     width = GAP + TEXT_WIDTH + len(columns) * (CELL + GAP)
     sheet = Image.new("RGB", (width, HEADER + len(rows) * (CELL + GAP)), PAPER_COLOUR)
@@ -53,14 +53,14 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarra
 
 
 def draw_change(source: np.ndarray, edited: np.ndarray, gain: float = 2.0) -> np.ndarray:
-    """|edited − source|, mean over channels, amplified: black is no change, over red and yellow to white."""
+    """Draw |edited − source|, the mean over channels times `gain`, as a heat map: black (no change), red, yellow, white."""
     change = np.abs(edited.astype(float) - source.astype(float)).mean(-1) / 255
     ramp = np.clip(change * gain, 0, 1)[..., None] * 3 - np.arange(3)
     return (np.clip(ramp, 0, 1) * 255).round().astype(np.uint8)
 
 
 def draw_zones(source: np.ndarray, tight: np.ndarray, box: Sequence[float]) -> np.ndarray:
-    """The trimap over the faded source: tight green, context yellow, background untinted.
+    """Draw the trimap over the faded source: tight zone green, context yellow, background untinted.
 
     Args:
         tight: bool (H, W).
@@ -80,7 +80,7 @@ def _left(column: int) -> int:
 
 
 def _fit(picture: np.ndarray) -> Image.Image:
-    """To the cell's size: small pictures keep their pixels as squares, large ones are averaged."""
+    """Resize to the cell: small pictures with nearest neighbour, large ones by averaging."""
     enlarge = picture.shape[0] <= CELL
     return Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.NEAREST if enlarge else Image.Resampling.BOX)
 

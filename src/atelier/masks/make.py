@@ -52,11 +52,11 @@ def mask_all(
     counts = count_rows(triplets, Triplet), count_rows(probes, Probe)
     with atomic_write(out_triplets) as zones, atomic_write(out_probes) as probe_zones:
         rows = tqdm(map(of_triplet, opened[0]), "mask triplets", counts[0], unit="row", disable=None)
-        outcomes = mask_rows(rows, zones, params, find)
+        results = mask_rows(rows, zones, params, find)
         rows = tqdm(map(of_probe, opened[1]), "mask probes", counts[1], unit="row", disable=None)
-        probe_outcomes = mask_rows(rows, probe_zones, params, find)
-    agreement = {"predicted_iou": measure_agreement(probe_outcomes)}
-    return {"triplets": summarise(outcomes), "probes": summarise(probe_outcomes) | agreement}
+        probe_results = mask_rows(rows, probe_zones, params, find)
+    agreement = {"predicted_iou": measure_agreement(probe_results)}
+    return {"triplets": summarise(results), "probes": summarise(probe_results) | agreement}
 
 
 def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Finder) -> list[MaskResult]:
@@ -70,17 +70,17 @@ def mask_rows(requests: Iterable[MaskRequest], out: Path, params: Mask, find: Fi
     Raises:
         UserError: no row of a group (split or domain) has zones; then nothing is written.
     """
-    outcomes: list[MaskResult] = []
+    results: list[MaskResult] = []
 
     def kept() -> Iterator[Zones]:
-        for zones, outcome in _decide(iter(requests), params, find):
-            outcomes.append(outcome)
+        for zones, result in _decide(iter(requests), params, find):
+            results.append(result)
             if zones is not None:
                 yield zones
-        _check_left(outcomes)
+        _check_left(results)
 
     write_rows(out, Zones, kept())
-    return outcomes
+    return results
 
 
 def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iterator[tuple[Zones | None, MaskResult]]:
@@ -88,12 +88,12 @@ def _decide(requests: Iterator[MaskRequest], params: Mask, find: Finder) -> Iter
     known: dict[MaskKey, bytes] = {}
     while chunk := list(islice(requests, CHUNK)):
         known = predict(chunk, known, find)
-        for one in chunk:
+        for request in chunk:
             masks = [
-                mask_from_png(known[mask_key(picture, one.garment)] if mask is None else mask)
-                for picture, mask in zip(one.pictures, one.masks, strict=True)
+                mask_from_png(known[mask_key(picture, request.garment)] if mask is None else mask)
+                for picture, mask in zip(request.pictures, request.masks, strict=True)
             ]
-            yield _zone(one, np.logical_or.reduce(masks), params)
+            yield _zone(request, np.logical_or.reduce(masks), params)
 
 
 def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones | None, MaskResult]:
@@ -129,36 +129,36 @@ def _inside(box: list[float], width: int, height: int) -> np.ndarray:
     return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
 
 
-def measure_agreement(outcomes: Iterable[MaskResult]) -> dict[str, Any]:
+def measure_agreement(results: Iterable[MaskResult]) -> dict[str, Any]:
     """Summarise the intersection over union of predicted and exact masks by domain, where the exact mask is known."""
     overlaps: dict[str, list[float]] = {}
-    for one in outcomes:
-        if one.overlap is not None:
-            overlaps.setdefault(one.group, []).append(one.overlap)
+    for result in results:
+        if result.overlap is not None:
+            overlaps.setdefault(result.group, []).append(result.overlap)
     return {
         domain: {"mean": round(float(np.mean(ious)), 6), "min": round(min(ious), 6), "n": len(ious)}
         for domain, ious in overlaps.items()
     }
 
 
-def summarise(outcomes: Sequence[MaskResult]) -> dict[str, Any]:
+def summarise(results: Sequence[MaskResult]) -> dict[str, Any]:
     """Count given, predicted and refused masks, the latter by reason, and name the first refused rows."""
-    kept = [one for one in outcomes if not one.refused]
-    refused = [(one.row_id, one.refused) for one in outcomes if one.refused]
+    kept = [result for result in results if not result.refused]
+    refused = [(result.row_id, result.refused) for result in results if result.refused]
     return {
-        "rows": len(outcomes),
+        "rows": len(results),
         "kept": len(kept),
-        "given": sum(one.origin == "given" for one in kept),
-        "predicted": sum(one.origin == "predicted" for one in kept),
+        "given": sum(result.origin == "given" for result in kept),
+        "predicted": sum(result.origin == "predicted" for result in kept),
         "refused": tally_refused(reason for _, reason in refused),
         "first_refused": name_first(refused),
-        "tight_share": round(float(np.mean([one.share for one in kept])), 6),
+        "tight_share": round(float(np.mean([result.share for result in kept])), 6),
     }
 
 
-def _check_left(outcomes: Sequence[MaskResult]) -> None:
-    for group in dict.fromkeys(one.group for one in outcomes):
-        rows = [one for one in outcomes if one.group == group]
-        if all(one.refused for one in rows):
-            reason, times = Counter(one.refused for one in rows).most_common(1)[0]
+def _check_left(results: Sequence[MaskResult]) -> None:
+    for group in dict.fromkeys(result.group for result in results):
+        rows = [result for result in results if result.group == group]
+        if all(result.refused for result in rows):
+            reason, times = Counter(result.refused for result in rows).most_common(1)[0]
             raise UserError(f"none of the {len(rows)} {group} rows has a usable mask; {times} of them: {reason}")

@@ -74,9 +74,9 @@ def predict(chunk: Sequence[MaskRequest], known: Mapping[MaskKey, bytes], find: 
     A picture that several rows share is predicted once, unless more than REMEMBERED others come in between.
     """
     needed = {
-        mask_key(picture, one.garment): picture
-        for one in chunk
-        for picture, mask in zip(one.pictures, one.masks, strict=True)
+        mask_key(picture, request.garment): picture
+        for request in chunk
+        for picture, mask in zip(request.pictures, request.masks, strict=True)
         if mask is None
     }
     missing = {key: picture for key, picture in needed.items() if key not in known}

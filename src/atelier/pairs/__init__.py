@@ -84,8 +84,8 @@ def _check_probes(sources: Mapping[str, Sequence[IndexEntry]]) -> None:
 
 def _check_triplets(splits: Splits, entries: Sequence[IndexEntry], params: Pair) -> None:
     for split in ("train", "val"):
-        if not any(one.split == split for one in splits.made):
-            have = sum(one.split == split for one in entries)
+        if not any(entry.split == split for entry in splits.made):
+            have = sum(entry.split == split for entry in entries)
             raise UserError(
                 f"no {split} triplet can be made of {have} pictures with pair.aligned {params.aligned:g} and "
                 f"pair.given {params.given:g}: an aligned pair needs a rendered scene or a mask, a given pair an "

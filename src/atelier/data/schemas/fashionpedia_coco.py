@@ -31,12 +31,12 @@ def open_source(request: Request) -> Iterator[RawRow]:
     """
     file = Path(request.where).expanduser()
     content = _load(file)
-    garments = {one["id"]: garment_of(str(one["name"])) for one in content["categories"]}
+    garments = {entry["id"]: garment_of(str(entry["name"])) for entry in content["categories"]}
     worn: dict[Any, list[Worn]] = defaultdict(list)
-    for one in content["annotations"]:
-        garment = garments.get(one.get("category_id"))
+    for entry in content["annotations"]:
+        garment = garments.get(entry.get("category_id"))
         if garment is not None:
-            worn[one.get("image_id")].append(Worn(garment, _corners(one.get("bbox")), one.get("segmentation")))
+            worn[entry.get("image_id")].append(Worn(garment, _corners(entry.get("bbox")), entry.get("segmentation")))
     images, folders = content["images"], list(_picture_folders(file))
     del content  # frees the annotations: only `worn` is still needed
     for image in images[request.start : request.rows]:
@@ -71,7 +71,9 @@ def _load(file: Path) -> dict[str, list[dict[str, Any]]]:
         raise UserError(f"{file}: not JSON: {error}") from None
     for part, keys in (("images", {"id"}), ("categories", {"id", "name"}), ("annotations", set())):
         entries = content.get(part) if isinstance(content, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(one, dict) and keys <= one.keys() for one in entries):
+        if not isinstance(entries, list) or not all(
+            isinstance(entry, dict) and keys <= entry.keys() for entry in entries
+        ):
             raise UserError(f"{file}: no usable {part!r}; expected COCO's lists images, annotations and categories")
     return content
 
