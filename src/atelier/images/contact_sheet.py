@@ -53,7 +53,7 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarra
 
 
 def draw_change(source: np.ndarray, edited: np.ndarray, gain: float = 2.0) -> np.ndarray:
-    """Draw |edited − source|, the mean over channels times `gain`, as a heat map: black (no change), red, yellow, white."""
+    """Draw |edited − source| (mean over channels, times `gain`) as a heat map: black is 0, then red, yellow, white."""
     change = np.abs(edited.astype(float) - source.astype(float)).mean(-1) / 255
     ramp = np.clip(change * gain, 0, 1)[..., None] * 3 - np.arange(3)
     return (np.clip(ramp, 0, 1) * 255).round().astype(np.uint8)
