@@ -19,7 +19,7 @@ from atelier.evaluation.samples import Sample, join_samples
 from atelier.evaluation.score import score_samples
 from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png, to_png
-from atelier.synthetic.fashion import COLOURS_RGB
+from atelier.text.colours import COLOURS_RGB
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_SUCCESS = ("copy", "other_item")

@@ -5,7 +5,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from atelier.metrics.colour import delta_e, hue_error, median_lab
-from atelier.synthetic.fashion import COLOURS_LAB
+from atelier.text.colours import COLOURS_LAB
 
 
 def test_colour_difference_of_a_patterned_garment_of_known_colour():

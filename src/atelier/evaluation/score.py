@@ -25,7 +25,7 @@ from atelier.metrics.clip import directional, similarity
 from atelier.metrics.colour import delta_e, hue_error
 from atelier.metrics.lpips import mean_distance
 from atelier.metrics.registry import EDITORS, metric
-from atelier.synthetic.fashion import COLOURS_LAB
+from atelier.text.colours import COLOURS_LAB
 from atelier.text.instructions import PATTERNS
 
 NOOPS = ["domain", "source_id", "probe_id", "model", "change", "lpips"]
