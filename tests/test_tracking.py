@@ -3,7 +3,6 @@
 import json
 import math
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +74,18 @@ def test_a_run_records_parameters_curves_images_and_digests(workspace):
     assert Path(client.download_artifacts(run.info.run_id, "tables/rows.parquet")).read_bytes() == b"rows"
 
 
-def test_artifacts_are_stored_in_the_repository_not_in_the_temporary_copy(workspace):
+@pytest.mark.parametrize("folder", [None, "elsewhere"])
+def test_artifacts_are_stored_beside_the_store_not_in_the_temporary_copy(workspace, monkeypatch, empty_store, folder):
+    """By default in the repository, otherwise beside the user's store."""
+    store = workspace / (folder or "")
+    if folder:
+        store.mkdir()
+        (store / "runs.db").write_bytes(empty_store)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/runs.db")
     with tracking.run("train", {}) as record:
         record.log_picture(np.zeros((2, 2, 3), np.uint8), "a.png")
-    assert [file.name for file in (workspace / "mlartifacts").rglob("*.png")] == ["a.png"]
+    assert [file.name for file in (store / "mlartifacts").rglob("*.png")] == ["a.png"]
+    assert len(list(workspace.rglob("*.png"))) == 1
     assert list((workspace / "copy").iterdir()) == []
 
 
@@ -161,22 +168,6 @@ def test_a_store_that_cannot_be_opened_is_a_user_error(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:./mlruns")
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI"), tracking.run("train", {}):
         pytest.fail("the run began")
-
-
-def test_the_user_s_store_is_used_with_its_artifacts_in_the_same_folder(workspace, monkeypatch, empty_store):
-    elsewhere = workspace / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "runs.db").write_bytes(empty_store)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}/runs.db")
-    with tracking.run("train", {}) as record:
-        record.log_picture(np.zeros((2, 2, 3), np.uint8), "a.png")
-    assert [file.name for file in (elsewhere / "mlartifacts").rglob("*.png")] == ["a.png"]
-    assert not (workspace / "mlartifacts").exists()
-
-
-def test_importing_tracking_does_not_import_mlflow():
-    code = "import sys; from atelier import cli, tracking; sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT / "src")}).returncode == 0
 
 
 def test_the_metrics_of_an_experiment_are_those_of_its_newest_finished_run(workspace, monkeypatch):

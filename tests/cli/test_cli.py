@@ -16,7 +16,7 @@ HEAVY = "torch numpy PIL pandas diffusers transformers datasets peft mlflow pyda
 
 
 def test_help_imports_no_slow_library():
-    code = f"import sys, atelier.cli; print(*sorted(set({HEAVY!r}.split()) & sys.modules.keys()))"
+    code = f"import sys, atelier.cli, atelier.tracking; print(*sorted(set({HEAVY!r}.split()) & sys.modules.keys()))"
     environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
