@@ -1,4 +1,4 @@
-"""What dvc.lock says counts for the very weights at hand, and for no others."""
+"""Records of dvc.lock are used for the weights they were made with, and for no others."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def entry(root: Path, path: str) -> dict[str, str]:
 
 @pytest.fixture(name="root")
 def _root(tmp_path: Path) -> Path:
-    """A repository after `dvc repro`: its files, and a lock that knows them."""
+    """Make a repository as after `dvc repro`: files, and a dvc.lock with their digests."""
     report = {"seen": {"sources": 2, "probes": 8, "finetuned": {"clip_directional": CELL}}}
     files = {
         "models/finetuned/finetuned.json": "{}", "models/finetuned/trained.safetensors": "weights",
@@ -55,8 +55,8 @@ def _root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_digests_are_those_that_dvc_records():
-    """Of a file and a folder that this repository's own lock names, and that stand in git."""
+def test_digests_equal_those_in_dvc_lock():
+    """Compare with folders that this repository's own lock names and git holds."""
     stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
     recorded = {dep["path"]: dep["md5"] for stage in stages.values() for dep in stage.get("deps", [])}
     for path in ("models/base/clip", "models/base/segmenter"):
@@ -64,7 +64,7 @@ def test_digests_are_those_that_dvc_records():
     assert dvc_digest(ROOT / "nowhere") is None
 
 
-def test_all_is_known_of_the_weights_that_the_lock_knows(root):
+def test_the_lock_s_weights_have_all_facts(root):
     known = trace(root / "models/finetuned", root)
     assert known.params["train"] == {"lr": 1e-5, "loss": "trimap"}
     assert (known.params["prepare"]["size"], known.params["pair"]["triplets"]) == (512, 2000)
@@ -75,24 +75,24 @@ def test_all_is_known_of_the_weights_that_the_lock_knows(root):
     assert known.missing == ()
 
 
-def test_a_copy_elsewhere_is_known_by_its_content(root, tmp_path):
+def test_a_copy_in_another_folder_is_recognised(root, tmp_path):
     shutil.copytree(root / "models/finetuned", tmp_path / "copy")
     assert trace(tmp_path / "copy", root).report is not None
 
 
-def test_nothing_is_said_of_other_weights(root):
+def test_other_weights_have_no_facts(root):
     (root / "models/finetuned/trained.safetensors").write_text("others")
     known = trace(root / "models/finetuned", root)
     assert (known.params, known.data, known.report, known.sheet) == ({}, {}, None, None)
     assert "dvc.lock does not know these weights" in known.missing[0]
 
 
-def test_nothing_is_said_without_a_lock(root):
+def test_without_a_lock_there_are_no_facts(root):
     (root / "dvc.lock").unlink()
     assert trace(root / "models/finetuned", root).params == {}
 
 
-def test_figures_of_another_run_are_left_out(root):
+def test_scores_of_another_run_are_left_out(root):
     (root / "metrics/evaluate.json").write_text("{}")
     known = trace(root / "models/finetuned", root)
     assert known.report is None
@@ -101,7 +101,7 @@ def test_figures_of_another_run_are_left_out(root):
 
 
 def test_parameters_of_other_triplets_are_left_out(root):
-    """`prepare` or `pair` ran again, but not `train`."""
+    """`pair` ran again, `train` did not."""
     lock = YAML(typ="safe").load(root / "dvc.lock")
     lock["stages"]["pair"]["outs"][0]["md5"] = "0" * 32
     YAML().dump(lock, root / "dvc.lock")
@@ -110,7 +110,7 @@ def test_parameters_of_other_triplets_are_left_out(root):
     assert "train" in known.params
 
 
-def test_the_card_holds_what_is_known(root):
+def test_the_card_shows_all_facts(root):
     card = write_card(FACTS, trace(root / "models/finetuned", root), 512, adapters=False)
     assert "base_model: timbrooks/instruct-pix2pix\n" in card
     assert "- trained parameters: 204,885,120\n" in card

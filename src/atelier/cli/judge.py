@@ -40,7 +40,7 @@ def judge(
     """
     from tqdm import tqdm
 
-    from atelier.common.files import atomic_write, write_json
+    from atelier.common.files import write_json, write_text
     from atelier.preferences.answers import read_answers
     from atelier.preferences.client import Client, endpoint, read_key
     from atelier.preferences.judge import judge_pairs, majority_of_people, report_judges
@@ -60,8 +60,7 @@ def judge(
             for row in judge_pairs(client, model, listed, asked):
                 rows.append(row)
                 progress.update()
-    with atomic_write(out / ANSWERS) as partial:
-        partial.write_text("".join(row.model_dump_json(exclude_none=True) + "\n" for row in rows), encoding="utf-8")
+    write_text(out / ANSWERS, "".join(row.model_dump_json(exclude_none=True) + "\n" for row in rows))
     report = report_judges(rows, people)
     write_json(out / REPORT, report)
     click.echo(judge_table(report))

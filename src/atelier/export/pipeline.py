@@ -1,4 +1,4 @@
-"""A fine-tuned editor as others load it: a whole diffusers pipeline, for LoRA also its adapters, and a model card."""
+"""Export a fine-tuned editor: a diffusers pipeline with a model card, and the adapters alone if it is a LoRA."""
 
 import json
 import shutil
@@ -17,23 +17,24 @@ from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Edit
 
 
 def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple[str, ...]:
-    """Write the fine-tuned editor of `folder` as a folder that diffusers' own pipeline loads; what its card lacks.
+    """Write the fine-tuned editor of `folder` as a diffusers pipeline, and return what its model card lacks.
 
-    The card's facts come from the records of the repository `root`, where they are of these very weights.
+    Args:
+        root: repository whose dvc.lock and metrics fill in the card, if they are of these weights.
 
     Raises:
-        UserError: there is no fine-tuned editor, or there is something at `out` already.
+        UserError: `folder` holds no fine-tuned editor, or `out` exists.
     """
     if not (folder / TRAINED_FACTS).is_file():
-        raise UserError(f"{folder}: no fine-tuned editor there (no {TRAINED_FACTS}); `dvc repro train` makes one")
+        raise UserError(f"{folder}: no fine-tuned editor: {TRAINED_FACTS} is missing; `dvc repro train` makes one")
     if out.exists():
-        raise UserError(f"{out}: is there already; remove it or name another folder")
+        raise UserError(f"{out}: exists already; remove it or choose another folder")
     facts = json.loads((folder / TRAINED_FACTS).read_text(encoding="utf-8"))
     known = trace(folder, root)
     matrices = read_adapters(folder, facts) if facts["method"] == "lora" else {}
     with atomic_write(out) as partial:
         partial.mkdir()
-        editor = open_weights(folder, "float32", "cpu")  # adapters are merged before anything is rounded
+        editor = open_weights(folder, "float32", "cpu")  # merge adapters before rounding
         if matrices:
             _save_adapters(matrices, partial)
         _save_pipeline(_merge(editor) if facts["method"] == "lora" else editor, partial, dtype)
@@ -49,7 +50,7 @@ def _save_pipeline(editor: Editor, out: Path, dtype: str) -> None:
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     for part in (editor.unet, editor.vae):
-        part.register_to_config(_name_or_path="")  # else the path of the base on this machine goes with it
+        part.register_to_config(_name_or_path="")  # otherwise the local path of the base is saved
     if dtype == "bfloat16":
         for part in (editor.unet, editor.vae, editor.text_encoder):
             part.bfloat16()
@@ -62,17 +63,17 @@ def _save_pipeline(editor: Editor, out: Path, dtype: str) -> None:
 
 # W + (α / r) B A
 def _merge(editor: Editor) -> Editor:
-    """The same editor with plain layers in place of adapted ones. The given one is used up."""
+    """Merge the adapters into the layers, in place."""
     editor.unet.fuse_lora()
     editor.unet.unload_lora()
     return editor
 
 
 def read_adapters(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The adapters' matrices by peft's names, α / r multiplied into B; none where they are not all that was trained.
+    """Return the adapters' matrices by peft's names, with α / r multiplied into B; empty if other layers were trained.
 
-    So they need no note of α beside them: readers that are told of none take it to be the rank. Of a widened base the
-    first layer was trained too, and without it the adapters are of no use to anyone.
+    Readers assume α = r where α is not stored. If the base was widened, its first layer was trained too, and the
+    adapters cannot be used without it.
     """
     scale = facts["lora_alpha"] / facts["lora_rank"]
     tensors = load_file(folder / TRAINED_TENSORS)
@@ -82,7 +83,7 @@ def read_adapters(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _save_adapters(matrices: Mapping[str, Tensor], out: Path) -> None:
-    """The adapters in diffusers' layout, and in the one of kohya's scripts, which ComfyUI loads too."""
+    """Save the adapters in the layout of diffusers, and in that of kohya's scripts, which ComfyUI loads too."""
     from diffusers.utils import convert_state_dict_to_kohya
 
     layers = {f"unet.{name}": tensor.contiguous() for name, tensor in matrices.items()}

@@ -1,6 +1,6 @@
-"""What dvc.lock knows of a fine-tuned editor: the data and parameters it was trained with, and how it scored.
+"""Look up in dvc.lock which data and parameters a fine-tuned editor was trained with, and how it scored.
 
-A record counts only where its digests are those of the files at hand: a lock or a report of other weights says nothing.
+A record is used only if its digests match the files: a lock or report of other weights is ignored.
 """
 
 import hashlib
@@ -21,22 +21,22 @@ _EDITS = "data/edits/finetuned.parquet"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Facts about one fine-tuned editor; empty or None where they are not known for sure."""
+    """Facts about one fine-tuned editor; empty or None where unknown."""
 
-    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # section → key → value, as trained with
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # section → key → value, of the training run
     data: Mapping[str, str] = field(default_factory=dict)  # file that training read → its MD5
     report: Mapping[str, Any] | None = None  # metrics/evaluate.json
     sheet: Path | None = None  # metrics/sheets/overview.png
-    missing: tuple[str, ...] = ()  # what is not known, and why
+    missing: tuple[str, ...] = ()  # what is unknown, and why
 
 
 def trace(folder: Path, root: Path) -> Provenance:
-    """Look a fine-tuned folder up in the lock of the repository `root`."""
+    """Look up the folder of a fine-tuned editor in the dvc.lock of the repository `root`."""
     stages = _read_stages(root / LOCK)
     own = dvc_digest(folder)
     trained = next((stage for stage in stages.values() if own in _outs(stage).values()), None)
     if trained is None:
-        return Provenance(missing=(f"{LOCK} does not know these weights: parameters, data and figures are left out",))
+        return Provenance(missing=(f"{LOCK} does not know these weights: parameters, data and scores are left out",))
     params = {**_params(trained), **_data_params(stages, trained)}
     data = {path: md5 for path, md5 in _deps(trained).items() if path.startswith("data/")}
     generated, evaluated = stages.get("generate@finetuned", {}), stages.get("evaluate", {})
@@ -51,12 +51,15 @@ def trace(folder: Path, root: Path) -> Provenance:
         data,
         json.loads((root / _REPORT).read_text(encoding="utf-8")) if has_report else None,
         root / SHEET if has_sheet else None,
-        () if has_report else (f"{_REPORT} is not of these weights: figures are left out",),
+        () if has_report else (f"{_REPORT} is not of these weights: scores are left out",),
     )
 
 
 def dvc_digest(path: Path) -> str | None:
-    """The MD5 that DVC records for a file or (`….dir`, of its files' names and MD5s) a folder; None for nothing."""
+    """Return the MD5 that DVC records for a file, or `….dir` for a folder; None if the path does not exist.
+
+    `dvc.api` has no function for the hash of a path.
+    """
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "md5").hexdigest()
@@ -84,7 +87,7 @@ def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data_params(stages: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections `prepare` and `pair`, where the triplets trained on are what those stages made last."""
+    """Return the sections `prepare` and `pair`, if those stages made the triplets of the training run."""
     pair, prepare = stages.get("pair", {}), stages.get("prepare", {})
     same_triplets = _outs(pair).get(_TRIPLETS) == _deps(trained).get(_TRIPLETS)
     same_items = _outs(prepare).get(_ITEMS) == _deps(pair).get(_ITEMS)

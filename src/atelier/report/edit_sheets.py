@@ -1,4 +1,4 @@
-"""Contact sheets of an evaluation: source, both editors, the controls, the exact target, where each changed what."""
+"""Draw an evaluation's contact sheets: source, both edits, composite, exact target, change maps and zones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,7 @@ import pandas as pd
 from atelier.evaluation.samples import Sample
 from atelier.images.contact_sheet import SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.images.tensors import from_png
+from atelier.metrics.registry import EDITORS
 from atelier.sampling.plan import spread
 from atelier.text.instructions import PROMPTS
 
@@ -18,12 +19,12 @@ OVERVIEW = ("source", "baseline", "fine-tuned", "exact target")
 
 
 def pick_unselected(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Up to `count` samples by position alone: sources spread over the whole list, the prompts taken in turn."""
+    """Return up to `count` samples by position alone: sources spread over the list, prompts in turn."""
     return spread(samples, count, lambda sample: sample.probe.source_id)
 
 
 def pick_worst(samples: Sequence[Sample], scores: pd.DataFrame, count: int) -> list[Sample]:
-    """Up to `count` samples where fine-tuning lost most directional similarity against the baseline, worst first."""
+    """Return up to `count` samples that lost most directional similarity against the baseline, worst first."""
     table = scores.pivot(index="probe_id", columns="model", values="clip_directional")
     lost = (table["finetuned"] - table["baseline"]).sort_values(kind="stable")
     sample_of = {sample.probe.probe_id: sample for sample in samples}
@@ -31,11 +32,11 @@ def pick_worst(samples: Sequence[Sample], scores: pd.DataFrame, count: int) -> l
 
 
 def draw_overview(by_domain: Mapping[str, Sequence[Sample]]) -> np.ndarray:
-    """A small sheet for a first look, uint8 (H, W, 3): per prompt one unselected sample of each domain."""
+    """Draw a small overview, uint8 (H, W, 3): one sample of each domain per prompt, chosen by position alone."""
     columns = [f"{domain}: source" if name == "source" else name for domain in by_domain for name in OVERVIEW]
     chosen = [pick_unselected(samples, len(PROMPTS)) for samples in by_domain.values()]
     rows = []
-    for samples in zip(*chosen, strict=False):  # a domain may hold fewer sources than there are prompts
+    for samples in zip(*chosen, strict=False):  # a domain may have fewer sources than prompts
         pictures = [picture for sample in samples for picture in _overview_pictures(sample)]
         rows.append(SheetRow([f"“{samples[0].probe.prompt}”"], pictures))
     return contact_sheet(columns, rows)
@@ -47,8 +48,8 @@ def _overview_pictures(sample: Sample) -> list[np.ndarray | None]:
 
 
 def draw_sheet(samples: Sequence[Sample], scores: pd.DataFrame) -> np.ndarray:
-    """A contact sheet, uint8 (H, W, 3), of these samples with their scores beside them."""
-    table = scores[scores["model"].isin(("baseline", "finetuned"))].set_index(["probe_id", "model"])
+    """Draw a contact sheet, uint8 (H, W, 3), of these samples and their scores."""
+    table = scores[scores["model"].isin(EDITORS)].set_index(["probe_id", "model"])
     return contact_sheet(COLUMNS, [_row(sample, table) for sample in samples])
 
 
@@ -63,7 +64,7 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
         draw_change(source, made["baseline"]), draw_change(source, made["finetuned"]),
         draw_zones(source, tight, sample.zones.box),
     )  # fmt: skip
-    rows = {model: scores.loc[(probe.probe_id, model)] for model in ("baseline", "finetuned")}
+    rows = {model: scores.loc[(probe.probe_id, model)] for model in EDITORS}
     return SheetRow([f"“{probe.prompt}”", f"({probe.garment})", "", "base | tuned", *_figures(rows)], pictures)
 
 

@@ -1,4 +1,4 @@
-"""Figures: metrics with intervals, learning curves, frontiers, trained share. Deterministic; need no display.
+"""Draw metrics with intervals, learning curves, frontiers and gains by trained share.
 
 `draw_…` functions draw on one Axes, for the PNGs here and for the SVGs of the report page alike. They name every marker
 by `_label_markers`; the page shows these labels as tooltips.
@@ -35,7 +35,7 @@ SEPARATOR = " | "  # between the labels of a line's markers
 
 
 def plot_measures(report: Mapping[str, Any], path: Path) -> None:
-    """One panel per metric: mean and 95 % interval of each model in each domain."""
+    """Plot one panel per metric: mean and 95 % interval of each model in each domain."""
     domains = {name: report[name] for name in ("seen", "unseen") if name in report}
     shown = registry.view("figure")
     rows = math.ceil(len(shown) / 3)
@@ -71,7 +71,11 @@ def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: 
 
 
 def plot_losses(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
-    """Learning curves: configuration → {train_loss, val_loss} per epoch, one panel each."""
+    """Plot training and validation loss by epoch, one panel each.
+
+    Args:
+        curves: configuration → train_loss and val_loss → a value per epoch.
+    """
     figure, axes = make_panels(1, 2, width=9, height=3.6, dpi=DPI)
     for axis, (column, title) in zip(axes, {"train_loss": "training", "val_loss": "validation"}.items(), strict=True):
         for name, losses in curves.items():
@@ -95,7 +99,7 @@ def draw_curve(axis: "Axes", name: str, x: Sequence[float], y: Sequence[float], 
 
 
 def plot_frontiers(frontier: pd.DataFrame, path: Path) -> None:
-    """Edit success against preservation, one panel per domain.
+    """Plot edit success against preservation, one panel per domain.
 
     Args:
         frontier: as for `draw_frontier`, and a column domain.
@@ -137,11 +141,11 @@ def draw_frontier(axis: "Axes", frontier: pd.DataFrame) -> None:
 
 
 def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Path) -> None:
-    """Gain over the baseline against the trained share, a panel per domain and metric.
+    """Plot the gain over the baseline against the trained share, one panel per domain and metric.
 
     Args:
         ablations: `metrics/ablations.csv`, with its baseline rows.
-        methods: `metrics/methods.csv`, measured on the same pictures.
+        methods: `metrics/methods.csv`, measured on the same images.
     """
     points = share_points(ablations, methods, baselines_of(ablations, SHARE_METRICS))
     domains = list(points["domain"].unique())
@@ -161,7 +165,7 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
     Args:
         points: columns label, group, trained_share and `metric`, as `share_points` returns them, of one domain.
     """
-    for group, left in (("ablation", True), ("method", False)):  # equal shares: their names on either side
+    for group, left in (("ablation", True), ("method", False)):  # names of equal shares go on either side
         part = points[points["group"] == group]
         places = list(zip(part["trained_share"], part[metric], strict=True))
         (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from atelier.common.files import atomic_write
+from atelier.common.files import write_text
 from atelier.report.page.data import PageData
 from atelier.report.page.gallery import gallery
 from atelier.report.page.results import answer, by_prompt, frontiers, no_op, with_paper
@@ -32,8 +32,7 @@ PARTS = {  # anchor and template → words in the navigation, heading, what fill
 
 def write_page(path: Path, data: PageData) -> None:
     """Write the report page atomically. Equal data give equal bytes."""
-    with atomic_write(path) as partial:
-        partial.write_text(render_page(data), encoding="utf-8")
+    write_text(path, render_page(data))
 
 
 def render_page(data: PageData) -> str:

@@ -1,4 +1,4 @@
-"""Tables, sheets and figures, checked on what they must show."""
+"""Write an evaluation: tables, contact sheets and figures, checked for their content."""
 
 import csv
 import io
@@ -168,7 +168,7 @@ def test_a_sheet_shows_its_pictures_where_the_headings_say():
     assert [int(sheet[middle, x, 0]) for x in columns[:2]] == [10, 200]
     assert 200 < sheet[middle, columns[2], 0] < 255
     assert (sheet[HEADER : HEADER + 20, :TEXT_WIDTH] < 100).any()
-    with pytest.raises(ValueError, match="1 pictures for 2 columns"):
+    with pytest.raises(ValueError, match="1 images for 2 columns"):
         contact_sheet(["one", "two"], [SheetRow([], pictures[:1])])
 
 

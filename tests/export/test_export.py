@@ -1,4 +1,4 @@
-"""What is exported is what others load: diffusers' own pipeline makes the same pictures of it as we do."""
+"""Export an editor, and compare the edits of diffusers' own pipeline with ours."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SAMPLING = {"steps": 3, "guidance_text": 4.0, "guidance_image": 1.5}
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a fine-tuned editor, a square photograph, and its edit by `atelier edit`."""
+    """A folder with a fine-tuned editor, a square photo, and its edit by `atelier edit`."""
 
     folder: Path
     finetuned: Path
@@ -59,7 +59,7 @@ def finetune_adapters(folder: Path, base: Path) -> Path:
 
 
 def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
-    """`atelier edit --mask none`, from a seed."""
+    """Run `atelier edit --mask none` with a seed."""
     options = {"--mask": "none", "--weights": weights, "-o": out, "--seed": 11, "--steps": SAMPLING["steps"]}
     options |= {"--guidance-text": SAMPLING["guidance_text"], "--guidance-image": SAMPLING["guidance_image"]}
     options["--params"] = ROOT / "params.yaml"  # float32
@@ -85,7 +85,7 @@ def _project(request, tmp_path_factory, tiny_editor_folder) -> Project:
 
 
 def run_diffusers(where: Path, photo: Path, adapters_file: str | None = None) -> np.ndarray:
-    """The edit by diffusers' own pipeline, from its own noise of the same seed."""
+    """Edit with diffusers' own pipeline, with noise of the same seed."""
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(where, safety_checker=None)
@@ -99,19 +99,19 @@ def run_diffusers(where: Path, photo: Path, adapters_file: str | None = None) ->
     return np.asarray(edited).astype(int)
 
 
-def test_diffusers_own_pipeline_gives_the_same_picture(project, tiny_editor_folder):
+def test_diffusers_own_pipeline_makes_the_same_edit(project, tiny_editor_folder):
     theirs = run_diffusers(project.folder / "exported", project.photo)
     assert np.abs(theirs - project.edited).max() <= 1  # rounding to 255 steps
     base = run_diffusers(tiny_editor_folder, project.photo)
-    assert np.abs(base - project.edited).mean() > 2  # the training is in it
+    assert np.abs(base - project.edited).mean() > 2  # the base's edit differs
 
 
-def test_the_exported_folder_is_an_editor_of_ours_too(project, tmp_path):
+def test_the_exported_folder_loads_as_an_editor(project, tmp_path):
     again = edit(project.photo, project.folder / "exported", tmp_path / "again.png")
     assert np.abs(again - project.edited).max() <= 1
 
 
-def test_it_holds_plain_weights_and_no_path_of_this_machine(project, tiny_editor_folder):
+def test_it_holds_plain_weights_and_no_local_path(project, tiny_editor_folder):
     unet = load_file(project.folder / "exported" / "unet" / "diffusion_pytorch_model.safetensors")
     assert unet.keys() == load_editor(tiny_editor_folder, device="cpu").unet.state_dict().keys()
     texts = [path.read_text() for path in (project.folder / "exported").rglob("*.json")]
@@ -120,7 +120,7 @@ def test_it_holds_plain_weights_and_no_path_of_this_machine(project, tiny_editor
 
 
 @pytest.mark.parametrize("file", ["pytorch_lora_weights.safetensors", "lora-kohya.safetensors"])
-def test_the_adapters_by_themselves_give_what_the_merged_weights_give(project, tiny_editor_folder, file):
+def test_adapters_alone_make_the_edit_of_the_merged_weights(project, tiny_editor_folder, file):
     path = project.folder / "exported" / file
     assert path.exists() == ("lora" in project.folder.name)
     if path.exists():
@@ -128,8 +128,8 @@ def test_the_adapters_by_themselves_give_what_the_merged_weights_give(project, t
         assert np.abs(loaded - project.edited).max() <= 1
 
 
-def test_the_kohya_layout_is_the_one_that_comfyui_looks_for(project):
-    """lora_unet_<layer>.lora_down.weight, .lora_up.weight and .alpha; the product, scaled by alpha / rank, is ours."""
+def test_the_kohya_layout_has_the_keys_that_comfyui_reads(project):
+    """Its keys are lora_unet_<layer>.lora_down.weight, .lora_up.weight and .alpha; up · down · alpha / rank is ours."""
     path = project.folder / "exported" / "lora-kohya.safetensors"
     if "lora" not in project.folder.name:
         assert not path.exists()
@@ -150,8 +150,8 @@ def test_the_kohya_layout_is_the_one_that_comfyui_looks_for(project):
         torch.testing.assert_close(change, b @ a * (6.0 / 3))
 
 
-def test_a_widened_base_s_adapters_are_not_given_alone(tiny_editor_folder, tmp_path):
-    """Its first layer was trained too: without that the adapters are worth nothing."""
+def test_a_widened_base_s_adapters_are_not_saved_alone(tiny_editor_folder, tmp_path):
+    """Its first layer was trained too, and the adapters cannot be used without it."""
     finetuned = finetune_adapters(tmp_path / "finetuned", tiny_editor_folder)
     tensors = load_file(finetuned / "trained.safetensors")
     first = torch.randn(load_editor(tiny_editor_folder, device="cpu").unet.conv_in.weight.shape)
@@ -168,7 +168,7 @@ def test_bfloat16_halves_the_weights(project, tmp_path):
     assert (tmp_path / "half" / file).stat().st_size < 0.6 * (project.folder / "exported" / file).stat().st_size
 
 
-def test_the_card_says_what_it_is_and_how_to_use_it(project):
+def test_the_card_shows_method_size_licence_and_valid_code(project):
     card = (project.folder / "exported" / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: diffusers\n")
     facts = json.loads((project.finetuned / "finetuned.json").read_text())
@@ -182,7 +182,7 @@ def test_the_card_says_what_it_is_and_how_to_use_it(project):
     assert "(32, 32)" in code
 
 
-def test_nothing_is_left_when_writing_fails(project, tmp_path, monkeypatch):
+def test_a_failed_export_leaves_no_files(project, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("no space left")
 
@@ -192,12 +192,12 @@ def test_nothing_is_left_when_writing_fails(project, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_not_replaced_and_what_is_not_there_is_named(project, tmp_path):
+def test_existing_output_is_kept_and_a_missing_editor_is_named(project, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match="full: is there already"):
+    with pytest.raises(UserError, match="full: exists already"):
         export(project.finetuned, tmp_path / "full", tmp_path)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
     result = CliRunner().invoke(main, ["export", str(tmp_path), "--out", str(tmp_path / "x")])
     assert result.exit_code == 2
-    assert "no fine-tuned editor there" in result.stderr
+    assert "no fine-tuned editor" in result.stderr
