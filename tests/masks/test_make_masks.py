@@ -112,11 +112,7 @@ def test_the_cache_of_masks_is_bounded(mask, monkeypatch):
     other = [replace(request(None, row_id="other", group="val"), garment="skirt")] * CHUNK
     zones, _ = mask([*rows, *other, *late], find)
     assert len(zones) == 3 * CHUNK + 2
-    assert calls == [
-        CHUNK,
-        1,
-        1,
-    ]  # the second chunk repeats the first; its two newest masks remain cached
+    assert calls == [CHUNK, 1, 1]  # the second chunk repeats the first; its two newest masks remain cached
 
 
 def test_rows_are_read_a_chunk_at_a_time(mask):

@@ -118,10 +118,7 @@ def _colours(look: Look) -> dict[_Ink, tuple[float, ...]]:
     """Return the colour of each ink, RGB in [0, 255]."""
     top, bottom = COLOURS_RGB[look.top_colour], COLOURS_RGB[look.bottom_colour]
     skin = dict.fromkeys((_Ink.FACE, _Ink.NECK, _Ink.HAND, _Ink.SHIN), look.skin)
-    limbs = {
-        _Ink.SLEEVE: tuple(v * _SHADE for v in top),
-        _Ink.TROUSER: tuple(v * _SHADE for v in bottom),
-    }
+    limbs = {_Ink.SLEEVE: tuple(v * _SHADE for v in top), _Ink.TROUSER: tuple(v * _SHADE for v in bottom)}
     own = {_Ink.HAIR: look.hair, _Ink.EYES: (24, 24, 28), _Ink.TOP: top, _Ink.BOTTOM: bottom, _Ink.SHOE: (58, 50, 52)}
     return skin | limbs | own
 
