@@ -69,7 +69,7 @@ def test_block_sets_agree_with_training():
 @pytest.mark.parametrize(
     ("where", "line", "expected"),
     [
-        ("train.lr", "learning_rate: 1.0e-4", ["train.", "Field required"]),  # a key renamed is a key missing
+        ("train.lr", "learning_rate: 1.0e-4", ["train.", "Field required"]),  # a renamed key is also a missing one
         ("train.lr", "lr: 1.0e-4\n  momentum: 0.9", ["train.momentum", "not permitted"]),
         ("train.seed", "seed: 7\nteach:\n  lr: 1", ["teach", "not permitted"]),
         ("train.epochs", "epochs: four", ["train.epochs", "valid integer", "'four'"]),

@@ -97,7 +97,7 @@ def test_entries_hold_metadata_and_fetch_reads_pictures(items, index):
     assert [one.row for one in index.entries] == list(range(len(items)))
     assert [one.masked for one in index.entries] == [item.mask is not None for item in items]
     assert not {"image", "mask", "target"} & {field.name for field in fields(IndexEntry)}
-    for row in (0, 255, 256, 263, 5, 0):  # on either side of a row group's end, back and forth
+    for row in (0, 255, 256, 263, 5, 0):  # on both sides of a row group boundary, alternating
         assert index.fetch(index.entries[row]) == items[row]
 
 
@@ -112,7 +112,7 @@ def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
         return read_group(file, path, number, kind)
 
     monkeypatch.setattr("atelier.pairs.index.read_group", counted)
-    for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two to a group, four groups kept
+    for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two rows per group, four groups in memory
         assert index.fetch(index.entries[row]) == pictures[row]
     assert read == [0, 1, 2, 5, 3]
     assert index.fetch(index.entries[2]) == pictures[2]

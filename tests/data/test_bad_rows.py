@@ -32,7 +32,7 @@ def turned(orientation: int) -> bytes:
     """Encode BASE as a camera in one of the eight orientations stores it."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    undone = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)  # the turn that undoes it
+    undone = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)  # the inverse rotation
     undo = Image.Exif()
     undo[0x0112] = undone
     stored = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(BASE, exif=undo))))
@@ -59,7 +59,7 @@ READ = {
     "palette with alpha": with_palette(),
     **{f"orientation {n}": turned(n) for n in range(1, 9)},
 }
-BOTH = {**WRITERS, "instructpix2pix": write_instructpix2pix}  # the last: of the targets
+BOTH = {**WRITERS, "instructpix2pix": write_instructpix2pix}  # the last one has bad targets
 
 
 @pytest.mark.parametrize("kind", REFUSED)

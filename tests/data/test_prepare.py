@@ -60,7 +60,7 @@ def test_the_rendered_source_is_split_by_item_and_by_person(prepare):
         }
         assert all(len(found) == 1 for found in splits.values()), key
     assert report["seen"]["splits"] == {"train": 192, "val": 24, "test": 24}  # 30 items of 8 pictures
-    assert report["seen"]["refused"] == {"total": 0}  # every item has people of its own
+    assert report["seen"]["refused"] == {"total": 0}  # no two items share a person
     assert {item.split for item in items if item.domain == "unseen"} == {"test"}
     assert report["unseen"]["remarks"] == {"no mask": 5}
     assert len({item.image_id for item in items}) == len(items) == 245
@@ -125,7 +125,7 @@ def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tm
     )
     items, _ = prepare(params.model_copy(update={"max_refused": 0.04}))
     assert len(items) == 25
-    assert requested == ["world:street"]  # what was read is not read again
+    assert requested == ["world:street"]  # the seen source is not read again
     assert list((root / ".ckpt").iterdir()) == []
 
 

@@ -122,7 +122,7 @@ def test_skipped_row_groups_are_not_read(tmp_path, monkeypatch):
     ((groups, columns),) = calls
     assert groups == [2, 3]
     assert "mask" in columns
-    assert "mask_overlay" not in columns  # nothing needs it, and it is a third of the file
+    assert "mask_overlay" not in columns  # unused, and a third of the file
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):

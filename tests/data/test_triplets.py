@@ -142,7 +142,7 @@ def test_without_a_usable_mask_the_pair_is_kept(tmp_path, mask, remark):
 
 @pytest.mark.parametrize("fit", ["letterbox", "crop"])
 def test_source_target_and_mask_are_fitted_by_one_plan(tmp_path, fit):
-    half = BASE.resize((121, 80), Image.Resampling.LANCZOS)  # the same shape, to a pixel's rounding
+    half = BASE.resize((121, 80), Image.Resampling.LANCZOS)  # the same aspect ratio up to rounding
     (reading,) = read(*write_magicbrush(tmp_path, [PICTURE], target_img=embed(as_bytes(half))), size=60, fit=fit)
     image, target, mask = (from_png(png) for png in (reading.item.image, reading.item.target, reading.item.mask))
     assert np.abs(image.astype(int) - target).max() <= 12

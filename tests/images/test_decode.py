@@ -38,7 +38,7 @@ def test_transparency_is_composited_over_white():
     assert pixels[0, 0].tolist() == [255, 255, 255]
 
 
-@pytest.mark.parametrize("side", [8001, 12_000, 60_000])  # below and above what Pillow itself refuses
+@pytest.mark.parametrize("side", [8001, 12_000, 60_000])  # below and above Pillow's own limit
 def test_a_huge_picture_is_refused_before_it_is_decoded(side):
     assert side**2 > MAX_PIXELS
     with pytest.raises(RefusedError, match="too many pixels"):
@@ -166,7 +166,7 @@ def test_picture_mask_and_box_are_turned_together(orientation, size):
     np.testing.assert_array_equal(patch, np.asarray(independent) > 128)
     np.testing.assert_array_equal(decode_mask(as_bytes(Image.fromarray(stored)), picture), patch)
     assert turn_box([20, 4, 38, 16], size, picture) == pytest.approx(box_of(patch))
-    if size[0] != size[1] and orientation > 4:  # a box in the frame of the upright picture is left as it is
+    if size[0] != size[1] and orientation > 4:  # a box in the frame of the upright picture is unchanged
         assert turn_box([4, 20, 16, 38], size[::-1], picture) == pytest.approx([4, 20, 16, 38])
 
 

@@ -63,7 +63,7 @@ def test_an_aligned_target_differs_only_in_the_named_garment(paired):
         changed = np.abs(source - target).max(axis=2) > 0
         assert one.source_mask == one.target_mask
         assert changed[mask].any()
-        assert (changed & ~binary_dilation(mask, iterations=2)).mean() < 0.01  # a hem may lend a pixel its edge
+        assert (changed & ~binary_dilation(mask, iterations=2)).mean() < 0.01  # pixels at the edge of a hem may differ
 
 
 def test_factor_and_instruction_agree_with_the_captions(paired):

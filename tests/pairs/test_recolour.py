@@ -17,7 +17,7 @@ def test_recolouring_gives_the_colour_and_keeps_folds_and_background(colour, bas
     picture, mask = folded(base)
     before = picture.copy()
     result = recolour(picture, mask, colour)
-    np.testing.assert_array_equal(picture, before)  # the argument is left as it is
+    np.testing.assert_array_equal(picture, before)  # the argument is not modified
     np.testing.assert_array_equal(result[~mask], picture[~mask])
     assert name_colour(result, mask) == colour
     old, new = (rgb2lab(pixels[mask][None] / 255.0)[0, :, 0] for pixels in (picture, result))

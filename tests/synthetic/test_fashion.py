@@ -120,14 +120,14 @@ def test_recolouring_keeps_the_folds(scenes):
         layout = fashion.lay_out(scene, SIZE)
         for slot in scene.garments:
             whole = layout.coverage[Layer[slot.upper()]] == 1
-            lowest, highest = -np.inf, np.inf  # between which every pixel's shading must lie, by all the colours
+            lowest, highest = -np.inf, np.inf  # bounds of each pixel's shading, from all colours
             for colour in ("pink", "brown", "blue"):
                 picture = fashion.paint(fashion.edit(scene, slot, colour=colour, pattern="solid"), layout)[whole]
                 rgb = np.array(fashion.COLOURS_RGB[colour])
                 lowest = np.maximum(lowest, ((picture - 0.501) / rgb).max(-1))
                 highest = np.minimum(highest, np.where(picture == 255, np.inf, (picture + 0.501) / rgb).min(-1))
             assert (lowest <= highest).all()
-            assert np.std(lowest) > 0.01  # there are folds to keep
+            assert np.std(lowest) > 0.01  # there are folds
             checked += len(lowest)
     assert checked > 1000
 
@@ -205,7 +205,7 @@ def test_instructions_name_the_garment_and_mention_the_value(garment):
             named = re.fullmatch(r"change to a \w+ pattern", text) or any(re.search(rf"\b{n}\b", text) for n in names)
             assert named, text
             assert not any(re.search(rf"(?<![-\w]){name}\b", text) for name in others), text
-            assert (garment in LOWER) <= (garment in text), text  # nothing loose for what is worn below
+            assert (garment in LOWER) <= (garment in text), text  # lower garments have no loose names
 
 
 def test_an_instruction_without_a_change_is_an_error():

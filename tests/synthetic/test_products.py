@@ -31,7 +31,7 @@ def test_a_logo_is_in_its_box_and_nowhere_else(shot):
     x1, y1, x2, y2 = shot.box
     assert 0 <= x1 < x2 <= SIZE
     assert 0 <= y1 < y2 <= SIZE
-    assert x2 - x1 > 22  # px: what OCR can still read
+    assert x2 - x1 > 22  # px: legible for OCR
     inside = (xs + 1 > x1) & (xs < x2) & (ys + 1 > y1) & (ys < y2)
     assert len(xs) > 40
     assert inside.all()

@@ -114,7 +114,7 @@ class Probe:
     exact_mask: bytes | None = None  # exact mask of the named garment (rendered pictures only)
     other_mask: bytes | None = None  # exact mask of the other garment worn (rendered, two garments)
     face_mask: bytes | None = None  # exact mask of the face (rendered, not seen from behind)
-    noop: str | None = None  # an instruction that asks for the garment's present colour, if that is known
+    noop: str | None = None  # an instruction that requests the garment's present colour, if that is known
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Edit:
 
     probe_id: str
     model: str  # baseline | finetuned
-    kind: str  # edit | sweep | noop (see `sweeps`)
+    kind: str  # edit | sweep | noop (see sampling.plan)
     guidance_text: float
     guidance_image: float
     edited: bytes

@@ -26,7 +26,7 @@ from atelier.data.shards import RowRecord, Shards
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
 
-# The packages that the items depend on, as `checkpoints.TRAINING`.
+# Packages that the items depend on: the code in the key of the shards (see `checkpoints.TRAINING`).
 CODE = ("common", "data", "images", "synthetic", "text")
 
 

@@ -84,7 +84,8 @@ _NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 SYNONYMS: dict[str, str] = {name: garment for garment, (names, _) in _NAMES.items() for name in names}
 
-# Labels of segmentation models for what is worn in a slot, in addition to Fashionpedia's: our own, ATR's and LIP's.
+# Labels of segmentation models for what is worn in a slot, in addition to Fashionpedia's: the embedded model's, ATR's
+# and LIP's.
 _LABELS: dict[str, str] = {
     "upper": "upper", "upper-clothes": "upper", "upperclothes": "upper", "coat": "upper",
     "lower": "lower", "pants": "lower", "skirt": "lower",

@@ -100,7 +100,7 @@ def _limbs(rng: np.random.Generator, pose: str) -> list[Limb]:
         arms = [_raised(rng, side) for side in (-1, 1)]
         return [*arms, *(_leg(side, rng.uniform(28, 40), rng.uniform(0, 25)) for side in (-1, 1))]
     arms = []
-    for side in (-1, 1):  # lying: each arm anywhere from the hip to beside the head
+    for side in (-1, 1):  # lying: arms at any angle from the hip to next to the head
         upper = rng.uniform(28, 110)
         arms.append(_arm(side, upper, min(upper + rng.uniform(-20, 30), 130)))
     legs = []
