@@ -95,8 +95,10 @@ def test_a_mask_contains_the_pixels_of_its_garment(scenes):
 
 @pytest.mark.parametrize("factors", [("colour",), ("pattern",), ("colour", "pattern")])
 def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
-    """Exactly: no pixel that the garment does not touch; and none that is further from its mask than its soft edge, but
-    for slivers (a hem's line over an open front) that own no pixel and cover at most a quarter of one.
+    """An edit changes no pixel that the garment does not touch.
+
+    Beyond the soft edge of its mask it changes only slivers, such as a hem over an open front, that cover at most a
+    quarter of a pixel.
     """
     for scene in scenes:
         layout = fashion.lay_out(scene, SIZE)
