@@ -94,6 +94,15 @@ def edit(dataset, change):
     return dataset
 
 
+def test_numbers_beyond_floats_are_no_size_and_no_box(tmp_path):
+    def annotate(content):
+        content["annotations"].append({**content["annotations"][0], "category_id": 6, "bbox": [0, 0, 10**400, 1]})
+
+    (reading,) = read(*edit(write_fashionpedia_json(tmp_path, [PICTURE], width=10**400, height=40), annotate), size=60)
+    assert reading.item.caption == "a person in a shirt"
+    assert reading.item.box == pytest.approx([0, 10, 60, 50])  # in the frame of the stored picture
+
+
 def test_the_main_garment_is_chosen_among_many_annotations(tmp_path):
     def annotate(content):
         template = content["annotations"][0]

@@ -86,6 +86,12 @@ def test_a_polygon_is_clipped_to_its_frame():
         ({"size": [3, 4], "counts": [-5, 17]}, "unreadable mask"),
         ({"size": [10**6, 10**6], "counts": [10**12]}, "unreadable mask"),
         ({"size": [3, 4], "counts": "é"}, "unreadable mask"),
+        ({"size": [3, 4], "counts": "zzzz"}, "unreadable mask"),
+        ({"size": [3, 4], "counts": "o" * 40 + "0"}, "unreadable mask"),
+        ({"size": [3, 4], "counts": [2**63 - 1, 2**63 - 1, 14]}, "unreadable mask"),  # sums to 12 modulo 2⁶⁴
+        ({"size": [3, 4], "counts": [2**64]}, "unreadable mask"),
+        ({"size": [float("inf"), 4], "counts": [12]}, "unreadable mask"),
+        ([[10**400, 1, 2, 3, 4, 5]], "unreadable mask"),
         ({"size": "big", "counts": "00"}, "unreadable mask"),
     ],
 )

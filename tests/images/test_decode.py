@@ -171,7 +171,18 @@ def test_picture_mask_and_box_are_turned_together(orientation, size):
 
 
 @pytest.mark.parametrize(
-    "box", [None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4], [70, 50, 90, 60], [9, 9, 9, 20]]
+    "box",
+    [
+        None,
+        [],
+        "box",
+        [1, 2, 3],
+        [1, [2], 3, 4],
+        [1, 2, float("nan"), 4],
+        [70, 50, 90, 60],
+        [9, 9, 9, 20],
+        [0, 0, 10**400, 9],
+    ],
 )
 def test_unusable_boxes_are_refused(box):
     with pytest.raises(RefusedError, match="no usable box"):

@@ -228,7 +228,7 @@ def turn_box(box: Any, frame: tuple[float, float], picture: Picture) -> Box:
     """
     try:
         corners = np.asarray(box, float).reshape(-1)
-    except (TypeError, ValueError):  # text, or lists of unequal length
+    except (TypeError, ValueError, OverflowError):  # text, lists of unequal length, or huge integers
         raise RefusedError("no usable box") from None
     if corners.shape != (4,) or not np.isfinite(corners).all() or min(frame) <= 0:
         raise RefusedError("no usable box")

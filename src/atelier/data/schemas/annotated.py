@@ -64,7 +64,7 @@ def frame_of(width: Any, height: Any) -> Frame | None:
     """Return the frame that an annotation gives, or None where it gives no valid one."""
     try:
         frame = float(width), float(height)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return frame if min(frame) > 0 and max(frame) < float("inf") else None
 

@@ -34,7 +34,7 @@ def draw_segmentation(segmentation: Any, frame: tuple[int, int]) -> np.ndarray:
         return draw_polygons([np.asarray(polygon, float).reshape(-1, 2) for polygon in segmentation], frame)
     except RefusedError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise RefusedError("unreadable mask") from None
 
 
@@ -59,7 +59,9 @@ def _decode_runs(runs: Mapping) -> np.ndarray:
     _check_area(width, height)
     counts = runs["counts"]
     lengths = unpack_counts(counts) if isinstance(counts, str | bytes) else np.asarray(counts, np.int64)
-    if lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != height * width:
+    area = height * width
+    # each length by itself: a sum of int64 can wrap round to the right one, and numpy.repeat would overrun its memory
+    if lengths.ndim != 1 or not ((lengths >= 0) & (lengths <= area)).all() or lengths.sum() != area:
         raise RefusedError("unreadable mask")
     return np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(width, height).T
 

@@ -95,7 +95,7 @@ def _corners(box: Any) -> list[float] | None:
     """Convert COCO's [x, y, width, height] to [x1, y1, x2, y2]; None where it is not such a box."""
     try:
         x, y, width, height = map(float, box)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return [x, y, x + width, y + height]
 
