@@ -39,7 +39,7 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarra
         draw.text((_left(index) + CELL // 2, HEADER // 2), heading, INK, font, anchor="mm")
     for row_index, row in enumerate(rows):
         if len(row.pictures) != len(columns):
-            raise ValueError(f"row {row_index}: {len(row.pictures)} pictures for {len(columns)} columns")
+            raise ValueError(f"row {row_index}: {len(row.pictures)} images for {len(columns)} columns")
         top = HEADER + row_index * (CELL + GAP)
         text = "\n".join(piece for line in row.lines for piece in _wrap(line, font))
         draw.multiline_text((GAP, top), text, INK, font, spacing=3)
