@@ -2,8 +2,8 @@
 
 Every process draws the same samples of a step from (seed, step) and takes its part of them, so that the number of
 processes changes nothing but rounding. How a model is distributed is what `accelerate config` or the launcher's flags
-say; precision is not: it follows from `models.dtype`. DeepSpeed is refused: it keeps the optimizer's state in flat
-buffers of its own, from which a run cannot be resumed bit for bit.
+say; precision is not: it follows from `models.dtype`. DeepSpeed is refused: only its own pickled checkpoints restore
+its optimizer state, and ours are named tensors that can be read without unpickling.
 """
 
 import os
@@ -61,7 +61,7 @@ def make_accelerator(device: str | torch.device) -> "Accelerator":
     if "LOCAL_RANK" not in os.environ and {"ACCELERATE_DYNAMO_BACKEND", "MASTER_ADDR"} <= os.environ.keys():
         raise UserError("accelerate launch: started one process instead of several (no GPUs); add --multi_gpu")
     if _asked("ACCELERATE_USE_DEEPSPEED"):
-        raise UserError("train.launcher: DeepSpeed is not supported (no exact resume); use --use_fsdp --fsdp_version 2")
+        raise UserError("train.launcher: DeepSpeed is not supported; use --use_fsdp --fsdp_version 2")
     if _asked("ACCELERATE_USE_FSDP") and os.environ.get("FSDP_VERSION") != "2":
         raise UserError("train.launcher: only version 2 of FSDP is supported; add --fsdp_version 2")
     from accelerate import Accelerator
