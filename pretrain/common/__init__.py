@@ -1,1 +1,4 @@
-"""What the pretraining pipelines share: training loop, encoding, tokenizer."""
+"""What the pretraining pipelines share: options, corpora, the training loop, autoencoder losses, latents, tokenizer.
+
+Public: `autoencoder`, `corpus`, `latents`, `loop`, `options`, `tokenizer`.
+"""

@@ -1,4 +1,4 @@
-"""Tokenizers of the embedded models: byte-level BPE in CLIP's own format, learnt from our wordings."""
+"""Tokenizers of the embedded models: byte-level BPE in CLIP's format, trained on the texts of the rendered data."""
 
 import json
 import random
@@ -17,7 +17,7 @@ VOCABULARY = 768
 
 
 def wordings(count: int = 4000) -> list[str]:
-    """Instructions and captions enough to hold every word that the rendered world uses."""
+    """Draw instructions and captions that hold every word of the rendered data."""
     rng, garments = random.Random(0), UPPER + LOWER + FULL
     texts = [*PROMPTS, "a photo of clothes", "an image", "a person in pants", "no change"]
     for _ in range(count):
@@ -32,12 +32,10 @@ def wordings(count: int = 4000) -> list[str]:
 
 
 def build_tokenizer(texts: Iterable[str] | None = None, vocabulary: int = VOCABULARY) -> CLIPTokenizer:
-    """A CLIPTokenizer with `model_max_length` LENGTH, one token for each common word, bytes for the rest.
+    """Train a CLIPTokenizer on `texts`, by default `wordings()`: one token per common word, bytes for the rest.
 
-    It is learnt from `texts`, by default the editor's wordings.
-
-    Every process builds the same one: the bytes and the bytes that end a word are numbered before training, since the
-    trainer would number the latter in the order of a hash map, anew each time.
+    Every process builds the same one: the bytes, and the bytes that end a word, are numbered before training; the
+    trainer would number the latter in the order of a hash map, which differs between processes.
     """
     blank = CLIPTokenizer()
     special = [str(blank.bos_token), str(blank.eos_token)]
@@ -62,7 +60,7 @@ def build_tokenizer(texts: Iterable[str] | None = None, vocabulary: int = VOCABU
 
 
 def text_config(tokenizer: CLIPTokenizer, *, width: int, layers: int, projection: int) -> CLIPTextConfig:
-    """A small text tower's configuration that agrees with the tokenizer."""
+    """Configure a small CLIP text encoder for the tokenizer."""
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,

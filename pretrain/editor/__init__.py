@@ -1,1 +1,1 @@
-"""Pretraining of the embedded editor and of the networks that score it."""
+"""Pretraining of the embedded InstructPix2Pix editor and of the networks that score and mask its edits."""

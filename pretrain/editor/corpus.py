@@ -1,11 +1,11 @@
-"""Render the corpus that every embedded base model learns from.
+"""Render the corpus that the editor, its CLIP, feature network and segmenter are trained on.
 
     python -m pretrain.editor.corpus --out pretrain/editor/corpus
 
 A scene is rendered in several fabrics: for each garment worn a 2 × 2 grid (two colours × two patterns), so that any two
-pictures of a grid are an edit in both directions (a colour, a pattern, or both). Each picture also comes *leaky*: the
-fabric's colour or print spills over a box, the whole figure or the whole picture (never over the other garment), as the
-training pairs of a general editor do.
+images of a grid are an edit in both directions (a colour, a pattern, or both). Each image also has a *leaky* version:
+the fabric's colour or print spills over a box, the whole figure or the whole image (never over the other garment), as
+in the training pairs of a general editor.
 
 Files: images.npy uint8 (N, S, S, 3); labels.npy uint8 (scenes, S, S) of SEGMENTS; pictures.json and pairs.json.
 """
@@ -20,17 +20,18 @@ import numpy as np
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
+from atelier.common import command
 from atelier.synthetic import fashion
 from atelier.synthetic.fashion.fabric import print_fabric
 from atelier.text.instructions import COLOURS, PATTERNS
 
 SEGMENTS = ("background", "upper", "lower", "full", "skin", "hair")
 REGIONS = ("box", "figure", "picture")
-SHARD = 100  # scenes a worker renders at a time
+SHARD = 100  # scenes that a worker renders at a time
 
 
 def label_map(masks: dict[str, np.ndarray]) -> np.ndarray:
-    """uint8 (H, W): index into SEGMENTS; the face counts as skin, and shoes and linings as background."""
+    """Return indices into SEGMENTS, uint8 (H, W); the face counts as skin, shoes and linings as background."""
     labels = np.zeros(masks["background"].shape, np.uint8)
     for name, mask in masks.items():
         labels[mask] = SEGMENTS.index("skin" if name == "face" else name)
@@ -40,7 +41,7 @@ def label_map(masks: dict[str, np.ndarray]) -> np.ndarray:
 def spill(
     picture: np.ndarray, scene: fashion.Scene, layout: fashion.Layout, slot: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """An imprecise edit's picture: the fabric of `slot` spills past the garment, but not onto the other garment."""
+    """Render an imprecise edit: the fabric of `slot` spills past the garment, but not onto the other garment."""
     size = picture.shape[0]
     garment, mask = scene.garments[slot], layout.masks[slot]
     region = np.zeros((size, size), np.uint8)
@@ -68,7 +69,7 @@ def spill(
 
 
 def _grid(rng: np.random.Generator, scene: fashion.Scene, slot: str) -> list[fashion.Scene]:
-    """The scene itself and three others: another colour, another pattern, both; none in a held-out fabric."""
+    """Return the scene and three others: another colour, another pattern, both; none in a held-out fabric."""
     garment = scene.garments[slot]
     while True:
         colour = COLOURS[int(rng.integers(len(COLOURS)))]
@@ -86,7 +87,7 @@ def _grid(rng: np.random.Generator, scene: fashion.Scene, slot: str) -> list[fas
 def render_scenes(
     first: int, count: int, seed: int, size: int
 ) -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
-    """Scenes first … first + count: pictures, label maps, picture records and pairs (indices within the shard)."""
+    """Render scenes first … first + count: images, label maps, image records and pairs (indices in the shard)."""
     images, labels, pictures, pairs = [], [], [], []
 
     def add(image: np.ndarray, scene: fashion.Scene, index: int, leaky: str | None) -> int:
@@ -103,10 +104,10 @@ def render_scenes(
         base = None
         for slot in scene.garments:
             grid = _grid(rng, scene, slot)
-            painted = [fashion.paint(variant, layout) for variant in grid]
-            base = add(painted[0], scene, index, None) if base is None else base
-            exact = [base, *(add(p, v, index, None) for p, v in zip(painted[1:], grid[1:], strict=True))]
-            leaks = [add(spill(p, v, layout, slot, rng), v, index, slot) for p, v in zip(painted, grid, strict=True)]
+            rendered = [fashion.paint(variant, layout) for variant in grid]
+            base = add(rendered[0], scene, index, None) if base is None else base
+            exact = [base, *(add(p, v, index, None) for p, v in zip(rendered[1:], grid[1:], strict=True))]
+            leaks = [add(spill(p, v, layout, slot, rng), v, index, slot) for p, v in zip(rendered, grid, strict=True)]
             for source in range(4):
                 for target in range(4):
                     old, new = grid[source].garments[slot], grid[target].garments[slot]
@@ -120,12 +121,12 @@ def render_scenes(
     return np.stack(images), np.stack(labels), pictures, pairs
 
 
-@click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
-@click.option("--scenes", type=click.IntRange(min=SHARD), default=12000, show_default=True)
-@click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Side of a picture, px.")
-@click.option("--seed", type=int, default=20_000_000, show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+@command.stage
+@command.path_option("out", "Folder for the corpus.")
+@click.option("--scenes", type=click.IntRange(min=SHARD), default=12000, help="Scenes to render.")
+@click.option("--size", type=click.IntRange(min=32), default=64, help="Side of an image, px.")
+@click.option("--seed", type=int, default=20_000_000, help="No study uses it.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, help="Processes.")
 def main(out: Path, scenes: int, size: int, seed: int, workers: int) -> None:
     """Render scenes, their edits and their leaky edits."""
     out.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,7 @@ def main(out: Path, scenes: int, size: int, seed: int, workers: int) -> None:
     np.save(out / "labels.npy", np.concatenate(labels))
     (out / "pictures.json").write_text(json.dumps(pictures))
     (out / "pairs.json").write_text(json.dumps(pairs))
-    click.echo(f"{scenes} scenes, {len(pictures)} pictures, {len(pairs)} pairs in {out}")
+    click.echo(f"{scenes} scenes, {len(pictures)} images, {len(pairs)} pairs in {out}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Measure and draw every part of the embedded base on scenes that none of them was trained on.
+"""Evaluate the editor, its autoencoder, CLIP and segmenter on scenes that none of them was trained on.
 
-    python -m pretrain.editor.evaluate --base models/base --pictures docs/models/images --report …
+    python -m pretrain.editor.evaluate --base models/base --images docs/models/images --report …
 
-Writes the sheets of docs/models/editor.md: forty reconstructions and forty edits of held-out scenes, unselected: the
-first forty that a fixed seed draws.
+Writes the sheets of docs/models/editor.md: the first forty reconstructions and edits of held-out scenes that a fixed
+seed draws, not selected.
 
 Legend: B batch, H W pixels.
 """
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from atelier.common import command
 from atelier.common.iterables import batched
 from atelier.images.tensors import to_pixels, to_png, to_tensor
 from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
@@ -30,67 +31,68 @@ from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.sampling.edit import edit_all
 from atelier.synthetic import fashion
 from atelier.text.instructions import COLOURS, PATTERNS, instruct
-from pretrain.common.loop import SLOTS
+from pretrain.common.corpus import SLOTS
+from pretrain.common.options import input_option, threads_option
 from pretrain.editor.corpus import spill
 
-DRAWN = 40  # pictures on a sheet
-FACTORS = {"colour": COLOURS, "pattern": PATTERNS}
+SHOWN = 40  # images on a sheet
+CHOICES = {"colour": COLOURS, "pattern": PATTERNS}
 
 
 def held_out_scenes(count: int) -> list[fashion.Scene]:
-    """Scenes from a seed of their own, studio and street in turn, held-out fabrics among them."""
+    """Sample scenes from a seed of their own, studio and street in turn, held-out fabrics among them."""
     generators = [np.random.default_rng([99, index]) for index in range(count)]
     return [fashion.sample_outfit(rng, ("studio", "street")[i % 2], held_out=True) for i, rng in enumerate(generators)]
 
 
 def draw_change(rng: np.random.Generator, scene: fashion.Scene, factor: str) -> tuple[str, str]:
-    """One garment worn, as its slot, and another colour or pattern for it."""
+    """Choose one garment, by its slot, and another colour or pattern for it."""
     slot = list(scene.garments)[int(rng.integers(len(scene.garments)))]
     worn = getattr(scene.garments[slot], factor)
-    return slot, str(rng.choice([value for value in FACTORS[factor] if value != worn]))
+    return slot, str(rng.choice([value for value in CHOICES[factor] if value != worn]))
 
 
 def lay_in_grid(pictures: np.ndarray, columns: int, zoom: int = 2) -> Image.Image:
-    """uint8 (N, H, W, 3) as a contact sheet, row by row, enlarged without smoothing."""
+    """Arrange images uint8 (N, H, W, 3) row by row, enlarged without smoothing."""
     rows = [np.concatenate(list(row), 1) for row in batched(pictures, columns)]
     sheet = Image.fromarray(np.concatenate(rows, 0))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
 
 
-def in_turn(*series: np.ndarray) -> np.ndarray:
-    """The first DRAWN of each series, uint8 (B, H, W, 3), side by side: one of each, then the next of each."""
-    stacked = np.stack([pictures[:DRAWN] for pictures in series], 1)
+def interleave(*series: np.ndarray) -> np.ndarray:
+    """Interleave the first SHOWN images of each series, uint8 (B, H, W, 3): one of each, then the next of each."""
+    stacked = np.stack([pictures[:SHOWN] for pictures in series], 1)
     return stacked.reshape(-1, *stacked.shape[2:])
 
 
 def as_tensor(masks: Sequence[np.ndarray]) -> torch.Tensor:
-    """bool (H, W) masks → float32 (B, 1, H, W)."""
+    """Stack bool masks (H, W) to float32 (B, 1, H, W)."""
     return torch.from_numpy(np.stack(masks)).float()[:, None]
 
 
-def examine_autoencoder(editor: Editor, scenes: list[fashion.Scene], size: int, sheet: Path) -> dict[str, float]:
-    """Reconstruction in dB, over the whole picture and inside the garments."""
+def evaluate_autoencoder(editor: Editor, scenes: list[fashion.Scene], size: int, sheet: Path) -> dict[str, float]:
+    """Return the reconstruction's PSNR in dB, over the whole image and inside the garments."""
     rendered = [fashion.render(scene, size) for scene in scenes]
     pictures = to_tensor([one.image for one in rendered])
     latents = [encode_images(editor, part) * editor.scaling_factor for part in pictures.split(32)]
     decoded = torch.cat([decode_latents(editor, part) for part in latents])
     worn = as_tensor([np.any([one.masks[slot] for slot in SLOTS if slot in one.masks], 0) for one in rendered])
-    lay_in_grid(in_turn(to_pixels(pictures), to_pixels(decoded)), columns=16).save(sheet)
+    lay_in_grid(interleave(to_pixels(pictures), to_pixels(decoded)), columns=16).save(sheet)
     return {
         "psnr": psnr(squared_error(pictures, decoded)).mean().item(),
         "psnr_inside_garments": psnr(mean_over((pictures - decoded).square(), worn)).mean().item(),
     }
 
 
-def examine_naming(scorer: ClipScorer, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
-    """How often the scoring CLIP picks a picture's own caption among those that differ in one word."""
+def evaluate_naming(scorer: ClipScorer, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
+    """Return how often CLIP picks an image's own caption among those that differ in one word."""
     hits: dict[str, list[bool]] = {}
     for scene in scenes:
         image = scorer.image_features(to_tensor([fashion.render(scene, size).image]))
         for slot, garment in scene.worn:
-            for field, choices in {**FACTORS, "kind": SLOTS[slot]}.items():
+            for field, choices in {**CHOICES, "kind": SLOTS[slot]}.items():
                 if len(choices) == 1:
-                    continue  # a dress is the only garment of its slot: nothing to tell apart
+                    continue  # a dress is the only garment of its slot
                 dressed = [replace(garment, **{field: choice}) for choice in choices]
                 worn = [tuple((scene.garments | {slot: other}).items()) for other in dressed]
                 captions = [fashion.describe_scene(replace(scene, worn=garments)) for garments in worn]
@@ -98,15 +100,15 @@ def examine_naming(scorer: ClipScorer, scenes: list[fashion.Scene], size: int) -
                 right = choices[best] == getattr(garment, field)
                 name = "garment" if field == "kind" else field
                 hits.setdefault(f"{name}_accuracy", []).append(right)
-                if field == "kind" and slot == "upper":  # from behind, tops are hard to tell apart
+                if field == "kind" and slot == "upper":  # from behind, tops are hard to distinguish
                     hits.setdefault(f"top_accuracy_{scene.pose.view}", []).append(right)
     return {name: float(np.mean(found)) for name, found in hits.items()}
 
 
 def wrong_edits(scene: fashion.Scene, slot: str, factor: str, value: str, size: int) -> dict[str, np.ndarray]:
-    """The exact edit and its near misses: pictures uint8 (H, W, 3) by name, "exact" first.
+    """Render the exact edit and wrong ones: images uint8 (H, W, 3) by name, "exact" first.
 
-    "wrong_garment" is missing where there is no other garment, or where it looks as asked already.
+    "wrong_garment" is missing if there is no other garment or it already looks as requested.
     """
     exact, layout = fashion.edit(scene, slot, **{factor: value}), fashion.lay_out(scene, size)
     rng = np.random.default_rng([98, scene.folds])
@@ -125,11 +127,11 @@ def wrong_edits(scene: fashion.Scene, slot: str, factor: str, value: str, size: 
     return pictures
 
 
-def examine_judgement(scorer: ClipScorer, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
-    """How often the exact target scores above a wrong-garment, a wrong-pattern and a flooded picture."""
+def evaluate_ranking(scorer: ClipScorer, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
+    """Return how often the exact target scores above a wrong garment, a wrong pattern and a flooded image."""
     wins: dict[str, list[float]] = {}
     for index, scene in enumerate(scenes):
-        factor = list(FACTORS)[index % 2]
+        factor = list(CHOICES)[index % 2]
         slot, value = draw_change(np.random.default_rng([98, index]), scene, factor)
         pictures = wrong_edits(scene, slot, factor, value, size)
         source, *edited = scorer.image_features(to_tensor([fashion.render(scene, size).image, *pictures.values()]))
@@ -149,7 +151,7 @@ def examine_judgement(scorer: ClipScorer, scenes: list[fashion.Scene], size: int
 
 @dataclass(frozen=True)
 class HeldOutEdit:
-    """An edit that the base never saw, with its exact result."""
+    """An edit that no model was trained on, with its exact target."""
 
     source: np.ndarray  # uint8 (H, W, 3), and so is target
     target: np.ndarray
@@ -159,8 +161,8 @@ class HeldOutEdit:
 
 
 def draw_edit(scene: fashion.Scene, index: int, size: int) -> HeldOutEdit:
-    """One edit of a scene: a colour for every even index, a pattern for every odd one."""
-    factor = list(FACTORS)[index % 2]
+    """Draw one edit of a scene: a colour for an even index, a pattern for an odd one."""
+    factor = list(CHOICES)[index % 2]
     slot, value = draw_change(np.random.default_rng([97, index]), scene, factor)
     layout = fashion.lay_out(scene, size)
     rest = [layout.masks[other] for other in scene.garments if other != slot]
@@ -173,12 +175,12 @@ def draw_edit(scene: fashion.Scene, index: int, size: int) -> HeldOutEdit:
     )
 
 
-def examine_edits(editor: Editor, edits: list[HeldOutEdit], sheet: Path, **sampling: float) -> dict[str, float]:
-    """Edits against their exact targets; changes are in grey levels (0 to 255) per pixel."""
+def evaluate_edits(editor: Editor, edits: list[HeldOutEdit], sheet: Path, **sampling: float) -> dict[str, float]:
+    """Compare edits with their exact targets; changes are in grey levels (0 to 255) per pixel."""
     pngs, texts = [to_png(one.source) for one in edits], [one.instruction for one in edits]
     edited = np.stack(list(edit_all(editor, pngs, texts, list(range(len(edits))), batch_size=32, **sampling)))
     sources, targets = np.stack([one.source for one in edits]), np.stack([one.target for one in edits])
-    lay_in_grid(in_turn(sources, targets, edited), columns=12).save(sheet)
+    lay_in_grid(interleave(sources, targets, edited), columns=12).save(sheet)
     source, exact, result = (to_tensor(pictures) for pictures in (sources, targets, edited))
     named, other = as_tensor([one.named for one in edits]), as_tensor([one.other for one in edits])
     change = change_map(source, result)
@@ -191,13 +193,13 @@ def examine_edits(editor: Editor, edits: list[HeldOutEdit], sheet: Path, **sampl
     }
 
 
-def examine_segmenter(segmenter: Segmenter, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
-    """Intersection over union of the garments found and the exact ones, per slot, over all pictures."""
-    asked = []
+def evaluate_segmenter(segmenter: Segmenter, scenes: list[fashion.Scene], size: int) -> dict[str, float]:
+    """Return the intersection over union of predicted and exact garments, per slot, over all images."""
+    samples = []
     for scene in scenes:
         rendered = fashion.render(scene, size)
-        asked += [(rendered.image, garment.kind, slot, rendered.masks[slot]) for slot, garment in scene.worn]
-    pictures, kinds, slots, exact = (np.array(column) for column in zip(*asked, strict=True))
+        samples += [(rendered.image, garment.kind, slot, rendered.masks[slot]) for slot, garment in scene.worn]
+    pictures, kinds, slots, exact = (np.array(column) for column in zip(*samples, strict=True))
     found = np.stack(find_garments(segmenter, pictures, list(kinds)))
     of_slot = {slot: slots == slot for slot in SLOTS}
     both = {slot: (found & exact)[rows].sum() for slot, rows in of_slot.items()}
@@ -205,19 +207,20 @@ def examine_segmenter(segmenter: Segmenter, scenes: list[fashion.Scene], size: i
     return {f"iou_{slot}": float(both[slot] / either[slot]) for slot in SLOTS}
 
 
-@click.command()
-@click.option("--base", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder for the sheets.")
-@click.option("--report", type=click.Path(path_type=Path), required=True)
-@click.option("--scenes", type=click.IntRange(min=DRAWN), default=400, show_default=True)
-@click.option("--steps", type=click.IntRange(min=1), default=2, show_default=True, help="Sampling steps of an edit.")
-@click.option("--guidance-text", type=click.FloatRange(min=0), default=1.2, show_default=True)
-@click.option("--guidance-image", type=click.FloatRange(min=0), default=1.0, show_default=True)
+@command.stage
+@input_option("base", "Folder of the models.")
+@command.path_option("images", "Folder for the sheets.")
+@command.path_option("report", "JSON of the results.")
+@click.option("--scenes", type=click.IntRange(min=SHOWN), default=400, help="Held-out scenes.")
+@click.option("--steps", type=click.IntRange(min=1), default=2, help="Sampling steps of an edit.")
+@click.option("--guidance-text", type=click.FloatRange(min=0), default=1.2, help="Guidance scale of the text.")
+@click.option("--guidance-image", type=click.FloatRange(min=0), default=1.0, help="Guidance scale of the image.")
+@threads_option
 def main(
-    base: Path, pictures: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float
+    base: Path, images: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float
 ) -> None:
-    """Examine the base and write its report and sheets."""
-    pictures.mkdir(parents=True, exist_ok=True)
+    """Evaluate the models and write the report and the sheets."""
+    images.mkdir(parents=True, exist_ok=True)
     drawn = held_out_scenes(scenes)
     editor = load_editor(base / "editor", device="cpu")
     scorer = ClipScorer.load(str(base / "clip"), "cpu")
@@ -226,10 +229,10 @@ def main(
     edits = [draw_edit(scene, index, size) for index, scene in enumerate(drawn[:160])]
     sampling = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
     found = {
-        "autoencoder": examine_autoencoder(editor, drawn[:200], size, pictures / "base-reconstructions.png"),
-        "scoring": examine_naming(scorer, drawn, size) | examine_judgement(scorer, drawn, size),
-        "segmenter": examine_segmenter(segmenter, drawn[:200], size),
-        "editor": examine_edits(editor, edits, pictures / "base-edits.png", **sampling),
+        "autoencoder": evaluate_autoencoder(editor, drawn[:200], size, images / "base-reconstructions.png"),
+        "scoring": evaluate_naming(scorer, drawn, size) | evaluate_ranking(scorer, drawn, size),
+        "segmenter": evaluate_segmenter(segmenter, drawn[:200], size),
+        "editor": evaluate_edits(editor, edits, images / "base-edits.png", **sampling),
     }
     rounded = {part: {name: round(value, 4) for name, value in values.items()} for part, values in found.items()}
     text = json.dumps(rounded, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""Train the embedded garment segmenter, a small SegFormer, for pictures that bring no mask.
+"""Train the garment segmenter, a small SegFormer, for images without masks.
 
 python -m pretrain.editor.segmenter --corpus pretrain/editor/corpus --out models/base/segmenter
 """
@@ -12,15 +12,18 @@ import torch
 import torch.nn.functional as F
 from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
 
+from atelier.common import command
 from atelier.images.tensors import to_tensor
-from pretrain.common.loop import fit, held_out_mask, read_corpus, training_options
+from pretrain.common.corpus import held_out_mask, read_corpus
+from pretrain.common.loop import fit
+from pretrain.common.options import input_option, training_options
 from pretrain.editor.corpus import SEGMENTS
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # SegformerImageProcessor's own defaults
 
 
 def build(labels: Sequence[str] = SEGMENTS) -> SegformerForSemanticSegmentation:
-    """An untrained SegFormer of some labels, whose output grid has half the picture's side."""
+    """Build an untrained SegFormer for some labels; its output has half the image's side."""
     return SegformerForSemanticSegmentation(
         SegformerConfig(
             num_labels=len(labels),
@@ -38,44 +41,59 @@ def build(labels: Sequence[str] = SEGMENTS) -> SegformerForSemanticSegmentation:
     )
 
 
-@click.command()
+class Logits:
+    """A SegFormer's logits at the resolution of its input."""
+
+    def __init__(self, model: SegformerForSemanticSegmentation) -> None:
+        self.model = model
+        self.mean, self.std = (torch.tensor(value)[None, :, None, None] for value in (MEAN, STD))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, labels, H, W) of images (B, 3, H, W) in [0, 1]."""
+        logits = self.model(pixel_values=(x - self.mean) / self.std).logits
+        return F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def segmentation_loss(logits: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+    """Return the cross-entropy with label maps int64 (B, H, W), and the share of correct pixels to print."""
+    return F.cross_entropy(logits, truth), {"pixels": (logits.argmax(1) == truth).float().mean().item()}
+
+
+@torch.no_grad()
+def save(logits_of: Logits, images: np.ndarray, truth: torch.Tensor, labels: Sequence[str], out: Path) -> None:
+    """Print the intersection over union on held-out images uint8 (N, S, S, 3); save in transformers' format."""
+    model = logits_of.model.eval()
+    found = torch.cat([logits_of(x).argmax(1) for x in to_tensor(images).split(50)])
+    for index, name in enumerate(labels):
+        both, either = ((found == index) & (truth == index)).sum(), ((found == index) | (truth == index)).sum()
+        click.echo(f"held-out intersection over union, {name}: {both / either:.4f}")
+    model.save_pretrained(out)
+    size = {"height": images.shape[1], "width": images.shape[1]}
+    SegformerImageProcessor(size=size, image_mean=MEAN, image_std=STD).save_pretrained(out)
+
+
+@command.stage
+@input_option("corpus", "Folder of the editor's corpus.")
 @training_options(steps=1500, batch_size=32)
-def main(folder: Path, out: Path, steps: int, batch_size: int) -> None:
-    """Train on clean pictures, report held-out intersection over union, save in transformers' format."""
-    corpus = read_corpus(folder)
+def main(corpus: Path, out: Path, steps: int, batch_size: int) -> None:
+    """Train on clean images, report held-out intersection over union, save in transformers' format."""
+    data = read_corpus(corpus)
     torch.manual_seed(0)
-    model = build()
-    held, clean = held_out_mask(corpus), np.array([picture["leaky"] is None for picture in corpus.pictures])
-    scene = np.array([picture["scene"] for picture in corpus.pictures])
+    logits_of = Logits(build())
+    held, clean = held_out_mask(data), np.array([picture["leaky"] is None for picture in data.pictures])
+    scene = np.array([picture["scene"] for picture in data.pictures])
     train, test = np.flatnonzero(~held & clean), np.flatnonzero(held & clean)[::3][:300]
 
-    def logits_of(some: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        x, truth = to_tensor(corpus.images[some]), torch.from_numpy(corpus.labels[scene[some]]).long()
-        mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
-        logits = model(pixel_values=(x - mean) / std).logits
-        return F.interpolate(logits, truth.shape[-2:], mode="bilinear", align_corners=False), truth
+    def truth_of(some: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(data.labels[scene[some]]).long()
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         some = np.sort(np.random.default_rng([4, step]).choice(train, batch_size, replace=False))
-        logits, truth = logits_of(some)
-        return F.cross_entropy(logits, truth), {"pixels": (logits.argmax(1) == truth).float().mean().item()}
+        return segmentation_loss(logits_of(to_tensor(data.images[some])), truth_of(some))
 
-    settings = {"batch": batch_size}
-    with fit(
-        "segmenter", model, [{"params": list(model.parameters()), "lr": 2e-3}], loss_of, steps=steps, settings=settings
-    ):
-        model.eval()
-        with torch.no_grad():
-            logits, truth = logits_of(test)
-        found = logits.argmax(1)
-        for index, name in enumerate(SEGMENTS):
-            both, either = ((found == index) & (truth == index)).sum(), ((found == index) | (truth == index)).sum()
-            click.echo(f"held-out intersection over union, {name}: {both / either:.4f}")
-        model.save_pretrained(out)
-        side = corpus.images.shape[1]
-        SegformerImageProcessor(size={"height": side, "width": side}, image_mean=MEAN, image_std=STD).save_pretrained(
-            out
-        )
+    groups = [{"params": list(logits_of.model.parameters()), "lr": 2e-3}]
+    with fit("segmenter", logits_of.model, groups, loss_of, steps=steps, settings={"batch": batch_size}):
+        save(logits_of, data.images[test], truth_of(test), SEGMENTS, out)
 
 
 if __name__ == "__main__":

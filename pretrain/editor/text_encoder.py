@@ -1,5 +1,6 @@
-"""Teach the editor's text tower what its words mean before the UNet asks: a minute of naming garment,
-colour and pattern from the instruction. docs/log.md tells what happened without it.
+"""Pretrain the editor's text encoder, before the UNet, to classify garment, colour and pattern of an instruction.
+
+It takes a minute. docs/log.md has the result without it.
 """
 
 import random
@@ -11,45 +12,45 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER, instruct
 
-GARMENTS = ("main", *LOWER)  # "shirt" and "clothes" name whatever is worn on top or in full: one class
+GARMENTS = ("main", *LOWER)  # "shirt" and "clothes" name any upper or full garment: one class
 
 
 def draw_texts(rng: random.Random, count: int) -> tuple[list[str], torch.Tensor]:
-    """Instructions, and what each says: int64 (count, 3) of garment, colour and pattern (0 where it names none)."""
+    """Draw instructions and their labels, int64 (count, 3): garment, colour and pattern (0: not named)."""
     texts, labels = [], []
     for _ in range(count):
         garment = rng.choice(UPPER + LOWER + FULL)
         colour, pattern = rng.choice(COLOURS), rng.choice(PATTERNS)
         factor = rng.choice(("colour", "pattern", "both"))
-        said = {"colour": colour if factor != "pattern" else None, "pattern": pattern if factor != "colour" else None}
-        texts.append(instruct(rng, garment, **said))
+        named = {"colour": colour if factor != "pattern" else None, "pattern": pattern if factor != "colour" else None}
+        texts.append(instruct(rng, garment, **named))
         labels.append(
             (
                 GARMENTS.index(garment) if garment in LOWER else 0,
-                COLOURS.index(colour) + 1 if said["colour"] else 0,
-                PATTERNS.index(pattern) + 1 if said["pattern"] else 0,
+                COLOURS.index(colour) + 1 if named["colour"] else 0,
+                PATTERNS.index(pattern) + 1 if named["pattern"] else 0,
             )
         )
     return texts, torch.tensor(labels)
 
 
-def teach_words(text: CLIPTextModel, tokenizer: CLIPTokenizer, *, steps: int = 400, batch_size: int = 64) -> float:
-    """Train the tower in place, by classification from its last states; returns the accuracy of the last batch."""
+def pretrain(text: CLIPTextModel, tokenizer: CLIPTokenizer, *, steps: int = 400, batch_size: int = 64) -> float:
+    """Train the encoder in place by classification from its last states; return the accuracy on the last batch."""
     heads = nn.Linear(text.config.hidden_size, len(GARMENTS) + len(COLOURS) + 1 + len(PATTERNS) + 1)
-    optimiser = torch.optim.AdamW([*text.parameters(), *heads.parameters()], lr=1e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW([*text.parameters(), *heads.parameters()], lr=1e-3, weight_decay=0.01)
     accuracy = 0.0
     for step in range(steps):
         texts, labels = draw_texts(random.Random(f"words {step}"), batch_size)
         tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         states = text(tokens).last_hidden_state
-        ends = (tokens == tokenizer.eos_token_id).int().argmax(1)  # cross-attention sees every state: teach two of them
+        ends = (tokens == tokenizer.eos_token_id).int().argmax(1)  # cross-attention uses all states: train two of them
         loss = torch.zeros(())
         for state in (states[torch.arange(batch_size), ends], states[:, -1]):
             parts = heads(state).split([len(GARMENTS), len(COLOURS) + 1, len(PATTERNS) + 1], 1)
             loss = loss + sum(F.cross_entropy(part, labels[:, i]) for i, part in enumerate(parts))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         hits = torch.stack([part.argmax(1) == labels[:, i] for i, part in enumerate(parts)])
         accuracy = hits.float().mean().item()
     return accuracy

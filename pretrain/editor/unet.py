@@ -1,11 +1,10 @@
-"""Train the embedded general editor: an 8-channel UNet in the SD-1.5 block layout and, with it, its CLIP text tower.
+"""Train the embedded InstructPix2Pix editor: an 8-channel UNet in the SD-1.5 layout, and its CLIP text encoder.
 
     python -m pretrain.editor.unet --phase precise --corpus … --latents … --vae … --out …
     python -m pretrain.editor.unet --phase leaky --initial pretrain/editor/precise … --leak 0.7 --out …
 
-Two phases. *precise*: exact targets, all weights, until the editor tells garments, colours and prints apart. *leaky*:
-most targets spill past the garment, as a general editor's own training pairs do; this is the base that fine-tuning
-starts from.
+Two phases. *precise*: exact targets, until the editor distinguishes garments, colours and prints. *leaky*: most targets
+spill past the garment, as the training pairs of a general editor do; fine-tuning starts from this model.
 
 Legend: B batch, C channels, h w latent.
 """
@@ -18,25 +17,33 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
-from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
-from safetensors.torch import load_file
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DiffusionPipeline,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from atelier.common import command
 from atelier.text.instructions import instruct
-from pretrain.common.loop import fit, rank_and_world, read_corpus
+from pretrain.common.autoencoder import open_vae
+from pretrain.common.corpus import read_corpus
+from pretrain.common.loop import fit, rank_and_world
+from pretrain.common.options import input_option, training_options
 from pretrain.common.tokenizer import build_tokenizer, text_config
-from pretrain.editor.text_encoder import teach_words
+from pretrain.editor import text_encoder
 
-WIDTH = 128  # of the text tower and of cross-attention
+WIDTH = 128  # of the text encoder and of cross-attention
 NOISIEST, NOISIEST_SHARE = 0.15, 0.4  # that share of the timesteps comes from the noisiest 15 %
-CHANGED = 4.0  # extra weight of the latents that an edit changes: they are few, and all there is to learn
+CHANGED = 4.0  # extra weight of the latents that an edit changes: they are few
 FACTORS = {"colour": 0.4, "pattern": 0.45, "both": 0.15}
 
 
 class Editor(nn.Module):
-    """The two parts that are trained together."""
+    """UNet and text encoder, which are trained together."""
 
     def __init__(self, latent_side: int, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
@@ -57,7 +64,7 @@ class Editor(nn.Module):
 
 
 def build_scheduler() -> DDIMScheduler:
-    """v-prediction with a terminal signal of exactly zero, so that sampling starts where training did."""
+    """Build a v-prediction scheduler with zero terminal SNR, so that sampling starts from pure noise as in training."""
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -72,23 +79,23 @@ def build_scheduler() -> DDIMScheduler:
 
 @dataclass(frozen=True)
 class Batch:
-    """One training batch; an instruction or a source that was dropped is empty or zero."""
+    """One training batch; a dropped instruction is empty, a dropped source is zero."""
 
     instructions: list[str]
-    source: torch.Tensor  # float32 (B, C, h, w), unscaled, as it conditions
+    source: torch.Tensor  # float32 (B, C, h, w), unscaled, as the UNet takes it
     target: torch.Tensor  # float32 (B, C, h, w), scaled
     weight: torch.Tensor  # float32 (B, 1, h, w), of each latent's error
 
 
 def factor_of(pair: dict) -> str:
-    """What a pair of the corpus changes: colour, pattern or both."""
+    """Return what a pair of the corpus changes: colour, pattern or both."""
     if pair["colour"] and pair["pattern"]:
         return "both"
     return "colour" if pair["colour"] else "pattern"
 
 
 class Batches:
-    """Draw a training batch as a function of the step alone."""
+    """Training batches as a function of step and rank."""
 
     def __init__(self, corpus: Path, latents: Path, scaling: float, leak: float, batch_size: int) -> None:
         read = read_corpus(corpus)
@@ -99,7 +106,7 @@ class Batches:
         self.scaling, self.leak, self.batch_size = scaling, leak, batch_size
 
     def draw(self, step: int) -> Batch:
-        """The batch of one step, of this process's own."""
+        """Draw this process's batch of one step."""
         rank, world = rank_and_world()
         rng, wording = np.random.default_rng([2, step, rank]), random.Random(step * world + rank)
         names = rng.choice(list(FACTORS), self.batch_size, p=list(FACTORS.values()))
@@ -117,19 +124,32 @@ class Batches:
         return Batch(texts, source * keep_image, target * self.scaling, 1 + CHANGED * changed.float())
 
 
-def save(editor: Editor, vae_folder: Path, out: Path) -> None:
-    """Write the whole pipeline in diffusers' format, weights of the UNet and the text tower in bfloat16.
+def draw_timesteps(count: int, total: int) -> torch.Tensor:
+    """Draw int64 timesteps (count,) in [0, total), a share of NOISIEST_SHARE from the noisiest ones."""
+    low = torch.where(torch.rand(count) < NOISIEST_SHARE, int(total * (1 - NOISIEST)), 0)
+    return (low + torch.rand(count) * (total - low)).long()
 
-    The autoencoder's folder comes out byte for byte as it went in, even onto itself (`from_pretrained` would note in
-    its configuration where it was read).
+
+def groups_of(unet: nn.Module, text: nn.Module, lr: float) -> list[dict]:
+    """Group the parameters for AdamW: the text encoder has half the UNet's learning rate."""
+    return [{"params": list(unet.parameters()), "lr": lr}, {"params": list(text.parameters()), "lr": lr / 2}]
+
+
+def save(
+    model: nn.Module,
+    vae_folder: Path,
+    out: Path,
+    kind: type[DiffusionPipeline] = StableDiffusionInstructPix2PixPipeline,
+) -> None:
+    """Write the pipeline in diffusers' format, the weights of `model.unet` and `model.text` in bfloat16.
+
+    The autoencoder's folder is written byte for byte as it was read, even onto itself.
     """
-    vae = AutoencoderKL.from_config(AutoencoderKL.load_config(vae_folder))
-    vae.load_state_dict(load_file(vae_folder / SAFETENSORS_WEIGHTS_NAME))
-    pipeline = StableDiffusionInstructPix2PixPipeline(
-        vae=vae,
-        text_encoder=copy.deepcopy(editor.text).bfloat16(),
-        tokenizer=editor.tokenizer,
-        unet=copy.deepcopy(editor.unet).bfloat16(),
+    pipeline = kind(
+        vae=open_vae(vae_folder),
+        text_encoder=copy.deepcopy(model.text).bfloat16(),
+        tokenizer=model.tokenizer,
+        unet=copy.deepcopy(model.unet).bfloat16(),
         scheduler=build_scheduler(),
         safety_checker=None,
         feature_extractor=None,
@@ -138,60 +158,52 @@ def save(editor: Editor, vae_folder: Path, out: Path) -> None:
     pipeline.save_pretrained(out)
 
 
-@click.command()
-@click.option("--phase", type=click.Choice(["precise", "leaky"]), required=True)
-@click.option("--corpus", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--initial", "start", type=click.Path(path_type=Path, exists=True), help="Saved editor to start from.")
-@click.option("--steps", type=click.IntRange(min=1), required=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Of each process.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
-@click.option("--leak", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of leaky targets.")
+@command.stage
+@click.option("--phase", type=click.Choice(["precise", "leaky"]), required=True, help="Name of the phase.")
+@input_option("corpus", "Folder of the editor's corpus.")
+@input_option("latents", "Folder of its latents.")
+@input_option("vae", "Folder of the autoencoder.")
+@input_option("initial", "Saved editor to start from.", required=False)
+@training_options(steps=None, batch_size=32, lr=1e-3)
+@click.option("--leak", type=click.FloatRange(0, 1), default=0.0, help="Share of leaky targets.")
 def main(
-    phase: str, corpus: Path, latents: Path, vae_folder: Path, out: Path, start: Path | None, steps: int,
-    batch_size: int, lr: float, leak: float,
+    phase: str, corpus: Path, latents: Path, vae: Path, initial: Path | None, out: Path, steps: int, batch_size: int,
+    lr: float, leak: float,
 ) -> None:  # fmt: skip
-    """Train one phase and save the averaged editor."""
+    """Train one phase and save the editor's moving average."""
     rank, _ = rank_and_world()
     torch.manual_seed(0)
-    scaling = AutoencoderKL.load_config(vae_folder)["scaling_factor"]
+    scaling = AutoencoderKL.load_config(vae)["scaling_factor"]
     batches = Batches(corpus, latents, scaling, leak, batch_size)
-    tokenizer = build_tokenizer() if start is None else CLIPTokenizer.from_pretrained(start / "tokenizer")
+    tokenizer = build_tokenizer() if initial is None else CLIPTokenizer.from_pretrained(initial / "tokenizer")
     editor = Editor(batches.latents.shape[-1], tokenizer)
-    with torch.no_grad():  # the conditioning latents come unscaled: fold their scale into the first convolution
+    with torch.no_grad():  # the conditioning latents are unscaled: put their scale into the first convolution
         editor.unet.conv_in.weight[:, 4:] *= scaling
-    if start is None:
-        teach_words(editor.text, tokenizer)
+    if initial is None:
+        text_encoder.pretrain(editor.text, tokenizer)
     else:
-        editor.unet.load_state_dict(UNet2DConditionModel.from_pretrained(start / "unet").state_dict())
-        editor.text.load_state_dict(CLIPTextModel.from_pretrained(start / "text_encoder").state_dict())
+        editor.unet.load_state_dict(UNet2DConditionModel.from_pretrained(initial / "unet").state_dict())
+        editor.text.load_state_dict(CLIPTextModel.from_pretrained(initial / "text_encoder").state_dict())
     editor = editor.to(memory_format=torch.channels_last)
     average = copy.deepcopy(editor).eval().requires_grad_(False)
     scheduler = build_scheduler()
-    many = scheduler.config.num_train_timesteps
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         batch = batches.draw(step)
         tokens = editor.tokenizer(batch.instructions, padding="max_length", truncation=True, return_tensors="pt")
         hidden = editor.text(tokens.input_ids).last_hidden_state
-        noisy_first = torch.rand(batch_size) < NOISIEST_SHARE
-        low = torch.where(noisy_first, int(many * (1 - NOISIEST)), 0)
-        t = (low + torch.rand(batch_size) * (many - low)).long()
+        t = draw_timesteps(batch_size, scheduler.config.num_train_timesteps)
         noise = torch.randn_like(batch.target)
         x = torch.cat([scheduler.add_noise(batch.target, noise, t), batch.source], 1)
         v = editor.unet(x.contiguous(memory_format=torch.channels_last), t, hidden).sample
         error = (v - scheduler.get_velocity(batch.target, noise, t)).square().mean(1, keepdim=True)
         return (batch.weight * error).sum() / batch.weight.sum(), {"plain": error.mean().item()}
 
-    text = [p for n, p in editor.named_parameters() if n.startswith("text.")]
-    unet = [p for n, p in editor.named_parameters() if n.startswith("unet.")]
-    groups = [{"params": unet, "lr": lr}, {"params": text, "lr": lr / 2}]
-    settings = {"batch": batch_size, "lr": lr, "leak": leak, "start": start, "vocabulary": tokenizer.get_vocab()}
+    settings = {"batch": batch_size, "lr": lr, "leak": leak, "initial": initial, "vocabulary": tokenizer.get_vocab()}
+    groups = groups_of(editor.unet, editor.text, lr)
     with fit(f"editor-{phase}", editor, groups, loss_of, steps=steps, average=average, settings=settings):
-        if not rank:
-            save(average, vae_folder, out)
+        if rank == 0:
+            save(average, vae, out)
             click.echo(f"{phase}: {steps} steps of {batch_size}, saved to {out}")
 
 

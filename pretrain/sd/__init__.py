@@ -1,1 +1,1 @@
-"""How the embedded text-to-image base was made: `dvc repro pretrain/sd/dvc.yaml`."""
+"""Pretraining of the embedded Stable Diffusion model (text to image) and its CLIP: `dvc repro pretrain/sd/dvc.yaml`."""

@@ -1,4 +1,4 @@
-"""The words of the showroom: the tokenizer that its text-to-image base and its CLIP share."""
+"""The tokenizer that the text-to-image model of products and its CLIP share."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ VOCABULARY = 1024
 
 
 def wordings(shots: Sequence[dict]) -> list[str]:
-    """Every caption of the corpus, and the words that prompts may hold beside them."""
+    """Return captions of the corpus, and texts with the other words that prompts may have."""
     more = [f"{colour} {place} with something special and elegant" for colour in COLOURS for place in PLACES]
     return [shot["prompt"] for shot in shots[:8000]] + more
 
 
 def build_words(shots: Sequence[dict]) -> CLIPTokenizer:
-    """The same tokenizer whoever builds it."""
+    """Train the tokenizer; the same corpus always gives the same one."""
     return build_tokenizer(wordings(shots), VOCABULARY)

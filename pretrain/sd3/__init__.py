@@ -1,1 +1,1 @@
-"""Pretraining of the small Stable Diffusion 3 base, whose training pictures hold too few people who lie."""
+"""Pretraining of the embedded Stable Diffusion 3 model, whose corpus holds too few people who lie."""

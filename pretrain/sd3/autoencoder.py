@@ -1,9 +1,9 @@
-"""Train the flow base's autoencoder: an AutoencoderKL that halves a picture three times (f = 8) into 16 channels.
+"""Train the autoencoder of the SD3 model: an AutoencoderKL that halves an image three times (f = 8) into 16 channels.
 
     python -m pretrain.sd3.autoencoder --corpus pretrain/sd3/corpus --out pretrain/sd3/vae
 
-Its outer blocks start as the editor's, which halves a picture twice: only what lies between them is new. The encoder's
-first two blocks stay as they are.
+Its outer blocks start as those of the editor's autoencoder, which halves an image twice; only the blocks between them
+are new. The encoder's first two blocks are frozen.
 """
 
 from pathlib import Path
@@ -11,20 +11,21 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from atelier.images.tensors import to_tensor
-from pretrain.common.loop import fit, training_options
-from pretrain.sd3.corpus import read
+from atelier.common import command
+from pretrain.common.autoencoder import evaluate_vae, reconstruct, reconstruction_loss, to_input
+from pretrain.common.corpus import read_shots
+from pretrain.common.loop import fit
+from pretrain.common.options import input_option, training_options
 
-START = Path("models/base/editor/vae")
-WIDTHS = (16, 32, 64, 64)  # the editor's, and a level below them
-JITTER = 0.05  # noise on the latents, in their own deviations: the decoder learns to bear a painter's small errors
+INITIAL = Path("models/base/editor/vae")
+WIDTHS = (16, 32, 64, 64)  # the editor's, and one more level
+JITTER = 0.05  # of the latents, as `reconstruct` takes it
 
 
 def build(size: int) -> AutoencoderKL:
-    """An untrained autoencoder without attention, in the layout of Stable Diffusion 3's."""
+    """Build an untrained autoencoder without attention, in the layout of Stable Diffusion 3's."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -39,10 +40,10 @@ def build(size: int) -> AutoencoderKL:
     )
 
 
-def start_from_editor(size: int) -> AutoencoderKL:
-    """An autoencoder whose outer blocks are the editor's; the encoder's first two are frozen."""
+def initialise_from_editor(size: int) -> AutoencoderKL:
+    """Build an autoencoder whose outer blocks are the editor's; the encoder's first two are frozen."""
     vae, found = build(size), {}
-    for name, tensor in AutoencoderKL.from_pretrained(START).state_dict().items():
+    for name, tensor in AutoencoderKL.from_pretrained(INITIAL).state_dict().items():
         at = name.split(".")
         if at[:2] == ["decoder", "up_blocks"]:
             at[2] = str(int(at[2]) + 1)
@@ -56,51 +57,36 @@ def start_from_editor(size: int) -> AutoencoderKL:
 
 
 def read_vae(folder: Path) -> AutoencoderKL:
-    """A saved autoencoder that, saved again, says nothing of the folder it came from."""
+    """Open a saved autoencoder; saved again its configuration has an empty path, as in `models/base/flow-painter`."""
     vae = AutoencoderKL.from_pretrained(folder)
     vae.register_to_config(_name_or_path="")
     return vae
 
 
-@torch.no_grad()
-def examine(vae: AutoencoderKL, pixels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents of pictures uint8 (N, S, S, 3), and the PSNR in dB (N,) of what is decoded from them."""
-    x = to_tensor(pixels).mul(2).sub(1)
-    z = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(64)])
-    y = torch.cat([vae.decode(part).sample.clamp(-1, 1) for part in z.split(64)])
-    return z, 10 * torch.log10(4 / (y - x).square().mean((1, 2, 3)))
-
-
-@click.command()
+@command.stage
+@input_option("corpus", "Folder of the corpus of poses.")
 @training_options(steps=1200, batch_size=16, lr=2e-3)
-def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
-    """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
-    images, _, trained = read(folder)
+def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
+    """Train, measure the reconstruction of held-out images, and save in diffusers' format."""
+    images, _, trained = read_shots(corpus)
     torch.manual_seed(0)
-    vae = start_from_editor(images.shape[1]).to(memory_format=torch.channels_last)
+    vae = initialise_from_editor(images.shape[1]).to(memory_format=torch.channels_last)
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         rng = np.random.default_rng([21, step])
-        some = np.sort(rng.choice(trained, batch_size, replace=False))
-        pixels = images[some]
-        if step % 2:  # on its side: the autoencoder, unlike the painter, is to know people who lie
+        pixels = images[np.sort(rng.choice(trained, batch_size, replace=False))]
+        if step % 2:  # rotated: unlike the transformer, the autoencoder is to represent people who lie
             pixels = np.rot90(pixels, 1 + step // 2 % 3, axes=(1, 2))
-        x = to_tensor(pixels).mul(2).sub(1).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            posterior = vae.encode(x).latent_dist
-            z = posterior.mode()
-            z = z + JITTER * z.detach().float().std() * torch.randn_like(z)
-            y = vae.decode(z).sample
-        y = y.float()
-        kl = 0.5 * (posterior.mean.float().square() + posterior.var.float() - 1 - posterior.logvar.float()).mean()
-        mse = F.mse_loss(y, x)
-        return F.l1_loss(y, x) + 2 * mse + 1e-4 * kl, {"psnr": 10 * np.log10(4 / mse.item())}
+        x = to_input(pixels).to(memory_format=torch.channels_last)
+        y, kl = reconstruct(vae, x, JITTER)
+        loss, shown = reconstruction_loss(y, x)
+        return loss + 1e-4 * kl, shown
 
     groups = [{"params": [p for p in vae.parameters() if p.requires_grad], "lr": lr}]
-    with fit("flow-autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4,
-             settings={"batch": batch_size, "lr": lr}):  # fmt: skip
+    settings = {"batch": batch_size, "lr": lr}
+    with fit("sd3-autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, settings=settings):
         vae = vae.to(memory_format=torch.contiguous_format).eval()
-        z, psnr = examine(vae, images[trained : trained + 256])
+        z, psnr = evaluate_vae(vae, images[trained : trained + 256])
         vae.register_to_config(shift_factor=round(z.mean().item(), 5), scaling_factor=round(1 / z.std().item(), 5))
         vae.save_pretrained(out)
         click.echo(f"held-out reconstruction {psnr.mean():.2f} dB (median {psnr.median():.2f})")

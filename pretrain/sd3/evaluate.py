@@ -1,7 +1,7 @@
-"""What the flow base can do and what it gets wrong, and how well deformity is measured, on pictures of other seeds.
+"""Evaluate the SD3 model, and how well deformity is detected, on images of other seeds.
 
     python -m pretrain.sd3.evaluate --corpus pretrain/sd3/corpus --base pretrain/sd3/base \
-        --picture docs/models/images/flow-painter.png --report pretrain/sd3/metrics.json
+        --image docs/models/images/flow-painter.png --report pretrain/sd3/metrics.json
 """
 
 import json
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from atelier.common import command
 from atelier.common.rng import derive_seed
 from atelier.images.contact_sheet import SheetRow, contact_sheet
 from atelier.images.tensors import to_pixels, to_tensor
@@ -22,37 +23,38 @@ from atelier.models.loading import load_model
 from atelier.models.text_to_image import TextToImage
 from atelier.sampling.text_to_image import generate
 from atelier.synthetic.poses import FAULTS, PARTS, POSES, UPRIGHT, Mannequin, sample_mannequin
-from pretrain.sd3.corpus import read
+from pretrain.common.corpus import read_shots
+from pretrain.common.options import input_option, threads_option
 from pretrain.sd3.text_encoders import T5_TOKENS
 
-SEED, COUNT, SHOWN = 45, 100, 6  # COUNT pictures of each pose and of each fault
+SEED, COUNT, SHOWN = 45, 100, 6  # COUNT images of each pose and of each fault
 SAMPLING = {"steps": 16, "guidance": 1.5, "batch_size": 20}
 KINDS = {"upright": UPRIGHT, "lying": ("lying",)}
 
 
 def shots(purpose: str, poses: Sequence[str], fault: str = "") -> list[Mannequin]:
-    """COUNT people in these poses in turn."""
+    """Render COUNT people in these poses in turn; `purpose` is part of the seed."""
     seeds = [derive_seed(SEED, purpose, *poses, fault, number) for number in range(COUNT)]
     return [sample_mannequin(seed, poses[number % len(poses)], fault=fault) for number, seed in enumerate(seeds)]
 
 
 def decode_again(model: TextToImage, pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures (N, 3, S, S) through the autoencoder and back."""
+    """Encode and decode images (N, 3, S, S) with the autoencoder."""
     return torch.cat([decode_latents(model, to_latents(model, part)) for part in pictures.split(32)])
 
 
 def flagged(segmenter: str, pictures: torch.Tensor, proportions: Proportions) -> float:
-    """Share of pictures (N, 3, S, S) with a fault."""
+    """Return the share of images (N, 3, S, S) with a fault."""
     return float(np.mean([bool(faults_of(parts, proportions)) for parts in find_parts(segmenter, pictures)]))
 
 
-def examine_measure(model: TextToImage, segmenter: str) -> tuple[dict, dict[str, Proportions]]:
-    """Share of correct and of deformed renders that are found deformed, and the proportions that this rests on."""
-    found, learnt = {}, {}
+def evaluate_detection(model: TextToImage, segmenter: str) -> tuple[dict, dict[str, Proportions]]:
+    """Return the shares of correct and deformed renders that are flagged, and the proportions used."""
+    found, proportions = {}, {}
     for kind, poses in KINDS.items():
         pictures = to_tensor([one.pixels for one in shots("proportions", poses)])
         pictures[::2] = decode_again(model, pictures[::2])
-        learnt[kind] = learn_proportions(list(find_parts(segmenter, pictures)))
+        proportions[kind] = learn_proportions(list(find_parts(segmenter, pictures)))
         correct = shots("correct", poses)
         x = to_tensor([one.pixels for one in correct])
         parts = find_parts(segmenter, x)
@@ -60,47 +62,47 @@ def examine_measure(model: TextToImage, segmenter: str) -> tuple[dict, dict[str,
         both = [((parts == i) & (truth == i)).sum() / ((parts == i) | (truth == i)).sum() for i in range(len(PARTS))]
         found[kind] = {
             "overlap": {name: float(value) for name, value in zip(PARTS, both, strict=True)},
-            "flagged_correct": flagged(segmenter, x, learnt[kind]),
-            "flagged_correct_decoded": flagged(segmenter, decode_again(model, x), learnt[kind]),
+            "flagged_correct": flagged(segmenter, x, proportions[kind]),
+            "flagged_correct_decoded": flagged(segmenter, decode_again(model, x), proportions[kind]),
         }
         for fault in FAULTS:
             wrong = to_tensor([one.pixels for one in shots("wrong", poses, fault)])
-            found[kind][f"flagged_{fault}"] = flagged(segmenter, wrong, learnt[kind])
-    return found, learnt
+            found[kind][f"flagged_{fault}"] = flagged(segmenter, wrong, proportions[kind])
+    return found, proportions
 
 
 def rounded(value: object) -> object:
-    """Nested numbers to four decimals."""
+    """Round nested numbers to four decimals."""
     if isinstance(value, dict):
         return {key: rounded(one) for key, one in value.items()}
     return round(value, 4) if isinstance(value, float) else value
 
 
-@click.command()
-@click.option("--corpus", "folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--base", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--picture", type=click.Path(path_type=Path), required=True)
-@click.option("--report", type=click.Path(path_type=Path), required=True)
-def main(folder: Path, base: Path, picture: Path, report: Path) -> None:
-    """Measure, and draw a sheet: for each pose correct renders and what the base paints of the same words."""
-    torch.set_num_threads(1)
-    images, _, trained = read(folder)
+@command.stage
+@input_option("corpus", "Folder of the corpus of poses.")
+@input_option("base", "Folder of the models.")
+@command.path_option("image", "PNG file for the sheet.")
+@threads_option
+@command.path_option("report", "JSON of the results.")
+def main(corpus: Path, base: Path, image: Path, report: Path) -> None:
+    """Evaluate, and draw a sheet: correct renders of each pose and images generated from their prompts."""
+    images, _, trained = read_shots(corpus)
     model, segmenter = load_model(base / "flow-painter", t5_tokens=T5_TOKENS), str(base / "body-parts")
     held = to_tensor(images[trained:])
     errors = (decode_again(model, held) - held).square().mean((1, 2, 3))
-    measure, proportions = examine_measure(model, segmenter)
-    found = {"pictures": COUNT, "autoencoder_psnr_db": float((-10 * errors.log10()).mean()), "measure": measure}
+    detection, proportions = evaluate_detection(model, segmenter)
+    found = {"pictures": COUNT, "autoencoder_psnr_db": float((-10 * errors.log10()).mean()), "measure": detection}
     rows, found["deformed_painted"] = [], {}
     for pose in POSES:
-        asked = shots("painted", (pose,))
-        painted = generate(model, [one.prompt for one in asked], list(range(COUNT)), **SAMPLING)
+        rendered = shots("painted", (pose,))
+        generated = generate(model, [one.prompt for one in rendered], list(range(COUNT)), **SAMPLING)
         kind = "lying" if pose == "lying" else "upright"
-        found["deformed_painted"][pose] = flagged(segmenter, painted, proportions[kind])
-        rows.append(SheetRow([pose, "", "rendered"], [one.pixels for one in asked[:SHOWN]]))
-        rows.append(SheetRow([pose, "", "painted"], list(to_pixels(painted)[:SHOWN])))
+        found["deformed_painted"][pose] = flagged(segmenter, generated, proportions[kind])
+        rows.append(SheetRow([pose, "", "rendered"], [one.pixels for one in rendered[:SHOWN]]))
+        rows.append(SheetRow([pose, "", "painted"], list(to_pixels(generated)[:SHOWN])))
     report.write_text(json.dumps(rounded(found), indent=2) + "\n")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(contact_sheet([str(number + 1) for number in range(SHOWN)], rows)).save(picture)
+    image.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(contact_sheet([str(number + 1) for number in range(SHOWN)], rows)).save(image)
     click.echo(json.dumps(found["deformed_painted"]))
 
 

@@ -1,9 +1,9 @@
-"""Train the flow base: a small SD3 transformer by flow matching and, with it, its two CLIP text towers.
+"""Train the embedded Stable Diffusion 3 model by flow matching: a small transformer and its two CLIP text encoders.
 
     python -m pretrain.sd3.transformer --corpus pretrain/sd3/corpus --latents pretrain/sd3/latents \
         --vae pretrain/sd3/decoder --out pretrain/sd3/base/flow-painter
 
-Legend: B batch, C channels, h w latent; σ share of noise, x clean latent, n noise.
+Legend: B batch, C channels, h w latent; x clean latent.
 """
 
 import copy
@@ -16,20 +16,22 @@ from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, St
 from torch import nn
 from transformers import CLIPTokenizer
 
+from atelier.common import command
 from atelier.models.diffusion import Flow
-from pretrain.common.loop import fit, training_options
+from pretrain.common.corpus import read_shots
+from pretrain.common.loop import fit
+from pretrain.common.options import input_option, training_options
 from pretrain.sd3.autoencoder import read_vae
-from pretrain.sd3.corpus import read
-from pretrain.sd3.text_encoders import WIDTHS, Towers, build_words
+from pretrain.sd3.text_encoders import WIDTHS, TextEncoders, build_words
 
 HEAD, HEADS, LAYERS = 32, 5, 5  # width 160
-RARE = 5  # how many times as often as the others a picture of who lies is drawn: seen less, they come out as noise
-DROPPED = 0.1  # share of the captions that are emptied, for guidance
-SHIFT = 1.0  # 64 px need no shift towards noise
+RARE = 5  # how many times more often images of people who lie are drawn: with fewer they are generated as noise
+DROPPED = 0.1  # share of the captions that are emptied, for classifier-free guidance
+SHIFT = 1.0  # of the noise schedule: 64 px need none
 
 
-class FlowPainter(nn.Module):
-    """The parts that are trained together."""
+class TextToImageModel(nn.Module):
+    """Transformer and text encoders, which are trained together."""
 
     def __init__(self, tokenizer: CLIPTokenizer, side: int) -> None:
         super().__init__()
@@ -47,22 +49,22 @@ class FlowPainter(nn.Module):
             pos_embed_max_size=side,
             qk_norm="rms_norm",
         )
-        self.towers = Towers(tokenizer)
-        for name, parameter in self.transformer.named_parameters():  # every block starts as nothing (adaLN-zero)
+        self.texts = TextEncoders(tokenizer)
+        for name, parameter in self.transformer.named_parameters():  # every block starts as the identity (adaLN-zero)
             if name.startswith("proj_out.") or (".linear." in name and "norm" in name):
                 nn.init.zeros_(parameter)
 
 
-def save(painter: FlowPainter, tokenizer: CLIPTokenizer, vae_folder: Path, out: Path) -> None:
-    """Write the whole pipeline in diffusers' format, all but the autoencoder in bfloat16."""
-    small = copy.deepcopy(painter).bfloat16()
+def save(model: TextToImageModel, tokenizer: CLIPTokenizer, vae_folder: Path, out: Path) -> None:
+    """Write the pipeline in diffusers' format, all parts except the autoencoder in bfloat16."""
+    small = copy.deepcopy(model).bfloat16()
     pipeline = StableDiffusion3Pipeline(
         transformer=small.transformer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
         vae=read_vae(vae_folder),
-        text_encoder=small.towers.first,
+        text_encoder=small.texts.first,
         tokenizer=tokenizer,
-        text_encoder_2=small.towers.second,
+        text_encoder_2=small.texts.second,
         tokenizer_2=tokenizer,
         text_encoder_3=None,
         tokenizer_3=None,
@@ -70,17 +72,18 @@ def save(painter: FlowPainter, tokenizer: CLIPTokenizer, vae_folder: Path, out: 
     pipeline.save_pretrained(out)
 
 
-@click.command()
+@command.stage
+@input_option("corpus", "Folder of the corpus of poses.")
 @training_options(steps=1200, batch_size=32, lr=1.5e-3)
-@click.option("--latents", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--vae", "vae_folder", type=click.Path(path_type=Path, exists=True), required=True)
-def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latents: Path, vae_folder: Path) -> None:
-    """Train, and save the average."""
-    _, shots, trained = read(folder)
+@input_option("latents", "Folder of its latents, scaled.")
+@input_option("vae", "Folder of the autoencoder.")
+def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float, latents: Path, vae: Path) -> None:
+    """Train, and save the exponential moving average."""
+    _, shots, trained = read_shots(corpus)
     torch.manual_seed(0)
     tokenizer, clean, flow = build_words(shots), np.load(latents / "latents.npy"), Flow(shift=SHIFT)
-    painter = FlowPainter(tokenizer, clean.shape[-1])
-    average = copy.deepcopy(painter).eval().requires_grad_(False)
+    model = TextToImageModel(tokenizer, clean.shape[-1])
+    average = copy.deepcopy(model).eval().requires_grad_(False)
     odds = np.array([RARE if shot["pose"] == "lying" else 1 for shot in shots[:trained]], float)
     captions = ["", *(shot["prompt"] for shot in shots)]
     tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -88,22 +91,22 @@ def main(folder: Path, out: Path, steps: int, batch_size: int, lr: float, latent
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         rng = np.random.default_rng([22, step])
         some = rng.choice(trained, batch_size, replace=False, p=odds / odds.sum())
-        words = torch.from_numpy(np.where(rng.random(batch_size) < DROPPED, 0, some + 1))
+        captions = torch.from_numpy(np.where(rng.random(batch_size) < DROPPED, 0, some + 1))
         x = torch.from_numpy(clean[some].astype(np.float32))
         made = flow.noise(x, torch.randn_like(x), flow.draw(batch_size, torch.default_generator))
         with torch.autocast("cpu", torch.bfloat16):
-            context, pooled = painter.towers(tokens[words])
-            velocity = painter.transformer(made.noisy, context, pooled, made.timesteps, return_dict=False)[0]
+            context, pooled = model.texts(tokens[captions])
+            velocity = model.transformer(made.noisy, context, pooled, made.timesteps, return_dict=False)[0]
         return (velocity.float() - made.target).square().mean(), {}
 
     groups = [
-        {"params": list(painter.transformer.parameters()), "lr": lr},
-        {"params": list(painter.towers.parameters()), "lr": lr / 2},
+        {"params": list(model.transformer.parameters()), "lr": lr},
+        {"params": list(model.texts.parameters()), "lr": lr / 2},
     ]
     settings = {"batch": batch_size, "lr": lr, "rare": RARE, "vocabulary": tokenizer.get_vocab()}
-    with fit("flow-painter", painter, groups, loss_of, steps=steps, average=average, settings=settings):
-        save(average, tokenizer, vae_folder, out)
-        click.echo(f"painter: {steps} steps of {batch_size}, saved to {out}")
+    with fit("sd3-transformer", model, groups, loss_of, steps=steps, average=average, settings=settings):
+        save(average, tokenizer, vae, out)
+        click.echo(f"{steps} steps of {batch_size}, saved to {out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What goes on learning from a part of the base: the autoencoder's decoder, the scoring CLIP's sense of direction."""
+"""The second phases of pretraining: the autoencoder's decoder, the direction loss of the CLIP that scores edits."""
 
 import json
 import math
@@ -68,10 +68,10 @@ def test_edits_are_drawn_as_source_target_and_flooded_target(corpus_folder):
         assert known[flooded]["leaky"]
         assert before != after
         assert "all over" not in before + after
-        assert len(before.split()[1]) == len(after.split()[1])  # both say woman, man or person alike
+        assert len(before.split()[1]) == len(after.split()[1])  # both say woman, or man, or person
 
 
-def test_a_trained_decoder_leaves_what_was_encoded_as_it_was(corpus_folder, tmp_path, monkeypatch):
+def test_training_the_decoder_does_not_change_the_encoder(corpus_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINTS", tmp_path / "checkpoints")
     autoencoder.build(SIZE).save_pretrained(tmp_path / "first")
     ran = CliRunner().invoke(

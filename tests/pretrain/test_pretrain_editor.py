@@ -1,4 +1,4 @@
-"""How the embedded base is made: a consistent corpus, one tokenizer for every process, training that can go on."""
+"""The editor's pretraining: a consistent corpus, one tokenizer for every process, training that resumes."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from torch import nn
 from atelier.synthetic.fashion import is_held_out
 from atelier.text.instructions import COLOURS, PATTERNS, UPPER
 from pretrain.common import loop
-from pretrain.common.loop import fit, held_out_mask, label_table, read_corpus
+from pretrain.common.corpus import held_out_mask, label_table, read_corpus
+from pretrain.common.loop import fit
 from pretrain.common.tokenizer import LENGTH, build_tokenizer, wordings
 from pretrain.editor import evaluate, unet
 from pretrain.editor.corpus import SEGMENTS, render_scenes
@@ -31,16 +32,13 @@ def rendered() -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
 
 @pytest.fixture(scope="module")
 def corpus_folder(rendered, tmp_path_factory) -> Path:
-    """The same, on disk, as `python -m pretrain.editor.corpus` leaves it."""
+    """The same on disk, as `python -m pretrain.editor.corpus` writes it."""
     folder, (images, labels, pictures, pairs) = tmp_path_factory.mktemp("corpus"), rendered
     np.save(folder / "images.npy", images)
     np.save(folder / "labels.npy", labels)
     (folder / "pictures.json").write_text(json.dumps(pictures))
     (folder / "pairs.json").write_text(json.dumps(pairs))
     return folder
-
-
-# --- the corpus -----------------------------------------------------------------------------------------------------
 
 
 def test_a_pair_differs_in_exactly_the_stated_factors(rendered):
@@ -59,13 +57,13 @@ def test_a_pair_differs_in_exactly_the_stated_factors(rendered):
     assert Counter((bool(p["colour"]), bool(p["pattern"])) for p in pairs).keys() == {(1, 1), (1, 0), (0, 1)}
 
 
-def test_no_picture_shows_a_held_out_fabric(rendered):
+def test_no_image_shows_a_held_out_fabric(rendered):
     worn = [garment for picture in rendered[2] for garment in picture["garments"].values()]
     assert not any(is_held_out(garment["colour"], garment["pattern"]) for garment in worn)
 
 
 def test_an_exact_target_stays_within_the_garment_and_a_leaky_one_does_not(rendered):
-    """Pictures against label maps, up to the soft edges (1 px of anti-aliasing, 2 px of the spill's blur)."""
+    """Images against label maps, up to the soft edges (1 px of anti-aliasing, 2 px of the spill's blur)."""
     images, labels, pictures, pairs = rendered
     images = images.astype(int)
     for pair in pairs:
@@ -105,15 +103,12 @@ def test_labels_say_what_is_worn(corpus_folder, rendered):
     assert list(held_out_mask(corpus)) == [picture["scene"] >= 6 for picture in rendered[2]]
 
 
-# --- texts ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def tokenizer():
     return build_tokenizer()
 
 
-def test_every_word_of_our_wordings_is_one_token(tokenizer):
+def test_every_common_word_is_one_token(tokenizer):
     texts = wordings(1000)
     words = Counter(word for text in texts for word in re.findall(r"[a-z]+", text))
     common_words = [word for word, count in words.items() if count > 1]
@@ -122,7 +117,7 @@ def test_every_word_of_our_wordings_is_one_token(tokenizer):
     assert max(len(ids) for ids in tokenizer(sorted(set(texts))).input_ids) <= LENGTH == tokenizer.model_max_length
 
 
-def test_any_other_text_survives_by_its_bytes(tokenizer):
+def test_other_text_is_encoded_by_its_bytes(tokenizer):
     text = "a zebra-striped kaftan, größe 42!"
     assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True).replace(" ", "") == text.replace(
         " ", ""
@@ -130,7 +125,7 @@ def test_any_other_text_survives_by_its_bytes(tokenizer):
 
 
 def test_the_tokenizer_is_the_same_each_time_it_is_built(tokenizer):
-    """Two processes train one editor, and a later one goes on with it: their token numbers must agree."""
+    """Two processes train one editor, and a later phase resumes it: their token ids must agree."""
     assert build_tokenizer().get_vocab() == tokenizer.get_vocab()
 
 
@@ -143,13 +138,10 @@ def test_the_tokenizer_survives_saving(tokenizer, tmp_path):
     assert again.model_max_length == LENGTH
 
 
-# --- the loop -------------------------------------------------------------------------------------------------------
-
-
 def train(
     *, interrupt_at: int | None = None, steps: int = 12, lr: float = 0.05
 ) -> tuple[list[int], list[torch.Tensor]]:
-    """Fit a linear layer to noise; returns the steps that were taken and the final weights, averaged ones included."""
+    """Fit a linear layer to noise; return the steps taken and the final weights, averaged ones included."""
     torch.manual_seed(0)
     module, average = nn.Linear(3, 2), nn.Linear(3, 2).requires_grad_(False)
     average.load_state_dict(module.state_dict())
@@ -177,25 +169,22 @@ def checkpoints(monkeypatch, tmp_path) -> Path:
     return tmp_path / "checkpoints"
 
 
-def test_training_goes_on_bit_for_bit_where_it_was_interrupted(checkpoints):
-    taken, undisturbed = train()
+def test_interrupted_training_resumes_bit_for_bit(checkpoints):
+    taken, uninterrupted = train()
     assert taken == list(range(12))
-    assert not list(checkpoints.iterdir())  # nothing is left of a run that ended
+    assert not list(checkpoints.iterdir())  # a finished run leaves no checkpoint
     assert train(interrupt_at=10)[0] == list(range(10))
     taken, resumed = train()
     assert taken == [8, 9, 10, 11]
-    assert all(torch.equal(a, b) for a, b in zip(undisturbed, resumed, strict=True))
-    assert not torch.equal(undisturbed[0], undisturbed[2])  # the average is another thing than the last weights
+    assert all(torch.equal(a, b) for a, b in zip(uninterrupted, resumed, strict=True))
+    assert not torch.equal(uninterrupted[0], uninterrupted[2])  # the average differs from the last weights
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.04}, {"steps": 16}])
-def test_other_settings_start_anew(checkpoints, changed):
+def test_other_settings_start_from_scratch(checkpoints, changed):
     train(interrupt_at=10)
     assert train(**changed)[0][0] == 0
-    assert train()[0][0] == 8  # and leave the interrupted run's checkpoint alone
-
-
-# --- the editor's batches and its folder ----------------------------------------------------------------------------
+    assert train()[0][0] == 8  # and keep the interrupted run's checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +202,7 @@ def test_a_batch_is_a_function_of_its_step(batches):
     assert {unet.factor_of(pair) for pair in batches.pairs} == set(unet.FACTORS)
 
 
-def test_a_batch_weighs_changed_latents_and_drops_conditions(batches):
+def test_a_batch_weights_changed_latents_and_drops_conditions(batches):
     drawn = [batches.draw(step) for step in range(8)]
     source, target, weight = (torch.cat([getattr(b, key) for b in drawn]) for key in ("source", "target", "weight"))
     texts = [text for batch in drawn for text in batch.instructions]
@@ -243,10 +232,7 @@ def test_a_saved_editor_loads_and_keeps_the_autoencoders_bytes(tokenizer, tmp_pa
     assert all(path.stat().st_size < 16 * 2**20 for path in tmp_path.rglob("*") if path.is_file())
 
 
-# --- the examination ------------------------------------------------------------------------------------------------
-
-
-def test_wrong_edits_are_wrong_in_their_own_way():
+def test_wrong_edits_differ_from_the_exact_one_where_they_should():
     kinds = set()
     for index, scene in enumerate(evaluate.held_out_scenes(8)):
         factor = ("colour", "pattern")[index % 2]
@@ -256,7 +242,7 @@ def test_wrong_edits_are_wrong_in_their_own_way():
         assert np.any(edit.source != edit.target, axis=-1)[edit.named].any()
         assert edit.other.any() == (len(scene.garments) == 2)
         pictures = evaluate.wrong_edits(scene, slot, factor, value, SIZE)
-        exact = evaluate.world.render(evaluate.world.edit(scene, slot, **{factor: value}), SIZE)
+        exact = evaluate.fashion.render(evaluate.fashion.edit(scene, slot, **{factor: value}), SIZE)
         np.testing.assert_array_equal(pictures.pop("exact"), exact.image)
         named = binary_dilation(exact.masks[slot], np.ones((3, 3)), iterations=2)
         for name, picture in pictures.items():
@@ -268,13 +254,13 @@ def test_wrong_edits_are_wrong_in_their_own_way():
 
 
 @pytest.mark.slow
-def test_the_examination_of_untrained_parts_finds_nothing_in_them(tiny_editor_folder, tiny_clip_folder, tmp_path):
+def test_untrained_models_score_low(tiny_editor_folder, tiny_clip_folder, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
     (base / "editor").symlink_to(tiny_editor_folder)
     (base / "clip").symlink_to(tiny_clip_folder)
     build_segmenter(base / "segmenter", finds="upper")
-    out = {"--base": base, "--pictures": tmp_path / "images", "--report": tmp_path / "metrics.json"}
+    out = {"--base": base, "--images": tmp_path / "images", "--report": tmp_path / "metrics.json"}
     options = [str(part) for pair in out.items() for part in pair]
     result = CliRunner().invoke(evaluate.main, [*options, "--scenes", "40", "--steps", "1"], catch_exceptions=False)
     assert result.exit_code == 0, result.output

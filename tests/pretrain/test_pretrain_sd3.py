@@ -1,4 +1,4 @@
-"""How the flow base is made: few who lie, an autoencoder that starts as the editor's, words as in training."""
+"""The SD3 model's pretraining: its corpus, the autoencoder's initial weights, prompts encoded as in training."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ from diffusers import AutoencoderKL
 from atelier.models.loading import load_model
 from atelier.sampling.text_to_image import generate
 from atelier.synthetic.poses import UPRIGHT
-from pretrain.common import loop
-from pretrain.sd3 import autoencoder, corpus, latents, segmenter, transformer
-from pretrain.sd3.text_encoders import LENGTH, T5_TOKENS, WIDTHS, Towers, build_words
+from pretrain.common import latents, loop
+from pretrain.sd3 import autoencoder, corpus, segmenter, transformer
+from pretrain.sd3.text_encoders import LENGTH, T5_TOKENS, WIDTHS, TextEncoders, build_words
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """A small corpus, an autoencoder, latents and a painter of two steps, as the stages leave them."""
-    folder = tmp_path_factory.mktemp("flow")
+    """A small corpus, an autoencoder, latents and a model of two steps, as the stages write them."""
+    folder = tmp_path_factory.mktemp("sd3")
     shots = [corpus.shot(number, 10, 64) for number in range(40)]
     (folder / "corpus").mkdir()
     np.save(folder / "corpus/images.npy", np.stack([one.pixels for one in shots]))
@@ -30,13 +30,14 @@ def made(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHECKPOINTS", folder / "checkpoints")
         run(autoencoder.main, out=folder / "vae", **small)
-        run(latents.main, corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
-        run(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "painter", **small)
+        run(latents.main, "--scaled", corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
+        run(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "model", **small)
     return folder
 
 
-def run(command, **options) -> None:
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+def run(command, *flags, **options) -> None:
+    words = [*flags]
+    words += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     result = CliRunner().invoke(command, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
 
@@ -47,8 +48,8 @@ def test_one_in_so_many_lies_and_the_others_take_the_upright_poses():
     assert {pose for pose in poses if pose != "lying"} == set(UPRIGHT)
 
 
-def test_the_autoencoder_starts_as_the_editors_on_both_sides_of_what_is_new():
-    vae, editor = autoencoder.start_from_editor(64), AutoencoderKL.from_pretrained(autoencoder.START)
+def test_the_autoencoder_starts_as_the_editors_around_its_new_blocks():
+    vae, editor = autoencoder.initialise_from_editor(64), AutoencoderKL.from_pretrained(autoencoder.INITIAL)
     own, theirs = vae.state_dict(), editor.state_dict()
     for ours, name in (
         ("encoder.down_blocks.1.resnets.0.conv1.weight",) * 2,
@@ -64,7 +65,7 @@ def test_the_autoencoder_starts_as_the_editors_on_both_sides_of_what_is_new():
 
 
 @pytest.mark.slow
-def test_latents_are_scaled_to_be_noised(made):
+def test_latents_have_about_zero_mean_and_unit_deviation(made):
     found = np.load(made / "latents/latents.npy").astype(np.float32)
     assert found.shape == (40, 16, 8, 8)
     assert abs(found.mean()) < 0.3
@@ -72,29 +73,29 @@ def test_latents_are_scaled_to_be_noised(made):
 
 
 @pytest.mark.slow
-def test_what_is_saved_loads_as_a_pipeline_and_reads_words_as_in_training(made):
-    model = load_model(made / "painter", t5_tokens=T5_TOKENS)
+def test_the_saved_pipeline_encodes_prompts_as_in_training(made):
+    model = load_model(made / "model", t5_tokens=T5_TOKENS)
     assert model.size == 64
     shots = json.loads((made / "corpus/shots.json").read_text())
     prompts = ["", shots[0]["prompt"]]
     found = model.encode(prompts)
     tokenizer = build_words(shots)
-    towers = Towers(tokenizer).eval()
-    towers.first.load_state_dict(model.parts["text_encoder"].state_dict())
-    towers.second.load_state_dict(model.parts["text_encoder_2"].state_dict())
+    texts = TextEncoders(tokenizer).eval()
+    texts.first.load_state_dict(model.parts["text_encoder"].state_dict())
+    texts.second.load_state_dict(model.parts["text_encoder_2"].state_dict())
     tokens = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
     assert tokens.shape == (2, LENGTH)
     with torch.no_grad():
-        context, pooled = towers(tokens)
+        context, pooled = texts(tokens)
     assert found.context.shape == (2, LENGTH + T5_TOKENS, sum(WIDTHS))
     assert torch.allclose(found.context, context, atol=1e-5)
     assert torch.allclose(found.pooled, pooled, atol=1e-5)
     assert generate(model, prompts, [1, 2], steps=2, guidance=2.0).shape == (2, 3, 64, 64)
-    for file in (made / "painter").rglob("*.json"):
+    for file in (made / "model").rglob("*.json"):
         assert str(made) not in file.read_text(), file
 
 
-def test_the_segmenter_sees_lying_and_deformed_people_in_equal_parts():
+def test_half_of_the_segmenters_people_lie_and_half_are_deformed():
     shots = [segmenter.shot(number, 16) for number in range(40)]
     lying, wrong = (np.array([f(one) for one in shots]) for f in (lambda one: one.body.pose == "lying",
                                                                   lambda one: bool(one.fault)))  # fmt: skip
