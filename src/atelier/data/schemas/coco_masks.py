@@ -53,7 +53,7 @@ def draw_polygons(polygons: list[np.ndarray], frame: tuple[int, int]) -> np.ndar
     return inside
 
 
-def _decode_runs(runs: Mapping) -> np.ndarray:
+def _decode_runs(runs: Mapping[str, Any]) -> np.ndarray:
     """Decode COCO run lengths: numbers of pixels outside and inside in turn, column by column, from the top left."""
     height, width = (int(side) for side in runs["size"])
     _check_area(width, height)

@@ -43,7 +43,9 @@ def is_local(where: str) -> bool:
     return Path(where).expanduser().exists() or where.endswith(".parquet") or where.startswith((".", "/", "~"))
 
 
-def choose_columns(have: Sequence[str], *, schema: str, required: Sequence[str], optional: Sequence[str]) -> dict:
+def choose_columns(
+    have: Sequence[str], *, schema: str, required: Sequence[str], optional: Sequence[str]
+) -> dict[str, str]:
     """Select the columns of a published schema, under their own names.
 
     Raises:

@@ -13,6 +13,7 @@ STREET_ARMS = (*STUDIO_ARMS, (68, 60), (95, 120), (120, 150), (60, 100), (80, 40
 
 
 def sample_person(rng: np.random.Generator, person_id: str) -> Person:
+    """Sample the appearance of a person."""
     gender = ("woman", "man")[int(rng.integers(2))]
     styles = ("long", "bun", "short", "long") if gender == "woman" else ("short", "short", "short", "long")
     return Person(

@@ -10,6 +10,7 @@ SUPERSAMPLE = 6
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 
 class Canvas:
@@ -52,7 +53,7 @@ class Canvas:
         corners = [(start[0] + nx, start[1] + ny), (end[0] + nx, end[1] + ny)]
         self.polygon([*corners, (end[0] - nx, end[1] - ny), (start[0] - nx, start[1] - ny)], fill)
 
-    def paste(self, patch: Image.Image, centre: Point, width: float) -> tuple[float, float, float, float]:
+    def paste(self, patch: Image.Image, centre: Point, width: float) -> Box:
         """Paste an RGBA patch, rotated with the frame; return its box (x1, y1, x2, y2) in px of the final picture."""
         wide = max(1, round(width * self.reach * self.pixels))
         sized = patch.resize((wide, max(1, round(wide * patch.height / patch.width))), Image.Resampling.LANCZOS)

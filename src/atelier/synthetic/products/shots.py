@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from atelier.synthetic import fashion
-from atelier.synthetic.products.canvas import Canvas, Colour, shade
+from atelier.synthetic.products.canvas import Box, Canvas, Colour, shade
 from atelier.synthetic.products.people import TOPS, chest_of, sample_model
 from atelier.synthetic.products.places import PLACES, STUDIO, paint_place
 from atelier.synthetic.products.plates import BLACK, RED, WORD, draw_plate, sample_word
@@ -28,7 +28,7 @@ class Shot:
 
     pixels: np.ndarray  # uint8 (S, S, 3)
     prompt: str
-    box: tuple[float, float, float, float] | None  # of the logo, px: x1, y1, x2, y2; None: no logo
+    box: Box | None  # of the logo, px; None: no logo
     subject: str  # an object's noun, "model", "logo" (the plate alone), "products" or "place"
     colour: str  # of the subject
 
@@ -43,7 +43,7 @@ class Label:
 
 def shoot_thing(
     rng: np.random.Generator, noun: str, paints: Mapping[str, Colour], place: str, size: int, label: Label | None = None
-) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
+) -> tuple[np.ndarray, Box | None]:
     """Render an object with its shadow and, if given, a logo: uint8 (size, size, 3) and the logo's box."""
     thing, canvas = THINGS[noun], Canvas(size, paint_place(place, rng, size))
     board = noun == "billboard"
@@ -66,7 +66,7 @@ def shoot_thing(
 
 def shoot_model(
     rng: np.random.Generator, gender: str, top: str, colour: str, size: int, label: Label | None = None
-) -> tuple[np.ndarray, tuple[float, float, float, float] | None]:
+) -> tuple[np.ndarray, Box | None]:
     """Render a fashion model in a top: uint8 (size, size, 3) and the logo's box."""
     scene = sample_model(rng, _GENDERS[gender], top, colour)
     canvas = Canvas(size, fashion.render(scene, size).image)
@@ -78,7 +78,7 @@ def shoot_model(
     return canvas.finish(), box
 
 
-def shoot_logo(rng: np.random.Generator, label: Label, place: str, size: int) -> tuple[np.ndarray, tuple]:
+def shoot_logo(rng: np.random.Generator, label: Label, place: str, size: int) -> tuple[np.ndarray, Box]:
     """Render a large logo alone: uint8 (size, size, 3) and its box."""
     canvas = Canvas(size, paint_place(place, rng, size))
     canvas.frame(rng.uniform(0.46, 0.54), rng.uniform(0.44, 0.56), 0.5, rng.uniform(-8, 8))
