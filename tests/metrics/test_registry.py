@@ -1,30 +1,46 @@
-"""The registry of metrics: one entry shows a metric everywhere."""
+"""The registry of metrics: one entry shows a metric in every table, figure, page and card."""
 
 import pytest
+from PIL import Image
 
+from atelier.evaluation.summary import headline
 from atelier.export.model_card import write_card
 from atelier.export.provenance import Provenance
 from atelier.metrics.registry import METRICS, PAPER_COLUMNS, Metric, beside_paper, metric
+from atelier.report.figures import plot_measures
+from atelier.report.format import heading
+from atelier.report.page.answer import sentence
 from atelier.report.paper import MAIN, Reported
 from atelier.report.tables import compare_with_paper
 
-NEW = Metric("sparkle", "sparkle of the fabric", 1, 1, "lm", short="sparkle", views="paper comparison figure")
+NEW = Metric(
+    "sparkle", "sparkle of the fabric", 1, 1, "lm", short="sparkle", group="Edit success",
+    views="headline paper comparison figure page",
+)  # fmt: skip
 
 
-def test_a_new_metric_needs_one_entry(monkeypatch):
+def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
     monkeypatch.setitem(METRICS, "sparkle", NEW)
-    means = {"sparkle": {"mean": 4.56, "ci_lo": 1.0, "ci_hi": 9.0}}
+    means = {"sparkle": {"mean": 4.56, "ci_lo": 1.0, "ci_hi": 9.0, "n": 4}}
     domain = {"sources": 1, "probes": 4, "rendered": True, "finetuned": means, "oracles": {}, "gain": {}}
     report = {"networks": {}, "seen": domain}
+    assert headline(report) == {"seen": {"sparkle": 4.56, "gain": {}}}
     ours = next(line for line in compare_with_paper(report).splitlines() if line.startswith("| **finetuned**"))
     assert ours.endswith("| 4.6 |")
     card = write_card({"base": "a/b"}, Provenance(report=report), 64, adapters=False)
     assert "| leakage | sparkle |" in card
     assert "| 4.56 (1 … 9) |" in card
-    assert metric("sparkle").panel == "sparkle of the fabric ↑"
+    assert heading("sparkle") == "sparkle of the fabric, lm\N{NO-BREAK SPACE}↑"
+    answer = sentence("seen", domain | {"gain": {"sparkle": {"mean": 1.0, "ci_lo": 0.5, "ci_hi": 2.0, "p_holm": 0.01}}})
+    assert "improved sparkle of the fabric (+1.0)" in answer
+    plot_measures(report, tmp_path / "with.png")
+    monkeypatch.delitem(METRICS, "sparkle")
+    plot_measures(report, tmp_path / "without.png")
+    heights = [Image.open(tmp_path / f"{name}.png").height for name in ("with", "without")]
+    assert heights[0] == pytest.approx(1.5 * heights[1], abs=1)  # the seventh panel starts a third row
 
 
-def test_keys_and_directions_agree_with_the_keys_they_are_stored_under():
+def test_metrics_are_stored_under_their_keys_and_zones_have_their_direction():
     assert all(key == one.key and one.better in (-1, 0, 1) for key, one in METRICS.items())
     assert METRICS["psnr_tight"].better == 1
     assert METRICS["psnr_tight_above_floor"].better == -1
@@ -33,7 +49,7 @@ def test_keys_and_directions_agree_with_the_keys_they_are_stored_under():
 
 
 @pytest.mark.parametrize("name", ["paper", "comparison", "page"])
-def test_the_paper_s_columns_come_first_and_in_its_order(name):
+def test_the_paper_s_columns_come_first_in_its_order(name):
     assert tuple(one.paper_key for one in beside_paper(name))[:4] == PAPER_COLUMNS
     assert set(PAPER_COLUMNS) <= set(Reported.__dataclass_fields__)
     assert MAIN[0].estimates() == {"clip_directional": {"mean": 7.82}, "clip_similarity": {"mean": 23.03}}

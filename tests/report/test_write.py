@@ -39,7 +39,7 @@ def models(tiny_clip_folder, tiny_features_folder, tiny_editor_folder) -> Models
 
 @pytest.fixture(scope="module")
 def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
-    """The whole stage's work on files, with an editor's own VAE."""
+    """Run the stage's work on files, with an editor's own VAE."""
     folder = tmp_path_factory.mktemp("rows")
     write_rows(folder / "probes", Probe, study.probes)
     write_rows(folder / "zones", Zones, study.zones)
@@ -49,7 +49,7 @@ def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
     return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
 
 
-def test_the_report_names_its_networks_and_counts_what_it_left_out(evaluated, tiny_clip_folder, tiny_features_folder):
+def test_the_report_names_networks_and_counts_probes_without_zones(evaluated, tiny_clip_folder, tiny_features_folder):
     networks = evaluated.report["networks"]
     assert networks["clip"] == str(tiny_clip_folder)
     assert networks["lpips"].startswith(str(tiny_features_folder))
@@ -73,7 +73,7 @@ def write(result: Evaluation, page: PageData, folder: Path) -> None:
     write_evaluation(result, SETTINGS, Outputs(*(folder / name for name in names)), page.ablations, page.methods)
 
 
-def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated):
+def test_no_ops_and_frontiers_are_reported_and_not_compared(evaluated):
     for domain in ("seen", "unseen"):
         part = evaluated.report[domain]
         assert set(part["noop"]) == {"baseline", "finetuned", "gain"}
@@ -87,7 +87,7 @@ def test_no_ops_and_frontiers_stand_in_the_report_and_in_no_comparison(evaluated
     assert set(evaluated.frontier["n"]) == {4}
 
 
-def test_everything_is_written_whole_and_twice_the_same(evaluated, page_data, tmp_path):
+def test_every_file_is_written_and_has_the_same_bytes_twice(evaluated, page_data, tmp_path):
     for run in ("one", "two"):
         folder = tmp_path / run
         write(evaluated, page_data, folder)
@@ -119,7 +119,7 @@ def test_prompt_table_holds_the_means_of_its_edits(evaluated):
         assert float(row["lpips"]) == pytest.approx(part["lpips"].mean(), rel=1e-5)
 
 
-def test_comparison_puts_ours_beside_the_paper_s(evaluated):
+def test_the_comparison_has_the_paper_s_rows_and_ours(evaluated):
     text = compare_with_paper(evaluated.report)
     assert "| paper, DeepFashion2: fine-tuned, trimap | 22.14 | 11.91 | – | – |" in text
     assert "| paper, Fashionpedia: fine-tuned | 18.59 | 10.52 | 0.288 | – |" in text
@@ -153,28 +153,28 @@ def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
     assert len(pick_unselected(seen, 50)) == 6  # one row a source at most
 
 
-def test_worst_rows_are_those_that_lost_most_direction(evaluated):
+def test_worst_rows_lost_most_directional_similarity(evaluated):
     table = evaluated.scores.pivot(index="probe_id", columns="model", values="clip_directional")
     lost = (table["finetuned"] - table["baseline"])[lambda s: s.index.str.startswith("unseen")]
     unseen = [case for case in evaluated.samples if case.probe.domain == "unseen"]
     assert [case.probe.probe_id for case in pick_worst(unseen, evaluated.scores, 3)] == list(lost.nsmallest(3).index)
 
 
-def test_learning_curves_are_a_picture(tmp_path):
+def test_learning_curves_are_an_image(tmp_path):
     curves = {"A": {"train_loss": [0.3, 0.2], "val_loss": [0.4, 0.3]}, "B": {"train_loss": [0.2], "val_loss": [0.5]}}
     plot_losses(curves, tmp_path / "curves.png")
     drawn = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
 
 
-def test_photographs_without_target_still_make_a_sheet(evaluated, tmp_path, page_data):
+def test_photos_without_target_have_a_sheet(evaluated, tmp_path, page_data):
     samples = [replace(sample, probe=replace(sample.probe, target=None)) for sample in evaluated.samples]
     scores = evaluated.scores[evaluated.scores["model"] != "target"]
     write(replace(evaluated, scores=scores, samples=samples), page_data, tmp_path)
     assert (tmp_path / "sheets" / "unseen.png").exists()
 
 
-def test_scorers_rebuild_pictures_through_the_vae(models, tiny_editor_folder):
+def test_scorers_reconstruct_images_with_the_vae(models, tiny_editor_folder):
     pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     scorers = load_scorers(models)
     with torch.no_grad():

@@ -37,7 +37,10 @@ def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple
         editor = open_weights(folder, "float32", "cpu")  # merge adapters before rounding
         if matrices:
             _save_adapters(matrices, partial)
-        _save_pipeline(_merge(editor) if facts["method"] == "lora" else editor, partial, dtype)
+        if facts["method"] == "lora":  # W + (α / r) B A
+            editor.unet.fuse_lora()
+            editor.unet.unload_lora()
+        _save_pipeline(editor, partial, dtype)
         if known.sheet:
             shutil.copyfile(known.sheet, partial / SHEET.name)
         (partial / "README.md").write_text(
@@ -59,14 +62,6 @@ def _save_pipeline(editor: Editor, out: Path, dtype: str) -> None:
         scheduler=editor.scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.save_pretrained(out)
-
-
-# W + (α / r) B A
-def _merge(editor: Editor) -> Editor:
-    """Merge the adapters into the layers, in place."""
-    editor.unet.fuse_lora()
-    editor.unet.unload_lora()
-    return editor
 
 
 def read_adapters(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -32,7 +32,8 @@ class Provenance:
 
 def trace(folder: Path, root: Path) -> Provenance:
     """Look up the folder of a fine-tuned editor in the dvc.lock of the repository `root`."""
-    stages = _read_stages(root / LOCK)
+    lock = root / LOCK
+    stages = YAML(typ="safe").load(lock)["stages"] if lock.is_file() else {}
     own = dvc_digest(folder)
     trained = next((stage for stage in stages.values() if own in _outs(stage).values()), None)
     if trained is None:
@@ -68,10 +69,6 @@ def dvc_digest(path: Path) -> str | None:
     files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
     entries = [{"md5": dvc_digest(path / name), "relpath": name} for name in files]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
-
-
-def _read_stages(lock: Path) -> Mapping[str, Any]:
-    return YAML(typ="safe").load(lock)["stages"] if lock.is_file() else {}
 
 
 def _outs(stage: Mapping[str, Any]) -> dict[str, str]:

@@ -37,14 +37,12 @@ def draw_overview(by_domain: Mapping[str, Sequence[Sample]]) -> np.ndarray:
     chosen = [pick_unselected(samples, len(PROMPTS)) for samples in by_domain.values()]
     rows = []
     for samples in zip(*chosen, strict=False):  # a domain may have fewer sources than prompts
-        pictures = [picture for sample in samples for picture in _overview_pictures(sample)]
-        rows.append(SheetRow([f"“{samples[0].probe.prompt}”"], pictures))
+        pngs = [
+            png for one in samples for png in (one.probe.source, *map(one.edited.get, EDITORS), one.probe.target)
+        ]  # fmt: skip
+        images = [None if png is None else from_png(png) for png in pngs]
+        rows.append(SheetRow([f"“{samples[0].probe.prompt}”"], images))
     return contact_sheet(columns, rows)
-
-
-def _overview_pictures(sample: Sample) -> list[np.ndarray | None]:
-    pngs = (sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"], sample.probe.target)
-    return [None if png is None else from_png(png) for png in pngs]
 
 
 def draw_sheet(samples: Sequence[Sample], scores: pd.DataFrame) -> np.ndarray:
@@ -64,13 +62,13 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
         draw_change(source, made["baseline"]), draw_change(source, made["finetuned"]),
         draw_zones(source, tight, sample.zones.box),
     )  # fmt: skip
-    rows = {model: scores.loc[(probe.probe_id, model)] for model in EDITORS}
-    return SheetRow([f"“{probe.prompt}”", f"({probe.garment})", "", "base | tuned", *_figures(rows)], pictures)
-
-
-def _figures(rows: Mapping[str, pd.Series]) -> list[str]:
-    before, after = rows["baseline"], rows["finetuned"]
-    return [
+    before, after = (scores.loc[(probe.probe_id, model)] for model in EDITORS)
+    lines = [
+        f"“{probe.prompt}”",
+        f"({probe.garment})",
+        "",
+        "base | tuned",
         f"direction {before['clip_directional']:.0f} | {after['clip_directional']:.0f}",
         f"leakage {before['leakage_share']:.0%} | {after['leakage_share']:.0%}",
     ]
+    return SheetRow(lines, pictures)
