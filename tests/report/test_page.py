@@ -1,6 +1,7 @@
 """The report page as a file: complete, self-contained, deterministic, and valid if parts are missing."""
 
 import base64
+import copy
 import html
 import io
 import json
@@ -16,10 +17,11 @@ from PIL import Image
 
 from atelier.common.records import Zones
 from atelier.images.tensors import from_png, to_png
+from atelier.metrics.registry import METRICS, Metric
 from atelier.report.figures import COLOURS, draw_curve
 from atelier.report.page import write_page
 from atelier.report.page.charts import to_svg
-from atelier.report.page.gallery import failures, gallery_data, mask_uri, picture_uri
+from atelier.report.page.gallery import failures, gallery_data, image_uri, mask_uri
 from atelier.report.page.write import render_page
 
 SECTIONS = ["answer", "paper", "prompts", "frontiers", "noop", "ablations", "curves", "shares", "gallery", "making"]
@@ -108,14 +110,28 @@ def test_texts_of_the_data_are_escaped(page, outline):
 
 def test_reference_edits_are_rows_of_their_own(page):
     rows = re.findall(r'<tr class="reference"><th scope="row">(.*?)</th>', page)
-    expected = ["copy of the source", "fine-tuned, cut to the garment", "exact target", "whole picture tinted"]
-    assert [html.unescape(row) for row in rows] == [*expected, "another item's picture"] * 2
+    expected = ["copy of the source", "fine-tuned, cut to the garment", "exact target", "whole image tinted"]
+    assert [html.unescape(row) for row in rows] == [*expected, "another item's image"] * 2
 
 
 def test_the_table_has_our_values_and_the_paper_s(page, page_data):
     assert re.search(r"paper: fine-tuned, trimap</th><td>22.14</td><td>11.91</td><td>–</td>", page)
     cell = page_data.report["seen"]["finetuned"]["clip_directional"]
     assert f"<td>{cell['mean']:.2f}<small>{cell['ci_lo']:.2f} … {cell['ci_hi']:.2f}</small></td>" in page
+
+
+def test_a_new_metric_is_shown_once_it_is_registered(page_data, monkeypatch):
+    new = Metric("sparkle", "sparkle of the fabric", 1, 1, "lm", group="Edit success", views="page prompts gallery")
+    monkeypatch.setitem(METRICS, "sparkle", new)
+    report = copy.deepcopy(page_data.report)
+    for part, mean in (("baseline", 4.56), ("finetuned", 7.89), ("gain", 3.33)):
+        report["seen"][part]["sparkle"] = {"mean": mean, "ci_lo": mean - 1, "ci_hi": mean + 1, "p_holm": 0.01, "n": 24}
+    shown = Outline(render_page(replace(page_data, report=report, scores=page_data.scores.assign(sparkle=1.25))))
+    assert (
+        shown.text.count("sparkle of the fabric, lm\u00a0↑") == 5
+    )  # panel, main table, every metric, by prompt per domain
+    assert "sparkle of the fabric (4.6 → 7.9)" in shown.text
+    assert "worst first: sparkle of the fabric" in shown.text
 
 
 def test_missing_parts_are_left_out(page_data):
@@ -150,12 +166,12 @@ def test_the_gallery_holds_every_edit_with_its_scores(page, page_data):
         assert edit["scores"]["leakage_share"] == pytest.approx(scores["leakage_share"], rel=1e-4) or np.isnan(
             scores["leakage_share"]
         )
-        pictures = [pixels_of(stored["pictures"][index]) for index in edit["pictures"]]
+        images = [pixels_of(stored["images"][index]) for index in edit["images"]]
         pngs = [sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"], sample.zones.tight]
-        for picture, png in zip(pictures, pngs, strict=True):
+        for image, png in zip(images, pngs, strict=True):
             original = from_png(png) if from_png(png).ndim == 3 else np.repeat(from_png(png)[..., None], 3, -1)
-            assert np.abs(picture.astype(int) - original).max() <= 3
-    assert len({edit["pictures"][0] for edit in stored["edits"]}) == 12  # sources are stored once
+            assert np.abs(image.astype(int) - original).max() <= 3
+    assert len({edit["images"][0] for edit in stored["edits"]}) == 12  # sources are stored once
     assert stored["edits"][7]["scores"]["leakage_share"] is None
 
 
@@ -164,12 +180,12 @@ def test_480_edits_fit_in_8_mb(page, page_data):
     assert len(page.encode()) * 480 / len(page_data.samples) < 8e6
 
 
-def test_large_pictures_are_reduced_and_boxes_with_them(page_data):
+def test_large_images_are_reduced_and_boxes_with_them(page_data):
     rng = np.random.default_rng(0)
     large = np.kron(rng.integers(0, 255, (8, 8, 3)), np.ones((32, 32, 1))).astype(np.uint8)  # 256 px
     mask = np.zeros((256, 256), np.uint8)
     mask[64:128] = 255
-    assert pixels_of(picture_uri(to_png(large))).shape == (128, 128, 3)
+    assert pixels_of(image_uri(to_png(large))).shape == (128, 128, 3)
     np.testing.assert_array_equal(pixels_of(mask_uri(to_png(mask)))[..., 0], mask[::2, ::2])
     sample = page_data.samples[0]
     edited = dict.fromkeys(sample.edited, to_png(large))

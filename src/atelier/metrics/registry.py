@@ -15,10 +15,10 @@ MODEL_TITLES = {
     "copy": "copy of the source",
     "composite": "fine-tuned, cut to the garment",
     "target": "exact target",
-    "picture_tint": "whole picture tinted",
+    "picture_tint": "whole image tinted",
     "box_tint": "box tinted",
     "dilated": "dilated mask",
-    "other_item": "another item's picture",
+    "other_item": "another item's image",
 }
 PAPER_COLUMNS = ("clip", "directional", "lpips", "ssim")  # in the paper's order; fields of `report.paper.Reported`
 

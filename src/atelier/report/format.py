@@ -10,8 +10,9 @@ from atelier.stats.tables import DASH
 
 def heading(key: str) -> str:
     """Return a metric's title with its unit and an arrow in its better direction, such as `PSNR, dB ↑`."""
-    one = metric(key)
-    return "\N{NO-BREAK SPACE}".join(filter(None, (", ".join(filter(None, (one.title, one.unit))), one.arrow)))
+    one, space = metric(key), "\N{NO-BREAK SPACE}"
+    title = ", ".join(filter(None, (one.title, one.unit.replace(" ", space))))
+    return f"{title}{space}{one.arrow}" if one.arrow else title
 
 
 def figure(value: float | None, decimals: int, signed: bool = False) -> str:

@@ -85,9 +85,8 @@ def frontier_chart(points: pd.DataFrame, domain: str) -> Chart:
 def share_chart(points: pd.DataFrame, domain: str, key: str) -> Chart:
     """Return the gain over the baseline against the trained share, of one domain."""
     title = f"{domain.capitalize()}: {metric(key).panel}."
-    return Chart(
-        title, to_svg(partial(figures.draw_shares, points=points, metric=key), f"{title} Gain against trained share")
-    )
+    svg = to_svg(partial(figures.draw_shares, points=points, metric=key), f"{title} Gain against trained share")
+    return Chart(title, svg)
 
 
 def curve_chart(
@@ -101,9 +100,10 @@ def curve_chart(
 
     def draw(axis: "Axes") -> None:
         for name, (colour, points) in curves.items():
-            style = {"color": figures.COLOURS[colour], "marker": "o" if len(points) <= _DOTS else "", "lw": 1.3}
-            figures.draw_curve(axis, name, points["x"], points["y"], **style)
+            style = {"marker": "o", "lw": 1.3} if len(points) <= _DOTS else {"marker": "", "lw": 0.5}
+            figures.draw_curve(axis, name, points["x"], points["y"], color=figures.COLOURS[colour], **style)
         axis.set(xlabel=x_label, ylabel=y_label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
 
     keys = [(colour, name) for name, (colour, _) in curves.items()] if len(curves) > 1 else ()
     return Chart(title, to_svg(draw, f"{title} {', '.join(curves)}", 4.5, 3.0), note, keys)

@@ -80,8 +80,8 @@ def gallery(data: PageData) -> Section | None:
 
 def gallery_data(data: PageData) -> dict[str, Any]:
     """Return what the script reads: the distinct images, and per edit its texts, image numbers and scores."""
-    pictures: dict[str, int] = {}
-    uri = cache(picture_uri)  # many edits have the same source
+    images: dict[str, int] = {}
+    uri = cache(image_uri)  # many edits have the same source
     scores = {
         model: data.scores[data.scores["model"] == model].set_index("probe_id").to_dict("index")
         for model in ("baseline", "finetuned")
@@ -96,13 +96,13 @@ def gallery_data(data: PageData) -> dict[str, Any]:
         values[LOST] = after.get("clip_directional", math.nan) - before.get("clip_directional", math.nan)
         side = max(from_png(probe.source).shape[:2])
         pngs = (probe.source, sample.edited["baseline"], sample.edited["finetuned"])
-        stored = [pictures.setdefault(uri(png), len(pictures)) for png in pngs]
-        mask = pictures.setdefault(mask_uri(sample.zones.tight), len(pictures))
+        stored = [images.setdefault(uri(png), len(images)) for png in pngs]
+        mask = images.setdefault(mask_uri(sample.zones.tight), len(images))
         edits.append(
             {
                 "id": probe.probe_id, "domain": probe.domain, "prompt": probe.prompt, "garment": probe.garment,
                 "caption": probe.source_caption, "kinds": [kinds.index(kind) for kind in failures(after)],
-                "pictures": [*stored, mask],
+                "images": [*stored, mask],
                 "box": [round(edge * _side(side) / side, 2) for edge in sample.zones.box],
                 "scores": {
                     name: float(f"{value:.5g}") if math.isfinite(value) else None for name, value in values.items()
@@ -113,7 +113,7 @@ def gallery_data(data: PageData) -> dict[str, Any]:
     known = [{"key": LOST, "words": "CLIP directional similarity lost against the baseline", "sign": -1, "digits": 1}]
     known += [{"key": one.key, "words": one.title, "sign": -one.better, "digits": one.decimals} for one in orders]
     shown = [order for order in known if any(edit["scores"][order["key"]] is not None for edit in edits)]
-    return {"batch": BATCH, "kinds": kinds, "orders": shown, "pictures": list(pictures), "edits": edits}
+    return {"batch": BATCH, "kinds": kinds, "orders": shown, "images": list(images), "edits": edits}
 
 
 def _side(side: int) -> int:
@@ -121,7 +121,7 @@ def _side(side: int) -> int:
     return side if side <= EXACT else min(side, REDUCED)
 
 
-def picture_uri(png: bytes) -> str:
+def image_uri(png: bytes) -> str:
     """Return an image as a data URI (WebP): small ones at full size and 64 levels a channel, larger ones reduced."""
     pixels = from_png(png)
     if max(pixels.shape[:2]) > EXACT:

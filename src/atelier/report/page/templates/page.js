@@ -61,8 +61,8 @@ function startGallery(data) {
     card.dataset.probe = edit.id;
     const names = ["source", "baseline", "fine-tuned"];
     for (const image of card.querySelectorAll("img")) {
-      image.src = data.pictures[edit.pictures[image.dataset.picture]];
-      image.alt = image.closest(".slider") ? "" : `${names[image.dataset.picture]}: ${edit.prompt}`;
+      image.src = data.images[edit.images[image.dataset.image]];
+      image.alt = image.closest(".slider") ? "" : `${names[image.dataset.image]}: ${edit.prompt}`;
     }
     card.querySelector("h3").textContent = `“${edit.prompt}”`;
     card.querySelector(".caption").textContent = edit.caption;
@@ -98,8 +98,8 @@ function startGallery(data) {
   }
 
   async function drawMaps(card, edit) {
-    const pictures = await Promise.all(edit.pictures.map((index) => pixels(data.pictures[index])));
-    const [source, baseline, tuned, mask] = pictures;
+    const images = await Promise.all(edit.images.map((index) => pixels(data.images[index])));
+    const [source, baseline, tuned, mask] = images;
     const drawn = [changeMap(source, baseline), changeMap(source, tuned), zoneMap(source, mask, edit.box)];
     const labels = ["change by the baseline", "change by the fine-tuned editor", "zones"];
     card.querySelectorAll("canvas").forEach((canvas, index) => {
