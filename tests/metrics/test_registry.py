@@ -42,6 +42,8 @@ def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
 
 def test_metrics_are_stored_under_their_keys_and_zones_have_their_direction():
     assert all(key == one.key and one.better in (-1, 0, 1) for key, one in METRICS.items())
+    views = {word for one in METRICS.values() for word in one.views.split()}
+    assert views == {"headline", "paper", "comparison", "methods", "figure", "losses", "page", "prompts", "gallery"}
     assert METRICS["psnr_tight"].better == 1
     assert METRICS["psnr_tight_above_floor"].better == -1
     assert METRICS["lpips_tight_above_floor"].rests_on == ("lpips", "leakage_floor")
