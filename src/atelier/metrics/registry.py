@@ -34,7 +34,7 @@ class Metric:
     unit: str = ""
     label: str = ""  # title of a figure's panel; the title if empty
     short: str = ""  # heading of a column; the label if empty
-    group: str = ""  # what it says of an edit: edit success, preservation, both at once; empty: not a key metric
+    group: str = ""  # of key metrics: edit success, preservation, or both at once; empty for the others
     rests_on: tuple[str, ...] = ()  # roles of the networks that compute it: clip, lpips, leakage_floor (the VAE)
     paper_key: str = ""  # the paper's name for it, one of PAPER_COLUMNS; empty: the paper does not report it
     views: str = ""  # tables and figures that show it, separated by spaces; see `view`
@@ -66,7 +66,7 @@ _ZONES = {
     "context": "in the context zone",
     "background": "in the background",
 }
-_BASES = (  # measured on the whole picture, and per zone of the trimap
+_BASES = (  # computed on the whole image, and per zone of the trimap
     Metric("lpips", "LPIPS", -1, rests_on=("lpips",), paper_key="lpips", views="paper comparison page prompts"),
     Metric("ssim", "SSIM", 1, paper_key="ssim", views="paper comparison page prompts"),
     Metric("psnr", "PSNR", 1, 1, "dB"),
@@ -151,7 +151,7 @@ def view(name: str) -> list[Metric]:
 
 
 def beside_paper(name: str) -> list[Metric]:
-    """Return the metrics of a table that has the paper's figures in it: the paper's columns first, in its order.
+    """Return the metrics of a table that includes the paper's values: its columns first, in its order.
 
     paper: the ablations' table and the model card; comparison: metrics/evaluate/comparison.md; page: the report page.
     """
@@ -160,7 +160,7 @@ def beside_paper(name: str) -> list[Metric]:
 
 
 def key_metrics() -> dict[str, list[Metric]]:
-    """Return group → its key metrics: what the question “did the edit work?” is answered by."""
+    """Return group → its key metrics, which answer whether fine-tuning improved the edits."""
     groups: dict[str, list[Metric]] = {}
     for one in METRICS.values():
         if one.group:

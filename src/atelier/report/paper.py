@@ -1,6 +1,7 @@
-"""The values that the paper reports, to print beside ours. Similarities × 100; None where it reports none.
+"""The values that the editing paper reports, to print beside ours. Similarities × 100; None where it reports none.
 
-The paper used another CLIP, another LPIPS network and other pictures: only directions and ratios can be compared.
+Krishnan, Thai, Vallioor: Domain-Specialized Text-Guided Image Editing (see docs/references.md). It used another CLIP,
+another LPIPS network and other images: only directions and ratios can be compared.
 """
 
 from dataclasses import dataclass
