@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def learning_rate(step: int, total: int, warmup: float, peak: float, schedule: str = "cosine") -> float:
     """Learning rate of step i = `step` of n = `total`; w is the share `warmup` of n, in whole steps."""
     rising = round(total * warmup)
+    if schedule == "constant":
+        return peak * min(1.0, (step + 1) / max(rising, 1))
     if step < rising:
         return peak * (step + 1) / rising
-    if schedule == "constant":
-        return peak
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
 
 
