@@ -130,6 +130,9 @@ def test_unconnected_systems_have_no_strengths():
     assert report["strengths"] == {}
     assert list(report["win_rates"]) == ["a over b", "finetuned over original"]
     assert "not all systems are connected" in survey_table(report)
+    bridge = answer("ann", 2, "left", left="a", right="original")
+    connected = score_answers(Answers([*rows, bridge], None), draws=20, seed=0)
+    assert list(connected["strengths"]) == ["a", "b", "finetuned", "original"]
 
 
 def crossed(rng: np.random.Generator, raters: int, prompts: int, *, spread: float) -> list[Outcome]:

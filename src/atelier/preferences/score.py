@@ -137,7 +137,7 @@ def bradley_terry(wins: np.ndarray, compared: np.ndarray) -> np.ndarray:
 
 
 def self_agreement(valid: Sequence[Answer]) -> dict[str, float]:
-    """Return the share of repeats (sides swapped) in which the rater gave the same answer as in the first trial."""
+    """Return the share of repeats (sides swapped) in which the rater chose the same system, or a tie, as before."""
     first = {(row.rater, row.pair_id): row.winner for row in valid if not row.repeat}
     again = [(row, first[row.rater, row.pair_id]) for row in valid if row.repeat and (row.rater, row.pair_id) in first]
     return rate(sum(row.winner == before for row, before in again), len(again))
