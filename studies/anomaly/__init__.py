@@ -1,1 +1,1 @@
-"""Anomalous pictures: a base that deforms people who lie, mended by DreamBooth-LoRA on a few correct pictures."""
+"""Anomalous images: a model that deforms people who lie, fine-tuned by DreamBooth-LoRA on a few correct images."""

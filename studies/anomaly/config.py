@@ -1,4 +1,4 @@
-"""The study's parameters."""
+"""The study's parameters: a model per section of params.yaml, whose keys are its fields."""
 
 from typing import Annotated, Literal
 
@@ -19,14 +19,14 @@ class Base(Section):
     t5_tokens: Count
 
 
-class Pictures(Section):
+class Images(Section):
     count: Count
     references: Annotated[int, Field(ge=20)]
     size: Annotated[int, Field(ge=16, multiple_of=8)]
     seed: Seed
 
 
-class Painting(Section):
+class Sampling(Section):
     prompts: Annotated[int, Field(ge=2)]
     group: Annotated[int, Field(ge=2)]
     steps: Count
@@ -40,15 +40,15 @@ class Prior(Section):
     weight: NonNegative
 
 
-class Measuring(Section):
+class Bootstrap(Section):
     draws: Count
     seed: Seed
 
 
 class Study(Section):
     base: Base
-    pictures: Pictures
-    painting: Painting
+    pictures: Images
+    painting: Sampling
     teaching: Concept
     prior: Prior
-    measuring: Measuring
+    measuring: Bootstrap

@@ -1,4 +1,4 @@
-"""All systems' and controls' pictures → scores by picture, group and family. Run by DVC (dvc.yaml beside it)."""
+"""Images of all systems and controls → scores by image, group and family. Run by DVC (dvc.yaml beside it)."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from atelier.stats.tables import to_csv
 from studies.anomaly.config import Study
 from studies.anomaly.metrics import (
     correct_groups,
-    decode_again,
-    make_ruler,
-    measure_groups,
-    measure_pictures,
-    measure_sets,
+    load_scorers,
+    reconstruct,
+    score_groups,
+    score_images,
+    score_sets,
 )
 from studies.anomaly.prompts import draw_prompts
 from studies.anomaly.rows import ARMS, open_base
@@ -28,32 +28,32 @@ from studies.anomaly.sampling import read_groups
 
 @command.stage
 @command.params_option
-@command.path_option("original", "The base's pictures (safetensors).")
-@command.path_option("runs", "Folder of the trainings.")
+@command.path_option("original", "The base model's images (safetensors).")
+@command.path_option("runs", "Folder of the training runs.")
 @command.path_option("out", "Folder for pictures.csv, groups.csv and sets.csv.")
 def main(params: Path, original: Path, runs: Path, out: Path) -> None:
-    """Measure."""
+    """Score the images."""
     chosen = read_sections(params, Study)
     set_threads(chosen.base.threads)
-    base, painting, seed, size = open_base(chosen.base), chosen.painting, chosen.pictures.seed, chosen.pictures.size
-    prompts = draw_prompts(painting.prompts, painting.seed)
-    correct, others = (correct_groups(prompts, painting.group, seed + more, size) for more in (0, 1))
-    painted = read_groups(original)
+    base, sampling, seed, size = open_base(chosen.base), chosen.painting, chosen.pictures.seed, chosen.pictures.size
+    prompts = draw_prompts(sampling.prompts, sampling.seed)
+    correct, others = (correct_groups(prompts, sampling.group, seed + more, size) for more in (0, 1))
+    generated = read_groups(original)
     systems = {
-        "original": painted,
+        "original": generated,
         **{arm: read_groups(runs / arm / "painted.safetensors") for arm in ARMS},
-        "one picture": {key: pixels[:1].repeat(len(pixels), 1, 1, 1) for key, pixels in painted.items()},
+        "one picture": {key: pixels[:1].repeat(len(pixels), 1, 1, 1) for key, pixels in generated.items()},
         "correct": correct,
         "correct, decoded": {
-            key: torch.from_numpy(to_pixels(decode_again(base, to_tensor(pixels.numpy()))))
+            key: torch.from_numpy(to_pixels(reconstruct(base, to_tensor(pixels.numpy()))))
             for key, pixels in correct.items()
         },
     }
-    ruler = make_ruler(base, chosen.base, chosen.pictures)
+    scorers = load_scorers(base, chosen.base, chosen.pictures)
     tables = {
-        "pictures": pd.concat([measure_pictures(name, groups, ruler) for name, groups in systems.items()]),
-        "groups": pd.concat([measure_groups(name, groups, ruler) for name, groups in systems.items()]),
-        "sets": pd.concat([measure_sets(name, groups, others, ruler) for name, groups in systems.items()]),
+        "pictures": pd.concat([score_images(name, groups, scorers) for name, groups in systems.items()]),
+        "groups": pd.concat([score_groups(name, groups, scorers) for name, groups in systems.items()]),
+        "sets": pd.concat([score_sets(name, groups, others, scorers) for name, groups in systems.items()]),
     }
     with atomic_write(out) as folder:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The untaught base's pictures of every prompt. Run by DVC (dvc.yaml beside it)."""
+"""The base model → its images of every prompt. Run by DVC (dvc.yaml beside it)."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from atelier.common.threads import set_threads
 from atelier.config import read_sections
 from studies.anomaly.config import Study
 from studies.anomaly.rows import open_base
-from studies.anomaly.sampling import paint_all, write_groups
+from studies.anomaly.sampling import generate_all, write_groups
 
 
 @command.stage
 @command.params_option
-@command.path_option("out", "Pictures (safetensors).")
+@command.path_option("out", "Images (safetensors).")
 def main(params: Path, out: Path) -> None:
-    """Paint."""
+    """Generate a group of images for every prompt."""
     chosen = read_sections(params, Study)
     set_threads(chosen.base.threads)
-    groups = paint_all(open_base(chosen.base), chosen.painting)
+    groups = generate_all(open_base(chosen.base), chosen.painting)
     write_groups(groups, out)
-    click.echo(f"{sum(map(len, groups.values()))} pictures")
+    click.echo(f"{sum(map(len, groups.values()))} images")
 
 
 if __name__ == "__main__":

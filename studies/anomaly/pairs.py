@@ -14,19 +14,19 @@ from studies.anomaly.prompts import draw_prompts
 from studies.anomaly.sampling import read_groups
 
 COLUMNS = ("pair_id", "prompt", "group", "picture_a", "picture_b", "system_a", "system_b")
-SIDE = 384  # px: people look at these, and judges' servers refuse tiny ones
+SIDE = 384  # px: people look at these images, and servers of judge models reject tiny ones
 SYSTEMS = ("original", "fine-tuned")
 
 
 @command.stage
 @command.params_option
-@command.path_option("original", "The base's pictures (safetensors).")
-@command.path_option("taught", "The fine-tuned model's (safetensors).")
-@command.path_option("out", "Folder for pairs.csv and the pictures.")
-def main(params: Path, original: Path, taught: Path, out: Path) -> None:
-    """As in the paper one pair a prompt: the first picture of each group, of the same noise. Nothing is picked."""
+@command.path_option("original", "The base model's images (safetensors).")
+@command.path_option("finetuned", "The fine-tuned model's (safetensors).")
+@command.path_option("out", "Folder for pairs.csv and the images.")
+def main(params: Path, original: Path, finetuned: Path, out: Path) -> None:
+    """Write one pair per prompt, as in the paper: the first image of each group, from the same noise, not selected."""
     chosen = read_sections(params, Study)
-    groups = {name: read_groups(path) for name, path in zip(SYSTEMS, (original, taught), strict=True)}
+    groups = {name: read_groups(path) for name, path in zip(SYSTEMS, (original, finetuned), strict=True)}
     prompts = [one for one in draw_prompts(chosen.painting.prompts, chosen.painting.seed) if one.family == "lying"]
     with atomic_write(out) as folder:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Scores and pictures → metrics.json, tables.md and a contact sheet. Run by DVC (dvc.yaml beside it)."""
+"""Scores and images → metrics.json, tables.md and a contact sheet. Run by DVC (dvc.yaml beside it)."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from studies.anomaly.tables import write_tables
 @command.stage
 @command.params_option
 @command.path_option("results", "Folder of the scores.")
-@command.path_option("original", "The base's pictures (safetensors).")
-@command.path_option("runs", "Folder of the trainings.")
+@command.path_option("original", "The base model's images (safetensors).")
+@command.path_option("runs", "Folder of the training runs.")
 @command.path_option("out", "Folder for the report.")
 def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> None:
-    """Summarise, and draw."""
+    """Summarise the scores; write tables and contact sheets."""
     chosen = read_sections(params, Study)
     pictures, groups, sets = (pd.read_csv(results / f"{name}.csv") for name in ("pictures", "groups", "sets"))
     metrics = {
@@ -36,15 +36,15 @@ def main(params: Path, results: Path, original: Path, runs: Path, out: Path) -> 
         }
         for family in FAMILIES
     }
-    painted = {"original": read_groups(original)}
-    painted |= {arm: read_groups(runs / arm / "painted.safetensors") for arm in ("plain", "prior")}
+    generated = {"original": read_groups(original)}
+    generated |= {arm: read_groups(runs / arm / "painted.safetensors") for arm in ("plain", "prior")}
     prompts = draw_prompts(chosen.painting.prompts, chosen.painting.seed)
     with atomic_write(out) as folder:
         folder.mkdir()
         write_json(folder / "metrics.json", metrics)
         (folder / "tables.md").write_text(write_tables(metrics, chosen.base, chosen.painting), encoding="utf-8")
         for family in FAMILIES:
-            Image.fromarray(draw_sheet(prompts, painted, pictures, family)).save(folder / f"{family}.png")
+            Image.fromarray(draw_sheet(prompts, generated, pictures, family)).save(folder / f"{family}.png")
     click.echo(f"report in {out}")
 
 

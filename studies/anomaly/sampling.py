@@ -1,6 +1,6 @@
-"""Every prompt's group of pictures by one model, as a file.
+"""Generate every prompt's group of images with one model; write and read them.
 
-Legend: G pictures of a group, H pixels.
+Legend: G images of a group, H side in px.
 """
 
 from pathlib import Path
@@ -13,28 +13,28 @@ from atelier.common.files import atomic_write
 from atelier.images.tensors import to_pixels
 from atelier.models.text_to_image import TextToImage
 from atelier.sampling.text_to_image import generate
-from studies.anomaly.config import Painting
+from studies.anomaly.config import Sampling
 from studies.anomaly.prompts import draw_prompts, noise_seeds
 
 
-def paint_all(model: TextToImage, settings: Painting) -> dict[str, Tensor]:
-    """uint8 (G, H, H, 3) by prompt key."""
+def generate_all(model: TextToImage, settings: Sampling) -> dict[str, Tensor]:
+    """Generate the images of all prompts: uint8 (G, H, H, 3) by prompt key."""
     prompts = draw_prompts(settings.prompts, settings.seed)
     texts = [prompt.text for prompt in prompts for _ in range(settings.group)]
     seeds = [seed for prompt in prompts for seed in noise_seeds(prompt, settings.group, settings.seed)]
-    painted = generate(
+    generated = generate(
         model, texts, seeds, steps=settings.steps, guidance=settings.guidance, batch_size=settings.batch_size
     )
-    groups = torch.from_numpy(to_pixels(painted)).split(settings.group)
+    groups = torch.from_numpy(to_pixels(generated)).split(settings.group)
     return {prompt.key: group.contiguous() for prompt, group in zip(prompts, groups, strict=True)}
 
 
 def write_groups(groups: dict[str, Tensor], path: Path) -> None:
-    """Keep them, in the order of their keys."""
+    """Write groups by prompt key (safetensors)."""
     with atomic_write(path) as partial:
         save_file(groups, partial)
 
 
 def read_groups(path: Path) -> dict[str, Tensor]:
-    """What `write_groups` wrote."""
+    """Read groups in the order of their keys."""
     return dict(sorted(load_file(path).items()))

@@ -1,10 +1,10 @@
-"""The report's tables, in Markdown, beside the paper's."""
+"""The report's tables in Markdown, with the paper's values."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from atelier.stats.tables import DASH, join_parts, markdown
-from studies.anomaly.config import Base, Painting
+from studies.anomaly.config import Base, Sampling
 from studies.anomaly.prompts import FAMILIES
 from studies.anomaly.rows import ARMS
 
@@ -29,7 +29,7 @@ def _cell(cell: Mapping[str, float], digits: int, factor: float = 1.0) -> str:
 
 
 def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:
-    """A system a row; intervals are over prompts."""
+    """Tabulate the scores, one row per system; intervals are over prompts."""
     rows = []
     if with_paper:
         rows += [
@@ -43,7 +43,7 @@ def levels_table(found: Mapping[str, Any], with_paper: bool) -> str:
 
 
 def gains_table(found: Mapping[str, Any]) -> str:
-    """Each training minus the original, paired by prompt and noise, with Holm's p over the two trainings."""
+    """Tabulate each arm minus the original, paired by prompt and noise, with Holm's p over the two arms."""
     rows = []
     for arm in ARMS:
         cells = []
@@ -55,17 +55,17 @@ def gains_table(found: Mapping[str, Any]) -> str:
 
 
 def faults_table(found: Mapping[str, Any]) -> str:
-    """How many pictures of each system have each fault; a picture can have several."""
+    """Tabulate how many images of each system have each fault; an image can have several."""
     shown = (*SYSTEMS, "correct, decoded")
     rows = [[fault, *(str(found["faults"][system][fault]) for system in shown)] for fault in found["faults"][shown[0]]]
     return markdown(["pictures with", *shown], rows)
 
 
-def write_tables(metrics: Mapping[str, Any], base: Base, painting: Painting) -> str:
-    """tables.md."""
+def write_tables(metrics: Mapping[str, Any], base: Base, sampling: Sampling) -> str:
+    """Return the text of tables.md."""
     parts = [
         "# Anomalous people, before and after",
-        f"Made by `dvc repro studies/anomaly/dvc.yaml`: {painting.prompts} prompts × {painting.group} pictures in each "
+        f"Made by `dvc repro studies/anomaly/dvc.yaml`: {sampling.prompts} prompts × {sampling.group} pictures in each "
         f"family, the same noise for all. In brackets 95 % intervals over prompts. Fréchet distances by "
         f"`{base.features}`, deformity by `{base.segmenter}`: compare directions with the paper's values.",
     ]

@@ -1,1 +1,1 @@
-"""Is the trimap loss worth it? Losses, kinds of training pair, weights and methods, each over seeds."""
+"""Does the trimap loss help? Losses, kinds of training pair, weights and methods, each over seeds."""

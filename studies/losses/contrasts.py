@@ -1,10 +1,10 @@
-"""The study's arithmetic: what differs between two arms, over pictures and, apart from that, over seeds.
+"""Differences between two arms, over images and, separately, over seeds.
 
-An arm is a name whose runs are `<arm>-<seed>`. A contrast pairs two arms by seed and by source picture. Its interval is
-over pictures (the runs' mean taken first), because they are many; with three seeds an interval over seeds would say
-little, so their standard deviation stands beside it, with the number of seeds that agree in sign.
+The runs of an arm are named `<arm>-<seed>`. A contrast pairs two arms by seed and by source image. Its interval is over
+images (after averaging the runs), because there are many; three seeds are too few for an interval, so their standard
+deviation is given, and the number of seeds that agree in sign.
 
-Legend: S seeds, K source pictures, M measures.
+Legend: S seeds, K source images, M metrics.
 """
 
 import re
@@ -26,39 +26,39 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Contrast:
-    """One arm minus another, in one domain and one measure."""
+    """One arm minus another, in one domain and one metric."""
 
     arm: str
     against: str
     domain: str
     measure: str
     mean: float
-    ci_lo: float  # over pictures
+    ci_lo: float  # over images
     ci_hi: float
-    p_holm: float  # within the family of contrasts that were asked for together
+    p_holm: float  # within the family of contrasts computed together
     seed_sd: float  # of the seeds' mean differences; NaN for one seed
     agree: int  # seeds whose difference has the mean's sign
     seeds: int
-    clusters: int  # source pictures
+    clusters: int  # source images
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `–` where the interval, Holm's p or a seed does not bear it out."""
+        """`better`, `worse`, or `–` if the interval includes 0, Holm's p is too large, or a seed disagrees."""
         if self.p_holm >= LEVEL or self.ci_lo <= 0 <= self.ci_hi or self.agree < self.seeds:
             return DASH
         return "better" if self.mean * MEASURES[self.measure].better > 0 else "worse"
 
 
 def seeds_of(scores: pd.DataFrame, arm: str) -> set[str]:
-    """The seeds that an arm was run with."""
+    """Return the seeds that an arm was run with."""
     return {name.removeprefix(f"{arm}-") for name in scores["run"].unique() if re.fullmatch(rf"{arm}-\d+", name)}
 
 
 def arm_table(scores: pd.DataFrame, arm: str, domain: str, seeds: Collection[str] | None = None) -> np.ndarray:
-    """Scores (S, K, M) of an arm's runs, seeds and sources in order; of all its seeds, or of those given.
+    """Return the scores (S, K, M) of an arm's runs, seeds and sources sorted; of all its seeds, or of those given.
 
     Raises:
-        ValueError: the arm has no such run, or its runs are not of the same sources.
+        ValueError: the arm has no such run, or its runs have different sources.
     """
     names = [f"{arm}-{seed}" for seed in (seeds_of(scores, arm) if seeds is None else seeds)]
     rows = scores[(scores["domain"] == domain) & scores["run"].isin(names)]
@@ -66,15 +66,15 @@ def arm_table(scores: pd.DataFrame, arm: str, domain: str, seeds: Collection[str
         raise ValueError(f"no run of {arm} in the {domain} domain")
     runs = [group.set_index("source_id").sort_index()[list(MEASURES)] for _, group in rows.groupby("run", sort=True)]
     if any(not run.index.equals(runs[0].index) for run in runs):
-        raise ValueError(f"{arm}: its runs are not of the same source pictures")
+        raise ValueError(f"{arm}: its runs have different source images")
     return np.stack([run.to_numpy(float) for run in runs])
 
 
 def contrast(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], domain: str) -> list[Contrast]:
-    """Every pair of arms under every measure, on the seeds that both have; Holm over all of them, as one family.
+    """Compare every pair of arms in every metric, on the seeds that both have; Holm over all, as one family.
 
     Raises:
-        ValueError: two arms have no seed in common, or other sources.
+        ValueError: two arms have no common seed, or different sources.
     """
     sources = np.sort(scores.loc[scores["domain"] == domain, "source_id"].unique()).astype(str)
     clusters = Clusters.draw(sources, DRAWS, SEED)
@@ -83,15 +83,15 @@ def contrast(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], domain: str
         common = seeds_of(scores, arm) & seeds_of(scores, against)
         tables = [arm_table(scores, name, domain, common) for name in (arm, against)]
         if tables[0].shape != tables[1].shape:
-            raise ValueError(f"{arm} and {against}: not the same source pictures")
+            raise ValueError(f"{arm} and {against}: different source images")
         differences = tables[0] - tables[1]
-        by_picture, by_seed = differences.mean(0), np.nanmean(differences, 1)
-        means, low, high = clusters.estimate(by_picture)
-        chances.append(sign_flip_p(clusters, by_picture, DRAWS, SEED))
+        by_image, by_seed = differences.mean(0), np.nanmean(differences, 1)
+        means, low, high = clusters.estimate(by_image)
+        chances.append(sign_flip_p(clusters, by_image, DRAWS, SEED))
         spread = by_seed.std(0, ddof=1) if len(by_seed) > 1 else np.full(len(means), np.nan)
         agree = (np.sign(by_seed) == np.sign(means)).sum(0)
         for m, measure in enumerate(MEASURES):
-            held = int((~np.isnan(by_picture[:, m])).sum())
+            held = int((~np.isnan(by_image[:, m])).sum())
             found.append(
                 Contrast(arm, against, domain, measure, means[m], low[m], high[m], np.nan, spread[m], int(agree[m]),
                          len(by_seed), held)
@@ -101,7 +101,7 @@ def contrast(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], domain: str
 
 
 def level(scores: pd.DataFrame, arm: str, domain: str) -> dict[str, tuple[float, float]]:
-    """Measure → mean over runs and pictures, and the standard deviation between the seeds' means (NaN for one seed)."""
+    """Return metric → mean over runs and images, standard deviation between the seeds' means (NaN for one seed)."""
     by_seed = np.nanmean(arm_table(scores, arm, domain), 1)
     spread = by_seed.std(0, ddof=1) if len(by_seed) > 1 else np.full(by_seed.shape[1], np.nan)
     return {name: (by_seed[:, m].mean(), spread[m]) for m, name in enumerate(MEASURES)}

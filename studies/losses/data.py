@@ -1,4 +1,4 @@
-"""The study's training pairs: the root pipeline's pair and mask stages with some parameters changed. Run by DVC."""
+"""Make the study's training pairs: the root's pair and mask stages with some parameters changed. Run by DVC."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Edits of all runs → their scores by source picture, and what each run took. Run by DVC."""
+"""Edits of all runs → scores by source image; steps, time and parameters of each run. Run by DVC."""
 
 import json
 from pathlib import Path
@@ -24,23 +24,23 @@ MODEL = "finetuned"
 
 @command.stage
 @command.params_option
-@command.path_option("plan", "The study's own parameters: which runs there are.")
-@command.path_option("probes", "Pictures and prompts (parquet).")
+@command.path_option("plan", "The study's params.yaml, which lists the runs.")
+@command.path_option("probes", "Images and prompts (parquet).")
 @command.path_option("zones", "Their zones (parquet).")
 @command.path_option("runs", "Folder of the runs.")
 @click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for scores.csv and facts.csv.")
 def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
-    """Score every run of the plan as evaluate does; a source picture's score is the mean over its prompts."""
+    """Score every run of the plan as the root's evaluate does; a source image's score is the mean over its prompts."""
     set_threads(threads)
     names = list(YAML(typ="safe").load(plan)["runs"])
     chosen = read_params(params)
-    scorers, pictures, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
+    scorers, images, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
     scores, facts, sources = [], [], None
     for name in names:
-        cases = join_samples(pictures, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
-        sources = sources or prepare_sources(cases, scorers, chosen.evaluate.batch_size)
-        table = score_samples(cases, sources, scorers, chosen.evaluate.batch_size, controls=False)
+        samples = join_samples(images, masks, {MODEL: read_rows(runs / name / "edits.parquet", Edit)})
+        sources = sources or prepare_sources(samples, scorers, chosen.evaluate.batch_size)
+        table = score_samples(samples, sources, scorers, chosen.evaluate.batch_size, controls=False)
         by_source = table.groupby(["domain", "source_id"], sort=True)[list(MEASURES)].mean().reset_index()
         scores.append(by_source.assign(run=name))
         facts.append({"run": name} | json.loads((runs / name / "facts.json").read_text()))

@@ -1,4 +1,4 @@
-"""The study in one figure: every run a dot, every arm's mean a bar."""
+"""The study's figure: one dot per run, one bar per arm's mean."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -17,7 +17,7 @@ PAIR_NAMES = {"same_item": "same item", "half": "half", "aligned": "aligned"}
 def plot_arms(
     scores: pd.DataFrame, losses: Sequence[str], pairs: Sequence[str], domains: Sequence[str], path: Path
 ) -> None:
-    """A row a domain, a panel a measure: pairs along x, losses side by side, a dot a seed, a line their mean."""
+    """Plot a row per domain, a panel per metric: pairs along x, losses next to each other, a dot per seed."""
     figure, axes = make_panels(len(domains), len(SHOWN), 12, 2.9 * len(domains), labels=10)
     for axis, (domain, measure) in zip(axes, product(domains, SHOWN), strict=True):
         place = list(MEASURES).index(measure)

@@ -13,7 +13,7 @@ from studies.losses.contrasts import HEADINGS, MEASURES, Contrast, contrast, lev
 from studies.losses.figures import plot_arms
 
 LOSSES, PAIRS, DOMAINS = ("plain", "preserve", "trimap"), ("same_item", "half", "aligned"), ("seen", "unseen")
-USUAL = "trimap-half"  # what the grid's runs are compared with: the same seed, the study's own weights
+USUAL = "trimap-half"  # the reference of the grid's runs: same seed, default weights
 METHODS = {
     "selective, 4 epochs": "trimap-aligned", "full, 4 epochs": "full-4", "full, 3 epochs": "full-3",
     "LoRA, 4 epochs": "lora-4", "LoRA, 5 epochs": "lora-5",
@@ -21,42 +21,44 @@ METHODS = {
 
 
 def compare_losses(scores: pd.DataFrame, domain: str) -> list[Contrast]:
-    """Trimap and preserve against plain, and trimap against preserve, on each kind of pair."""
+    """Compare trimap and preserve with plain, and trimap with preserve, on each kind of pair."""
     pairs = [("trimap", "plain"), ("preserve", "plain"), ("trimap", "preserve")]
     return contrast(scores, [(f"{one}-{kind}", f"{other}-{kind}") for kind in PAIRS for one, other in pairs], domain)
 
 
 def compare_pairs(scores: pd.DataFrame, domain: str) -> list[Contrast]:
-    """Other kinds of pair against the paper's, under each loss."""
+    """Compare the kinds of pair with the paper's and with each other, for each loss."""
     pairs = [("aligned", "same_item"), ("half", "same_item"), ("half", "aligned")]
     return contrast(scores, [(f"{loss}-{one}", f"{loss}-{other}") for loss in LOSSES for one, other in pairs], domain)
 
 
 def compare_methods(scores: pd.DataFrame, domain: str) -> list[Contrast]:
-    """Every other method against selective training."""
+    """Compare every other method with selective training."""
     usual, *others = METHODS.values()
     return contrast(scores, [(other, usual) for other in others], domain)
 
 
 def compare_grid(scores: pd.DataFrame, names: Sequence[str], domain: str) -> list[Contrast]:
-    """Each single run of the grid against the usual weights at the same seed."""
+    """Compare each run of the grid with the default weights at the same seed."""
     alone = {name: f"{name}-1" for name in names} | {f"{USUAL}-1": "usual-1"}
     renamed = scores[scores["run"].isin(alone)].assign(run=lambda table: table["run"].map(alone))
     return contrast(renamed, [(name, "usual") for name in names], domain)
 
 
 def levels_table(scores: pd.DataFrame, arms: dict[str, str], domain: str) -> str:
-    """Markdown: an arm a row, a measure a column, mean ± standard deviation between seeds."""
+    """Tabulate in Markdown: one row per arm, one column per metric, mean ± standard deviation between seeds."""
     rows = []
     for label, arm in arms.items():
-        found = level(scores, arm, domain)
-        cells = [_level(*found[name], MEASURES[name].decimals) for name in MEASURES]
+        cells = []
+        for name, (mean, spread) in level(scores, arm, domain).items():
+            digits = MEASURES[name].decimals
+            cells.append(f"{mean:.{digits}f} ± {spread:.{digits}f}")
         rows.append([label, *cells])
     return markdown(HEADINGS, rows)
 
 
 def contrasts_table(contrasts: Sequence[Contrast]) -> str:
-    """Markdown: two arms a row, a measure a column: difference, interval over pictures, verdict."""
+    """Tabulate in Markdown: one row per pair of arms, one column per metric: difference, interval, verdict."""
     rows: dict[str, list[str]] = {}
     for one in contrasts:
         digits = MEASURES[one.measure].decimals
@@ -67,7 +69,7 @@ def contrasts_table(contrasts: Sequence[Contrast]) -> str:
 
 
 def write_tables(scores: pd.DataFrame, grid: Sequence[str]) -> str:
-    """tables.md."""
+    """Return the text of tables.md."""
     counts = {domain: scores.loc[scores["domain"] == domain, "source_id"].nunique() for domain in DOMAINS}
     parts = [
         "# Losses, pairs, weights and methods",
@@ -92,7 +94,7 @@ def write_tables(scores: pd.DataFrame, grid: Sequence[str]) -> str:
 
 
 def all_contrasts(scores: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
-    """Every contrast of the tables as a row, with its table's name."""
+    """Return every contrast of the tables as a row, with its table's name."""
     rows = []
     for domain in DOMAINS:
         families = {
@@ -106,19 +108,15 @@ def all_contrasts(scores: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
 
 
 def single_runs(scores: pd.DataFrame) -> list[str]:
-    """The runs without a seed in their name: the grid's."""
+    """Return the runs without a seed in their name: the grid's."""
     return sorted(name for name in scores["run"].unique() if not name.rpartition("-")[2].isdigit())
-
-
-def _level(mean: float, spread: float, digits: int) -> str:
-    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
 @command.stage
 @command.path_option("scores", "Scores by run and source (CSV).")
 @command.path_option("out", "Folder for tables.md, contrasts.csv and losses.png.")
 def main(scores: Path, out: Path) -> None:
-    """Compare the arms and write what was found."""
+    """Compare the arms and write the report."""
     table = pd.read_csv(scores, dtype={"source_id": str})
     grid = single_runs(table)
     with atomic_write(out) as folder:

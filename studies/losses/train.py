@@ -1,6 +1,6 @@
 """One run of the study: fine-tune with some parameters changed, then edit every probe. Run by DVC (dvc.yaml beside it).
 
-The tensors themselves are not kept: the edits are what is measured, and the run can be made again.
+The weights are not kept: the edits are scored, and the run can be repeated.
 """
 
 import json
@@ -27,19 +27,19 @@ KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", 
 
 
 class Timed(NullLogger):
-    """Keeps what training cost: the records that have no epoch."""
+    """A logger that keeps the costs of training."""
 
     def __init__(self) -> None:
         self.costs: dict[str, float] = {}
 
     def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
-        """Remember the costs of the whole run, which come last and once."""
+        """Keep the costs of the whole run, which are logged once, at its end."""
         if "train_seconds" in values:
             self.costs = dict(values)
 
 
 def parse_changes(text: str) -> dict[str, str]:
-    """ "section.key=value section.key=value" → key → value.
+    """Parse "section.key=value section.key=value" to key → value.
 
     Raises:
         UserError: a word has no "=".
@@ -54,12 +54,12 @@ def parse_changes(text: str) -> dict[str, str]:
 @command.params_option
 @command.path_option("triplets", "Triplets (parquet).")
 @command.path_option("zones", "Their trimaps (parquet).")
-@command.path_option("probes", "Pictures and prompts (parquet).")
+@command.path_option("probes", "Images and prompts (parquet).")
 @click.option("--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of this run: section.key=value.")
 @click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for edits.parquet and facts.json.")
 def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
-    """Fine-tune, edit every probe, and say what it took."""
+    """Fine-tune, edit every probe, and write the edits and the costs."""
     set_threads(threads)
     chosen = read_params(params, parse_changes(changes) | {"generate.sweep_probes": "0"})
     rows, log, began = read_rows(probes, Probe), Timed(), time.monotonic()

@@ -1,4 +1,4 @@
-"""The study of anomalous pictures, end to end on tiny random networks, and its parts by hand."""
+"""The study of anomalous images, end to end on tiny random networks, and its parts on known values."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ import studies.anomaly.train
 from atelier.config import read_sections
 from atelier.preferences.pairs import read_pairs
 from atelier.synthetic.poses import PARTS
-from studies.anomaly.config import Measuring, Study
+from studies.anomaly.config import Bootstrap, Study
 from studies.anomaly.prompts import FAMILIES, draw_prompts, noise_seeds, render_prompt
 from studies.anomaly.sampling import read_groups
 from studies.anomaly.summary import count_faults, summarise
@@ -70,7 +70,7 @@ def done(params) -> Path:
         for number in (1, 2):
             call(studies.anomaly.report, params=params, results=folder / "results", original=original, runs=runs,
                  out=folder / f"report-{number}")  # fmt: skip
-        call(studies.anomaly.pairs, params=params, original=original, taught=runs / "plain/painted.safetensors",
+        call(studies.anomaly.pairs, params=params, original=original, finetuned=runs / "plain/painted.safetensors",
              out=folder / "pairs")  # fmt: skip
     return folder
 
@@ -83,12 +83,12 @@ def test_the_same_scores_give_the_same_report(done):
 
 
 @pytest.mark.slow
-def test_every_picture_of_every_system_is_scored(done):
+def test_every_image_of_every_system_is_scored(done):
     pictures, groups = (pd.read_csv(done / f"results/{name}.csv") for name in ("pictures", "groups"))
     assert set(pictures.groupby(["system", "family"]).size()) == {4}
     assert set(groups.groupby(["system", "family"]).size()) == {2}
     assert pictures["system"].nunique() == 6
-    assert (pictures["deformed"] == 1).all()  # this segmenter finds nothing but legs
+    assert (pictures["deformed"] == 1).all()  # this segmenter finds only legs
     same = groups[groups["system"] == "one picture"]
     assert same["ssim"].tolist() == pytest.approx([1] * len(same))
     metrics = json.loads((done / "report-1/metrics.json").read_text())
@@ -98,7 +98,7 @@ def test_every_picture_of_every_system_is_scored(done):
 
 
 @pytest.mark.slow
-def test_teaching_changes_what_is_painted_and_prior_preservation_is_another_lesson(done):
+def test_training_changes_the_images_and_prior_preservation_adds_rows(done):
     original = read_groups(done / "original.safetensors")
     plain, prior = (read_groups(done / f"runs/{arm}/painted.safetensors") for arm in ("plain", "prior"))
     assert original.keys() == plain.keys() == prior.keys()
@@ -118,10 +118,10 @@ def test_the_pairs_are_what_survey_and_judge_read(done):
 
 
 @pytest.mark.slow
-def test_no_tested_prompt_is_taught(done):
-    taught = {json.loads(line)["prompt"] for line in (done / "pictures/metadata.jsonl").read_text().splitlines()}
-    assert len(taught) == 3
-    assert taught.isdisjoint(prompt.text for prompt in draw_prompts(2, 1))
+def test_no_test_prompt_is_trained_on(done):
+    trained = {json.loads(line)["prompt"] for line in (done / "pictures/metadata.jsonl").read_text().splitlines()}
+    assert len(trained) == 3
+    assert trained.isdisjoint(prompt.text for prompt in draw_prompts(2, 1))
 
 
 def test_prompts_are_of_their_family_and_a_longer_list_starts_with_the_shorter():
@@ -134,7 +134,7 @@ def test_prompts_are_of_their_family_and_a_longer_list_starts_with_the_shorter()
         assert any(place in one.text for place in ("beach", "studio")) or one.family != "elsewhere"
 
 
-def test_correct_pictures_of_a_prompt_have_its_words_and_differ():
+def test_correct_images_of_a_prompt_have_its_text_and_differ():
     for prompt in draw_prompts(2, 7):
         made = [render_prompt(prompt, number, 3, 64) for number in range(3)]
         assert {one.prompt for one in made} == {prompt.text}
@@ -142,14 +142,14 @@ def test_correct_pictures_of_a_prompt_have_its_words_and_differ():
     assert len({seed for prompt in draw_prompts(3, 7) for seed in noise_seeds(prompt, 5, 7)}) == 9 * 5
 
 
-def test_gains_are_paired_and_faults_are_counted_by_picture():
+def test_gains_are_paired_and_faults_are_counted_by_image():
     rows = [
         (system, "lying", f"lying-{k}", number, int(system == "original" or k == 0), faults)
         for system, faults in (("original", "1 legs; leg too small"), ("plain", "1 legs"), ("prior", None))
         for k in range(3) for number in range(2)
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["system", "family", "prompt", "number", "deformed", "faults"])
-    found = summarise(table, "deformed", "lying", Measuring(draws=200, seed=1))
+    found = summarise(table, "deformed", "lying", Bootstrap(draws=200, seed=1))
     assert found["levels"]["original"]["mean"] == 1
     assert found["levels"]["plain"]["mean"] == pytest.approx(1 / 3)
     assert found["gain"]["plain"]["mean"] == pytest.approx(-2 / 3)
@@ -160,7 +160,7 @@ def test_gains_are_paired_and_faults_are_counted_by_picture():
 
 
 def test_the_readme_has_the_reports_figures():
-    metrics = json.loads(PARAMS.with_name("report").joinpath("metrics.json").read_text())
+    metrics = json.loads(PARAMS.with_name("results").joinpath("report/metrics.json").read_text())
     text = PARAMS.with_name("README.md").read_text()
     table = text[text.index("| | deformed") : text.index("1. **Fine-tuning")]
     rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]

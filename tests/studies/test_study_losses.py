@@ -40,11 +40,11 @@ def test_an_arm_holds_its_own_runs_only():
     assert arm_table(scores, "full-3", "seen").shape == (3, 24, len(MEASURES))
     with pytest.raises(ValueError, match="no run of lora"):
         arm_table(scores, "lora", "seen")
-    with pytest.raises(ValueError, match="same source pictures"):
+    with pytest.raises(ValueError, match="source images"):
         arm_table(scores.iloc[1:], "full-3", "seen")
 
 
-def test_a_contrast_is_paired_by_seed_and_picture():
+def test_a_contrast_is_paired_by_seed_and_image():
     scores = pd.concat([runs("one", 0.3, wobble=(0.0, 0.1, -0.1)), runs("other")])
     found = {one.measure: one for one in contrast(scores, [("one", "other")], "unseen")}
     assert list(found) == list(MEASURES)
@@ -55,7 +55,7 @@ def test_a_contrast_is_paired_by_seed_and_picture():
         assert one.verdict == ("better" if MEASURES[measure].better > 0 else "worse")
 
 
-def test_an_interval_over_pictures_agrees_with_the_t_interval():
+def test_an_interval_over_images_agrees_with_the_t_interval():
     one, other = runs("one"), runs("other")
     column = next(iter(MEASURES))
     noise = np.random.default_rng(5).normal(0.02, 0.5, len(SOURCES))
@@ -67,12 +67,12 @@ def test_an_interval_over_pictures_agrees_with_the_t_interval():
     assert found.verdict == "–"
 
 
-def test_seeds_that_disagree_are_no_finding():
+def test_seeds_that_disagree_give_no_verdict():
     scores = pd.concat([runs("one", 0.1, wobble=(0.5, -0.4, 0.2)), runs("other")])
     assert {one.verdict for one in contrast(scores, [("one", "other")], "seen")} == {"–"}
 
 
-def test_holm_is_over_all_that_is_asked_together():
+def test_holm_is_over_all_contrasts_computed_together():
     scores = pd.concat([runs(name, shift) for name, shift in (("a", 0.3), ("b", 0.2), ("c", 0.0))])
     alone = contrast(scores, [("a", "c")], "seen")[0].p_holm
     together = contrast(scores, [("a", "c"), ("b", "c")], "seen")[0].p_holm
@@ -94,7 +94,7 @@ def test_a_level_is_the_mean_over_runs_and_the_deviation_between_them():
     assert (mean, spread) == (pytest.approx(column.mean()), pytest.approx(column.std()))
 
 
-def test_a_measure_that_some_pictures_lack_is_compared_on_the_others():
+def test_a_metric_that_some_images_lack_is_compared_on_the_others():
     one, other = runs("one", 0.5), runs("other")
     for table in (one, other):
         table.loc[table["source_id"] < "004", "delta_e"] = np.nan
