@@ -1,1 +1,1 @@
-"""Concept insertion: Textual Inversion, DreamBooth and LoRA from five pictures of a thing."""
+"""Concept insertion: Textual Inversion, DreamBooth and LoRA from five images of an object."""

@@ -1,7 +1,7 @@
-"""What the study of concept insertion concludes from its figure 2, beside what was measured here.
+"""The paper's claims from its figure 2, compared with the measured scores.
 
-It prints no numbers: only which method comes out first or last. A claim is a set of differences that must all be above
-0. It holds here where all their intervals are, does not hold where one of them is below 0, else it is not shown.
+The paper prints no numbers, only which method is first or last. A claim is a set of differences that must all be above
+0. It holds if all their intervals are above 0, does not hold if one is below 0, and is otherwise not shown.
 """
 
 from dataclasses import dataclass
@@ -26,34 +26,34 @@ CLAIMS = {  # claim → (better, worse, measure)
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two methods in one measure."""
+    """The difference of two methods in one metric."""
 
-    better: str  # as the claim has it
+    better: str  # according to the claim
     worse: str
     measure: str
     similarity: Cell  # better − worse
-    nearer: int  # in how many concepts the better has the smaller Fréchet distance
+    nearer: int  # number of concepts in which the better has the smaller Fréchet distance
     concepts: int
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim of the paper's and what became of it."""
+    """A claim of the paper and the differences that it rests on."""
 
     claim: str
     differences: tuple[Difference, ...]
 
     @property
     def verdict(self) -> str:
-        """By the similarities; distances have no interval here."""
+        """The verdict by similarities; distances have no interval."""
         found = [one.similarity for one in self.differences]
         if any(one.ci_hi < 0 for one in found):
             return "does not hold"
         return "holds" if all(one.ci_lo > 0 for one in found) else "not shown"
 
 
-def examine(scores: pd.DataFrame, distances: pd.DataFrame, draws: int, seed: int) -> list[Finding]:
-    """Every claim with its differences."""
+def check_claims(scores: pd.DataFrame, distances: pd.DataFrame, draws: int, seed: int) -> list[Finding]:
+    """Return every claim with its differences."""
     return [
         Finding(claim, tuple(_compare(scores, distances, *pair, draws, seed) for pair in pairs))
         for claim, pairs in CLAIMS.items()

@@ -1,4 +1,4 @@
-"""params.yaml of this folder as frozen, typed values, a model per section."""
+"""The study's parameters as frozen, typed values: a model per section of params.yaml, whose keys are its fields."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,13 +23,13 @@ class Networks(Section):
     features: str
 
 
-class Photographs(Section):
+class TrainingImages(Section):
     count: Annotated[int, Field(ge=2)]
     others: Annotated[int, Field(ge=4, multiple_of=2)]
     seed: Seed
 
 
-class Painting(Section):
+class Sampling(Section):
     steps: Annotated[int, Field(ge=1, le=1000)]
     guidance: NonNegative
     plain: Annotated[int, Field(ge=2)]
@@ -38,7 +38,7 @@ class Painting(Section):
     seed: Seed
 
 
-class Teaching(Section):
+class Training(Section):
     identifier: Annotated[str, Field(pattern=r"^\S+$")]
     placeholder: Annotated[str, Field(pattern=r"^\S+$")]
     repeats: Count
@@ -80,21 +80,21 @@ class Frontier(Section):
         except ValueError:
             wrong = True
         if wrong:
-            raise ValueError(f"scales: {self.scales!r} is no list of scales: 0.5+1.0+1.5, each once")
+            raise ValueError(f"scales: {self.scales!r} is not a list of different scales, as 0.5+1.0+1.5")
         return self
 
     def epochs(self, last: int) -> set[int]:
-        """The epochs after which a run of so many is looked at, evenly spread; the last is not among them."""
+        """Return the epochs after which a run of `last` epochs is sampled, evenly spread, without the last."""
         spread = {round(last * k / (self.checkpoints + 1)) for k in range(1, self.checkpoints + 1)}
         return spread - {0, last}
 
     @property
     def strengths(self) -> list[float]:
-        """The scales that the finished LoRAs are painted at."""
+        """The scales that the finished LoRAs are sampled at."""
         return [float(part) for part in self.scales.split("+")]
 
 
-class Judging(Section):
+class Bootstrap(Section):
     draws: Annotated[int, Field(ge=100)]
     seed: Seed
 
@@ -102,24 +102,24 @@ class Judging(Section):
 class Study(Section):
     base: Base
     networks: Networks
-    photographs: Photographs
-    painting: Painting
-    teaching: Teaching
+    photographs: TrainingImages
+    painting: Sampling
+    teaching: Training
     textual_inversion: TextualInversion
     dreambooth: DreamBooth
     lora: Lora
     frontier: Frontier
-    judging: Judging
+    judging: Bootstrap
 
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
         if self.frontier.plain > self.painting.plain or self.frontier.complex > self.painting.complex:
-            raise ValueError("frontier: plain and complex are at most painting's, whose first pictures they are")
+            raise ValueError("frontier: plain and complex must be at most those of painting")
         return self
 
 
 def read_study(path: Path) -> Study:
-    """The study's parameters.
+    """Read the study's parameters.
 
     Raises:
         UserError: as `atelier.config.read_sections`.
@@ -127,17 +127,19 @@ def read_study(path: Path) -> Study:
     return read_sections(path, Study)
 
 
-def settings_of(
-    method: str, noun: str, teaching: Teaching, own: TextualInversion | DreamBooth | Lora
-) -> Concept:  # fmt: skip
-    """What `atelier.training.concept` takes for one run: the sections' values under its names."""
+def settings_of(method: str, noun: str, shared: Training, own: TextualInversion | DreamBooth | Lora) -> Concept:
+    """Return the training settings of one run."""
     common = {
-        "method": method, "lr": own.lr, "epochs": own.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
-    }  # fmt: skip
+        "method": method,
+        "lr": own.lr,
+        "epochs": own.epochs,
+        "batch_size": shared.batch_size,
+        "seed": shared.seed,
+    }
     match own:
         case TextualInversion():
-            words = {"placeholder": teaching.placeholder, "initialiser": noun, "vectors": own.vectors}
-            return Concept(**common, **words, weight_decay=0.0)  # decay would draw a word towards no word
+            words = {"placeholder": shared.placeholder, "initialiser": noun, "vectors": own.vectors}
+            return Concept(**common, **words, weight_decay=0.0)  # decay would pull the embedding towards zero
         case Lora():
             return Concept(**common, lora_rank=own.rank, lora_alpha=own.alpha, text_lr=own.text_lr)
     return Concept(**common)

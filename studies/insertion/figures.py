@@ -1,4 +1,4 @@
-"""The study's two figures: image against prompt similarity of every method, and the way there."""
+"""The study's two figures: image against prompt similarity of every method, and over scales and training steps."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +17,11 @@ Point = tuple[Cell, Cell]  # prompt similarity, image similarity
 
 
 def plot_scatter(points: Mapping[str, Point], baselines: Point, distances: pd.DataFrame, path: Path) -> None:
-    """Similarities with intervals, on the left to the ideal (1, 1) and in the middle near by; distances on the right.
+    """Plot similarities with intervals, left up to the ideal (1, 1), middle enlarged, and distances on the right.
 
     Args:
-        baselines: what sets without teaching have among themselves: `-prompt` and `-image`.
-        distances: columns method, prompt, image_many: a row per concept.
+        baselines: similarities without training: `-prompt` and `-image`.
+        distances: columns method, prompt, image_many: one row per concept.
     """
     figure, axes = make_panels(1, 3, 12.6, 4.2)
     for axis in axes[:2]:
@@ -49,7 +49,7 @@ def plot_scatter(points: Mapping[str, Point], baselines: Point, distances: pd.Da
 
 
 def plot_frontier(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[int, Point]], path: Path) -> None:
-    """The way from the base to the concept: over LoRA's scale, and over the steps of every method."""
+    """Plot similarities over LoRA's scale, and over the training steps of every method."""
     figure, axes = make_panels(1, 2, 9.6, 4.2)
     _trail(axes[0], {f"{scale:g}": point for scale, point in scales.items()}, "lora")
     axes[0].set_title("LoRA over its scale", fontsize=10)

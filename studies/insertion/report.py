@@ -1,4 +1,4 @@
-"""Scores and pictures of all runs → the study's tables, figures, contact sheets and metrics. Run by DVC."""
+"""Scores and images of all runs → the study's tables, figures, contact sheets and metrics. Run by DVC."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,10 @@ from safetensors.numpy import load_file
 from atelier.common import command
 from atelier.common.files import atomic_write, write_json
 from atelier.training.concept.dataset import read_folder
-from studies.insertion.claims import NAMES, examine
+from studies.insertion.claims import NAMES, check_claims
 from studies.insertion.config import METHODS, Frontier, Study, read_study
 from studies.insertion.figures import plot_frontier, plot_scatter
-from studies.insertion.prompts import COMPLEX, NOUNS, few, orders
+from studies.insertion.prompts import COMPLEX, NOUNS, list_requests, subset
 from studies.insertion.sheets import headings, row_of, write_sheet, write_sheets
 from studies.insertion.tables import cells_of, claims_table, frontier_table, metrics_of, point, score_table, trails
 
@@ -50,33 +50,33 @@ By the first {plain} plain pictures and {complex} for each place.
 
 
 def draw_pictures(folder: Path, chosen: Study, photographs: Path, painted: Path, runs: Path) -> None:
-    """A contact sheet per concept, and LoRA's scales for the first."""
+    """Draw a contact sheet per concept, and one of LoRA's scales for the first concept."""
     base = load_file(painted)
     for noun in NOUNS:
-        wanted = orders(noun, "", chosen.painting)
+        requests = list_requests(noun, "", chosen.painting)
         shown = [row.pixels for row in read_folder(photographs / noun, base[noun].shape[1], "a photo")]
         made = {method: load_file(runs / f"{noun}-{method}" / "pictures.safetensors") for method in METHODS}
         rows = {f"base: a {noun}": base[noun]} | {NAMES[method]: made[method]["final"] for method in METHODS}
-        write_sheets(folder, noun, shown, rows, wanted)
+        write_sheets(folder, noun, shown, rows, requests)
     noun = next(iter(NOUNS))
-    made, wanted = load_file(runs / f"{noun}-lora" / "pictures.safetensors"), orders(noun, "", chosen.painting)
-    small = few(wanted, chosen.frontier)
-    made["scale-1"] = made["final"][[k for k, order in enumerate(wanted) if order in small]]
+    made, requests = load_file(runs / f"{noun}-lora" / "pictures.safetensors"), list_requests(noun, "", chosen.painting)
+    small = subset(requests, chosen.frontier)
+    made["scale-1"] = made["final"][[k for k, request in enumerate(requests) if request in small]]
     names = sorted((at for at in made if at.startswith("scale-")), key=lambda at: float(at[6:]))
     rows = [row_of(f"LoRA, scale {at[6:]}", made[at], small) for at in names]
     write_sheet(folder / "scales.png", headings(small), rows)
 
 
 def keep_few(scores: pd.DataFrame, frontier: Frontier) -> pd.DataFrame:
-    """The rows whose pictures checkpoints and scales have too."""
+    """Return the rows of images that checkpoints and scales have, too."""
     most = scores["kind"].map({COMPLEX: frontier.complex}).fillna(frontier.plain)
     return scores[scores["number"] < most]
 
 
 @command.stage
 @command.path_option("params", "The study's parameters.")
-@command.path_option("photographs", "Folder of the photographs that concepts were taught from.")
-@command.path_option("painted", "What the base paints (safetensors).")
+@command.path_option("photographs", "Folder of the training images.")
+@command.path_option("painted", "The base model's images (safetensors).")
 @command.path_option("runs", "Folder of the runs.")
 @command.path_option("results", "Folder of scores.csv, distances.csv, facts.csv and networks.json.")
 @command.path_option("metrics", "File for the metrics (JSON).")
@@ -84,12 +84,12 @@ def keep_few(scores: pd.DataFrame, frontier: Frontier) -> pd.DataFrame:
 def main(
     params: Path, photographs: Path, painted: Path, runs: Path, results: Path, metrics: Path, out: Path
 ) -> None:  # fmt: skip
-    """Compare the methods with each other and with what the paper says."""
+    """Compare the methods with each other and with the paper's claims."""
     chosen = read_study(params)
     scores, distances, facts = (pd.read_csv(results / f"{name}.csv") for name in ("scores", "distances", "facts"))
     networks = json.loads((results / "networks.json").read_text())
     judging = chosen.judging
-    cells, findings = cells_of(scores, judging), examine(scores, distances, judging.draws, judging.seed)
+    cells, findings = cells_of(scores, judging), check_claims(scores, distances, judging.draws, judging.seed)
     scales, epochs = trails(scores, facts, keep_few(scores, chosen.frontier), judging)
     points = {name: point(scores, name, "final", judging) for name in ("base", *METHODS)}
     baselines = cells["prompt"]["prompt similarity"], cells["other photographs"]["image similarity"]

@@ -1,4 +1,4 @@
-"""What a run learns from, what it is looked at with on the way, and what it leaves."""
+"""A run's training rows, its samples during and after training, and its output files."""
 
 import json
 from pathlib import Path
@@ -15,17 +15,17 @@ from atelier.training.concept.dataset import ConceptRow, make_class_rows, read_f
 from atelier.training.concept.methods import save
 from atelier.training.task import Validate, Validation
 from studies.common.train import Trained
-from studies.insertion.config import DreamBooth, Frontier, Painting, Teaching
-from studies.insertion.prompts import Order, few, fulfil
+from studies.insertion.config import DreamBooth, Frontier, Sampling, Training
+from studies.insertion.prompts import Request, generate_requests, subset
 
 
-def lesson_of(base: TextToImage, photographs: Path, name: str, teaching: Teaching) -> list[ConceptRow]:
-    """The concept's photographs under the name that the prompts call it."""
+def training_rows(base: TextToImage, photographs: Path, name: str, teaching: Training) -> list[ConceptRow]:
+    """Return the concept's training images, with its name as prompt."""
     return read_folder(photographs, base.size, f"a photo of {name}", repeats=teaching.repeats)
 
 
-def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Painting) -> list[ConceptRow]:
-    """DreamBooth's prior preservation: what the base itself paints of the class."""
+def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Sampling) -> list[ConceptRow]:
+    """Generate the base model's images of the class, for DreamBooth's prior preservation."""
     if not own.class_pictures:
         return []
     return make_class_rows(
@@ -34,34 +34,34 @@ def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Painting
     )  # fmt: skip
 
 
-def judge_for(wanted: list[Order], painting: Painting, frontier: Frontier, last: int) -> Validate:
-    """Paint some pictures at checkpoints; the last epoch is painted whole later. It counts as the best."""
+def sampling_validation(requests: list[Request], painting: Sampling, frontier: Frontier, last: int) -> Validate:
+    """Return a validation that generates some images at checkpoints; the last epoch counts as the best."""
 
-    def judge(model: TextToImage, epoch: int) -> Validation:
+    def validate(model: TextToImage, epoch: int) -> Validation:
         if epoch not in frontier.epochs(last):
             return Validation(float(epoch))
-        pictures = fulfil(model, few(wanted, frontier), painting, f"epoch {epoch}")
+        pictures = generate_requests(model, subset(requests, frontier), painting, f"epoch {epoch}")
         return Validation(float(epoch), images=torch.from_numpy(pictures))
 
-    return judge
+    return validate
 
 
-def paint_run(
-    trained: Trained, settings: Concept, wanted: list[Order], painting: Painting, frontier: Frontier
+def generate_run(
+    trained: Trained, settings: Concept, requests: list[Request], painting: Sampling, frontier: Frontier
 ) -> dict[str, np.ndarray]:
-    """All pictures of a run: `final`, `epoch-8`, …, and a LoRA's `scale-0.5`, …; each uint8 (K, H, W, 3)."""
-    found = {"final": fulfil(trained.model, wanted, painting, "paint")}
+    """Generate all images of a run: `final`, `epoch-8`, …, and a LoRA's `scale-0.5`, …; each uint8 (K, H, W, 3)."""
+    found = {"final": generate_requests(trained.model, requests, painting, "generate")}
     for epoch, validation in enumerate(trained.validations):
         if len(validation.images):
             found[f"epoch-{epoch}"] = validation.images.numpy()
     for scale in frontier.strengths if settings.method == "lora" else ():
         scaled = scale_adapters(trained.model, scale)
-        found[f"scale-{scale:g}"] = fulfil(scaled, few(wanted, frontier), painting, f"× {scale:g}")
+        found[f"scale-{scale:g}"] = generate_requests(scaled, subset(requests, frontier), painting, f"× {scale:g}")
     return found
 
 
 def facts_of(trained: Trained, settings: Concept, rows: list[ConceptRow]) -> dict[str, float]:
-    """What a run took. Losses are means of an epoch, on other noise each: they are noisy."""
+    """Return the size and cost of a run. Losses are means over an epoch; each epoch has other noise."""
     steps = -(-sum(row.repeats for row in rows) // settings.batch_size)
     return {
         "parameters": trained.parameters, "steps_per_epoch": steps, "steps": steps * settings.epochs,
@@ -72,7 +72,7 @@ def facts_of(trained: Trained, settings: Concept, rows: list[ConceptRow]) -> dic
 def write_run(
     out: Path, trained: Trained, settings: Concept, pictures: dict[str, np.ndarray], facts: dict[str, float]
 ) -> None:
-    """pictures.safetensors, facts.json, and weights as diffusers reads them."""
+    """Write pictures.safetensors, facts.json, and weights in diffusers' format."""
     with atomic_write(out) as folder:
         folder.mkdir()
         found = {key: np.ascontiguousarray(value) for key, value in pictures.items()}

@@ -1,4 +1,4 @@
-"""Tables of scores → what the report says, as cells, Markdown and JSON."""
+"""Scores → estimates, Markdown tables and JSON of the report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from atelier.stats.estimate import significant
 from atelier.stats.tables import DASH, markdown
 from studies.insertion.bootstrap import Cell, cell, grid
 from studies.insertion.claims import NAMES, Finding
-from studies.insertion.config import METHODS, Judging
+from studies.insertion.config import METHODS, Bootstrap
 from studies.insertion.figures import Point
 from studies.insertion.prompts import COMPLEX, PLAIN
 
-MEASURES = {  # name in the report → column and kind of picture
+MEASURES = {  # name in the report → column and kind of prompt
     "image similarity": ("image_similarity", PLAIN), "prompt similarity": ("prompt_similarity", COMPLEX),
     "image similarity, complex": ("image_similarity", COMPLEX), "right place": ("right_place", COMPLEX),
     "class similarity": ("class_similarity", COMPLEX), "CLIP-T plain": ("clip_t", PLAIN),
@@ -26,8 +26,8 @@ ROWS = {
 DISTANCES = ("image_few", "image_many", "prompt")
 
 
-def cells_of(scores: pd.DataFrame, judging: Judging) -> dict[str, dict[str, Cell]]:
-    """Method → measure → cell, for what is finished, and the baselines."""
+def cells_of(scores: pd.DataFrame, judging: Bootstrap) -> dict[str, dict[str, Cell]]:
+    """Return method → metric → estimate, for the finished models and the baselines."""
     found: dict[str, dict[str, Cell]] = {}
     final = scores[scores["at"] == "final"]
     for method in ROWS:
@@ -39,20 +39,20 @@ def cells_of(scores: pd.DataFrame, judging: Judging) -> dict[str, dict[str, Cell
     return found
 
 
-def point(scores: pd.DataFrame, method: str, at: str, judging: Judging) -> Point:
-    """Prompt and image similarity of a method at a checkpoint or a scale."""
+def point(scores: pd.DataFrame, method: str, at: str, judging: Bootstrap) -> Point:
+    """Return prompt and image similarity of a method at a checkpoint or a scale."""
     prompt = grid(scores, method, "prompt_similarity", at, [COMPLEX])
     image = grid(scores, method, "image_similarity", at, [PLAIN])
     return cell(prompt, judging.draws, judging.seed), cell(image, judging.draws, judging.seed)
 
 
 def trails(
-    scores: pd.DataFrame, facts: pd.DataFrame, few: pd.DataFrame, judging: Judging
+    scores: pd.DataFrame, facts: pd.DataFrame, few: pd.DataFrame, judging: Bootstrap
 ) -> tuple[dict[float, Point], dict[str, dict[int, Point]]]:
-    """LoRA's scales, and every method's steps; the finished models by the same few pictures.
+    """Return the similarities by LoRA's scale and by every method's steps; finished models on the same subset.
 
     Args:
-        few: the rows of `scores` whose numbers checkpoints and scales are painted for.
+        few: the rows of `scores` that checkpoints and scales have, too.
     """
     names = sorted({at for at in few["at"] if at.startswith("scale-")}, key=lambda at: float(at[6:]))
     scales = {float(at[6:]): point(few, "lora", at, judging) for at in names}
@@ -67,7 +67,7 @@ def trails(
 
 
 def score_table(cells: Mapping[str, Mapping[str, Cell]], distances: pd.DataFrame) -> str:
-    """Markdown: a method a row. Similarities with intervals, distances with their range over concepts."""
+    """Tabulate in Markdown, one row per method: similarities with intervals, distances with ranges over concepts."""
     sizes = {name: int(distances[name].max()) for name in ("n_few", "n_many", "n_prompt")}
     columns = (("image", "n_few"), ("image", "n_many"), ("prompt", "n_prompt"))  # of DISTANCES
     header = ["", *MEASURES, *(f"FID {name}, N = {sizes[size]}" for name, size in columns)]
@@ -80,7 +80,7 @@ def score_table(cells: Mapping[str, Mapping[str, Cell]], distances: pd.DataFrame
 
 
 def claims_table(findings: list[Finding]) -> str:
-    """Markdown: the paper's claims, each difference that they rest on, and the verdict."""
+    """Tabulate the paper's claims in Markdown, with the differences that they rest on and the verdict."""
     rows = []
     for finding in findings:
         for k, one in enumerate(finding.differences):
@@ -93,7 +93,7 @@ def claims_table(findings: list[Finding]) -> str:
 
 
 def frontier_table(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[int, Point]]) -> str:
-    """Markdown: every point of the frontier."""
+    """Tabulate every point of the frontier in Markdown."""
     rows = [["LoRA", f"scale {scale:g}", _text(one[0]), _text(one[1])] for scale, one in scales.items()]
     for method, points in epochs.items():
         rows += [[NAMES[method], f"{step} steps", _text(one[0]), _text(one[1])] for step, one in points.items()]
@@ -103,7 +103,7 @@ def frontier_table(scales: Mapping[float, Point], epochs: Mapping[str, Mapping[i
 def metrics_of(
     cells: Mapping[str, Mapping[str, Cell]], distances: pd.DataFrame, findings: list[Finding], networks: dict[str, str]
 ) -> dict[str, Any]:
-    """Nested scalars for `dvc metrics`."""
+    """Return nested scalars for `dvc metrics`."""
     found: dict[str, Any] = {"networks": networks, "methods": {}, "claims": {}}
     for method, own in cells.items():
         key = method.replace(" ", "_")

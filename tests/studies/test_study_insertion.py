@@ -1,4 +1,4 @@
-"""The study of concept insertion on tiny random networks, from photographs to its report."""
+"""The study of concept insertion on tiny random networks, from its data to its report."""
 
 import json
 import shutil
@@ -24,11 +24,20 @@ from atelier.common.errors import UserError
 from atelier.images.tensors import to_tensor
 from atelier.metrics.clip import ClipScorer
 from studies.insertion.bootstrap import Cell, cell, grid
-from studies.insertion.claims import Finding, examine
+from studies.insertion.claims import Finding, check_claims
 from studies.insertion.config import METHODS, read_study, settings_of
-from studies.insertion.data import write_painted
+from studies.insertion.data import write_sets
 from studies.insertion.metrics import right_places
-from studies.insertion.prompts import COMPLEX, NEW_PLACES, NOUNS, PLAIN, called, few, orders, orders_without
+from studies.insertion.prompts import (
+    COMPLEX,
+    NEW_PLACES,
+    NOUNS,
+    PLAIN,
+    concept_name,
+    list_requests,
+    list_requests_without,
+    subset,
+)
 
 FOLDER = ROOT / "studies/insertion"
 SMALL = {  # enough for every part to have something to do
@@ -49,7 +58,7 @@ def chosen():
 
 @pytest.fixture(scope="module")
 def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
-    """The study's parameters for tiny networks; the painter's tokenizer knows the class nouns."""
+    """The study's parameters for tiny networks; the model's tokenizer knows the class nouns."""
     folder = tmp_path_factory.mktemp("insertion")
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -88,7 +97,7 @@ def done(params) -> Path:
                 studies.insertion.train, params=params, concept=first, method=method,
                 photographs=folder / "photographs" / first, out=folder / f"runs/{first}-{method}",
             )  # fmt: skip
-            shutil.copytree(folder / f"runs/{first}-{method}", folder / f"runs/{second}-{method}")  # for want of time
+            shutil.copytree(folder / f"runs/{first}-{method}", folder / f"runs/{second}-{method}")  # to save time
         call(studies.insertion.evaluate, params=params, others=folder / "others", runs=folder / "runs",
              out=folder / "results", **made)  # fmt: skip
         for number in (1, 2):
@@ -98,7 +107,7 @@ def done(params) -> Path:
 
 
 @pytest.mark.slow
-def test_every_picture_that_was_ordered_is_scored(done):
+def test_every_generated_image_is_scored(done):
     scores = pd.read_csv(done / "results/scores.csv")
     counts = scores.groupby(["method", "at"]).size().to_dict()
     finals = {(method, "final"): 2 * (4 + 4) for method in ("base", *METHODS)}
@@ -110,23 +119,23 @@ def test_every_picture_that_was_ordered_is_scored(done):
 
 
 @pytest.mark.slow
-def test_scores_are_those_of_each_picture_with_its_own_references(done, tiny_clip_folder):
-    """One complex picture, by loops over the photographs and over the pictures of the same place."""
+def test_an_image_is_scored_against_its_own_references(done, tiny_clip_folder):
+    """One image of a complex prompt, by loops over the training images and over the images of the same place."""
     small, noun = read_study(done / "params.yaml"), next(iter(NOUNS))
     scorer = ClipScorer.load(str(tiny_clip_folder))
 
     def features(pictures):
         return scorer.image_features(to_tensor(np.stack(pictures)))
 
-    wanted, without = orders(noun, "", small.painting), orders_without(small.painting)
+    requests, without = list_requests(noun, "", small.painting), list_requests_without(small.painting)
     painted, base = load_file(done / f"runs/{noun}-dreambooth/pictures.safetensors"), load_file(done / "painted")
-    k = next(k for k, order in enumerate(wanted) if order.place == NEW_PLACES[1])
+    k = next(k for k, request in enumerate(requests) if request.place == NEW_PLACES[1])
     (own,) = features([painted["final"][k]])
     photographs = [np.asarray(Image.open(path)) for path in sorted((done / "photographs" / noun).glob("*.png"))]
-    same = [base["without"][j] for j, order in enumerate(without) if order.place == NEW_PLACES[1]]
+    same = [base["without"][j] for j, request in enumerate(without) if request.place == NEW_PLACES[1]]
     scores = pd.read_csv(done / "results/scores.csv", keep_default_na=False, na_values=[""])
     row = scores[(scores["concept"] == noun) & (scores["method"] == "dreambooth") & (scores["at"] == "final")
-                 & (scores["place"] == NEW_PLACES[1]) & (scores["number"] == wanted[k].number)]  # fmt: skip
+                 & (scores["place"] == NEW_PLACES[1]) & (scores["number"] == requests[k].number)]  # fmt: skip
     assert len(row) == 1
     for column, others in (("image_similarity", photographs), ("prompt_similarity", same)):
         expected = np.mean([float(own @ other) for other in features(others)])
@@ -135,24 +144,24 @@ def test_scores_are_those_of_each_picture_with_its_own_references(done, tiny_cli
     assert row["clip_t"].item() == pytest.approx(float(own @ text), abs=1e-4)
 
 
-def test_pictures_are_kept_as_they_are_indexed_whatever_order_their_memory_has(tmp_path):
+def test_images_with_any_memory_layout_are_written_as_indexed(tmp_path):
     lying = np.random.default_rng(3).integers(0, 256, (2, 3, 5, 4), dtype=np.uint8)
-    pictures = lying.transpose(0, 2, 3, 1)  # as what comes from tensors may lie
-    write_painted(tmp_path / "painted", {"bag": pictures})
+    pictures = lying.transpose(0, 2, 3, 1)  # a layout that tensors may have
+    write_sets(tmp_path / "painted", {"bag": pictures})
     assert np.array_equal(load_file(tmp_path / "painted")["bag"], pictures)
 
 
 @pytest.mark.slow
-def test_a_lora_at_scale_0_paints_what_its_base_does(done):
-    """And what it paints at its own scale is something else."""
+def test_a_lora_at_scale_0_generates_what_its_base_does(done):
+    """And at its own scale other images."""
     from atelier.models.loading import load_model
-    from studies.insertion.prompts import fulfil
+    from studies.insertion.prompts import generate_requests
 
     small = read_study(done / "params.yaml")
     noun = next(iter(NOUNS))
-    wanted = few(orders(noun, called("lora", noun, small.teaching), small.painting), small.frontier)
+    requests = subset(list_requests(noun, concept_name("lora", noun, small.teaching), small.painting), small.frontier)
     found = load_file(done / f"runs/{noun}-lora/pictures.safetensors")
-    base = fulfil(load_model(small.base.painter, device="cpu"), wanted, small.painting, "paint")
+    base = generate_requests(load_model(small.base.painter, device="cpu"), requests, small.painting, "paint")
     assert np.array_equal(found["scale-0"], base)
     assert not np.array_equal(found["final"][:2], base[:2])
 
@@ -180,30 +189,30 @@ def test_metrics_are_nested_scalars_and_name_the_networks(done, tiny_features_fo
 
 
 @pytest.mark.slow
-def test_photographs_of_ones_own_are_taken_too(done):
+def test_images_in_a_folder_of_ones_own_are_read(done):
     """A folder of JPEG files of any size."""
     from atelier.models.loading import load_model
-    from studies.insertion.runs import lesson_of
+    from studies.insertion.runs import training_rows
 
     small = read_study(done / "params.yaml")
     own = done / "own"
     own.mkdir()
     Image.new("RGB", (90, 60), (200, 10, 10)).save(own / "one.jpg")
-    (row,) = lesson_of(load_model(small.base.painter, device="cpu"), own, "<thing>", small.teaching)
+    (row,) = training_rows(load_model(small.base.painter, device="cpu"), own, "<thing>", small.teaching)
     assert row.pixels.shape == (32, 32, 3)
     assert (row.prompt, row.repeats) == ("a photo of <thing>", small.teaching.repeats)
 
 
-def test_orders_share_their_noise_between_methods_and_no_two_pictures_share_one(chosen):
-    one = orders("bag", called("lora", "bag", chosen.teaching), chosen.painting)
-    other = orders("bag", called("textual_inversion", "bag", chosen.teaching), chosen.painting)
-    assert [order.seed for order in one] == [order.seed for order in other]
-    everything = [order for noun in NOUNS for order in orders(noun, "", chosen.painting)]
-    everything += orders_without(chosen.painting)
-    assert len({order.seed for order in everything}) == len(everything)
+def test_methods_share_their_noise_and_no_two_images_do(chosen):
+    one = list_requests("bag", concept_name("lora", "bag", chosen.teaching), chosen.painting)
+    other = list_requests("bag", concept_name("textual_inversion", "bag", chosen.teaching), chosen.painting)
+    assert [request.seed for request in one] == [request.seed for request in other]
+    everything = [request for noun in NOUNS for request in list_requests(noun, "", chosen.painting)]
+    everything += list_requests_without(chosen.painting)
+    assert len({request.seed for request in everything}) == len(everything)
     assert one[0].prompt == f"a photo of a {chosen.teaching.identifier} bag"
     assert other[-1].prompt == f"a photo of {chosen.teaching.placeholder} {NEW_PLACES[-1]}"
-    assert [order.kind for order in one] == [PLAIN] * chosen.painting.plain + [COMPLEX] * (
+    assert [request.kind for request in one] == [PLAIN] * chosen.painting.plain + [COMPLEX] * (
         chosen.painting.complex * len(NEW_PLACES)
     )
 
@@ -217,8 +226,8 @@ def test_every_methods_parameters_reach_its_training(chosen):
     assert (found["lora"].lora_rank, found["lora"].text_lr) == (chosen.lora.rank, chosen.lora.text_lr)
 
 
-def test_an_interval_resamples_concepts_and_then_their_pictures():
-    """Against a loop over draws; and one concept that differs is what makes the interval wide."""
+def test_an_interval_resamples_concepts_and_then_their_images():
+    """Against a loop over draws; one concept that differs makes the interval wide."""
     scores = np.random.default_rng(1).normal(size=(4, 6))
     rng = np.random.default_rng(5)
     concepts, pictures = rng.integers(4, size=(300, 4, 1)), rng.integers(6, size=(300, 4, 6))
@@ -233,7 +242,7 @@ def test_an_interval_resamples_concepts_and_then_their_pictures():
 
 
 def table(levels: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    """Scores of three concepts × two plain and two complex pictures: method → image, prompt similarity."""
+    """Scores of three concepts × two plain and two complex images: method → image, prompt similarity."""
     return pd.DataFrame([
         {"concept": concept, "method": method, "at": "final", "kind": kind, "place": "", "number": number,
          "image_similarity": image + 0.01 * number, "prompt_similarity": prompt if kind == COMPLEX else np.nan}
@@ -251,11 +260,11 @@ def gaps() -> pd.DataFrame:
 
 def test_claims_hold_where_the_papers_order_is_found():
     as_in_the_paper = {"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)}
-    found = examine(table(as_in_the_paper), gaps(), 100, 1)
+    found = check_claims(table(as_in_the_paper), gaps(), 100, 1)
     assert [finding.verdict for finding in found] == ["holds"] * 3
     assert [one.nearer for finding in found for one in finding.differences] == [3, 3, 0, 3, 3, 3, 3, 3]
     other = {"dreambooth": (0.7, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.8, 0.4)}
-    assert [finding.verdict for finding in examine(table(other), gaps(), 100, 1)] == [
+    assert [finding.verdict for finding in check_claims(table(other), gaps(), 100, 1)] == [
         "does not hold", "holds", "does not hold",
     ]  # fmt: skip
 
@@ -265,22 +274,22 @@ def test_a_claim_is_not_shown_where_an_interval_holds_0():
     scores = table(levels)
     plain = (scores["kind"] == PLAIN) & (scores["method"] == "lora")
     scores.loc[plain & (scores["concept"] == "a"), "image_similarity"] += 0.5
-    assert examine(scores, gaps(), 100, 1)[0].verdict == "not shown"
+    assert check_claims(scores, gaps(), 100, 1)[0].verdict == "not shown"
     difference = Cell(0.1, 0.0, 0.2, 4)
-    assert isinstance(examine(scores, gaps(), 100, 1)[0], Finding)
+    assert isinstance(check_claims(scores, gaps(), 100, 1)[0], Finding)
     assert difference.json() == {"mean": 0.1, "ci_lo": 0.0, "ci_hi": 0.2, "n": 4}
 
 
-def test_unequal_numbers_of_pictures_are_refused():
-    with pytest.raises(ValueError, match="pictures by concept"):
+def test_unequal_numbers_of_images_are_an_error():
+    with pytest.raises(ValueError, match="images by concept"):
         grid(table({"lora": (0.5, 0.5)}).iloc[1:], "lora", "image_similarity")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("frontier", "scales", "0+0"), "no list of scales"),
-        (("frontier", "plain", 17), "whose first pictures"),
+        (("frontier", "scales", "0+0"), "not a list of different scales"),
+        (("frontier", "plain", 17), "at most those of painting"),
         (("teaching", "identifier", "two words"), "identifier"),
         (("lora", "rnak", 4), "rnak"),
     ],
@@ -295,13 +304,13 @@ def test_wrong_parameters_are_named(change, message, tmp_path):
 
 
 @pytest.mark.parametrize(("checkpoints", "last", "expected"), [(3, 12, {3, 6, 9}), (3, 2, {1}), (0, 9, set())])
-def test_checkpoints_are_spread_over_a_run_and_leave_its_end_out(checkpoints, last, expected, chosen):
+def test_checkpoints_are_evenly_spread_without_the_last_epoch(checkpoints, last, expected, chosen):
     frontier = chosen.frontier.model_copy(update={"checkpoints": checkpoints})
     assert frontier.epochs(last) == expected
 
 
-def test_a_place_is_told_by_the_rim_whatever_stands_in_the_middle():
-    """Four grounds under one sky, and a thing that reaches over the rim on one side."""
+def test_a_place_is_recognised_by_the_rim_whatever_the_object():
+    """Four grounds under one sky, and an object that reaches over the rim on one side."""
     grounds = {"grass": (90, 160, 60), "street": (100, 100, 110), "sand": (230, 200, 150), "snow": (240, 250, 255)}
     rng = np.random.default_rng(2)
 
