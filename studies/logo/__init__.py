@@ -1,1 +1,1 @@
-"""A logo: DreamBooth, Textual Inversion and a grid of LoRA, ranked by a detector, a reader, and what those two miss."""
+"""A logo: DreamBooth, Textual Inversion and a grid of LoRA, ranked by a detector, OCR, and scores those two lack."""

@@ -1,4 +1,4 @@
-"""Tables 3 and 4 from a queue's finished experiments.
+"""Tabulate a queue's finished experiments as the paper's tables 3 and 4.
 
 After `dvc exp run --run-all`, with the names that `dvc exp list --name-only` gives:
 
@@ -23,7 +23,7 @@ RESULT = "studies/logo/queued/metrics.json"
 
 
 def read_grid(names: Sequence[str], repository: Path) -> tuple[pd.DataFrame, dict[str, Run]]:
-    """A row per experiment and epoch, as `ranking.models_of` has them, and what each experiment was.
+    """Return one row per experiment and epoch, as `ranking.models_of`, and the settings of each experiment.
 
     Raises:
         UserError: an experiment does not exist or did not finish.

@@ -1,4 +1,4 @@
-"""params.yaml of this folder as frozen, typed values, a model per section. Rates in it are the paper's."""
+"""The study's parameters as frozen, typed values: a model per section of params.yaml, whose keys are its fields."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, Threads, read_sections
 
-BASE = "base"  # the run that teaches nothing
+BASE = "base"  # the run without training
 PAPER_LRS = (5e-6, 1e-4, 1e-5, 5e-5, 1e-6)  # table 1, for the UNet and for the text encoder
 PAPER_RANKS = (4, 8, 16, 32, 64)
 
@@ -20,7 +20,7 @@ class Bases(Section):
     threads: Threads
 
 
-class Photographs(Section):
+class TrainingImages(Section):
     count: Annotated[int, Field(ge=2)]
     held_out: Count
     token: Annotated[str, Field(pattern=r"^\S+$")]
@@ -37,7 +37,7 @@ class Labelled(Section):
     seed: Seed
 
 
-class Detecting(Section):
+class DetectorTraining(Section):
     copies: Count
     side: Annotated[int, Field(ge=64, multiple_of=32)]
     epochs: Count
@@ -47,7 +47,7 @@ class Detecting(Section):
     seed: Seed
 
 
-class Teaching(Section):
+class Training(Section):
     epochs: Count
     every: Count
     batch_size: Count
@@ -84,7 +84,7 @@ class Ranking(Section):
 
 class Run(Section):
     method: Literal["base", "dreambooth", "textual_inversion", "lora"]
-    lr: NonNegative = 0.0  # the paper's, as the next one
+    lr: NonNegative = 0.0  # the paper's, and so is text_lr
     text_lr: NonNegative = 0.0
     rank: Count = 1
 
@@ -97,10 +97,10 @@ class Grid(Section):
 
 class Study(Section):
     bases: Bases
-    photographs: Photographs
+    photographs: TrainingImages
     labelled: Labelled
-    detecting: Detecting
-    teaching: Teaching
+    detecting: DetectorTraining
+    teaching: Training
     factors: Factors
     sampling: Sampling
     ranking: Ranking
@@ -112,7 +112,7 @@ class Queued(Section):
 
 
 def read_grid(path: Path) -> Grid:
-    """The combination that a queue's experiment is to train.
+    """Read the combination that one experiment of a queue trains.
 
     Raises:
         UserError: as `atelier.config.read_sections`.
@@ -121,7 +121,7 @@ def read_grid(path: Path) -> Grid:
 
 
 def read_study(path: Path) -> Study:
-    """The study's parameters.
+    """Read the study's parameters.
 
     Raises:
         UserError: as `atelier.config.read_sections`.

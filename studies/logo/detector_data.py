@@ -1,6 +1,6 @@
-"""Labelled pictures for the detector: the logo on things of any colour, and what must not be taken for it.
+"""Labelled images for the detector: the logo on objects of any colour, and shots that must not be detected.
 
-Legend: N pictures, S side in px. Boxes are x1, y1, x2, y2 in px.
+Legend: N images, S side in px. Boxes are x1, y1, x2, y2 in px.
 """
 
 import json
@@ -23,15 +23,21 @@ from atelier.synthetic.products.shots import Label, shoot_logo, shoot_model, sho
 from atelier.synthetic.products.things import THINGS, plain
 from atelier.text.colours import COLOURS_RGB
 
-BAD_KINDS = ("another word", "no word", "other colours", "smeared", "no plate")  # bad_logo_shots' five, in its order
+BAD_KINDS = (
+    "another word",
+    "no word",
+    "other colours",
+    "smeared",
+    "no plate",
+)  # the five kinds of bad_logo_shots, in its order
 _CARRIERS = ("t-shirt", "sweater", "shorts", "hat", "bag", "perfume", "billboard", "model", "model", "logo")
 
 
 def good_shots(count: int, seed: int, size: int) -> list[Shot]:
-    """The logo on things and models of any colour in any place, and alone.
+    """Render the logo on objects and people of any colour in any place, and alone.
 
-    The training photographs carry it on four colours; a detector taught by those alone would learn that a logo on green
-    is none, and a model that paints what the prompts ask for would be marked down.
+    The training images have it on four colours only: a detector trained on those would reject a logo on green, and so
+    penalise a model that follows the prompts.
     """
     label, found = Label("a logo", draw_plate(WORD, RED, BLACK)), []
     for number in range(count):
@@ -51,7 +57,7 @@ def good_shots(count: int, seed: int, size: int) -> list[Shot]:
 
 
 def write_labelled(path: Path, shots: Sequence[Shot], kinds: Sequence[str]) -> None:
-    """Write N pictures with at most one box each, and what kind each is of."""
+    """Write N images with at most one box each, and their kinds."""
     boxes = torch.tensor([shot.box or (float("nan"),) * 4 for shot in shots], dtype=torch.float32)
     pixels = torch.from_numpy(np.stack([shot.pixels for shot in shots]))
     with atomic_write(path) as partial:
@@ -59,7 +65,7 @@ def write_labelled(path: Path, shots: Sequence[Shot], kinds: Sequence[str]) -> N
 
 
 def read_labelled(path: Path) -> tuple[Labelled, list[str]]:
-    """Pictures with their boxes, and their kinds.
+    """Read images with their boxes, and their kinds.
 
     Raises:
         UserError: there is no such file.
@@ -69,7 +75,7 @@ def read_labelled(path: Path) -> tuple[Labelled, list[str]]:
             pixels, boxes = file.get_tensor("pictures"), file.get_tensor("boxes")
             kinds = json.loads(file.metadata()["kinds"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no labelled pictures ({' '.join(str(error).split())[:120]})") from None
+        raise UserError(f"{path}: no labelled images ({' '.join(str(error).split())[:120]})") from None
     given = ~boxes.isnan().any(1)
     own = tuple(box[None] if here else torch.zeros(0, 4) for box, here in zip(boxes, given, strict=True))
     return Labelled(to_tensor(pixels.numpy()), own), kinds

@@ -1,7 +1,7 @@
 """The study's figures: losses with the chosen epoch, scores over epochs, and sheets of samples.
 
-Legend: P pictures an epoch, S side in px. Pictures are uint8 (P, S, S, 3), prompt by prompt; the first of each
-prompt is shown, none is chosen.
+Legend: P images per epoch, S side in px. Images are uint8 (P, S, S, 3), sorted by prompt; the first of each prompt is
+shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ SHOWN = {"od": "detector ↑", "letters": "letters ↑", "colour_right": "right 
 
 
 def plot_losses(losses: Mapping[str, Sequence[float]], chosen: Mapping[str, int], path: Path) -> None:
-    """A panel a run: its mean loss by epoch, and a red line at the epoch that was chosen."""
+    """Plot one panel per run: its mean loss by epoch, and a red line at the chosen epoch."""
     columns = 4
     rows = -(-len(losses) // columns)
     figure, axes = make_panels(rows, columns, 3.1 * columns, 2.2 * rows, labels=7)
@@ -36,7 +36,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], chosen: Mapping[str, int]
 
 
 def plot_epochs(models: pd.DataFrame, methods: Mapping[str, str], path: Path) -> None:
-    """A panel a score: every run over its epochs, coloured by method."""
+    """Plot one panel per score: every run over its epochs, coloured by method."""
     figure, axes = make_panels(1, len(SHOWN), 12.4, 3.0)
     for axis, (score, title) in zip(axes, SHOWN.items(), strict=True):
         for run, own in models.groupby("run"):
@@ -55,7 +55,7 @@ def plot_epochs(models: pd.DataFrame, methods: Mapping[str, str], path: Path) ->
 
 
 def samples_sheet(rows: Mapping[str, np.ndarray], path: Path) -> None:
-    """A row a model, a column a prompt."""
+    """Draw one row per model, one column per prompt."""
     found = [
         SheetRow(label.split("\n"), [pixels[place * (len(pixels) // 6)] for place in range(6)])
         for label, pixels in rows.items()
@@ -64,12 +64,12 @@ def samples_sheet(rows: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def copies_sheet(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
-    """A picture beside its nearest training photograph: label, (S, S, 3), (S, S, 3)."""
-    rows = [SheetRow(label.split("\n"), [painted, near]) for label, painted, near in pairs]
+    """Draw images beside their nearest training images: label, (S, S, 3), (S, S, 3)."""
+    rows = [SheetRow(label.split("\n"), [image, near]) for label, image, near in pairs]
     write_sheet(contact_sheet(["painted", "nearest photograph"], rows), path)
 
 
 def write_sheet(pixels: np.ndarray, path: Path) -> None:
-    """PNG of few colours' worth of bytes: it stands in git."""
+    """Write a PNG, optimised because it is tracked in git."""
     with atomic_write(path) as partial:
         Image.fromarray(pixels).save(partial, format="PNG", optimize=True)

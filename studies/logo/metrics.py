@@ -1,6 +1,6 @@
-"""Every score of painted pictures: the paper's two, the third that it asks for, and nearness to the training pictures.
+"""Scores of generated images: the paper's two, the third that it proposes, and similarity to the training images.
 
-Legend: P pictures (six prompts × n), S side in px, T training photographs.
+Legend: P images (six prompts × n), S side in px, T training images.
 """
 
 from dataclasses import dataclass
@@ -22,96 +22,96 @@ from atelier.metrics.memorisation import coarse_pixels, memorisation
 from atelier.metrics.ocr import Reader, nearness
 from atelier.synthetic.products import COLOURS
 from atelier.training.concept.dataset import read_folder
-from studies.logo.config import Detecting, Photographs
+from studies.logo.config import DetectorTraining, TrainingImages
 from studies.logo.prompts import six_prompts
 from studies.logo.results import METADATA, read_pictures
-
-__all__ = ["COLUMNS", "Case", "Instruments", "measure", "measure_run", "open_instruments"]
 
 COLUMNS = ("prompt", "number", "confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation")
 
 
 @dataclass(frozen=True)
-class Instruments:
-    """What measures, opened once."""
+class Scorers:
+    """The loaded models that score images."""
 
     detector: Detector
     reader: Reader
     clip: ClipScorer
     training: Tensor  # (T, D): coarse pixels
     size: int  # S
-    logo: Photographs
-    detecting: Detecting
+    logo: TrainingImages
+    detecting: DetectorTraining
 
 
 @dataclass(frozen=True)
-class Case:
-    """Where the instruments are, which a process opens once."""
+class ScorerPaths:
+    """Where the scorers are: each process loads them once."""
 
     clip: str
-    logo: Photographs
-    detecting: Detecting
+    logo: TrainingImages
+    detecting: DetectorTraining
     detector: Path
-    photographs: Path  # folder of the training photographs
+    photographs: Path  # folder of the training images
     size: int  # S
 
 
 @cache
-def open_instruments(case: Case) -> Instruments:
-    """Load the detector, the reader, the CLIP, and the training photographs to compare with.
+def load_scorers(paths: ScorerPaths) -> Scorers:
+    """Load the detector, OCR, CLIP, and the training images to compare with.
 
     Raises:
-        UserError: one of them is not there.
+        UserError: one of them does not exist.
     """
     disable_progress_bar()
-    rows = read_folder(case.photographs, case.size)
+    rows = read_folder(paths.photographs, paths.size)
     training = coarse_pixels(to_tensor([row.pixels for row in rows]))
-    detector, clip = load_detector(case.detector), ClipScorer.load(case.clip)
-    return Instruments(detector, Reader(), clip, training, case.size, case.logo, case.detecting)
+    detector, clip = load_detector(paths.detector), ClipScorer.load(paths.clip)
+    return Scorers(detector, Reader(), clip, training, paths.size, paths.logo, paths.detecting)
 
 
 # od = c if c ≥ .70 else 0, c the highest confidence; ocr = 1 if the word is read      (section 4.2)
-def measure(pixels: np.ndarray, tools: Instruments) -> pd.DataFrame:
-    """A row a picture of uint8 (P, S, S, 3); colours are NaN for the four prompts that name none."""
-    prompts, count = six_prompts(tools.logo.token), len(pixels) // 6
-    table = _common(pixels, tools)
+def score_images(pixels: np.ndarray, scorers: Scorers) -> pd.DataFrame:
+    """Return one row per image of uint8 (P, S, S, 3); colours are NaN for the four prompts without one."""
+    prompts, count = six_prompts(scorers.logo.token), len(pixels) // 6
+    table = _common(pixels, scorers)
     table.insert(0, "prompt", np.repeat(np.arange(len(prompts)), count))
     table.insert(1, "number", np.tile(np.arange(count), len(prompts)))
-    asked = [row for row, place in enumerate(table["prompt"]) if prompts[place].colour]
-    named = [prompts[table["prompt"][row]] for row in asked]
-    features = tools.clip.image_features(to_tensor(pixels[asked]))
-    choice = choose(tools.clip, features, [one.question for one in named], [one.colour for one in named], COLOURS)
+    coloured = [row for row, place in enumerate(table["prompt"]) if prompts[place].colour]
+    named = [prompts[table["prompt"][row]] for row in coloured]
+    features = scorers.clip.image_features(to_tensor(pixels[coloured]))
+    choice = choose(scorers.clip, features, [one.question for one in named], [one.colour for one in named], COLOURS)
     for name, values in (("colour_right", choice.right), ("colour_chance", choice.probability)):
         table[name] = np.nan
-        table.loc[asked, name] = values.float().numpy()
+        table.loc[coloured, name] = values.float().numpy()
     return table[list(COLUMNS)]
 
 
-def measure_photographs(folder: Path, tools: Instruments) -> pd.DataFrame:
-    """The same of photographs, which answer none of the six prompts: −1 stands for it."""
-    table = _common(np.stack([row.pixels for row in read_folder(folder, tools.size)]), tools)
+def score_rendered(folder: Path, scorers: Scorers) -> pd.DataFrame:
+    """Score rendered images, which belong to none of the six prompts: their prompt is −1."""
+    table = _common(np.stack([row.pixels for row in read_folder(folder, scorers.size)]), scorers)
     table = table.assign(prompt=-1, number=np.arange(len(table)), colour_right=np.nan, colour_chance=np.nan)
     return table[list(COLUMNS)]
 
 
-def measure_run(folder: Path, case: Case) -> pd.DataFrame:
-    """Every picture of a run, or of a folder of photographs, with the columns `run` (its name) and `epoch`."""
-    torch.set_num_threads(1)  # there is a process for each core
-    tools = open_instruments(case)
+def score_run(folder: Path, paths: ScorerPaths) -> pd.DataFrame:
+    """Score the images of a run or of a folder of rendered images; add the columns `run` (its name) and `epoch`."""
+    torch.set_num_threads(1)  # one process per core
+    scorers = load_scorers(paths)
     if (folder / METADATA).exists():
-        return measure_photographs(folder, tools).assign(run=folder.name, epoch=0)
+        return score_rendered(folder, scorers).assign(run=folder.name, epoch=0)
     seen = read_pictures(folder)
-    return pd.concat([measure(pixels, tools).assign(run=folder.name, epoch=epoch) for epoch, pixels in seen.items()])
+    return pd.concat(
+        [score_images(pixels, scorers).assign(run=folder.name, epoch=epoch) for epoch, pixels in seen.items()]
+    )
 
 
-def _common(pixels: np.ndarray, tools: Instruments) -> pd.DataFrame:
-    """What needs no prompt."""
-    pictures, plan = to_tensor(pixels), tools.detecting
+def _common(pixels: np.ndarray, scorers: Scorers) -> pd.DataFrame:
+    """Return the scores that need no prompt."""
+    pictures, plan = to_tensor(pixels), scorers.detecting
     large = enlarge(Labelled(pictures, ()), plan.side).pictures
-    confidence = tools.detector.confidence(large)
-    texts, word = tools.reader.words(pictures), tools.logo.word
+    confidence = scorers.detector.confidence(large)
+    texts, word = scorers.reader.words(pictures), scorers.logo.word
     near_word = [nearness(own, word) for own in texts]
-    near = memorisation(coarse_pixels(pictures), tools.training)
+    near = memorisation(coarse_pixels(pictures), scorers.training)
     return pd.DataFrame({
         "confidence": confidence.numpy(), "od": torch.where(confidence >= plan.threshold, confidence, 0.0).numpy(),
         "ocr": [float(value == 1) for value in near_word], "letters": near_word, "memorisation": near.numpy(),

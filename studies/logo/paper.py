@@ -1,4 +1,4 @@
-"""The paper's tables 2 to 4, to print beside ours."""
+"""The paper's tables 2 to 4."""
 
 # method, learning rates and rank as it writes them, mean of both scores, detector's, reader's
 BEST = (

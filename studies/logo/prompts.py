@@ -1,11 +1,11 @@
-"""The six prompts that every run is sampled by (section 4.3), and how a CLIP that knows no logo's name is asked."""
+"""The six prompts of every run (section 4.3), and texts for a CLIP that does not know the logo's name."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt with the logo's name. Two of the six ask for a colour; `question` is theirs, with a blank for it."""
+    """A prompt with the logo's name. Two of the six name a colour; their `question` has a placeholder for it."""
 
     text: str
     question: str = ""
@@ -13,7 +13,7 @@ class Prompt:
 
 
 def six_prompts(token: str) -> tuple[Prompt, ...]:
-    """In the paper's order."""
+    """Return the prompts in the paper's order."""
     return (
         Prompt(f"a {token}"),
         Prompt(
@@ -31,5 +31,5 @@ def six_prompts(token: str) -> tuple[Prompt, ...]:
 
 
 def dreambooth_prompt(token: str) -> str:
-    """What all training pictures are called for DreamBooth (section 4.3)."""
+    """Return DreamBooth's prompt of all training images (section 4.3)."""
     return f"a {token} logo"

@@ -1,7 +1,7 @@
-"""The study's arithmetic: scores by picture → models, ranked as the paper ranks them, and with the score it asks for.
+"""Scores by image → models, ranked as in the paper, and with the score that it proposes.
 
-A model is a run at an epoch. The paper does not say how its "normalised score" is made; the half sum of both scores,
-each scaled so that the worst model has 0 and the best 1, gives its table 3 back to within rounding (`tests` shows it).
+A model is a run at an epoch. The paper does not define its "normalised score"; the mean of both scores, each scaled so
+that the worst model has 0 and the best 1, reproduces its table 3 within rounding (tests/studies/test_study_logo.py).
 
 Legend: M models.
 """
@@ -14,17 +14,17 @@ import pandas as pd
 from atelier.stats.bootstrap import Clusters
 
 SCORES = ("od", "ocr", "mean", "letters", "colour_right", "colour_chance", "memorisation")
-PHOTOGRAPHS = -1  # the prompt that stands for none
+PHOTOGRAPHS = -1  # prompt number of rendered images
 
 
 def models_of(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per run and epoch that was trained: mean od, ocr, their mean, colours, memorisation, `normscore`, `three`.
+    """Return one row per run and trained epoch: mean od, ocr, their mean, colours, memorisation, `normscore`, `three`.
 
     `three` is the mean of od, ocr and the share of right colours.
     """
-    painted = scores[(scores["prompt"] != PHOTOGRAPHS) & (scores["epoch"] > 0)]
+    generated = scores[(scores["prompt"] != PHOTOGRAPHS) & (scores["epoch"] > 0)]
     columns = ["confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "memorisation"]
-    table = painted.groupby(["run", "epoch"], sort=True)[columns].mean().reset_index()
+    table = generated.groupby(["run", "epoch"], sort=True)[columns].mean().reset_index()
     table["mean"] = (table["od"] + table["ocr"]) / 2
     table["three"] = table[["od", "ocr", "colour_right"]].mean(axis=1)
     return table.assign(normscore=normalise(table["od"].to_numpy(), table["ocr"].to_numpy()))
@@ -34,10 +34,10 @@ def models_of(scores: pd.DataFrame) -> pd.DataFrame:
 def normalise(
     detected: np.ndarray, read: np.ndarray, bounds: Sequence[tuple[float, float]] | None = None
 ) -> np.ndarray:
-    """The normalised score, (M,) in [0, 1], of M models' mean scores.
+    """Return the normalised score, (M,) in [0, 1], of M models' mean scores.
 
     Args:
-        bounds: (min, max) of either score, where they are not those of these models. Equal bounds give 0.
+        bounds: (min, max) of both scores, if not those of these models. Equal bounds give 0.
     """
     bounds = bounds or [(values.min(), values.max()) for values in (detected, read)]
     scaled = [
@@ -48,13 +48,13 @@ def normalise(
 
 
 def best_epochs(models: pd.DataFrame, by: str = "mean") -> pd.DataFrame:
-    """Each run's best epoch, the first of equals; the best run first."""
+    """Return each run's best epoch, the first of equals; the best run first."""
     order = models.sort_values([by, "epoch", "run"], ascending=[False, True, True], kind="stable")
     return order.drop_duplicates("run").reset_index(drop=True)
 
 
 def best_ranks(models: pd.DataFrame, runs: pd.DataFrame, pairs: int = 5, ranks: int = 3) -> pd.DataFrame:
-    """Table 4: the best pairs of learning rates, and the best ranks of each, by the normalised score.
+    """Return table 4: the best pairs of learning rates, and the best ranks of each, by the normalised score.
 
     Args:
         runs: columns run, lr, text_lr, rank; LoRA's only.
@@ -68,8 +68,8 @@ def best_ranks(models: pd.DataFrame, runs: pd.DataFrame, pairs: int = 5, ranks: 
     return pd.DataFrame(rows[:pairs])
 
 
-def cells(scores: pd.DataFrame, run: str, epoch: int, draws: int, seed: int) -> Mapping[str, dict[str, float]]:
-    """Score → mean, its 95 % interval over pictures, n. The interval is of the samples: training was done once."""
+def estimates(scores: pd.DataFrame, run: str, epoch: int, draws: int, seed: int) -> Mapping[str, dict[str, float]]:
+    """Return score → mean, 95 % interval over images, n. Each run was trained once: the interval covers samples only."""
     rows = scores[(scores["run"] == run) & (scores["epoch"] == epoch)].assign(
         mean=lambda own: (own["od"] + own["ocr"]) / 2
     )

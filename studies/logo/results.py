@@ -1,4 +1,4 @@
-"""What runs leave in their folders, read back."""
+"""Read the outputs of runs."""
 
 import json
 from collections.abc import Mapping
@@ -13,27 +13,27 @@ from safetensors.numpy import load_file
 from atelier.common.errors import UserError
 
 PICTURES, FACTS = "pictures.safetensors", "facts.json"
-METADATA = "metadata.jsonl"  # beside photographs, as `atelier.training.concept.read_folder` has it
+METADATA = "metadata.jsonl"  # beside rendered images, as `atelier.training.concept.dataset.read_folder` reads it
 
 
 def read_pictures(folder: Path) -> Mapping[int, np.ndarray]:
-    """Epoch → uint8 (P, S, S, 3) of a run, in order.
+    """Return epoch → images uint8 (P, S, S, 3) of a run, in order.
 
     Raises:
-        UserError: the run is not there.
+        UserError: the run does not exist.
     """
     try:
         found = load_file(folder / PICTURES)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder}: no run there ({' '.join(str(error).split())[:120]})") from None
+        raise UserError(f"{folder}: no run ({' '.join(str(error).split())[:120]})") from None
     return {int(epoch): found[epoch] for epoch in sorted(found)}
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """A JSON report of this study.
+    """Read a JSON report of this study.
 
     Raises:
-        UserError: it is not there, or not JSON.
+        UserError: it does not exist or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -42,10 +42,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """scores.csv.
+    """Read scores.csv.
 
     Raises:
-        UserError: it is not there, or not a table.
+        UserError: it does not exist or is not a table.
     """
     try:
         return pd.read_csv(path)

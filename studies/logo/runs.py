@@ -1,6 +1,6 @@
-"""One training of the study with its samples on the way: what `run` keeps, and the grid's command scores.
+"""One training run with samples at several epochs; `train` writes them, `train_grid` scores them.
 
-Legend: P pictures an epoch (six prompts × `sampling.pictures`), S side in px.
+Legend: P images per epoch (six prompts × `sampling.pictures`), S side in px.
 """
 
 from collections.abc import Callable
@@ -19,34 +19,34 @@ from atelier.training.concept.config import Concept
 from atelier.training.concept.dataset import ConceptRow, read_folder
 from atelier.training.task import Validation
 from studies.common.train import train
-from studies.logo.config import BASE, Bases, Factors, Run, Sampling, Teaching
+from studies.logo.config import BASE, Bases, Factors, Run, Sampling, Training
 from studies.logo.prompts import dreambooth_prompt, six_prompts
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a run left. The base's only epoch is 0."""
+class RunResult:
+    """The results of a run. The base model's only epoch is 0."""
 
-    pictures: dict[int, torch.Tensor]  # epoch → uint8 (P, S, S, 3): prompt by prompt
+    pictures: dict[int, torch.Tensor]  # epoch → uint8 (P, S, S, 3): sorted by prompt
     losses: tuple[float, ...]  # mean of each epoch, from 1
-    trained: int  # parameters
+    trained_parameters: int
 
 
 @dataclass(frozen=True)
-class Course:
-    """What all runs have in common."""
+class Setup:
+    """What all runs share."""
 
     bases: Bases
-    teaching: Teaching
+    teaching: Training
     factors: Factors
     sampling: Sampling
     token: str
-    photographs: Path  # folder of the training photographs
-    params: Path  # where all of this was read: an interrupted run of other parameters is not taken up
+    photographs: Path  # folder of the training images
+    params: Path  # the file that all of this was read from: a run interrupted with other parameters is not resumed
 
 
-def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> Concept:
-    """What `atelier.training.concept` takes for one run: the paper's rates times our factors."""
+def settings_of(run: Run, teaching: Training, factors: Factors, token: str) -> Concept:
+    """Return the training settings of one run: the paper's learning rates times our factors."""
     common = {
         "method": run.method, "epochs": teaching.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
         "warmup": teaching.warmup, "ema": teaching.ema,
@@ -67,10 +67,10 @@ def settings_of(run: Run, teaching: Teaching, factors: Factors, token: str) -> C
     return Concept(**common, **own)
 
 
-def sample_all(model: TextToImage, course: Course) -> torch.Tensor:
-    """uint8 (P, S, S, 3): the six prompts, the same noise for every run and epoch."""
-    plan, prompts, seeds = course.sampling, [], []
-    for place, prompt in enumerate(six_prompts(course.token)):
+def sample_all(model: TextToImage, setup: Setup) -> torch.Tensor:
+    """Generate the six prompts' images, uint8 (P, S, S, 3), from the same noise in every run and epoch."""
+    plan, prompts, seeds = setup.sampling, [], []
+    for place, prompt in enumerate(six_prompts(setup.token)):
         for number in range(plan.pictures):
             prompts.append(prompt.text)
             seeds.append(derive_seed(plan.seed, "sample", place, number))
@@ -78,37 +78,37 @@ def sample_all(model: TextToImage, course: Course) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(to_pixels(found)))
 
 
-def judge_for(course: Course) -> Callable[[TextToImage, int], Validation]:
-    """Samples after every so many epochs. The score only says that later is better: epochs are ranked afterwards."""
+def sampling_validation(setup: Setup) -> Callable[[TextToImage, int], Validation]:
+    """Return a validation that samples every `every` epochs; the last epoch counts as the best: `report` ranks them."""
 
-    def judge(model: TextToImage, epoch: int) -> Validation:
-        if epoch == 0 or epoch % course.teaching.every:
+    def validate(model: TextToImage, epoch: int) -> Validation:
+        if epoch == 0 or epoch % setup.teaching.every:
             return Validation(float(epoch))
-        return Validation(float(epoch), images=sample_all(model, course))
+        return Validation(float(epoch), images=sample_all(model, setup))
 
-    return judge
+    return validate
 
 
-def rows_of(base: TextToImage, run: Run, course: Course) -> list[ConceptRow]:
-    """The photographs with their prompts; for DreamBooth all under one (section 4.3)."""
-    rows = read_folder(course.photographs, base.size, repeats=course.teaching.repeats)
+def training_rows(base: TextToImage, run: Run, setup: Setup) -> list[ConceptRow]:
+    """Return the training images with their prompts; for DreamBooth all have the same one (section 4.3)."""
+    rows = read_folder(setup.photographs, base.size, repeats=setup.teaching.repeats)
     if run.method == "dreambooth":
-        return [replace(row, prompt=dreambooth_prompt(course.token)) for row in rows]
+        return [replace(row, prompt=dreambooth_prompt(setup.token)) for row in rows]
     return rows
 
 
-def learn(run: Run, course: Course, name: str) -> Lesson:
-    """Train, or for the base only sample.
+def train_run(run: Run, setup: Setup, name: str) -> RunResult:
+    """Train and sample; for the base only sample.
 
     Raises:
-        UserError: the base or the photographs are not there, or the loss stopped being finite.
+        UserError: the base model or the training images do not exist, or the loss is not finite.
     """
-    where = course.bases
+    where = setup.bases
     base = load_model(where.painter, where.dtype, where.device)
     if run.method == BASE:
-        return Lesson({0: sample_all(base, course)}, (), 0)
-    settings = settings_of(run, course.teaching, course.factors, course.token)
-    inputs = [where.painter, course.photographs, course.params]
-    trained = train(base, rows_of(base, run, course), settings, inputs, judge_for(course), name)
+        return RunResult({0: sample_all(base, setup)}, (), 0)
+    settings = settings_of(run, setup.teaching, setup.factors, setup.token)
+    inputs = [where.painter, setup.photographs, setup.params]
+    trained = train(base, training_rows(base, run, setup), settings, inputs, sampling_validation(setup), name)
     seen = {epoch: validation.images for epoch, validation in enumerate(trained.validations) if len(validation.images)}
-    return Lesson(seen, trained.losses, trained.parameters)
+    return RunResult(seen, trained.losses, trained.parameters)

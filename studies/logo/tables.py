@@ -1,4 +1,4 @@
-"""The paper's tables 2 to 4 with ours beside them, and the table of what those leave out, in Markdown."""
+"""The paper's tables 2 to 4 with our results, and a table of further scores, in Markdown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +19,12 @@ CONTROLS = {
 
 
 def setting(run: Run) -> str:
-    """A run's parameters as the paper writes them: its learning rates, LoRA's with the text encoder's and the rank."""
+    """Format a run's parameters as the paper does: its learning rate; for LoRA both learning rates and the rank."""
     return f"{_rate(run.lr)}, {_rate(run.text_lr)}, {run.rank}" if run.method == "lora" else _rate(run.lr)
 
 
 def best_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
-    """Table 2: the best three settings of each method, each at its best epoch."""
+    """Tabulate table 2: the best three settings of each method, each at its best epoch."""
     best = best_epochs(models)
     rows = []
     for method, name in NAMES.items():
@@ -43,7 +43,7 @@ def best_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
 
 
 def ten_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
-    """Table 3: the ten best LoRA models, a model being a run at an epoch, by the normalised score."""
+    """Tabulate table 3: the ten best LoRA models (a run at an epoch) by the normalised score."""
     mine = models[[runs[run].method == "lora" for run in models["run"]]]
     ranked = mine.sort_values(["normscore", "epoch", "run"], ascending=[False, True, True])[:10].to_dict("records")
     rows = []
@@ -59,7 +59,7 @@ def ten_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
 
 
 def ranks_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
-    """Table 4: the best learning rates with their best ranks."""
+    """Tabulate table 4: the best learning rates with their best ranks."""
     plan = pd.DataFrame([{"run": name} | run.model_dump() for name, run in runs.items() if run.method == "lora"])
     mine = best_ranks(models, plan).to_dict("records")
     rows = []
@@ -73,7 +73,7 @@ def ranks_table(models: pd.DataFrame, runs: Mapping[str, Run]) -> str:
 
 
 def beyond_table(report: Mapping[str, Any], runs: Mapping[str, Run]) -> str:
-    """Every run at its best epoch under all scores, with intervals; above them what was not taught."""
+    """Tabulate all scores of every run at its best epoch, with intervals, after the controls."""
     rows = []
     for name, cells in report["controls"].items():
         rows.append([CONTROLS[name], DASH, *_cells(cells), DASH])
@@ -101,6 +101,6 @@ def _three(value: float | None) -> str:
 
 
 def _rate(value: float) -> str:
-    """5e-6 as the paper writes it."""
+    """Format a learning rate as the paper does, such as 5e-6."""
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"

@@ -1,6 +1,6 @@
-"""One run of the plan: teach the base the logo, and keep what it painted on the way. Run by DVC.
+"""One run of the plan: train the base model on the logo, and write its samples. Run by DVC.
 
-The tensors themselves are not kept: the pictures are what is measured, and a run can be made again.
+The weights are not kept: the images are scored, and a run can be repeated.
 """
 
 import json
@@ -15,35 +15,35 @@ from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
 from studies.logo.config import Run, read_study
 from studies.logo.results import FACTS, PICTURES
-from studies.logo.runs import Course, learn
+from studies.logo.runs import Setup, train_run
 
 
 @command.stage
 @command.path_option("params", "The study's parameters.")
 @click.option("--method", type=click.Choice(["base", "dreambooth", "textual_inversion", "lora"]), required=True)
-@click.option("--lr", type=float, default=0.0, help="The paper's learning rate; for lora of the UNet.")
-@click.option("--text-lr", type=float, default=0.0, help="The paper's, of the text encoder (lora).")
-@click.option("--rank", type=int, default=1, help="Of the adapters (lora).")
-@command.path_option("photographs", "Folder of the training photographs.")
+@click.option("--lr", type=float, default=0.0, help="The paper's learning rate (lora: of the UNet).")
+@click.option("--text-lr", type=float, default=0.0, help="The paper's learning rate of the text encoder (lora).")
+@click.option("--rank", type=int, default=1, help="Rank of the adapters (lora).")
+@command.path_option("photographs", "Folder of the training images.")
 @command.path_option("out", "Folder for pictures.safetensors and facts.json.")
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
-    """Teach the logo by one method at one setting; sample the six prompts every few epochs."""
+    """Train the logo by one method with one setting; sample the six prompts every few epochs."""
     study = read_study(params)
     set_threads(study.bases.threads)
     run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
     began = time.monotonic()
-    course = Course(
+    setup = Setup(
         study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
     )  # fmt: skip
-    lesson = learn(run, course, out.name)
-    facts = run.model_dump() | {"trained_parameters": lesson.trained}
-    facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(lesson.losses, 1)}}
+    result = train_run(run, setup, out.name)
+    facts = run.model_dump() | {"trained_parameters": result.trained_parameters}
+    facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(result.losses, 1)}}
     with atomic_write(out) as folder:
         folder.mkdir()
-        save_file({f"{epoch:03d}": seen for epoch, seen in lesson.pictures.items()}, folder / PICTURES)
+        save_file({f"{epoch:03d}": seen for epoch, seen in result.pictures.items()}, folder / PICTURES)
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     click.echo(
-        f"{out.name}: sampled after {', '.join(map(str, lesson.pictures))} epochs, {time.monotonic() - began:.0f} s"
+        f"{out.name}: sampled after {', '.join(map(str, result.pictures))} epochs, {time.monotonic() - began:.0f} s"
     )
 
 

@@ -1,4 +1,4 @@
-"""Labelled pictures → a detector of the logo, and how well it does on held-out ones. Run by DVC."""
+"""Labelled images → a detector of the logo, and its evaluation on held-out images. Run by DVC."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from studies.logo.config import read_study
 from studies.logo.detector_data import BAD_KINDS, read_labelled
 
 
-def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: float) -> dict:
-    """Average precision at an overlap of .5, and the share of each kind that is taken for the logo."""
+def evaluate(detector: Detector, data: Labelled, kinds: list[str], threshold: float) -> dict:
+    """Return average precision at an IoU of 0.5, and the share of each kind that is detected as the logo."""
     found = detector.detect(data.pictures)
     scores = torch.stack([one["scores"].max() if len(one["scores"]) else torch.tensor(0.0) for one in found])
 
@@ -38,9 +38,9 @@ def examine(detector: Detector, data: Labelled, kinds: list[str], threshold: flo
 @command.path_option("params", "The study's parameters.")
 @command.path_option("labelled", "Folder of the labelled sets.")
 @command.path_option("out", "Folder for the detector.")
-@command.path_option("report", "JSON of how it does.")
+@command.path_option("report", "JSON of its evaluation.")
 def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
-    """Train from scratch on augmented pictures, and examine it on held-out ones."""
+    """Train a detector from scratch on augmented images, and evaluate it on held-out ones."""
     study = read_study(params)
     set_threads(study.bases.threads)
     plan = study.detecting
@@ -52,7 +52,7 @@ def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
         detector, more, epochs=plan.epochs, batch_size=plan.batch_size, lr=plan.lr, seed=plan.seed
     )  # fmt: skip
     losses = list(tqdm(epochs, "detector", total=plan.epochs, unit="epoch", disable=None))
-    found = examine(detector, enlarge(test, plan.side), kinds, plan.threshold)
+    found = evaluate(detector, enlarge(test, plan.side), kinds, plan.threshold)
     save_detector(detector, out)
     write_json(report, {
         "labelled": len(data), "augmented": len(more), "parameters": sum(p.numel() for p in detector.parameters()),

@@ -1,4 +1,4 @@
-"""The study of the logo: its arithmetic against the paper's tables, and all of it on tiny random networks."""
+"""The study of the logo: its scores against the paper's tables, and all stages on tiny random networks."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ from studies.logo import paper, tables
 from studies.logo.config import PAPER_LRS, PAPER_RANKS, Run, read_study
 from studies.logo.detector_data import BAD_KINDS, good_shots, read_labelled, write_labelled
 from studies.logo.prompts import dreambooth_prompt, six_prompts
-from studies.logo.ranking import best_epochs, best_ranks, cells, models_of, normalise
+from studies.logo.ranking import best_epochs, best_ranks, estimates, models_of, normalise
 from studies.logo.runs import settings_of
 
 FOLDER = ROOT / "studies/logo"
@@ -49,18 +49,18 @@ SMALL = {  # enough for every part to have something to do
 
 
 def test_the_normalised_score_gives_the_papers_table_3():
-    """Its detector's worst and best score of all 125 runs are not printed; these two fit its ten rows."""
+    """The paper does not print the worst and best detector score of all 125 runs; these two fit its ten rows."""
     norm, detected, read = (np.array([row[k] for row in paper.LORA]) for k in (2, 3, 4))
     found = normalise(detected, read, [(0.2316, 0.7341), (0.0, read.max())])
     off = np.abs(found - norm)
     assert off[1] < 0.0035  # its table 3 has .700 here, its table 2 .696
     assert np.delete(off, 1).max() < 0.001  # three digits are printed
     assert normalise(np.array([0.2, 0.6, 0.4]), np.array([0.1, 0.1, 0.3])).tolist() == pytest.approx([0, 0.5, 0.75])
-    assert normalise(np.array([0.5, 0.5]), np.array([0.0, 1.0])).tolist() == [0, 0.5]  # no spread says nothing
+    assert normalise(np.array([0.5, 0.5]), np.array([0.0, 1.0])).tolist() == [0, 0.5]  # equal scores count 0
 
 
 def scores_of(means: dict[tuple[str, int], tuple[float, float]]) -> pd.DataFrame:
-    """Twelve pictures a model with these mean scores; the colours of two prompts are right in the first of them."""
+    """Twelve images per model with these mean scores; the colours of two prompts are right in the first of them."""
     rows = []
     for (run, epoch), (od, ocr) in means.items():
         for prompt in range(6):
@@ -78,11 +78,11 @@ def test_models_are_ranked_by_their_best_epoch():
         {("a", 3): (0.8, 0.2), ("a", 6): (0.8, 0.4), ("a", 9): (0.6, 0.6), ("b", 3): (0.9, 0.5), ("base", 0): (1, 1)}
     )
     models = models_of(scores)
-    assert set(models["run"]) == {"a", "b"}  # what was not taught is no model
+    assert set(models["run"]) == {"a", "b"}  # the base model is not ranked
     best = best_epochs(models)
     assert best[["run", "epoch"]].to_numpy().tolist() == [["b", 3], ["a", 6]]  # the first of equals
     assert models["three"].tolist() == pytest.approx(((models["od"] + models["ocr"] + 0.5) / 3).tolist())
-    found = cells(scores, "a", 6, 200, 0)
+    found = estimates(scores, "a", 6, 200, 0)
     assert found["mean"] == {"mean": 0.6, "ci_lo": 0.6, "ci_hi": 0.6, "n": 12}
     assert (found["colour_right"]["mean"], found["colour_right"]["n"]) == (0.5, 4)
     assert 0 <= found["colour_right"]["ci_lo"] < 0.5 < found["colour_right"]["ci_hi"] <= 1
@@ -129,7 +129,7 @@ def test_rates_are_the_papers_times_ours():
     assert (own.placeholder, own.weight_decay) == ("t", 0)
 
 
-def test_labelled_pictures_are_read_back_and_carry_the_logo_on_every_colour(tmp_path):
+def test_labelled_images_are_read_back_and_have_the_logo_on_every_colour(tmp_path):
     shots = good_shots(40, 3, 32)
     assert len({shot.colour for shot in shots}) > 6
     assert {"perfume", "billboard", "model", "logo"} <= {shot.subject for shot in shots}
@@ -140,8 +140,8 @@ def test_labelled_pictures_are_read_back_and_carry_the_logo_on_every_colour(tmp_
         assert box.tolist() == pytest.approx(shot.box, abs=1e-4)
         x1, y1, x2, y2 = (round(value) for value in box.tolist())
         inside = picture[:, y1:y2, x1:x2]
-        assert (inside[0] - inside[1:].amax(0)).median() > 0.2  # red: what the box holds is the plate
-    with pytest.raises(UserError, match="no labelled pictures"):
+        assert (inside[0] - inside[1:].amax(0)).median() > 0.2  # red: the box holds the plate
+    with pytest.raises(UserError, match="no labelled images"):
         read_labelled(tmp_path / "none")
 
 
@@ -170,7 +170,7 @@ def work(tmp_path_factory, tiny_editor_folder, tiny_clip_folder) -> Path:
     for name, run in SMALL["runs"].items():
         run_stage(studies.logo.train, **here, **run, out=folder / "runs" / name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.cpu_count", lambda: 1)  # else each core would load torch anew
+        patch.setattr("os.cpu_count", lambda: 1)  # else one process per core would load torch
         run_stage(studies.logo.evaluate, **here, **more, detector=folder / "detector", runs=folder / "runs",
                   out=folder / "results")  # fmt: skip
     return folder
@@ -189,7 +189,7 @@ def test_every_run_has_samples_of_its_epochs_from_the_same_noise(work):
         "base": ["000"], "db": ["002"], "ti": ["002"], "four": ["002"], "eight": ["002"],
     }  # fmt: skip
     assert all(seen.shape == (12, 32, 32, 3) for own in runs.values() for seen in own.values())
-    for name in ("db", "four"):  # taught little: what differs is what was learnt, not the noise
+    for name in ("db", "four"):  # little training: the difference is what was learned, not the noise
         change = np.abs(runs[name]["002"].astype(int) - runs["base"]["000"]).mean()
         other = np.abs(runs["base"]["000"][:6].astype(int) - runs["base"]["000"][6:]).mean()
         assert 0 < change < other, name
@@ -198,18 +198,18 @@ def test_every_run_has_samples_of_its_epochs_from_the_same_noise(work):
 
 
 @pytest.mark.slow
-def test_scores_hold_every_picture_and_the_photographs(work):
+def test_every_generated_and_rendered_image_is_scored(work):
     scores = pd.read_csv(work / "results/scores.csv")
     counts = scores.groupby("run").size().to_dict()
     assert counts == dict.fromkeys(SMALL["runs"], 12) | {"photographs": 3, "repainted": 3, "held_out": 2}
-    painted = scores[scores["prompt"] >= 0]
-    assert (painted["colour_right"].notna() == painted["prompt"].isin([1, 2])).all()
+    generated = scores[scores["prompt"] >= 0]
+    assert (generated["colour_right"].notna() == generated["prompt"].isin([1, 2])).all()
     assert scores.loc[scores["run"] == "photographs", "memorisation"].tolist() == [1, 1, 1]
     assert (scores["od"] == scores["confidence"].where(scores["confidence"] >= 0.2, 0)).all()
 
 
 @pytest.mark.slow
-def test_the_report_is_the_same_twice_and_its_sheets_are_pictures(work, tmp_path):
+def test_the_report_is_the_same_twice_and_its_sheets_are_images(work, tmp_path):
     for name in ("one", "two"):
         report(work, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
@@ -238,7 +238,7 @@ def test_the_report_is_the_same_twice_and_its_sheets_are_pictures(work, tmp_path
 
 @pytest.mark.slow
 def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
-    """Two experiments' commits as DVC makes them, each with the file that the grid's stage writes."""
+    """Commits of two experiments as DVC makes them, each with the file that the grid's stage writes."""
     run_stage(studies.logo.train_grid, params=work / "params.yaml", grid=FOLDER / "queued/params.yaml",
               photographs=work / "photographs", detector=work / "detector", out=tmp_path / "grid.json")  # fmt: skip
     made = json.loads((tmp_path / "grid.json").read_text())
@@ -273,10 +273,10 @@ def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
 
 
-def test_a_reader_that_cannot_read_the_photographs_stops_the_study():
+def test_the_study_stops_if_ocr_cannot_read_the_training_images():
     logo = read_study(FOLDER / "params.yaml").photographs
     studies.logo.data.check(0.96, logo)
-    with pytest.raises(UserError, match="VETO is read in 94% of the training pictures; least_read asks for 95%"):
+    with pytest.raises(UserError, match="VETO is read in 94% of the training images; least_read requires 95%"):
         studies.logo.data.check(0.94, logo)
 
 
