@@ -69,7 +69,7 @@ def best_ranks(models: pd.DataFrame, runs: pd.DataFrame, pairs: int = 5, ranks: 
 
 
 def estimates(scores: pd.DataFrame, run: str, epoch: int, draws: int, seed: int) -> Mapping[str, dict[str, float]]:
-    """Return score → mean, 95 % interval over images, n. Each run was trained once: the interval covers samples only."""
+    """Return score → mean, 95 % interval over images, n. Each run was trained once: intervals cover samples only."""
     rows = scores[(scores["run"] == run) & (scores["epoch"] == epoch)].assign(
         mean=lambda own: (own["od"] + own["ocr"]) / 2
     )
