@@ -37,12 +37,7 @@ def score_sweep(
             for batch in iter_batches(alike, sources, scorers, batch_size):
                 for model in EDITORS:
                     edited = decode_images([sample.edited[model] for sample in batch.samples], scorers)
-                    change = leakage.change_map(batch.source, edited, batch.floor)
-                    if rendered:
-                        scores = _score_rendered(edited, change, batch)
-                    else:
-                        features = sources.features[sources.rows(batch.samples)]
-                        scores = _score_photographs(edited, change, batch, features, texts, scorers)
+                    scores = _score(edited, batch, sources, texts, scorers)
                     rows += [
                         (p.domain, p.source_id, p.probe_id, model, *guidance, *values)
                         for p, *values in zip(batch.probes, *(part.double().tolist() for part in scores), strict=True)
@@ -50,27 +45,21 @@ def score_sweep(
     return pd.DataFrame(rows, columns=POINTS)
 
 
-def _score_rendered(edited: torch.Tensor, change: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return success and preservation (B,) against the exact target."""
-    parts = batch.source, batch.target, batch.garment
-    return (
-        frontier.success(batch.source, edited, batch.target, batch.garment),
-        frontier.preservation(change, frontier.untouched(*parts), frontier.asked_change(*parts)),
-    )
-
-
-def _score_photographs(
-    edited: torch.Tensor,
-    change: torch.Tensor,
-    batch: Batch,
-    source_features: torch.Tensor,
-    texts: Texts,
-    scorers: Scorers,
+def _score(
+    edited: torch.Tensor, batch: Batch, sources: Sources, texts: Texts, scorers: Scorers
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return success by directional similarity, and preservation relative to the change inside the garment, (B,)."""
-    captions = texts([p.source_caption for p in batch.probes]), texts([p.target_caption for p in batch.probes])
-    success = directional(source_features, scorers.clip.image_features(edited), *captions).clamp_min(0)
-    return success, frontier.preservation(change, 1 - batch.garment, mean_over(change, batch.garment))
+    """Return success and preservation (B,): against the exact targets, or by CLIP and leakage for photographs."""
+    change, garment = leakage.change_map(batch.source, edited, batch.floor), batch.garment
+    if batch.rendered.all():
+        success = frontier.success(batch.source, edited, batch.target, garment)
+        asked = frontier.asked_change(batch.source, batch.target, garment)
+        outside = frontier.untouched(batch.source, batch.target, garment)
+    else:
+        captions = texts([p.source_caption for p in batch.probes]), texts([p.target_caption for p in batch.probes])
+        features = sources.features[sources.rows(batch.samples)], scorers.clip.image_features(edited)
+        success = directional(*features, *captions).clamp_min(0)
+        asked, outside = mean_over(change, garment), 1 - garment
+    return success, frontier.preservation(change, outside, asked)
 
 
 def tabulate_frontiers(points: pd.DataFrame) -> pd.DataFrame:
