@@ -6,7 +6,7 @@ Each function returns the variables of its template, or None where there is noth
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from atelier.metrics.registry import EDITORS, MODEL_TITLES, Metric, beside_paper, metric, view
+from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS, Metric, beside_paper, metric, view
 from atelier.report.format import figure, heading, probability
 from atelier.report.page.answer import describe_domain, image_kind, sentence
 from atelier.report.page.charts import frontier_chart, metric_panels
@@ -16,18 +16,16 @@ from atelier.stats.tables import DASH
 
 Section = dict[str, Any]
 
-CONTROLS = ("target", "composite", "copy")
 WIDEST = 8  # metrics beside each other in a table
 COUNTS = ("n", "source images")
 
 
 def answer(data: PageData) -> Section:
     """Return a sentence per domain, and panels of the key metrics."""
-    models = ("baseline", "finetuned", *CONTROLS)
     return {
         "findings": [sentence(name, domain) for name, domain in data.domains.items()],
         "panels": metric_panels(data.domains),
-        "legend": [(model, MODEL_TITLES[model]) for model in models],
+        "legend": [(model, MODEL_TITLES[model]) for model in MODELS],
     }
 
 
