@@ -26,15 +26,15 @@ ABOUT = ("concept", "method", "at", "kind", "place", "number")  # first columns 
 def references(chosen: Study, networks: metrics.Networks, photographs: Path, others: Path, painted: Path) -> dict:
     """Return class noun → what its images are compared with."""
     found, without = load_file(painted), list_requests_without(chosen.painting)
-    plain, size = metrics.Pictures(found["without"], networks), found["without"].shape[1]
+    plain, size = metrics.ImageSet(found["without"], networks), found["without"].shape[1]
 
-    def read(folder: Path) -> metrics.Pictures:
-        return metrics.Pictures(np.stack([row.pixels for row in read_folder(folder, size, "a photo")]), networks)
+    def read(folder: Path) -> metrics.ImageSet:
+        return metrics.ImageSet(np.stack([row.pixels for row in read_folder(folder, size, "a photo")]), networks)
 
     return {
         noun: metrics.Reference(
             noun, read(photographs / noun), read(others / noun), plain, [request.place for request in without],
-            metrics.Pictures(found[noun], networks), list_requests(noun, "", chosen.painting),
+            metrics.ImageSet(found[noun], networks), list_requests(noun, "", chosen.painting),
         )
         for noun in NOUNS
     }  # fmt: skip
@@ -53,7 +53,7 @@ def score_runs(chosen: Study, against: dict, runs: Path, networks: metrics.Netwo
             facts.append({"concept": noun, "method": method} | json.loads((folder / "facts.json").read_text()))
             for at, pixels in sorted(load_file(folder / "pictures.safetensors").items()):
                 mine = requests if at == "final" else subset(requests, chosen.frontier)
-                generated, mark = metrics.Pictures(pixels, networks), {"concept": noun, "method": method, "at": at}
+                generated, mark = metrics.ImageSet(pixels, networks), {"concept": noun, "method": method, "at": at}
                 scores += [mark | row for row in metrics.score(generated, mine, reference)]
                 if at == "final":
                     gaps.append(mark | metrics.distances(generated, mine, reference))

@@ -29,7 +29,7 @@ class Networks:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageSet:
     """A set of images, uint8 (K, H, W, 3), and its features by both networks, computed once."""
 
     pixels: np.ndarray
@@ -51,15 +51,15 @@ class Reference:
     """What the images of one concept are compared with."""
 
     noun: str
-    photographs: Pictures  # the training images
-    others: Pictures  # other images of the same object
-    without: Pictures  # the complex prompts without the concept
+    photographs: ImageSet  # the training images
+    others: ImageSet  # other images of the same object
+    without: ImageSet  # the complex prompts without the concept
     places: Sequence[str]  # of `without`
-    classes: Pictures  # the base model's images of the class, from the concept's own requests
+    classes: ImageSet  # the base model's images of the class, from the concept's own requests
     requests: Sequence[Request]
 
 
-def score(generated: Pictures, requests: Sequence[Request], reference: Reference, is_base: bool = False) -> list[Row]:
+def score(generated: ImageSet, requests: Sequence[Request], reference: Reference, is_base: bool = False) -> list[Row]:
     """Return one row per image: similarity to training images and text; of complex ones also to their prompt's."""
     features, places = generated.clip_features, [request.place for request in requests]
     texts = [f"a photo of a {reference.noun} {request.place}".rstrip() for request in requests]
@@ -127,7 +127,7 @@ def score_photographs(reference: Reference) -> list[Row]:
     return [{"kind": PLAIN, "place": "", "number": number, **row} for number, row in enumerate(rows)]
 
 
-def score_without(without: Pictures, requests: Sequence[Request], most: int) -> list[Row]:
+def score_without(without: ImageSet, requests: Sequence[Request], most: int) -> list[Row]:
     """Score the `-prompt` baseline: the first `most` images of each prompt without a concept, against its others."""
     first = [k for k, request in enumerate(requests) if request.number < most]
     other = [k for k, request in enumerate(requests) if request.number >= most]
@@ -145,7 +145,7 @@ def score_without(without: Pictures, requests: Sequence[Request], most: int) -> 
     ]  # fmt: skip
 
 
-def distances(generated: Pictures, requests: Sequence[Request], reference: Reference) -> Row:
+def distances(generated: ImageSet, requests: Sequence[Request], reference: Reference) -> Row:
     """Return Fréchet distances: plain images to training images, complex ones to those without the concept."""
     plain = [k for k, request in enumerate(requests) if request.kind == PLAIN]
     placed = [k for k, request in enumerate(requests) if request.kind == COMPLEX]

@@ -36,13 +36,13 @@ class Request:
     seed: int
 
 
-def concept_name(method: str, noun: str, teaching: Training) -> str:
+def concept_name(method: str, noun: str, training: Training) -> str:
     """Return the concept's name in a method's prompts: `<thing>`, or "a sks bag"; for the base model "a bag"."""
-    names = {"textual_inversion": teaching.placeholder, "base": f"a {noun}"}
-    return names.get(method, f"a {teaching.identifier} {noun}")
+    names = {"textual_inversion": training.placeholder, "base": f"a {noun}"}
+    return names.get(method, f"a {training.identifier} {noun}")
 
 
-def list_requests(noun: str, name: str, painting: Sampling) -> list[Request]:
+def list_requests(noun: str, name: str, sampling: Sampling) -> list[Request]:
     """List a model's images of a concept, plain ones first. All methods start from the same noise.
 
     Args:
@@ -50,20 +50,20 @@ def list_requests(noun: str, name: str, painting: Sampling) -> list[Request]:
     """
 
     def seed(place: str, number: int) -> int:
-        return derive_seed(painting.seed, "insertion", noun, place, number)
+        return derive_seed(sampling.seed, "insertion", noun, place, number)
 
-    plain = [Request(PLAIN, "", n, f"a photo of {name}", seed("", n)) for n in range(painting.plain)]
+    plain = [Request(PLAIN, "", n, f"a photo of {name}", seed("", n)) for n in range(sampling.plain)]
     return plain + [
         Request(COMPLEX, place, n, f"a photo of {name} {place}", seed(place, n))
-        for place in NEW_PLACES for n in range(painting.complex)
+        for place in NEW_PLACES for n in range(sampling.complex)
     ]  # fmt: skip
 
 
-def list_requests_without(painting: Sampling) -> list[Request]:
+def list_requests_without(sampling: Sampling) -> list[Request]:
     """List the complex prompts without a concept, twice as many images: the second half is the baseline."""
     return [
-        Request(COMPLEX, place, n, f"a photo {place}", derive_seed(painting.seed, "without", place, n))
-        for n in range(2 * painting.complex) for place in NEW_PLACES
+        Request(COMPLEX, place, n, f"a photo {place}", derive_seed(sampling.seed, "without", place, n))
+        for n in range(2 * sampling.complex) for place in NEW_PLACES
     ]  # fmt: skip
 
 
@@ -73,14 +73,14 @@ def subset(requests: Sequence[Request], frontier: Frontier) -> list[Request]:
     return [request for request in requests if request.number < most[request.kind]]
 
 
-def generate_requests(model: TextToImage, requests: Sequence[Request], painting: Sampling, what: str) -> np.ndarray:
+def generate_requests(model: TextToImage, requests: Sequence[Request], sampling: Sampling, what: str) -> np.ndarray:
     """Generate the images, uint8 (K, H, W, 3), in batches with a progress bar."""
     found = []
     with tqdm(total=len(requests), desc=what, unit="image", disable=None) as bar:
-        for batch in batched(requests, painting.batch_size):
+        for batch in batched(requests, sampling.batch_size):
             pictures = generate(
                 model, [request.prompt for request in batch], [request.seed for request in batch],
-                steps=painting.steps, guidance=painting.guidance, batch_size=painting.batch_size,
+                steps=sampling.steps, guidance=sampling.guidance, batch_size=sampling.batch_size,
             )  # fmt: skip
             found.append(to_pixels(pictures))
             bar.update(len(batch))

@@ -88,10 +88,10 @@ def main(
     chosen = read_study(params)
     scores, distances, facts = (pd.read_csv(results / f"{name}.csv") for name in ("scores", "distances", "facts"))
     networks = json.loads((results / "networks.json").read_text())
-    judging = chosen.judging
-    cells, findings = cells_of(scores, judging), check_claims(scores, distances, judging.draws, judging.seed)
-    scales, epochs = trails(scores, facts, keep_few(scores, chosen.frontier), judging)
-    points = {name: point(scores, name, "final", judging) for name in ("base", *METHODS)}
+    bootstrap = chosen.judging
+    cells, findings = cells_of(scores, bootstrap), check_claims(scores, distances, bootstrap.draws, bootstrap.seed)
+    scales, epochs = trails(scores, facts, keep_few(scores, chosen.frontier), bootstrap)
+    points = {name: point(scores, name, "final", bootstrap) for name in ("base", *METHODS)}
     baselines = cells["prompt"]["prompt similarity"], cells["other photographs"]["image similarity"]
     text = TABLES.format(
         **networks, concepts=len(NOUNS), plain=chosen.frontier.plain, complex=chosen.frontier.complex,

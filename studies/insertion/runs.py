@@ -19,44 +19,44 @@ from studies.insertion.config import DreamBooth, Frontier, Sampling, Training
 from studies.insertion.prompts import Request, generate_requests, subset
 
 
-def training_rows(base: TextToImage, photographs: Path, name: str, teaching: Training) -> list[ConceptRow]:
+def training_rows(base: TextToImage, photographs: Path, name: str, training: Training) -> list[ConceptRow]:
     """Return the concept's training images, with its name as prompt."""
-    return read_folder(photographs, base.size, f"a photo of {name}", repeats=teaching.repeats)
+    return read_folder(photographs, base.size, f"a photo of {name}", repeats=training.repeats)
 
 
-def class_rows(base: TextToImage, noun: str, own: DreamBooth, painting: Sampling) -> list[ConceptRow]:
+def class_rows(base: TextToImage, noun: str, own: DreamBooth, sampling: Sampling) -> list[ConceptRow]:
     """Generate the base model's images of the class, for DreamBooth's prior preservation."""
     if not own.class_pictures:
         return []
     return make_class_rows(
         base, f"a photo of a {noun}", own.class_pictures, own.class_weight,
-        seed=painting.seed, steps=painting.steps, guidance=painting.guidance,
+        seed=sampling.seed, steps=sampling.steps, guidance=sampling.guidance,
     )  # fmt: skip
 
 
-def sampling_validation(requests: list[Request], painting: Sampling, frontier: Frontier, last: int) -> Validate:
+def sampling_validation(requests: list[Request], sampling: Sampling, frontier: Frontier, last: int) -> Validate:
     """Return a validation that generates some images at checkpoints; the last epoch counts as the best."""
 
     def validate(model: TextToImage, epoch: int) -> Validation:
         if epoch not in frontier.epochs(last):
             return Validation(float(epoch))
-        pictures = generate_requests(model, subset(requests, frontier), painting, f"epoch {epoch}")
+        pictures = generate_requests(model, subset(requests, frontier), sampling, f"epoch {epoch}")
         return Validation(float(epoch), images=torch.from_numpy(pictures))
 
     return validate
 
 
 def generate_run(
-    trained: Trained, settings: Concept, requests: list[Request], painting: Sampling, frontier: Frontier
+    trained: Trained, settings: Concept, requests: list[Request], sampling: Sampling, frontier: Frontier
 ) -> dict[str, np.ndarray]:
     """Generate all images of a run: `final`, `epoch-8`, …, and a LoRA's `scale-0.5`, …; each uint8 (K, H, W, 3)."""
-    found = {"final": generate_requests(trained.model, requests, painting, "generate")}
+    found = {"final": generate_requests(trained.model, requests, sampling, "generate")}
     for epoch, validation in enumerate(trained.validations):
         if len(validation.images):
             found[f"epoch-{epoch}"] = validation.images.numpy()
     for scale in frontier.strengths if settings.method == "lora" else ():
         scaled = scale_adapters(trained.model, scale)
-        found[f"scale-{scale:g}"] = generate_requests(scaled, subset(requests, frontier), painting, f"× {scale:g}")
+        found[f"scale-{scale:g}"] = generate_requests(scaled, subset(requests, frontier), sampling, f"× {scale:g}")
     return found
 
 

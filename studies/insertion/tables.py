@@ -26,7 +26,7 @@ ROWS = {
 DISTANCES = ("image_few", "image_many", "prompt")
 
 
-def cells_of(scores: pd.DataFrame, judging: Bootstrap) -> dict[str, dict[str, Cell]]:
+def cells_of(scores: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, dict[str, Cell]]:
     """Return method → metric → estimate, for the finished models and the baselines."""
     found: dict[str, dict[str, Cell]] = {}
     final = scores[scores["at"] == "final"]
@@ -35,19 +35,19 @@ def cells_of(scores: pd.DataFrame, judging: Bootstrap) -> dict[str, dict[str, Ce
             rows = final[(final["method"] == method) & (final["kind"] == kind)]
             if rows[column].notna().any():
                 values = grid(final, method, column, kinds=[kind])
-                found.setdefault(method, {})[name] = cell(values, judging.draws, judging.seed)
+                found.setdefault(method, {})[name] = cell(values, bootstrap.draws, bootstrap.seed)
     return found
 
 
-def point(scores: pd.DataFrame, method: str, at: str, judging: Bootstrap) -> Point:
+def point(scores: pd.DataFrame, method: str, at: str, bootstrap: Bootstrap) -> Point:
     """Return prompt and image similarity of a method at a checkpoint or a scale."""
     prompt = grid(scores, method, "prompt_similarity", at, [COMPLEX])
     image = grid(scores, method, "image_similarity", at, [PLAIN])
-    return cell(prompt, judging.draws, judging.seed), cell(image, judging.draws, judging.seed)
+    return cell(prompt, bootstrap.draws, bootstrap.seed), cell(image, bootstrap.draws, bootstrap.seed)
 
 
 def trails(
-    scores: pd.DataFrame, facts: pd.DataFrame, few: pd.DataFrame, judging: Bootstrap
+    scores: pd.DataFrame, facts: pd.DataFrame, few: pd.DataFrame, bootstrap: Bootstrap
 ) -> tuple[dict[float, Point], dict[str, dict[int, Point]]]:
     """Return the similarities by LoRA's scale and by every method's steps; finished models on the same subset.
 
@@ -55,14 +55,14 @@ def trails(
         few: the rows of `scores` that checkpoints and scales have, too.
     """
     names = sorted({at for at in few["at"] if at.startswith("scale-")}, key=lambda at: float(at[6:]))
-    scales = {float(at[6:]): point(few, "lora", at, judging) for at in names}
-    scales[1.0] = point(few, "lora", "final", judging)
+    scales = {float(at[6:]): point(few, "lora", at, bootstrap) for at in names}
+    scales[1.0] = point(few, "lora", "final", bootstrap)
     epochs: dict[str, dict[int, Point]] = {}
     for method in METHODS:
         own = facts[facts["method"] == method].iloc[0]
         ats = few.loc[(few["method"] == method) & few["at"].str.startswith("epoch-"), "at"].unique()
         steps = {int(at[6:]) * int(own["steps_per_epoch"]): at for at in ats} | {int(own["steps"]): "final"}
-        epochs[method] = {step: point(few, method, steps[step], judging) for step in sorted(steps)}
+        epochs[method] = {step: point(few, method, steps[step], bootstrap) for step in sorted(steps)}
     return dict(sorted(scales.items())), epochs
 
 

@@ -45,22 +45,22 @@ class Setup:
     params: Path  # the file that all of this was read from: a run interrupted with other parameters is not resumed
 
 
-def settings_of(run: Run, teaching: Training, factors: Factors, token: str) -> Concept:
+def settings_of(run: Run, training: Training, factors: Factors, token: str) -> Concept:
     """Return the training settings of one run: the paper's learning rates times our factors."""
     common = {
-        "method": run.method, "epochs": teaching.epochs, "batch_size": teaching.batch_size, "seed": teaching.seed,
-        "warmup": teaching.warmup, "ema": teaching.ema,
+        "method": run.method, "epochs": training.epochs, "batch_size": training.batch_size, "seed": training.seed,
+        "warmup": training.warmup, "ema": training.ema,
     }  # fmt: skip
     if run.method == "lora":
         own = {
             "lr": run.lr * factors.lora_unet, "text_lr": run.text_lr * factors.lora_text, "lora_rank": run.rank,
-            "lora_alpha": teaching.lora_alpha, "lora_targets": teaching.lora_targets,
-            "text_targets": teaching.text_targets,
+            "lora_alpha": training.lora_alpha, "lora_targets": training.lora_targets,
+            "text_targets": training.text_targets,
         }  # fmt: skip
     elif run.method == "textual_inversion":
         own = {
             "lr": run.lr * factors.textual_inversion, "placeholder": token, "weight_decay": 0.0,
-            "initialiser": teaching.initialiser, "vectors": teaching.vectors,
+            "initialiser": training.initialiser, "vectors": training.vectors,
         }  # fmt: skip
     else:
         own = {"lr": run.lr * factors.dreambooth}
