@@ -15,14 +15,10 @@ import numpy as np
 from tqdm import tqdm
 
 from atelier.common import command
-from atelier.synthetic.products import Shot, general_shots
+from atelier.synthetic.products import general_shots
 
 SEED = 20_000  # no study uses it
 SHARD = 500  # shots a worker renders at a time
-
-
-def _render(first: int, count: int, size: int) -> list[Shot]:
-    return general_shots(count, SEED, size, first)
 
 
 @command.stage
@@ -33,7 +29,7 @@ def main(out: Path, count: int, size: int) -> None:
     """Render the images and write them with their captions."""
     starts = range(0, count, SHARD)
     with ProcessPoolExecutor() as pool:
-        jobs = [pool.submit(_render, start, min(SHARD, count - start), size) for start in starts]
+        jobs = [pool.submit(general_shots, min(SHARD, count - start), SEED, size, start) for start in starts]
         shots = [shot for job in tqdm(jobs, desc="corpus", disable=None) for shot in job.result()]
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "images.npy", np.stack([shot.pixels for shot in shots]))

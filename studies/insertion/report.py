@@ -11,7 +11,7 @@ from atelier.common import command
 from atelier.common.files import atomic_write, write_json
 from atelier.training.concept.dataset import read_folder
 from studies.insertion.claims import NAMES, check_claims
-from studies.insertion.config import METHODS, Frontier, Study, read_study
+from studies.insertion.config import METHODS, Study, read_study
 from studies.insertion.figures import plot_frontier, plot_scatter
 from studies.insertion.prompts import COMPLEX, NOUNS, list_requests, subset
 from studies.insertion.sheets import headings, row_of, write_sheet, write_sheets
@@ -67,12 +67,6 @@ def draw_pictures(folder: Path, chosen: Study, photographs: Path, painted: Path,
     write_sheet(folder / "scales.png", headings(small), rows)
 
 
-def keep_few(scores: pd.DataFrame, frontier: Frontier) -> pd.DataFrame:
-    """Return the rows of images that checkpoints and scales have, too."""
-    most = scores["kind"].map({COMPLEX: frontier.complex}).fillna(frontier.plain)
-    return scores[scores["number"] < most]
-
-
 @command.stage
 @command.path_option("params", "The study's parameters.")
 @command.path_option("photographs", "Folder of the training images.")
@@ -90,7 +84,8 @@ def main(
     networks = json.loads((results / "networks.json").read_text())
     bootstrap = chosen.judging
     cells, findings = cells_of(scores, bootstrap), check_claims(scores, distances, bootstrap.draws, bootstrap.seed)
-    scales, epochs = trails(scores, facts, keep_few(scores, chosen.frontier), bootstrap)
+    most = scores["kind"].map({COMPLEX: chosen.frontier.complex}).fillna(chosen.frontier.plain)
+    scales, epochs = trails(facts, scores[scores["number"] < most], bootstrap)
     points = {name: point(scores, name, "final", bootstrap) for name in ("base", *METHODS)}
     baselines = cells["prompt"]["prompt similarity"], cells["other photographs"]["image similarity"]
     text = TABLES.format(

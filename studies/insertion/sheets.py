@@ -29,12 +29,6 @@ def row_of(label: str, pictures: np.ndarray, requests: Sequence[Request]) -> She
     return SheetRow([label], [pictures[k] for k in choose(requests)])
 
 
-def photographs_row(label: str, pictures: Sequence[np.ndarray], width: int) -> SheetRow:
-    """Return a row of training images; the remaining columns are empty."""
-    shown = list(pictures[:width])
-    return SheetRow([label], shown + [None] * (width - len(shown)))
-
-
 def write_sheet(path: Path, columns: Sequence[str], rows: Sequence[SheetRow]) -> None:
     """Draw a sheet and write it as a PNG file."""
     with atomic_write(path) as partial:
@@ -47,6 +41,7 @@ def write_sheets(
 ) -> None:  # fmt: skip
     """Write `bag.png`: the training images, then one row per method (label → its images)."""
     columns = headings(requests)
-    rows = [photographs_row("photographs", photographs, len(columns))]
+    shown = list(photographs[: len(columns)])
+    rows = [SheetRow(["photographs"], shown + [None] * (len(columns) - len(shown)))]
     rows += [row_of(label, pictures, requests) for label, pictures in generated.items()]
     write_sheet(folder / f"{noun}.png", columns, rows)

@@ -47,12 +47,12 @@ def point(scores: pd.DataFrame, method: str, at: str, bootstrap: Bootstrap) -> P
 
 
 def trails(
-    scores: pd.DataFrame, facts: pd.DataFrame, few: pd.DataFrame, bootstrap: Bootstrap
+    facts: pd.DataFrame, few: pd.DataFrame, bootstrap: Bootstrap
 ) -> tuple[dict[float, Point], dict[str, dict[int, Point]]]:
     """Return the similarities by LoRA's scale and by every method's steps; finished models on the same subset.
 
     Args:
-        few: the rows of `scores` that checkpoints and scales have, too.
+        few: the scores of those images that checkpoints and scales have, too.
     """
     names = sorted({at for at in few["at"] if at.startswith("scale-")}, key=lambda at: float(at[6:]))
     scales = {float(at[6:]): point(few, "lora", at, bootstrap) for at in names}
@@ -85,8 +85,17 @@ def claims_table(findings: list[Finding]) -> str:
     for finding in findings:
         for k, one in enumerate(finding.differences):
             what = f"{NAMES[one.better]} − {NAMES[one.worse]}, {one.measure.replace('_', ' ')}"
+            gap = one.similarity
             first = (finding.claim, f"**{finding.verdict}**") if k == 0 else ("", "")
-            rows.append([first[0], what, _signed(one.similarity), f"{one.nearer} of {one.concepts}", first[1]])
+            rows.append(
+                [
+                    first[0],
+                    what,
+                    f"{gap.mean:+.3f} ({gap.ci_lo:+.3f} … {gap.ci_hi:+.3f})",
+                    f"{one.nearer} of {one.concepts}",
+                    first[1],
+                ]
+            )
     return markdown(
         ["the paper says", "difference", "measured", "concepts where FID agrees", "by the similarities"], rows
     )
@@ -124,10 +133,6 @@ def metrics_of(
 
 def _text(found: Cell | None) -> str:
     return DASH if found is None else f"{found.mean:.3f} ({found.ci_lo:.3f} … {found.ci_hi:.3f})"
-
-
-def _signed(found: Cell) -> str:
-    return f"{found.mean:+.3f} ({found.ci_lo:+.3f} … {found.ci_hi:+.3f})"
 
 
 def _range(values: pd.Series) -> str:
