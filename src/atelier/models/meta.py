@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 # The public editor (timbrooks/instruct-pix2pix): Stable Diffusion 1.5 with the source's 4 channels beside the noisy 4.
-_UNET = {
+UNET = {
     "sample_size": 64,
     "in_channels": 8,
     "out_channels": 4,
@@ -57,7 +57,7 @@ def build_full_size() -> "UNet2DConditionModel":
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
-        return UNet2DConditionModel(**_UNET)
+        return UNet2DConditionModel(**UNET)
 
 
 def build_layout(base: Path) -> "UNet2DConditionModel":
