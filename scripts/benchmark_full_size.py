@@ -2,8 +2,8 @@
 
     python scripts/benchmark_full_size.py
 
-No hub and no data are needed: the UNet has the public editor's layout (859,532,484 parameters) and the latents are noise,
-so nothing here says anything about the quality of edits. VAE, text encoder and CLIP are not loaded.
+No hub and no data are needed: the UNet has the public editor's layout (859,532,484 parameters) and the latents are
+noise, so nothing here says anything about the quality of edits. VAE, text encoder and CLIP are not loaded.
 """
 
 import gc
