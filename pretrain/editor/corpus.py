@@ -121,6 +121,15 @@ def render_scenes(
     return np.stack(images), np.stack(labels), pictures, pairs
 
 
+def write(out: Path, images: np.ndarray, labels: np.ndarray, pictures: list[dict], pairs: list[dict]) -> None:
+    """Write the corpus as `pretrain.common.corpus.read_corpus` reads it."""
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / "images.npy", images)
+    np.save(out / "labels.npy", labels)
+    (out / "pictures.json").write_text(json.dumps(pictures))
+    (out / "pairs.json").write_text(json.dumps(pairs))
+
+
 @command.stage
 @command.path_option("out", "Folder for the corpus.")
 @click.option("--scenes", type=click.IntRange(min=SHARD), default=12000, help="Scenes to render.")
@@ -129,7 +138,6 @@ def render_scenes(
 @click.option("--workers", type=click.IntRange(min=1), default=2, help="Processes.")
 def main(out: Path, scenes: int, size: int, seed: int, workers: int) -> None:
     """Render scenes, their edits and their leaky edits."""
-    out.mkdir(parents=True, exist_ok=True)
     starts = range(0, scenes, SHARD)
     images, labels, pictures, pairs = [], [], [], []
     with ProcessPoolExecutor(workers) as pool:
@@ -143,10 +151,7 @@ def main(out: Path, scenes: int, size: int, seed: int, workers: int) -> None:
             labels.append(shard_labels)
             pictures += shard_pictures
             pairs += shard_pairs
-    np.save(out / "images.npy", np.concatenate(images))
-    np.save(out / "labels.npy", np.concatenate(labels))
-    (out / "pictures.json").write_text(json.dumps(pictures))
-    (out / "pairs.json").write_text(json.dumps(pairs))
+    write(out, np.concatenate(images), np.concatenate(labels), pictures, pairs)
     click.echo(f"{scenes} scenes, {len(pictures)} images, {len(pairs)} pairs in {out}")
 
 

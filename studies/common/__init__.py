@@ -1,1 +1,1 @@
-"""What the concept studies share."""
+"""What the concept studies share: `train`."""

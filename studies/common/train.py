@@ -1,6 +1,6 @@
-"""One training of a concept study: rows and settings in, a trained model and what was validated on the way out.
+"""One training run of a concept study: rows and settings → the trained model, its losses and validations.
 
-As a stage of DVC it is a run in MLflow, with its settings, its curves and the digests of its inputs.
+In a DVC stage it is logged as an MLflow run, with its settings, curves and the digests of its inputs.
 """
 
 import os
@@ -26,13 +26,13 @@ from atelier.training.task import Validate, Validation
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a training. Epoch 0 is the base."""
+    """The result of a training run. Epoch 0 is the base model."""
 
-    model: TextToImage  # with the tensors of the best epoch, by the validation's score
+    model: TextToImage  # with the weights of the epoch with the best validation score
     best: int  # that epoch
     losses: tuple[float, ...]  # mean of each epoch, from epoch 1
     validations: tuple[Validation, ...]  # of each epoch, from epoch 0
-    parameters: int  # how many were trained
+    parameters: int  # number of trained parameters
 
 
 def train(
@@ -43,11 +43,11 @@ def train(
     validate: Validate = keep_last,
     name: str = "train",
 ) -> Trained:
-    """Train to the end, continuing where an interrupted run of the same settings and inputs stopped.
+    """Train to the end; resume an interrupted run with the same settings and inputs.
 
     Args:
-        inputs: files and folders that rows and validation came from; a run on others starts anew.
-        name: what the progress bar and the run are called.
+        inputs: files and folders that rows and validation depend on; with others a run starts from scratch.
+        name: of the progress bar and of the run.
     """
     task = ConceptTask(prepare(base, settings), encode_rows(base, rows), settings, validate)
     store = open_store(settings.model_dump() | {"threads": torch.get_num_threads()}, inputs)
@@ -75,7 +75,7 @@ def train(
 
 
 def _record(name: str, settings: Concept, inputs: Sequence[str | Path]) -> AbstractContextManager:
-    """A run in MLflow where DVC runs this as a stage; nothing by hand or in a test."""
+    """Return an MLflow run in a DVC stage, a logger without effect otherwise."""
     if "DVC_STAGE" not in os.environ:
         return nullcontext(tracking.NullLogger())
     files = [Path(one) for one in inputs if Path(one).exists()]

@@ -17,7 +17,7 @@ from atelier.metrics.clip_concept import prompt_similarities, similarities, simi
 from atelier.metrics.frechet import Features, frechet_distance
 from studies.insertion.prompts import COMPLEX, PLAIN, Request
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ class Reference:
     requests: Sequence[Request]
 
 
-def score(generated: ImageSet, requests: Sequence[Request], reference: Reference, is_base: bool = False) -> list[Row]:
+def score(
+    generated: ImageSet, requests: Sequence[Request], reference: Reference, is_base: bool = False
+) -> list[TableRow]:
     """Return one row per image: similarity to training images and text; of complex ones also to their prompt's."""
     features, places = generated.clip_features, [request.place for request in requests]
     texts = [f"a photo of a {reference.noun} {request.place}".rstrip() for request in requests]
@@ -113,7 +115,7 @@ def right_places(pixels: np.ndarray, places: Sequence[str], reference: Reference
     return np.array(known)[gaps.argmin(1)] == np.array(places)
 
 
-def score_photographs(reference: Reference) -> list[Row]:
+def score_photographs(reference: Reference) -> list[TableRow]:
     """Score the `-image` baseline: training images with each other, and other images of the object with them."""
     itself = similarities_within(reference.photographs.clip_features)
     others = similarities(reference.others.clip_features, reference.photographs.clip_features)
@@ -127,7 +129,7 @@ def score_photographs(reference: Reference) -> list[Row]:
     return [{"kind": PLAIN, "place": "", "number": number, **row} for number, row in enumerate(rows)]
 
 
-def score_without(without: ImageSet, requests: Sequence[Request], most: int) -> list[Row]:
+def score_without(without: ImageSet, requests: Sequence[Request], most: int) -> list[TableRow]:
     """Score the `-prompt` baseline: the first `most` images of each prompt without a concept, against its others."""
     first = [k for k, request in enumerate(requests) if request.number < most]
     other = [k for k, request in enumerate(requests) if request.number >= most]
@@ -145,7 +147,7 @@ def score_without(without: ImageSet, requests: Sequence[Request], most: int) -> 
     ]  # fmt: skip
 
 
-def distances(generated: ImageSet, requests: Sequence[Request], reference: Reference) -> Row:
+def distances(generated: ImageSet, requests: Sequence[Request], reference: Reference) -> TableRow:
     """Return Fréchet distances: plain images to training images, complex ones to those without the concept."""
     plain = [k for k, request in enumerate(requests) if request.kind == PLAIN]
     placed = [k for k, request in enumerate(requests) if request.kind == COMPLEX]
@@ -164,7 +166,7 @@ def distances(generated: ImageSet, requests: Sequence[Request], reference: Refer
     return row
 
 
-def distances_of_references(reference: Reference, many: int, placed: int) -> list[Row]:
+def distances_of_references(reference: Reference, many: int, placed: int) -> list[TableRow]:
     """Return the same distances of the baselines: images of the same object, and images of the same prompts."""
     few = len(reference.photographs.pixels)
     others, without = reference.others.pooled_features, reference.without.pooled_features

@@ -20,7 +20,7 @@ from pretrain.common.corpus import held_out_mask, label_table, read_corpus
 from pretrain.common.loop import fit
 from pretrain.common.tokenizer import LENGTH, build_tokenizer, wordings
 from pretrain.editor import evaluate, unet
-from pretrain.editor.corpus import SEGMENTS, render_scenes
+from pretrain.editor.corpus import SEGMENTS, render_scenes, write
 
 SIZE, SCENES = 32, 8
 
@@ -33,11 +33,8 @@ def rendered() -> tuple[np.ndarray, np.ndarray, list[dict], list[dict]]:
 @pytest.fixture(scope="module")
 def corpus_folder(rendered, tmp_path_factory) -> Path:
     """The same on disk, as `python -m pretrain.editor.corpus` writes it."""
-    folder, (images, labels, pictures, pairs) = tmp_path_factory.mktemp("corpus"), rendered
-    np.save(folder / "images.npy", images)
-    np.save(folder / "labels.npy", labels)
-    (folder / "pictures.json").write_text(json.dumps(pictures))
-    (folder / "pairs.json").write_text(json.dumps(pairs))
+    folder = tmp_path_factory.mktemp("corpus")
+    write(folder, *rendered)
     return folder
 
 

@@ -1,6 +1,5 @@
 """The second phases of pretraining: the autoencoder's decoder, the direction loss of the CLIP that scores edits."""
 
-import json
 import math
 
 import numpy as np
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 
 from pretrain.common import loop
 from pretrain.editor import autoencoder, clip
-from pretrain.editor.corpus import render_scenes
+from pretrain.editor.corpus import render_scenes, write
 
 SIZE = 32
 
@@ -18,11 +17,7 @@ SIZE = 32
 @pytest.fixture(scope="module")
 def corpus_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
-    images, labels, pictures, pairs = render_scenes(0, 30, seed=5, size=SIZE)
-    np.save(folder / "images.npy", images)
-    np.save(folder / "labels.npy", labels)
-    for name, rows in (("pictures", pictures), ("pairs", pairs)):
-        (folder / f"{name}.json").write_text(json.dumps(rows))
+    write(folder, *render_scenes(0, 30, seed=5, size=SIZE))
     return folder
 
 
