@@ -21,16 +21,16 @@ from ruamel.yaml import YAML
 from atelier.config import Params
 
 FOLDERS = {file.parent.name: file.parent for file in sorted(ROOT.glob("studies/*/dvc.yaml"))}
-FOLDERS.pop("losses")  # it runs the root's own sections, and depends on what the root's stages make
+FOLDERS.pop("losses")  # it uses the root's parameters and the outputs of the root's stages
 
 
 def plan(study: str) -> dict[str, Any]:
-    """The study's parameters."""
+    """Read the study's parameters."""
     return YAML(typ="safe").load(FOLDERS[study] / "params.yaml")
 
 
 def expand(stage: dict, params: dict) -> list[dict]:
-    """The stages that a `foreach` or `matrix` stands for; a plain stage is one."""
+    """Expand a `foreach` or `matrix` stage; any other stage is the only one of its list."""
     items: list[dict[str, str]] = [{}]
     if "matrix" in stage:
         axes = stage["matrix"]
@@ -66,35 +66,35 @@ CASES = [
 
 @cache
 def stages_of(study: str, name: str) -> list[dict]:
-    """The expanded stages of one name."""
+    """Return the expanded stages of one name."""
     return expand(YAML(typ="safe").load(FOLDERS[study] / "dvc.yaml")["stages"][name], plan(study))
 
 
 def script_of(stage: dict) -> str:
-    """Dotted name of the module that a stage runs."""
+    """Return the dotted name of the module that a stage runs."""
     words = stage["cmd"].split()
     assert words[:3] == ["PYTHONPATH=src", "python", "-m"]
     return words[3]
 
 
 def known() -> dict[str, Path]:
-    """Every module of src/ and studies/."""
+    """Return every module of src/ and studies/."""
     return import_graph.modules("atelier") | import_graph.modules("studies")
 
 
 @pytest.mark.parametrize(("study", "name"), CASES)
 def test_a_stage_that_runs_a_network_sets_the_number_of_threads(study, name):
-    """Its results depend on it, and are to be the same on any machine."""
+    """Results depend on it and must be the same on all machines."""
     for stage in stages_of(study, name):
         if any(dep.startswith("models/") for dep in stage["deps"]):
             assert "atelier.common.threads.set_threads" in imports(known()[script_of(stage)])
 
 
 def sections_read(file: Path, sections: set[str]) -> set[str]:
-    """The sections that a script takes of what it reads, or of an argument of that type.
+    """Return the sections that a script uses of the parameters it reads.
 
-    What it reads is a name that is given the value of a `read_…` call of the study's config. The script may hand it on
-    whole to its own functions only, where its type is written.
+    The parameters are the names assigned from a `read_…` call of the study's config. The script may pass them on as a
+    whole to its own functions only.
     """
     calls = [
         node for node in nodes(file)
@@ -108,7 +108,7 @@ def sections_read(file: Path, sections: set[str]) -> set[str]:
         node.func for node in nodes(file)
         if isinstance(node, ast.Call) for arg in node.args if isinstance(arg, ast.Name) and arg.id in names
     ]  # fmt: skip
-    assert {ast.unparse(func) for func in handed} <= own, f"{file}: hands its parameters on whole"
+    assert {ast.unparse(func) for func in handed} <= own, f"{file}: passes all its parameters on"
     return {
         node.attr for node in nodes(file)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
@@ -118,7 +118,7 @@ def sections_read(file: Path, sections: set[str]) -> set[str]:
 
 @pytest.mark.parametrize(("study", "name"), CASES)
 def test_params_are_the_sections_that_the_stage_reads(study, name):
-    """A key under a section that no stage declares is accepted by `-S` and changes nothing."""
+    """`-S` accepts a key in a section that no stage declares, without effect."""
     own = f"studies/{study}/params.yaml"
     for stage in stages_of(study, name):
         declared = {key: set(value) for entry in stage.get("params", []) for key, value in entry.items()}
@@ -130,7 +130,7 @@ def test_params_are_the_sections_that_the_stage_reads(study, name):
 
 
 @pytest.mark.parametrize("study", FOLDERS)
-def test_every_section_is_read_and_none_is_called_as_one_of_the_roots(study):
+def test_every_section_is_read_and_has_a_name_that_the_root_does_not_use(study):
     names = [param.values[1] for param in CASES if param.values[0] == study]
     declared = {
         section
@@ -161,7 +161,7 @@ def test_help_names_every_option_of_the_command(study, name):
 
 
 @pytest.mark.parametrize(("study", "name"), CASES)
-def test_git_has_the_reports_and_ignores_the_rest(study, name):
+def test_git_tracks_the_reports_and_ignores_other_outputs(study, name):
     for stage in stages_of(study, name):
         for entry in (entry for key in ("outs", "metrics") for entry in stage.get(key, [])):
             path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
@@ -174,7 +174,7 @@ def test_git_has_the_reports_and_ignores_the_rest(study, name):
 def test_a_broken_params_file_is_one_line_and_exit_code_2(study, name, tmp_path, monkeypatch):
     stage, path = stages_of(study, name)[0], f"studies/{study}/params.yaml"
     if path not in stage["cmd"]:
-        pytest.skip("it takes no parameters")
+        pytest.skip("the stage has no parameters")
     values = plan(study)
     section = next(key for key, value in values.items() if isinstance(value, dict))
     values[section]["wrong_key"] = 1
@@ -191,7 +191,7 @@ def test_a_broken_params_file_is_one_line_and_exit_code_2(study, name, tmp_path,
 
 @pytest.fixture
 def fresh(tmp_path, request) -> Path:
-    """What a fresh clone has of a study and DVC looks at: no data, no weights of runs, no cache."""
+    """The files of a study in a fresh clone: no data, no weights of runs, no cache."""
     study = request.param
     folder = FOLDERS[study]
     assert (folder / "dvc.lock").exists(), f"{folder.name}: run the study and commit its dvc.lock"
@@ -208,7 +208,7 @@ def fresh(tmp_path, request) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
     for path in sorted((tmp_path / "studies").rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()  # git knows no empty folders
+            path.rmdir()  # git does not track empty folders
     for name in (".dvcignore", "params.yaml", "studies/common/train.py", "studies/__init__.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".dvc").mkdir()
@@ -218,8 +218,8 @@ def fresh(tmp_path, request) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("fresh", "study"), [(study, study) for study in FOLDERS], indirect=["fresh"])
-def test_a_fresh_clone_is_up_to_date_and_an_edit_is_seen(fresh, study):
-    """Parameters, code, base models and reports are those that dvc.lock was written with."""
+def test_a_fresh_clone_is_up_to_date_and_a_change_is_noticed(fresh, study):
+    """Parameters, code, base models and reports are those in dvc.lock."""
 
     def dry_run() -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
