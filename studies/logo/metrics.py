@@ -68,7 +68,7 @@ def load_scorers(paths: ScorerPaths) -> Scorers:
     return Scorers(detector, Reader(), clip, training, paths.size, paths.logo, paths.detecting)
 
 
-# od = c if c ≥ .70 else 0, c the highest confidence; ocr = 1 if the word is read      (section 4.2)
+# od = c if c ≥ 0.70 else 0, c the highest confidence; ocr = 1 if the word is read      (section 4.2)
 def score_images(pixels: np.ndarray, scorers: Scorers) -> pd.DataFrame:
     """Return one row per image of uint8 (P, S, S, 3); colours are NaN for the four prompts without one."""
     prompts, count = six_prompts(scorers.logo.token), len(pixels) // 6
