@@ -28,6 +28,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from atelier.common import command
+from atelier.models.diffusion import NOISY_SHARE
 from atelier.text.instructions import instruct
 from pretrain.common.autoencoder import open_vae
 from pretrain.common.corpus import read_corpus
@@ -37,7 +38,7 @@ from pretrain.common.tokenizer import build_tokenizer, text_config
 from pretrain.editor import text_encoder
 
 WIDTH = 128  # of the text encoder and of cross-attention
-NOISIEST, NOISIEST_SHARE = 0.15, 0.4  # that share of the timesteps comes from the noisiest 15 %
+NOISIEST = 0.4  # share of the timesteps that is drawn from the noisy end alone
 CHANGED = 4.0  # extra weight of the latents that an edit changes: they are few
 FACTORS = {"colour": 0.4, "pattern": 0.45, "both": 0.15}
 
@@ -125,8 +126,8 @@ class Batches:
 
 
 def draw_timesteps(count: int, total: int) -> torch.Tensor:
-    """Draw int64 timesteps (count,) in [0, total), a share of NOISIEST_SHARE from the noisiest ones."""
-    low = torch.where(torch.rand(count) < NOISIEST_SHARE, int(total * (1 - NOISIEST)), 0)
+    """Draw int64 timesteps (count,) in [0, total), a share NOISIEST of them from the noisy end."""
+    low = torch.where(torch.rand(count) < NOISIEST, int(total * (1 - NOISY_SHARE)), 0)
     return (low + torch.rand(count) * (total - low)).long()
 
 
