@@ -36,7 +36,9 @@ def training_options(*, steps: int | None, batch_size: int | None = None, lr: fl
     """
     options = [
         click.option("--out", type=PATH, required=True, help="Folder for the trained model."),
-        click.option("--steps", type=COUNT, default=steps, required=steps is None, show_default=True),
+        click.option(
+            "--steps", type=COUNT, default=steps, required=steps is None, show_default=True, help="Training steps."
+        ),
         threads_option,
     ]
     if batch_size is not None:

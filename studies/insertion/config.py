@@ -1,11 +1,10 @@
 """The study's parameters as frozen, typed values: a model per section of params.yaml, whose keys are its fields."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads, read_sections
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
 from atelier.training.concept.config import Concept
 
 METHODS = ("textual_inversion", "dreambooth", "lora")
@@ -116,15 +115,6 @@ class Study(Section):
         if self.frontier.plain > self.painting.plain or self.frontier.complex > self.painting.complex:
             raise ValueError("frontier: plain and complex must be at most those of painting")
         return self
-
-
-def read_study(path: Path) -> Study:
-    """Read the study's parameters.
-
-    Raises:
-        UserError: as `atelier.config.read_sections`.
-    """
-    return read_sections(path, Study)
 
 
 def settings_of(method: str, noun: str, shared: Training, own: TextualInversion | DreamBooth | Lora) -> Concept:

@@ -13,10 +13,11 @@ from safetensors.numpy import save_file
 from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.images.tensors import to_png
 from atelier.models.loading import load_model
 from atelier.synthetic.products import concept_shots
-from studies.insertion.config import read_study
+from studies.insertion.config import Study
 from studies.insertion.prompts import NOUNS, concept_name, generate_requests, list_requests, list_requests_without
 
 
@@ -40,7 +41,7 @@ def write_sets(path: Path, pictures: dict[str, np.ndarray]) -> None:
 @command.path_option("painted", "File for the base model's images (safetensors).")
 def main(params: Path, photographs: Path, others: Path, painted: Path) -> None:
     """Render the concepts; generate their classes, and the places without them, by the base model."""
-    chosen = read_study(params)
+    chosen = read_sections(params, Study)
     set_threads(chosen.base.threads)
     base, given = load_model(chosen.base.painter, chosen.base.dtype, chosen.base.device), chosen.photographs
     with atomic_write(photographs) as training, atomic_write(others) as rest:

@@ -11,13 +11,14 @@ from safetensors.numpy import load_file
 from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.metrics.clip import ClipScorer
 from atelier.metrics.frechet import pooled_features
 from atelier.models.loading import choose_device
 from atelier.stats.tables import to_csv
 from atelier.training.concept.dataset import read_folder
 from studies.insertion import metrics
-from studies.insertion.config import METHODS, Study, read_study
+from studies.insertion.config import METHODS, Study
 from studies.insertion.prompts import NOUNS, list_requests, list_requests_without, subset
 
 ABOUT = ("concept", "method", "at", "kind", "place", "number")  # first columns of scores.csv
@@ -74,7 +75,7 @@ def score_runs(chosen: Study, against: dict, runs: Path, networks: metrics.Netwo
 @command.path_option("out", "Folder for scores.csv, distances.csv, facts.csv and networks.json.")
 def main(params: Path, photographs: Path, others: Path, painted: Path, runs: Path, out: Path) -> None:
     """Score every image of every run, and compute the distances between sets."""
-    chosen = read_study(params)
+    chosen = read_sections(params, Study)
     set_threads(chosen.base.threads)
     device = choose_device(chosen.base.device)
     networks = metrics.Networks(

@@ -9,9 +9,10 @@ from safetensors.numpy import load_file
 
 from atelier.common import command
 from atelier.common.files import atomic_write, write_json
+from atelier.config import read_sections
 from atelier.training.concept.dataset import read_folder
 from studies.insertion.claims import NAMES, check_claims
-from studies.insertion.config import METHODS, Study, read_study
+from studies.insertion.config import METHODS, Study
 from studies.insertion.figures import plot_frontier, plot_scatter
 from studies.insertion.prompts import COMPLEX, NOUNS, list_requests, subset
 from studies.insertion.sheets import headings, row_of, write_sheet, write_sheets
@@ -79,7 +80,7 @@ def main(
     params: Path, photographs: Path, painted: Path, runs: Path, results: Path, metrics: Path, out: Path
 ) -> None:  # fmt: skip
     """Compare the methods with each other and with the paper's claims."""
-    chosen = read_study(params)
+    chosen = read_sections(params, Study)
     scores, distances, facts = (pd.read_csv(results / f"{name}.csv") for name in ("scores", "distances", "facts"))
     networks = json.loads((results / "networks.json").read_text())
     bootstrap = chosen.judging

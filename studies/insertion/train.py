@@ -6,9 +6,10 @@ import click
 
 from atelier.common import command
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.models.loading import load_model
 from studies.common.train import train
-from studies.insertion.config import METHODS, read_study, settings_of
+from studies.insertion.config import METHODS, Study, settings_of
 from studies.insertion.prompts import NOUNS, concept_name, list_requests
 from studies.insertion.runs import class_rows, facts_of, generate_run, sampling_validation, training_rows, write_run
 
@@ -21,7 +22,7 @@ from studies.insertion.runs import class_rows, facts_of, generate_run, sampling_
 @command.path_option("out", "Folder for pictures.safetensors, facts.json and weights.")
 def main(params: Path, concept: str, method: str, photographs: Path, out: Path) -> None:
     """Train the base model on a concept, and generate images from plain and complex prompts."""
-    chosen = read_study(params)
+    chosen = read_sections(params, Study)
     set_threads(chosen.base.threads)
     own = {"textual_inversion": chosen.textual_inversion, "dreambooth": chosen.dreambooth, "lora": chosen.lora}
     settings = settings_of(method, concept, chosen.teaching, own[method])

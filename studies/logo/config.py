@@ -1,11 +1,10 @@
 """The study's parameters as frozen, typed values: a model per section of params.yaml, whose keys are its fields."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, Threads, read_sections
+from atelier.config import Count, NonNegative, Positive, Section, Seed, Share, Threads
 
 BASE = "base"  # the run without training
 PAPER_LRS = (5e-6, 1e-4, 1e-5, 5e-5, 1e-6)  # table 1, for the UNet and for the text encoder
@@ -109,21 +108,3 @@ class Study(Section):
 
 class Queued(Section):
     grid: Grid
-
-
-def read_grid(path: Path) -> Grid:
-    """Read the combination that one experiment of a queue trains.
-
-    Raises:
-        UserError: as `atelier.config.read_sections`.
-    """
-    return read_sections(path, Queued).grid
-
-
-def read_study(path: Path) -> Study:
-    """Read the study's parameters.
-
-    Raises:
-        UserError: as `atelier.config.read_sections`.
-    """
-    return read_sections(path, Study)

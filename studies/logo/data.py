@@ -11,13 +11,14 @@ from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_json
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.images.tensors import to_pixels, to_png, to_tensor
 from atelier.metrics.ocr import Reader
 from atelier.models.base import decode_latents, to_latents
 from atelier.models.loading import load_model
 from atelier.models.text_to_image import TextToImage
 from atelier.synthetic.products import Shot, bad_logo_shots, logo_shots
-from studies.logo.config import TrainingImages, read_study
+from studies.logo.config import Study, TrainingImages
 from studies.logo.detector_data import BAD_KINDS, good_shots, write_labelled
 
 
@@ -77,7 +78,7 @@ def main(
     params: Path, photographs: Path, held_out: Path, repainted: Path, labelled: Path, report: Path
 ) -> None:  # fmt: skip
     """Render the images, and check that OCR can read the logo in them."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     set_threads(study.bases.threads)
     plan, model = study.photographs, load_model(study.bases.painter, study.bases.dtype, study.bases.device)
     size, reader = model.size, Reader()

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.stats.tables import to_csv
-from studies.logo.config import read_study
+from studies.logo.config import Study
 from studies.logo.metrics import COLUMNS, ScorerPaths, score_run
 from studies.logo.results import FACTS, read_facts, read_pictures
 
@@ -42,7 +43,7 @@ def main(
     params: Path, photographs: Path, held_out: Path, repainted: Path, detector: Path, runs: Path, out: Path
 ) -> None:  # fmt: skip
     """Score every image of every run, and the rendered images."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     set_threads(study.bases.threads)
     size = next(iter(read_pictures(runs / next(iter(study.runs))).values())).shape[1]
     paths = ScorerPaths(study.bases.clip, study.photographs, study.detecting, detector, photographs, size)

@@ -10,12 +10,13 @@ import torch
 
 from atelier.common import command
 from atelier.common.files import atomic_write, write_json
+from atelier.config import read_sections
 from atelier.images.tensors import to_tensor
 from atelier.metrics.memorisation import coarse_pixels, nearest
 from atelier.stats.tables import join_parts
 from atelier.training.concept.dataset import read_folder
 from studies.logo import figures, tables
-from studies.logo.config import BASE, Study, read_study
+from studies.logo.config import BASE, Study
 from studies.logo.ranking import best_epochs, estimates, models_of
 from studies.logo.results import FACTS, read_facts, read_pictures, read_scores
 
@@ -131,7 +132,7 @@ def _copies(path: Path, samples: dict[str, np.ndarray], photographs: Path, size:
 @command.path_option("out", "Folder for tables.md, metrics.json, figures and sheets.")
 def main(params: Path, results: Path, runs: Path, photographs: Path, pictures: Path, detector: Path, out: Path) -> None:
     """Rank the models and write the report."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     scores = read_scores(results / "scores.csv")
     facts = {"pictures": read_facts(pictures), "detector": read_facts(detector)}
     models, report = models_of(scores), report_of(scores, study)

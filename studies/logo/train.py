@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.threads import set_threads
-from studies.logo.config import Run, read_study
+from atelier.config import read_sections
+from studies.logo.config import Run, Study
 from studies.logo.results import FACTS, PICTURES
 from studies.logo.runs import Setup, train_run
 
@@ -28,7 +29,7 @@ from studies.logo.runs import Setup, train_run
 @command.path_option("out", "Folder for pictures.safetensors and facts.json.")
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:
     """Train the logo by one method with one setting; sample the six prompts every few epochs."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     set_threads(study.bases.threads)
     run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
     began = time.monotonic()

@@ -10,10 +10,11 @@ from tqdm import tqdm
 from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
+from atelier.config import read_sections
 from atelier.metrics.augmentation import augment, enlarge
 from atelier.metrics.average_precision import average_precision
 from atelier.metrics.detector import Detector, Labelled, Shape, fit_detector, save_detector
-from studies.logo.config import read_study
+from studies.logo.config import Study
 from studies.logo.detector_data import BAD_KINDS, read_labelled
 
 
@@ -41,7 +42,7 @@ def evaluate(detector: Detector, data: Labelled, kinds: list[str], threshold: fl
 @command.path_option("report", "JSON of its evaluation.")
 def main(params: Path, labelled: Path, out: Path, report: Path) -> None:
     """Train a detector from scratch on augmented images, and evaluate it on held-out ones."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     set_threads(study.bases.threads)
     plan = study.detecting
     data, _ = read_labelled(labelled / "train.safetensors")

@@ -7,7 +7,8 @@ import click
 from atelier.common import command
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
-from studies.logo.config import Run, read_grid, read_study
+from atelier.config import read_sections
+from studies.logo.config import Queued, Run, Study
 from studies.logo.metrics import ScorerPaths, load_scorers, score_images
 from studies.logo.runs import Setup, train_run
 
@@ -22,9 +23,9 @@ KEPT = ("confidence", "od", "ocr", "letters", "colour_right", "colour_chance", "
 @command.path_option("out", "JSON of its settings, and its mean scores by epoch.")
 def main(params: Path, grid: Path, photographs: Path, detector: Path, out: Path) -> None:
     """Train LoRA with the learning rates and rank of section `grid`, and score the samples of every sampled epoch."""
-    study = read_study(params)
+    study = read_sections(params, Study)
     set_threads(study.bases.threads)
-    chosen = read_grid(grid)
+    chosen = read_sections(grid, Queued).grid
     run = Run(method="lora", lr=chosen.unet_lr, text_lr=chosen.text_lr, rank=chosen.rank)
     setup = Setup(
         study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params

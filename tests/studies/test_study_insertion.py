@@ -21,11 +21,12 @@ import studies.insertion.evaluate
 import studies.insertion.report
 import studies.insertion.train
 from atelier.common.errors import UserError
+from atelier.config import read_sections
 from atelier.images.tensors import to_tensor
 from atelier.metrics.clip import ClipScorer
 from studies.insertion.bootstrap import Cell, cell, grid
 from studies.insertion.claims import Finding, check_claims
-from studies.insertion.config import METHODS, read_study, settings_of
+from studies.insertion.config import METHODS, Study, settings_of
 from studies.insertion.data import write_sets
 from studies.insertion.metrics import right_places
 from studies.insertion.prompts import (
@@ -53,7 +54,7 @@ SMALL = {  # enough for every part to have something to do
 
 @pytest.fixture(scope="module")
 def chosen():
-    return read_study(FOLDER / "params.yaml")
+    return read_sections(FOLDER / "params.yaml", Study)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_every_generated_image_is_scored(done):
 @pytest.mark.slow
 def test_an_image_is_scored_against_its_own_references(done, tiny_clip_folder):
     """One image of a complex prompt, by loops over the training images and over the images of the same place."""
-    small, noun = read_study(done / "params.yaml"), next(iter(NOUNS))
+    small, noun = read_sections(done / "params.yaml", Study), next(iter(NOUNS))
     scorer = ClipScorer.load(str(tiny_clip_folder))
 
     def features(pictures):
@@ -157,7 +158,7 @@ def test_a_lora_at_scale_0_generates_what_its_base_does(done):
     from atelier.models.loading import load_model
     from studies.insertion.prompts import generate_requests
 
-    small = read_study(done / "params.yaml")
+    small = read_sections(done / "params.yaml", Study)
     noun = next(iter(NOUNS))
     requests = subset(list_requests(noun, concept_name("lora", noun, small.teaching), small.painting), small.frontier)
     found = load_file(done / f"runs/{noun}-lora/pictures.safetensors")
@@ -194,7 +195,7 @@ def test_images_in_a_folder_of_ones_own_are_read(done):
     from atelier.models.loading import load_model
     from studies.insertion.runs import training_rows
 
-    small = read_study(done / "params.yaml")
+    small = read_sections(done / "params.yaml", Study)
     own = done / "own"
     own.mkdir()
     Image.new("RGB", (90, 60), (200, 10, 10)).save(own / "one.jpg")
@@ -300,7 +301,7 @@ def test_wrong_parameters_are_named(change, message, tmp_path):
     values[section][key] = value
     YAML().dump(values, tmp_path / "params.yaml")
     with pytest.raises(UserError, match=message):
-        read_study(tmp_path / "params.yaml")
+        read_sections(tmp_path / "params.yaml", Study)
 
 
 @pytest.mark.parametrize(("checkpoints", "last", "expected"), [(3, 12, {3, 6, 9}), (3, 2, {1}), (0, 9, set())])

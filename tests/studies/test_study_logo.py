@@ -24,8 +24,9 @@ import studies.logo.train
 import studies.logo.train_detector
 import studies.logo.train_grid
 from atelier.common.errors import UserError
+from atelier.config import read_sections
 from studies.logo import paper, tables
-from studies.logo.config import PAPER_LRS, PAPER_RANKS, Run, read_study
+from studies.logo.config import PAPER_LRS, PAPER_RANKS, Run, Study
 from studies.logo.detector_data import BAD_KINDS, good_shots, read_labelled, write_labelled
 from studies.logo.prompts import dreambooth_prompt, six_prompts
 from studies.logo.ranking import best_epochs, best_ranks, estimates, models_of, normalise
@@ -101,7 +102,7 @@ def test_table_4_has_the_best_pair_first_and_its_ranks_in_order():
 
 
 def test_the_plan_is_the_papers():
-    study = read_study(FOLDER / "params.yaml")
+    study = read_sections(FOLDER / "params.yaml", Study)
     assert (study.photographs.count, study.teaching.every, study.sampling.pictures) == (49, 3, 8)
     assert (study.labelled.good + study.labelled.bad, study.detecting.copies, study.detecting.threshold) == (
         210,
@@ -120,7 +121,7 @@ def test_the_plan_is_the_papers():
 
 
 def test_rates_are_the_papers_times_ours():
-    study = read_study(FOLDER / "params.yaml")
+    study = read_sections(FOLDER / "params.yaml", Study)
     own = settings_of(Run(method="lora", lr=5e-6, text_lr=1e-4, rank=16), study.teaching, study.factors, "t")
     assert own.lr == pytest.approx(5e-6 * study.factors.lora_unet)
     assert own.text_lr == pytest.approx(1e-4 * study.factors.lora_text)
@@ -274,7 +275,7 @@ def test_a_queue_is_collected_into_tables(work, tmp_path, monkeypatch):
 
 
 def test_the_study_stops_if_ocr_cannot_read_the_training_images():
-    logo = read_study(FOLDER / "params.yaml").photographs
+    logo = read_sections(FOLDER / "params.yaml", Study).photographs
     studies.logo.data.check(0.96, logo)
     with pytest.raises(UserError, match="VETO is read in 94% of the training images; least_read requires 95%"):
         studies.logo.data.check(0.94, logo)
