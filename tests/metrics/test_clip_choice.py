@@ -37,13 +37,6 @@ def test_the_choice_is_the_softmax_over_the_options():
     assert 0 < found.right.sum() < 5  # the sample has both
 
 
-def test_an_image_of_the_wrong_colour_is_wrong():
-    blue, red = Words.table[0], Words.table[1]
-    found = choose(Words(), torch.stack([blue, red]), ["a {} hat"] * 2, ["blue", "blue"], COLOURS)
-    assert found.right.tolist() == [True, False]
-    assert found.probability[0] > 0.5 > found.probability[1]
-
-
 @pytest.mark.parametrize(("template", "word"), [("a hat", "blue"), ("{} {}", "blue"), ("a {} hat", "pink")])
 def test_a_template_without_blank_or_an_unknown_word_is_refused(template, word):
     with pytest.raises(ValueError, match="expected one"):

@@ -19,7 +19,7 @@ def ours(first: np.ndarray, second: np.ndarray) -> float:
     return frechet_distance(torch.from_numpy(first), torch.from_numpy(second))
 
 
-def test_distance_equals_scipy_s():
+def test_distance_equals_scipy_s_and_closed_forms():
     first, second = drawn(1, 40, 6), drawn(2, 30, 6)
     covariances = np.cov(first.T), np.cov(second.T)
     root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
@@ -27,18 +27,11 @@ def test_distance_equals_scipy_s():
     expected = gap @ gap + np.trace(covariances[0] + covariances[1] - 2 * root.real)
     assert ours(first, second) == pytest.approx(expected, rel=1e-9)
     assert ours(second, first) == pytest.approx(expected, rel=1e-9)
-
-
-def test_equal_covariances_leave_the_distance_of_the_means():
-    first, shift = drawn(3, 50, 5), np.array([1.0, -2.0, 0.5, 0.0, 3.0])
+    first, shift = drawn(3, 50, 5), np.array([1.0, -2.0, 0.5, 0.0, 3.0])  # equal covariances
     assert ours(first, first + shift) == pytest.approx(shift @ shift, rel=1e-7)
     assert ours(first, first) == pytest.approx(0, abs=1e-6)
-
-
-def test_in_one_dimension_it_is_the_differences_of_mean_and_deviation():
-    first, second = drawn(4, 20, 1), drawn(5, 25, 1)
-    deviations = first.std(ddof=1), second.std(ddof=1)
-    expected = (first.mean() - second.mean()) ** 2 + (deviations[0] - deviations[1]) ** 2
+    first, second = drawn(4, 20, 1), drawn(5, 25, 1)  # one dimension: differences of mean and deviation
+    expected = (first.mean() - second.mean()) ** 2 + (first.std(ddof=1) - second.std(ddof=1)) ** 2
     assert ours(first, second) == pytest.approx(expected, rel=1e-9)
 
 

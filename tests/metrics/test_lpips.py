@@ -1,6 +1,7 @@
 """LPIPS over a FeatureNet against a loop; general properties of LPIPS; saving and loading of a FeatureNet."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,78 +11,62 @@ from atelier.common.errors import UserError
 from atelier.metrics.lpips import Lpips
 from atelier.models.feature_net import FeatureNet
 
+IMAGES = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
 
 @pytest.fixture(scope="module")
 def metric(tiny_features_folder: Path) -> Lpips:
     return Lpips.load(str(tiny_features_folder))
 
 
-@pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-
-
-def test_distance_equals_the_definition_in_a_loop(metric, images, tiny_features_folder):
+def test_distance_equals_the_definition_in_a_loop(metric, tiny_features_folder):
     net = FeatureNet.load(tiny_features_folder)
-    first, second = net(images[:1] * 2 - 1), net(images[1:2] * 2 - 1)
+    first, second = net(IMAGES[:1] * 2 - 1), net(IMAGES[1:2] * 2 - 1)
     expected = 0.0
     for one, other in zip(first, second, strict=True):
-        one, other = one[0].numpy(), other[0].numpy()
-        cells = []
-        for y in range(one.shape[1]):
-            for x in range(one.shape[2]):
-                a, b = one[:, y, x], other[:, y, x]
-                cells.append(((a / (np.linalg.norm(a) + 1e-8) - b / (np.linalg.norm(b) + 1e-8)) ** 2).sum())
-        expected += np.mean(cells)
-    assert metric.distance(images[:1], images[1:2]).item() == pytest.approx(float(expected), rel=1e-3)
+        vectors = zip(*(maps[0].flatten(1).T.numpy() for maps in (one, other)), strict=True)
+        unit = [(a / (np.linalg.norm(a) + 1e-8), b / (np.linalg.norm(b) + 1e-8)) for a, b in vectors]
+        expected += np.mean([((a - b) ** 2).sum() for a, b in unit])
+    assert metric.distance(IMAGES[:1], IMAGES[1:2]).item() == pytest.approx(float(expected), rel=1e-3)
 
 
-def test_distance_is_zero_for_a_copy_and_grows_with_the_change(metric, images):
-    assert metric.distance(images, images).max() == 0
-    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
-    distances = torch.stack(
-        [metric.distance(images, (images + level * noise).clamp(0, 1)) for level in (0.05, 0.2, 0.6)]
-    )
+def test_distance_is_zero_for_a_copy_and_grows_with_the_change(metric):
+    assert metric.distance(IMAGES, IMAGES).max() == 0
+    noise = torch.randn(IMAGES.shape, generator=torch.Generator().manual_seed(1))
+    levels = (0.05, 0.2, 0.6)
+    distances = torch.stack([metric.distance(IMAGES, (IMAGES + level * noise).clamp(0, 1)) for level in levels])
     assert (distances.diff(dim=0) > 0).all()
 
 
-def test_loading_does_not_consume_global_rng_state(tiny_features_folder):
-    torch.manual_seed(3)
-    expected = torch.rand(1)
-    torch.manual_seed(3)
-    Lpips.load(str(tiny_features_folder))
-    assert torch.equal(torch.rand(1), expected)
-
-
-def test_the_result_names_its_network(metric, tiny_features_folder):
+def test_loading_names_the_network_and_does_not_consume_global_rng_state(tiny_features_folder):
+    state = torch.random.get_rng_state()
+    metric = Lpips.load(str(tiny_features_folder))
+    assert torch.equal(torch.random.get_rng_state(), state)
     assert str(tiny_features_folder) in metric.name
     assert "FeatureNet" in metric.name
 
 
 def test_torchvision_without_weights_is_a_user_error(monkeypatch):
-    def unreachable(*args: object, **kwargs: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr("lpips.LPIPS", unreachable)
+    monkeypatch.setattr("lpips.LPIPS", Mock(side_effect=OSError("no network")))
     with pytest.raises(UserError, match=r"models\.lpips: alex: torchvision's weights"):
         Lpips.load("alex")
 
 
-def test_features_are_local_halve_the_grid_and_pool_to_the_last_width(images, tiny_features_folder):
+def test_features_are_local_halve_the_grid_and_pool_to_the_last_width(tiny_features_folder):
     net = FeatureNet.load(tiny_features_folder)
-    maps = net(images * 2 - 1)
+    maps = net(IMAGES * 2 - 1)
     assert [tuple(m.shape[1:]) for m in maps] == [(8, 16, 16), (16, 8, 8), (16, 4, 4)]
-    torch.testing.assert_close(net.pooled(images * 2 - 1), maps[-1].mean((2, 3)))
-    changed = images.clone()
+    torch.testing.assert_close(net.pooled(IMAGES * 2 - 1), maps[-1].mean((2, 3)))
+    changed = IMAGES.clone()
     changed[:, :, :4, :4] = 1 - changed[:, :, :4, :4]
     assert torch.equal(net(changed * 2 - 1)[0][:, :, 8:, 8:], maps[0][:, :, 8:, 8:])
 
 
-def test_a_saved_feature_network_is_loaded_unchanged(tmp_path, images):
+def test_a_saved_feature_network_is_loaded_unchanged(tmp_path):
     net = FeatureNet((4, 6)).train()
-    net(images)  # changes the running statistics, which must be saved too
+    net(IMAGES)  # changes the running statistics, which must be saved too
     net.save(tmp_path / "features")
-    assert torch.equal(FeatureNet.load(tmp_path / "features").pooled(images), net.eval().pooled(images))
+    assert torch.equal(FeatureNet.load(tmp_path / "features").pooled(IMAGES), net.eval().pooled(IMAGES))
 
 
 @pytest.mark.parametrize(
