@@ -1,6 +1,7 @@
 """The judge's client, against a fake server on the loopback address: cache, retries, refusals and the key."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
@@ -41,11 +42,9 @@ def test_a_repeated_request_comes_from_the_cache_and_a_changed_one_does_not(pair
 
 
 def test_busy_and_failing_servers_are_retried_with_growing_pauses(pairs, tmp_path):
-    failures = iter(
-        [(429, {}, b""), (503, {}, b"{}"), (429, {"Retry-After": "9"}, b""), (500, {"Retry-After": "x"}, b"")]
-    )
-    pauses = []
-    with fake_server(lambda *sent: next(failures, None) or prefers_light(*sent)) as (url, requests):
+    failures = [(429, {}), (503, {}), (429, {"Retry-After": "9"}), (500, {"Retry-After": "x"})]
+    pauses, replies = [], iter([(*failure, b"{}") for failure in failures])
+    with fake_server(lambda *sent: next(replies, None) or prefers_light(*sent)) as (url, requests):
         rows = ask_all(url, pairs, tmp_path / "cache", sleep=pauses.append)
     assert pauses == [1, 2, 9, 8]
     assert (len(requests), len(rows)) == (12, 8)
@@ -70,10 +69,8 @@ def test_a_server_that_stays_busy_or_silent_or_unreachable_is_reported(pairs, tm
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        ((200, {}, b"<html>"), "the response is not a chat completion"),
-        ((200, {}, b'{"choices": []}'), "the response is not a chat completion"),
-        (completion(["A"]), "the response is not a chat completion"),
-        (completion(0), "the response is not a chat completion"),
+        *(((200, {}, body), "the response is not a chat completion") for body in (b"<html>", b'{"choices": []}')),
+        *((completion(content), "the response is not a chat completion") for content in (["A"], 0)),
         ((404, {}, b'{"error": "no  model\n fair"}'), r'HTTP 404: {"error": "no model fair"}'),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "HTTP 302: no reason given"),
         ((401, {}, b"bad key"), "HTTP 401: the server requires a key in ATELIER_JUDGE_KEY"),
@@ -87,12 +84,11 @@ def test_permanent_failures_are_not_retried(pairs, tmp_path, reply, message):
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 422, 500])
 def test_the_key_is_sent_and_appears_nowhere_else(pairs, tmp_path, monkeypatch, status):
-    """The server quotes everything it was sent."""
     monkeypatch.setenv(KEY, SECRET)
     monkeypatch.setattr("atelier.preferences.client.PAUSE", 0)
     seen = []
 
-    def quote(request, headers):
+    def quote(request, headers):  # everything it was sent
         seen.append(headers["Authorization"])
         content = f"wrong key {headers['Authorization']}"
         return completion(content) if status == 200 else (status, {"X-Key": SECRET}, content.encode())
@@ -132,14 +128,10 @@ def test_a_key_that_a_header_cannot_carry_is_refused_without_being_quoted(monkey
         ("https://a.example/v1/", "https://a.example/v1/chat/completions"),
         ("https://a.example/api/v1/chat/completions", "https://a.example/api/v1/chat/completions"),
         ("https://a.example/openai", "https://a.example/openai/v1/chat/completions"),
-        *((bad, None) for bad in ["localhost:8000", "file:///etc/passwd", "http://", "http://a:b@c", "http://a?key=b"]),
-        ("http://a:99999", None),
-        ("http://a b", None),
+        *((bad, None) for bad in ("localhost:8000", "file:///etc/passwd", "http://", "http://a:b@c", "http://a?key=b")),
+        *((bad, None) for bad in ("http://a:99999", "http://a b")),
     ],
 )
 def test_the_endpoint_is_completed_and_invalid_addresses_are_refused(url, expected):
-    if expected:
+    with nullcontext() if expected else pytest.raises(UserError, match="--url: expected"):
         assert endpoint(url) == expected
-    else:
-        with pytest.raises(UserError, match="--url: expected"):
-            endpoint(url)

@@ -38,49 +38,33 @@ def test_a_request_has_the_prompt_and_both_pictures_and_the_second_order_swaps_t
     [
         (None, (0, 8), (0, 4), 0.5, [4, 0, 0]),  # always the same system
         ([" a.\n"], (0, 8), (1, 4), 1, [0, 0, 4]),  # always the first picture: no preference
-        (["Both have their charm."], (1, 8), None, None, None),
+        (["Both have their charm.", None, "\ud800"], (1, 8), (None, 0), None, None),
         (["A", "B", "A", "?", "tie", "tie", "tie", "A"], (1 / 8, 8), (1 / 3, 3), 3 / 4, [0, 1, 2]),
     ],
-    ids=["fair", "first", "chatty", "one invalid reply"],
+    ids=["fair", "first", "no choice", "one invalid reply"],
 )
 def test_a_verdict_needs_two_valid_replies_that_agree(pairs, tmp_path, replies, invalid, flips, left, counts):
     endless = itertools.cycle(replies or [])
     reply = (lambda *_: completion(next(endless))) if replies else prefers_light
     with fake_server(reply) as (url, _):
         report = report_judges(ask_all(url, pairs, tmp_path / "cache"), None)["models"]["fair"]
-    for key, expected in {"invalid": invalid, "order_flips": flips}.items():
-        share, n = expected or (None, 0)
-        assert (report[key].get("mean"), report[key]["n"]) == (expected and pytest.approx(share, abs=1e-6), n)
+    for found, (share, n) in ((report["invalid"], invalid), (report["order_flips"], flips)):
+        assert (found.get("mean"), found["n"]) == (share and pytest.approx(share, abs=1e-6), n)
     assert report["left_preferred"].get("mean") == left
     cell = report["win_rates"].get("finetuned over original")
     assert (cell and [cell[key] for key in ("wins", "losses", "ties")]) == counts
 
 
-@pytest.mark.parametrize(
-    ("choice", "replies"),
-    {
-        "left": ["A"],
-        "right": ["b"],
-        "tie": [" Tie.\n", "TIE"],
-        "invalid": ["", "A or B", "A B", "**A**", "Answer: A", "C", "ab", "A..", "\N{CYRILLIC CAPITAL LETTER A}"],
-    }.items(),
-)
-def test_replies_are_parsed_strictly(choice, replies):
-    assert {parse_choice(reply) for reply in replies} == {choice}
-
-
-@pytest.mark.parametrize("content", [None, "\ud800"])
-def test_missing_text_and_lone_surrogates_are_invalid_replies(pairs, tmp_path, content):
-    with fake_server(lambda *_: completion(content)) as (url, _):
-        rows = ask_all(url, pairs, tmp_path / "cache")
-    assert {row.choice for row in rows} == {"invalid"}
+def test_replies_are_parsed_strictly():
+    invalid = ["", "A or B", "A B", "**A**", "Answer: A", "C", "ab", "A..", "\N{CYRILLIC CAPITAL LETTER A}"]
+    expected = {"A": "left", "b": "right", " Tie.\n": "tie", "TIE": "tie"} | dict.fromkeys(invalid, "invalid")
+    assert {reply: parse_choice(reply) for reply in expected} == expected
 
 
 def people_who_say(pairs, choices) -> Answers:
     """Return the answers of one person to the first pairs, with the fine-tuned picture on the left."""
-    contents = [pair_digest(pair) for pair in read_pairs(pairs)]
-    rows = zip(choices, contents, strict=False)
-    return Answers([answer("ann", n, choice, content=content) for n, (choice, content) in enumerate(rows)], None)
+    rows = zip(choices, read_pairs(pairs), strict=False)
+    return Answers([answer("ann", n, choice, content=pair_digest(pair)) for n, (choice, pair) in enumerate(rows)], None)
 
 
 def test_agreement_with_people_as_a_share_and_corrected_for_chance(pairs, tmp_path):
@@ -102,10 +86,6 @@ def test_people_must_have_been_shown_these_pairs_and_asked_this_question(pairs):
             majority_of_people(Answers(rows, None), listed, QUESTION)
 
 
-def run_judge(pairs, url, out, *words):
-    return CliRunner().invoke(main, ["judge", str(pairs), "--url", url, "--out", str(out), *words])
-
-
 def test_the_command_asks_several_models_and_writes_a_report(pairs, tmp_path):
     answers = tmp_path / "answers.jsonl"
     answers.write_text("".join(row.model_dump_json() + "\n" for row in people_who_say(pairs, ["left"] * 4).rows))
@@ -114,11 +94,11 @@ def test_the_command_asks_several_models_and_writes_a_report(pairs, tmp_path):
         return prefers_light(request, headers) if request["model"] == "fair" else completion("A")
 
     with fake_server(two_models) as (url, requests):
-        words = ["--model", "fair", "--model", "biased", "--model", "fair", "--answers", str(answers)]
-        result, again = (run_judge(pairs, url, tmp_path / "judged", *words) for _ in range(2))
+        models = ["--model", "fair", "--model", "biased", "--model", "fair"]
+        words = ["judge", str(pairs), "--url", url, "--out", str(tmp_path / "judged"), "--answers", str(answers)]
+        result, again = (CliRunner().invoke(main, words + models) for _ in range(2))
     assert result.exit_code == 0, result.stderr
-    assert len(requests) == 16
-    assert again.stdout == result.stdout
+    assert (len(requests), again.stdout) == (16, result.stdout)
     models = json.loads((tmp_path / "judged" / "report.json").read_text())["models"]
     assert {name: model["order_flips"]["mean"] for name, model in models.items()} == {"fair": 0, "biased": 1}
     assert {name: model["agreement"]["mean"] for name, model in models.items()} == {"fair": 1, "biased": 0}
@@ -130,11 +110,11 @@ def test_the_command_asks_several_models_and_writes_a_report(pairs, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        "none.csv --url http://a --model m",
-        "pairs.csv --url a --model m",
-        "pairs.csv --url http://127.0.0.1:1 --model BLANK",
-        "pairs.csv --url http://127.0.0.1:1 --model m --answers none.jsonl",
-        f"pairs.csv --url http://127.0.0.1:1 --model m --question {'?' * 501}",
+        *("none.csv --url http://a --model m", "pairs.csv --url a --model m"),
+        *(
+            f"pairs.csv --url http://127.0.0.1:1 --model {rest}"
+            for rest in ("BLANK", "m --answers none.jsonl", f"m --question {'?' * 501}")
+        ),
     ],
 )
 def test_a_user_error_is_one_line(pairs, words, monkeypatch):

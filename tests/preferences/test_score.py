@@ -21,24 +21,13 @@ from atelier.stats.agreement import cohen_kappa, krippendorff_alpha, rate, wilso
 # Table 2 of the paper: rows are prompts, columns participants, the fine-tuned model's picture always on the left. Each
 # row is printed up to the last cell that differs from the one before; the remaining cells repeat it.
 PRINTED = ["left right left", "left right right left right right left left left right", *["left"] * 8]
-PEOPLE = 10
 
-
-def paper_table() -> list[list[str]]:
-    """Return 10 prompts × 10 participants with the repeated cells filled in."""
-    rows = [row.split() for row in PRINTED]
-    return [row + row[-1:] * (PEOPLE - len(row)) for row in rows]
-
-
-def paper_answers() -> list:
-    table = paper_table()
-    return [
-        answer(f"participant {n + 1:02d}", p, choice) for p, row in enumerate(table) for n, choice in enumerate(row)
-    ]
+PAPER = [row + row[-1:] * (10 - len(row)) for row in map(str.split, PRINTED)]
+ANSWERS = [answer(f"participant {n + 1:02d}", p, choice) for p, row in enumerate(PAPER) for n, choice in enumerate(row)]
 
 
 def test_the_paper_s_table_gives_its_percentages():
-    report = score_answers(Answers(paper_answers(), None), draws=500, seed=0)
+    report = score_answers(Answers(ANSWERS, None), draws=500, seed=0)
     cell = report["win_rates"]["finetuned over original"]
     assert [cell[key] for key in ("wins", "losses", "ties", "n")] == [94, 6, 0, 100]
     assert cell["mean"] == 0.94
@@ -47,12 +36,11 @@ def test_the_paper_s_table_gives_its_percentages():
     # "preferred … in over 8 out of 10 prompts" does not hold for participant 2; the appendix's "at least 8" does
     assert min(by_rater) == 8
     assert cell["boot_lo"] < cell["ci_lo"]  # prompt 2 has five of the six losses: answers are correlated
-    assert report["krippendorff_alpha"] == pytest.approx(brute_alpha(paper_table()), abs=1e-6)
+    assert report["krippendorff_alpha"] == pytest.approx(brute_alpha(PAPER), abs=1e-6)
     assert 0 < report["krippendorff_alpha"] < 0.5  # nearly all chose left, so chance agreement is high too
     assert report["strengths"]["finetuned"]["mean"] == pytest.approx(np.log(94.5 / 6.5) / 2, abs=1e-6)
     assert report["strengths"]["finetuned"]["ci_lo"] > 0
-    verdicts = majority(vote(paper_answers()))
-    assert verdicts == {f"p{n:02d}": "tie" if n == 1 else "finetuned" for n in range(10)}
+    assert majority(vote(ANSWERS)) == {f"p{n:02d}": "tie" if n == 1 else "finetuned" for n in range(10)}
 
 
 def brute_alpha(table: list[list[str]]) -> float:
@@ -72,14 +60,15 @@ def test_alpha_of_krippendorff_s_example():
     assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)
 
 
-@pytest.mark.parametrize("units", [[], [["a"], ["b"]], [["a", "a"], ["a", "a"]], [["a", "a"], ["b"]]])
-def test_alpha_is_undefined_without_two_raters_or_two_labels(units):
-    assert krippendorff_alpha(units) is None
-
-
-def test_alpha_is_one_for_full_and_below_zero_for_systematic_disagreement():
-    assert krippendorff_alpha([["a", "a"], ["b", "b"]]) == 1
-    assert krippendorff_alpha([["a", "b"], ["b", "a"]]) < 0
+@pytest.mark.parametrize(
+    ("units", "alpha"),
+    [
+        *((units, None) for units in ("", "a b", "aa aa", "aa b")),  # fewer than two raters or two labels
+        *(("aa bb", 1), ("ab ba", -0.5)),  # agreement; systematic disagreement: 1 - 1 / (2 / 3)
+    ],
+)
+def test_alpha_at_its_limits(units, alpha):
+    assert krippendorff_alpha([list(unit) for unit in units.split()]) == alpha
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (94, 100), (0, 30), (7, 9), (500, 1000)])
@@ -89,9 +78,8 @@ def test_wilson_equals_scipy(successes, n):
 
 
 def test_wilson_of_a_half_success_lies_between_its_neighbours():
-    low, mid, high = wilson(7, 10), wilson(7.5, 10), wilson(8, 10)
-    assert low[0] < mid[0] < high[0]
-    assert low[1] < mid[1] < high[1]
+    for low, mid, high in zip(wilson(7, 10), wilson(7.5, 10), wilson(8, 10), strict=True):
+        assert low < mid < high
     assert rate(0, 0) == {"n": 0}
 
 
@@ -100,16 +88,11 @@ def test_kappa_equals_scikit_learn():
     ones = rng.choice(["a", "b", "tie"], 80, p=[0.6, 0.3, 0.1])
     others = np.where(rng.random(80) < 0.7, ones, rng.choice(["a", "b", "tie"], 80))
     assert cohen_kappa(list(zip(ones, others, strict=True))) == pytest.approx(cohen_kappa_score(ones, others))
-    assert cohen_kappa([("a", "a")] * 3) is None
-    assert cohen_kappa([]) is None
-
-
-def three_systems() -> np.ndarray:
-    return np.array([[0, 7, 4.5], [2, 0, 6], [1.5, 3, 0]])
+    assert [cohen_kappa(labels) for labels in ([("a", "a")] * 3, [])] == [None, None]
 
 
 def test_strengths_maximise_the_likelihood():
-    wins, compared = three_systems(), ~np.eye(3, dtype=bool)
+    wins, compared = np.array([[0, 7, 4.5], [2, 0, 6], [1.5, 3, 0]]), ~np.eye(3, dtype=bool)
 
     def loss(free: np.ndarray) -> float:
         s = np.array([0, *free])
@@ -117,11 +100,8 @@ def test_strengths_maximise_the_likelihood():
 
     best = np.array([0, *minimize(loss, np.zeros(2), tol=1e-12).x])
     np.testing.assert_allclose(bradley_terry(wins, compared), best - best.mean(), atol=1e-5)
-
-
-def test_a_system_that_never_lost_has_a_finite_strength():
-    strengths = bradley_terry(np.array([[0, 8.0], [0, 0]]), np.array([[False, True], [True, False]]))
-    np.testing.assert_allclose(strengths[0] - strengths[1], np.log(8.5 / 0.5))
+    never_lost, other = bradley_terry(np.array([[0, 8.0], [0, 0]]), ~np.eye(2, dtype=bool))
+    np.testing.assert_allclose(never_lost - other, np.log(8.5 / 0.5))
 
 
 def test_unconnected_systems_have_no_strengths():
@@ -139,11 +119,8 @@ def crossed(rng: np.random.Generator, raters: int, prompts: int, *, spread: floa
     """Simulate every rater on every prompt; the log odds of "a" are a prompt's plus a rater's random effect."""
     odds = rng.normal(0, spread, prompts)[None] + rng.normal(0, spread, raters)[:, None]
     won = rng.random((raters, prompts)) < 1 / (1 + np.exp(-odds))
-    names = ("a", "b")
     return [
-        Outcome(f"r{r}", f"p{p}", f"prompt {p}", "", names, "a" if won[r, p] else "b")
-        for r in range(raters)
-        for p in range(prompts)
+        Outcome(f"r{r}", f"p{p}", f"prompt {p}", "", ("a", "b"), "a" if w else "b") for (r, p), w in np.ndenumerate(won)
     ]
 
 
@@ -168,16 +145,14 @@ def test_raters_and_prompts_are_resampled_independently():
 
 def test_intervals_by_rater_and_prompt_have_the_coverage_that_wilson_s_lacks():
     rng = np.random.default_rng(4)
-    covered = {"clustered": 0, "wilson": 0}
+    covered = np.zeros(2)  # clustered, Wilson
     for trial in range(100):
         outcomes = crossed(rng, 12, 12, spread=1.0)
         drawn = draw_wins(outcomes, ["a", "b"], 200, seed=trial)[:, 0, 1] / 144
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        covered["clustered"] += bool(low <= 0.5 <= high)
-        low, high = wilson(sum(o.winner == "a" for o in outcomes), 144)
-        covered["wilson"] += bool(low <= 0.5 <= high)
-    assert covered["clustered"] >= 88
-    assert covered["wilson"] < 80
+        intervals = np.percentile(drawn, [2.5, 97.5]), wilson(sum(o.winner == "a" for o in outcomes), 144)
+        covered += [low <= 0.5 <= high for low, high in intervals]
+    assert covered[0] >= 88
+    assert covered[1] < 80
 
 
 def test_only_first_trials_vote_ties_count_half_and_repeats_give_self_agreement():
@@ -199,10 +174,8 @@ def test_only_first_trials_vote_ties_count_half_and_repeats_give_self_agreement(
 
 
 def test_a_majority_is_a_tie_if_two_are_equal():
-    outcomes = [outcome_of(answer(str(n), 0, choice), winner) for n, (choice, winner) in enumerate([("left", "a")] * 2)]
-    assert majority(outcomes) == {"p00": "a"}
-    split = [*outcomes, *(outcome_of(answer(str(n), 0, "left"), "b") for n in (3, 4))]
-    assert majority(split) == {"p00": "tie"}
+    outcomes = [outcome_of(answer(str(n), 0, "left"), winner) for n, winner in enumerate("aabb")]
+    assert [majority(outcomes[:count]) for count in (2, 3, 4)] == [{"p00": winner} for winner in ("a", "a", "tie")]
 
 
 @pytest.mark.parametrize(
@@ -222,17 +195,15 @@ def test_inconsistent_answers_are_refused(rows, message):
 
 def test_the_command_writes_a_report_and_prints_a_table(tmp_path):
     file = tmp_path / "answers.jsonl"
-    rows = [*paper_answers(), answer("participant 01", 5, "right", left="original", right="finetuned", repeat=True)]
+    rows = [*ANSWERS, answer("participant 01", 5, "right", left="original", right="finetuned", repeat=True)]
     file.write_text("".join(row.model_dump_json() + "\n" for row in rows) + '{"rater": "half')
     result = CliRunner().invoke(main, ["survey", "--score", str(file)])
-    assert result.exit_code == 0
-    assert "line 102: incomplete, skipped" in result.stderr
+    assert (result.exit_code, "line 102: incomplete, skipped" in result.stderr) == (0, True)
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("finetuned over original")]
     assert line.split()[3:7] == ["94", "6", "0", "94.0%"]
     report = json.loads((tmp_path / "answers.json").read_text())
     assert report["win_rates"]["finetuned over original"]["ci_lo"] == pytest.approx(0.8752, abs=1e-4)
-    again = CliRunner().invoke(main, ["survey", "--score", str(file)])
-    assert again.stdout == result.stdout
+    assert CliRunner().invoke(main, ["survey", "--score", str(file)]).stdout == result.stdout
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ PROMPTS = [HTML, *(f"a person lying on the street, {number}" for number in range
 
 @pytest.fixture
 def survey(tmp_path):
-    opened = open_survey(
-        read_pairs(write_pairs(tmp_path, PROMPTS)), tmp_path / "answers.jsonl", QUESTION, seed=1, repeats=0.25
-    )
+    pairs = read_pairs(write_pairs(tmp_path, PROMPTS))
+    opened = open_survey(pairs, tmp_path / "answers.jsonl", QUESTION, seed=1, repeats=0.25)
     server = SurveyServer(opened, 0)
     with running(server):
         yield server
@@ -28,18 +27,14 @@ def survey(tmp_path):
 @pytest.fixture
 def page(chromium, survey):
     """A page on which a console error or a request to another host fails the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
-    opened = context.new_page()
-    problems: list[str] = []
+    opened, problems = chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce"), []
+    opened.set_default_timeout(10_000)
     opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: None if request.url.startswith((survey.url, "data:")) else problems.append(request.url),
-    )
+    allowed = (survey.url, "data:")
+    opened.on("request", lambda request: request.url.startswith(allowed) or problems.append(request.url))
     yield opened
-    context.close()
+    opened.close()
     assert problems == []
 
 
@@ -69,8 +64,7 @@ def test_a_rater_answers_everything_by_keyboard(page, survey):
     page.get_by_role("heading", name="Thank you").wait_for()
     assert page.locator("#saved").inner_text() == "10"
     found = rows(survey)
-    choices = "left right tie left right tie left left right right"
-    assert " ".join(row.choice for row in found) == choices
+    assert " ".join(row.choice for row in found) == "left right tie left right tie left left right right"
     assert [row.repeat for row in found] == [False] * 8 + [True] * 2
     assert all(0 <= row.seconds < 30 for row in found)
 
@@ -99,8 +93,7 @@ def test_the_recorded_choice_is_the_displayed_picture_and_sides_are_random(page,
             page.locator(f"[data-choice={seen[-1]}]").click()
         page.get_by_role("heading", name="Thank you").wait_for()
     found = rows(survey)
-    assert [row.winner for row in found] == ["finetuned"] * 30
-    assert [row.choice for row in found] == seen
+    assert [(row.winner, row.choice) for row in found] == [("finetuned", side) for side in seen]
     assert min(Counter(seen).values()) >= 5
     orders = {rater: [row.pair_id for row in found if row.rater == rater] for rater in ("ann", "bob", "cem")}
     assert len({tuple(order) for order in orders.values()}) == 3
@@ -108,10 +101,9 @@ def test_the_recorded_choice_is_the_displayed_picture_and_sides_are_random(page,
 
 def test_a_rater_resumes_after_a_reload_and_by_name(page, survey):
     start(page, survey)
-    page.keyboard.press("1")
-    wait(page, 2)
-    page.keyboard.press("2")
-    wait(page, 3)
+    for number in (1, 2):
+        page.keyboard.press(str(number))
+        wait(page, number + 1)
     prompt = page.locator("#prompt").inner_text()
     page.reload()
     wait(page, 3)
@@ -147,31 +139,27 @@ def test_space_on_a_focused_button_presses_it_and_held_keys_answer_once(page, su
     for _ in range(3):
         page.keyboard.down("1")  # as a held key does
     page.keyboard.up("1")
-    page.keyboard.press("Control+2")
-    page.keyboard.press("x")
-    page.keyboard.press("0")
+    for key in ("Control+2", "x", "0"):
+        page.keyboard.press(key)
     wait(page, 4)
     assert [row.choice for row in rows(survey)] == ["right", "left", "tie"]
 
 
 def test_every_control_is_reached_by_tab_and_named(page, survey):
     start(page, survey)
-    names = []
-    for _ in range(3):
+    for name in ("left", "right", "tie"):
         page.keyboard.press("Tab")
-        names.append(page.evaluate("document.activeElement.dataset.choice"))
-    assert names == ["left", "right", "tie"]
-    assert page.get_by_role("img", name="Left picture").count() == 1
-    assert page.get_by_role("main").count() == 1
+        assert page.evaluate("document.activeElement.dataset.choice") == name
+    assert page.get_by_role("img", name="Left picture").count() == page.get_by_role("main").count() == 1
 
 
 @pytest.fixture
 def failing_page(chromium, survey):
     """A page that may log console errors, for tests in which requests fail."""
-    context = chromium.new_context()
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
+    page = chromium.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    page.close()
 
 
 def test_an_answer_that_could_not_be_saved_can_be_given_again(failing_page, survey):
@@ -234,8 +222,6 @@ def test_both_themes_have_contrast_and_a_phone_needs_no_horizontal_scrolling(pag
     assert min(contrasts) >= 4.5
     is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] < 128")
     assert is_dark == (scheme == "dark")
-    width, tie = page.evaluate(
-        "[document.documentElement.scrollWidth, document.getElementById('tie').getBoundingClientRect().bottom]"
-    )
-    assert width <= 360
-    assert tie <= 740  # all that is needed is on the screen
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    bottom = page.evaluate("document.getElementById('tie').getBoundingClientRect().bottom")
+    assert bottom <= 740  # all that is needed is on the screen
