@@ -69,10 +69,8 @@ def test_every_network_has_the_published_number_of_parameters(networks, name):
 def test_the_editor_takes_the_preset_s_pictures(params, editor):
     size = params.prepare.size
     assert (editor.size, editor.latent_stride) == (size, 8)
-    fit = plan_fit(750, 1101, size, params.prepare.fit)  # DeepFashion's usual shape
-    assert fit.size % editor.latent_stride == 0
-    pictures = torch.empty(2, 3, size, size)
-    assert encode_images(editor, pictures).shape == (2, 4, size // 8, size // 8)
+    assert plan_fit(750, 1101, size, params.prepare.fit).size % 8 == 0  # DeepFashion's usual shape
+    assert encode_images(editor, torch.empty(2, 3, size, size)).shape == (2, 4, size // 8, size // 8)
     assert encode_texts(editor, ["make the shirt red"]).shape == (1, 77, 768)
 
 
@@ -87,13 +85,11 @@ def test_an_edit_goes_through_the_full_size_editor(params, editor, monkeypatch):
 
 
 def test_the_scoring_networks_take_the_preset_s_pictures(params, networks):
-    size = params.prepare.size
-    pictures = torch.empty(2, 3, size, size, device="meta")
+    pictures = torch.empty(2, 3, params.prepare.size, params.prepare.size, device="meta")
     assert networks["lpips"](pictures, pictures, normalize=True).shape == (2, 1, 1, 1)
-    clip = networks["clip"].config
-    crops = torch.empty(2, 3, clip.vision_config.image_size, clip.vision_config.image_size, device="meta")
-    features = networks["clip"].vision_model(crops).pooler_output
-    assert networks["clip"].visual_projection(features).shape == (2, clip.projection_dim)
+    clip = networks["clip"]
+    crops = torch.empty(2, 3, *[clip.config.vision_config.image_size] * 2, device="meta")
+    assert clip.visual_projection(clip.vision_model(crops).pooler_output).shape == (2, clip.config.projection_dim)
 
 
 def test_the_segmenter_finds_every_slot(networks):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
-from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_task
+from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_concept, make_task
 from safetensors.torch import load_file
 
 from atelier.common.errors import UserError
@@ -20,11 +20,11 @@ WORDS = "make the shirt red <logo>"
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
-def by_diffusers(pipeline, prompt: str, seed: int, shape, **options) -> np.ndarray:
-    """Generate float (H, W, 3) in [0, 1] from our noise of the seed."""
+def by_diffusers(pipeline, shape, **options) -> np.ndarray:
+    """Generate float (H, W, 3) in [0, 1] from our noise."""
     pipeline.set_progress_bar_config(disable=True)
     return pipeline(
-        prompt, latents=draw_noise([seed], shape), num_inference_steps=SAMPLING["steps"],
+        WORDS, latents=draw_noise([5], shape), num_inference_steps=SAMPLING["steps"],
         guidance_scale=SAMPLING["guidance"], output_type="np", **options,
     ).images[0]  # fmt: skip
 
@@ -40,11 +40,17 @@ def open_sd(folder):
     return StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
 
 
+def save_trained(base, folder, **changes):
+    """Train the base and save the model in folder / "out"; return it."""
+    task = make_task(base, **changes)
+    model = learn(task, folder / "ckpt")
+    save(model, task.settings, folder / "out")
+    return model
+
+
 def test_dreambooth_is_a_pipeline(sd, sd_folder, tmp_path):
-    task = make_task(sd, lr=5e-2)
-    model = learn(task, tmp_path / "ckpt")
-    save(model, task.settings, tmp_path / "out")
-    assert_same_picture(model, sd, by_diffusers(open_sd(tmp_path / "out"), WORDS, 5, latent_shape(sd)))
+    model = save_trained(sd, tmp_path, lr=5e-2)
+    assert_same_picture(model, sd, by_diffusers(open_sd(tmp_path / "out"), latent_shape(sd)))
     texts = [path.read_text() for path in (tmp_path / "out").rglob("*.json")]
     assert not [text for text in texts if str(sd_folder) in text or str(tmp_path) in text]
     again = load_model(tmp_path / "out", device="cpu")
@@ -53,25 +59,20 @@ def test_dreambooth_is_a_pipeline(sd, sd_folder, tmp_path):
 
 @pytest.mark.parametrize("vectors", [1, 3])
 def test_textual_inversion_is_a_token(sd, sd_folder, tmp_path, vectors):
-    task = make_task(sd, **{**INVERSION, "vectors": vectors, "lr": 5.0})
-    model = learn(task, tmp_path / "ckpt")
-    save(model, task.settings, tmp_path / "out")
+    model = save_trained(sd, tmp_path, **{**INVERSION, "vectors": vectors, "lr": 5.0})
     pipeline = open_sd(sd_folder)
     pipeline.load_textual_inversion(tmp_path / "out")
-    ids = model.tokens([WORDS]).tokens
-    assert (ids >= len(sd.parts["tokenizer"])).sum() == vectors
+    assert (model.tokens([WORDS]).tokens >= len(sd.parts["tokenizer"])).sum() == vectors
     plain = make_task(sd, **INVERSION).trainable.model  # the placeholder means "shirt"
-    assert_same_picture(model, plain, by_diffusers(pipeline, WORDS, 5, latent_shape(sd)))
+    assert_same_picture(model, plain, by_diffusers(pipeline, latent_shape(sd)))
 
 
 @pytest.mark.parametrize("text_lr", [0.0, 5e-2])
 def test_adapters_are_loaded_by_load_lora_weights(sd, sd_folder, tmp_path, text_lr):
-    task = make_task(sd, **{**ADAPTERS, "text_lr": text_lr}, lr=5e-2)
-    model = learn(task, tmp_path / "ckpt")
-    save(model, task.settings, tmp_path / "out")
+    model = save_trained(sd, tmp_path, **{**ADAPTERS, "text_lr": text_lr}, lr=5e-2)
     pipeline = open_sd(sd_folder)
     pipeline.load_lora_weights(tmp_path / "out")
-    assert_same_picture(model, sd, by_diffusers(pipeline, WORDS, 5, latent_shape(sd)))
+    assert_same_picture(model, sd, by_diffusers(pipeline, latent_shape(sd)))
     saved = load_file(tmp_path / "out" / LORA_FILE)
     own = re.compile(r"(unet|text_encoder\.text_model)\..*\.lora_[AB]\.weight")
     assert all(own.fullmatch(name) for name in saved)
@@ -80,40 +81,34 @@ def test_adapters_are_loaded_by_load_lora_weights(sd, sd_folder, tmp_path, text_
     if text_lr:
         unet_alone = open_sd(sd_folder)
         unet_alone.load_lora_weights({name: t for name, t in saved.items() if name.startswith("unet")})
-        other = by_diffusers(unet_alone, WORDS, 5, latent_shape(sd))
+        other = by_diffusers(unet_alone, latent_shape(sd))
         ours = generate(model, [WORDS], [5], **SAMPLING)[0].permute(1, 2, 0).numpy()
         assert np.abs(other - ours).max() > 1e-2  # the text encoder's adapters have an effect
 
 
 def test_adapters_of_sd3_are_loaded_by_load_lora_weights(sd3, sd3_folder, tmp_path):
     targets = "attn.to_q+attn.to_k+attn.to_v+attn.to_out.0+attn.add_q_proj+attn.add_k_proj+attn.add_v_proj"
-    task = make_task(sd3, **{**ADAPTERS, "text_lr": 0.0, "lora_targets": targets}, lr=0.1, epochs=4)
-    model = learn(task, tmp_path / "ckpt")
-    save(model, task.settings, tmp_path / "out")
+    model = save_trained(sd3, tmp_path, **{**ADAPTERS, "text_lr": 0.0, "lora_targets": targets}, lr=0.1, epochs=4)
     pipeline = StableDiffusion3Pipeline.from_pretrained(sd3_folder, **NO_T5)
     pipeline.load_lora_weights(tmp_path / "out")
-    theirs = by_diffusers(pipeline, WORDS, 5, latent_shape(sd3), max_sequence_length=8)
-    assert_same_picture(model, sd3, theirs)
+    assert_same_picture(model, sd3, by_diffusers(pipeline, latent_shape(sd3), max_sequence_length=8))
     assert all(name.startswith("transformer.") for name in load_file(tmp_path / "out" / LORA_FILE))
 
 
 def test_dreambooth_of_sd3_is_a_pipeline(sd3, tmp_path):
-    task = make_task(sd3, lr=2e-2)
-    model = learn(task, tmp_path / "ckpt")
-    save(model, task.settings, tmp_path / "out")
+    model = save_trained(sd3, tmp_path, lr=2e-2)
     pipeline = StableDiffusion3Pipeline.from_pretrained(tmp_path / "out", **NO_T5)
-    theirs = by_diffusers(pipeline, WORDS, 5, latent_shape(sd3), max_sequence_length=8)
-    assert_same_picture(model, sd3, theirs)
+    assert_same_picture(model, sd3, by_diffusers(pipeline, latent_shape(sd3), max_sequence_length=8))
 
 
 def test_nothing_is_replaced_and_nothing_partial_remains(sd, tmp_path, monkeypatch):
-    task = make_task(sd)
+    settings = make_concept()
     (tmp_path / "thesis").mkdir()
     with pytest.raises(UserError, match="thesis: is there already"):
-        save(sd, task.settings, tmp_path / "thesis")
+        save(sd, settings, tmp_path / "thesis")
     monkeypatch.setattr(StableDiffusionPipeline, "save_pretrained", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        save(sd, task.settings, tmp_path / "out")
+        save(sd, settings, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
 
 

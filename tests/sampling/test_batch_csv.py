@@ -10,12 +10,10 @@ from atelier.sampling.batch_csv import EditBatch, read_batch
 
 @pytest.fixture(name="read")
 def _read(tmp_path: Path):
-    """Write a CSV and read it, with the folder `out` beside it."""
-
     def read(text: str | bytes) -> EditBatch:
-        path = tmp_path / "batch.csv"
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return read_batch(path, tmp_path / "out", mask="auto", seed=7)
+        """Write a CSV and read it, with the folder `out` beside it."""
+        (tmp_path / "batch.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+        return read_batch(tmp_path / "batch.csv", tmp_path / "out", mask="auto", seed=7)
 
     return read
 
@@ -31,8 +29,7 @@ def test_a_row_needs_only_an_image_and_an_instruction(read, tmp_path):
 
 def test_a_row_can_set_every_column(read, tmp_path):
     rows = 'sub/x.webp,m.png,12,a.jpg,"make it red, please"\ny.jpg,none,,a.jpg,z\n'
-    text = f"\ufeffoutput,mask,seed,image,instruction\n{rows}"
-    first, second = read(text).requests
+    first, second = read(f"\ufeffoutput,mask,seed,image,instruction\n{rows}").requests
     assert (first.output, first.mask, first.seed) == (tmp_path / "out/sub/x.webp", str(tmp_path / "m.png"), 12)
     assert first.instruction == "make it red, please"
     assert (second.mask, second.seed, second.output.name) == ("none", 7, "y.jpg")
@@ -44,13 +41,10 @@ def test_a_row_can_set_every_column(read, tmp_path):
         (",make it red,,,", "image is empty"),
         ("a.png, ,,,", "instruction is empty"),
         ("a.png,red,,one,", "seed 'one' is not a whole number from 0 to 2147483647"),
-        ("a.png,red,,-1,", "seed '-1'"),
-        ("a.png,red,,2147483648,", "seed '2147483648'"),
+        *((f"a.png,red,,{seed},", f"seed '{seed}'") for seed in (-1, 2147483648)),
         ("a.png,red,,,x.gif", "expected one of the image formats .png, .jpg"),
         ("a.png,red,,,../x.png", "output '../x.png' is not inside"),
-        ("a.png,red,,,sub/../../x.png", "is not inside"),
-        ("a.png,red,,,/tmp/x.png", "is not inside"),
-        ("a.png,red,,,link/x.png", "is not inside"),
+        *((f"a.png,red,,,{output}", "is not inside") for output in ("sub/../../x.png", "/tmp/x.png", "link/x.png")),
         ("a.png,red,,,good.png", "good.png is already the output of line 2"),
         ("a.png,red,,,./good.png", "is already the output of line 2"),
         ("a.png,red,,,photo.png", "is also an input image"),
@@ -63,8 +57,7 @@ def test_an_invalid_row_is_reported_and_the_others_are_kept(read, tmp_path, row,
     (tmp_path / "out" / "link").symlink_to(tmp_path)
     good = "out/photo.png,red,,,good.png"
     listed = read(f"image,instruction,mask,seed,output\n{good}\n{row}\nout/photo.png,blue,,,\n")
-    assert [job.line for job in listed.requests] == [2, 4]
-    assert list(listed.refused) == [3]
+    assert ([job.line for job in listed.requests], list(listed.refused)) == ([2, 4], [3])
     assert reason in listed.refused[3]
 
 
@@ -78,11 +71,8 @@ def test_an_invalid_row_is_reported_and_the_others_are_kept(read, tmp_path, row,
         (b"image,instruction\n\xff\xfe,b\n", "not CSV in UTF-8"),
     ],
 )
-def test_a_file_that_is_not_a_batch_is_refused(read, text, reason):
+def test_a_file_that_is_not_a_batch_is_refused(read, text, reason, tmp_path):
     with pytest.raises(UserError, match=rf"batch\.csv: {reason}"):
         read(text)
-
-
-def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"none\.csv: No such file"):
         read_batch(tmp_path / "none.csv", tmp_path, mask="auto", seed=0)

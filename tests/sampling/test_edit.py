@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from diffusers import StableDiffusionInstructPix2PixPipeline
+from safetensors.torch import save, save_file
 
 from atelier.common.errors import UserError
-from atelier.common.records import Probe
+from atelier.common.records import Edit, Probe
 from atelier.common.rng import derive_seed
 from atelier.config import Generate
 from atelier.images.tensors import from_png, to_pixels, to_png, to_tensor
@@ -27,8 +28,6 @@ def _pictures() -> torch.Tensor:
 
 @pytest.mark.parametrize("guidance", [(2.0, 1.3), (7.5, 1.5)])
 def test_edits_equal_diffusers_own_pipeline(tiny_editor_folder, editor, pictures, guidance):
-    from diffusers import StableDiffusionInstructPix2PixPipeline
-
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(tiny_editor_folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     seeds = [3, 4, 5]
@@ -36,9 +35,8 @@ def test_edits_equal_diffusers_own_pipeline(tiny_editor_folder, editor, pictures
         prompt=WORDS, image=pictures, latents=edit.draw_noise(seeds, (4, 8, 8)), num_inference_steps=4,
         guidance_scale=guidance[0], image_guidance_scale=guidance[1], output_type="pt",
     ).images  # fmt: skip
-    ours = edit.edit(
-        editor, pictures, WORDS, seeds, steps=4, guidance_text=guidance[0], guidance_image=guidance[1]
-    )  # fmt: skip
+    scales = dict(zip(("guidance_text", "guidance_image"), guidance, strict=True))
+    ours = edit.edit(editor, pictures, WORDS, seeds, steps=4, **scales)
     assert (ours - expected).abs().max() < 1e-5
     assert ours.std() > 0.01  # something to compare
 
@@ -53,33 +51,31 @@ def test_guidance_of_one_is_the_fully_conditioned_branch(editor, pictures):
     assert not torch.allclose(with_other_text, from_other_empty)
 
 
-def test_an_edit_depends_on_its_seed_and_not_on_its_batch(editor, pictures):
+def test_an_edit_depends_on_its_seed_and_not_on_its_batch_and_changes_no_scheduler(editor, pictures):
+    before = dict(vars(editor.scheduler))
     together = edit.edit(editor, pictures, WORDS, [7, 8, 9], **SAMPLING)
+    assert all(value is before[name] for name, value in vars(editor.scheduler).items())
     alone = edit.edit(editor, pictures[1:2], WORDS[1:2], [8], **SAMPLING)
     torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=0)
     reseeded = edit.edit(editor, pictures[1:2], WORDS[1:2], [80], **SAMPLING)
     assert (reseeded - alone).abs().max() > 0.01
 
 
-def test_sampling_does_not_change_the_editor(editor, pictures):
-    before = dict(vars(editor.scheduler))
-    edit.edit(editor, pictures, WORDS, [1, 2, 3], **SAMPLING)
-    assert all(value is before[name] for name, value in vars(editor.scheduler).items())
-
-
-def make_probe(number: int, pixels: np.ndarray) -> Probe:
-    values = {field.name: None for field in dataclasses.fields(Probe)}
-    return Probe(**values | {"probe_id": f"p{number}", "prompt": WORDS[number], "source": to_png(pixels)})
+def edit_probes(editor, pictures, model: str, **changes) -> list[Edit]:
+    """Edit a probe of each picture."""
+    blank = {field.name: None for field in dataclasses.fields(Probe)}
+    probes = [
+        Probe(**blank | {"probe_id": f"p{number}", "prompt": WORDS[number], "source": to_png(pixels)})
+        for number, pixels in enumerate(to_pixels(pictures))
+    ]
+    settings = Generate(**SAMPLING, seed=7, **{"sweep_probes": 0, "sweep_text": "1.0", "sweep_image": "1.0"} | changes)
+    return list(edit.edit_probes(editor, plan_edits(probes, settings), model, settings))
 
 
 def test_probes_are_edited_in_order_and_whatever_the_batch_size(editor, pictures):
-    probes = [make_probe(number, pixels) for number, pixels in enumerate(to_pixels(pictures))]
     runs = []
     for batch_size in (1, 2):
-        settings = Generate(
-            **SAMPLING, batch_size=batch_size, seed=7, sweep_probes=0, sweep_text="1.0", sweep_image="1.0"
-        )
-        rows = list(edit.edit_probes(editor, plan_edits(probes, settings), "baseline", settings))
+        rows = edit_probes(editor, pictures, "baseline", batch_size=batch_size)
         assert [(row.probe_id, row.model) for row in rows] == [(f"p{n}", "baseline") for n in range(3)]
         runs.append(np.stack([from_png(row.edited) for row in rows]).astype(int))
     assert runs[0].shape == (3, 32, 32, 3)
@@ -87,9 +83,7 @@ def test_probes_are_edited_in_order_and_whatever_the_batch_size(editor, pictures
 
 
 def test_a_sweep_is_edited_with_the_guidance_that_its_rows_name(editor, pictures):
-    probe = make_probe(0, to_pixels(pictures)[0])
-    settings = Generate(**SAMPLING, batch_size=2, seed=7, sweep_probes=1, sweep_text="0.0+9.0", sweep_image="1.0")
-    rows = list(edit.edit_probes(editor, plan_edits([probe], settings), "finetuned", settings))
+    rows = edit_probes(editor, pictures[:1], "finetuned", batch_size=2, sweep_probes=1, sweep_text="0.0+9.0")
     assert [row.kind for row in rows] == ["edit", "sweep", "sweep"]
     for row in rows:
         scales = {"guidance_text": row.guidance_text, "guidance_image": row.guidance_image}
@@ -103,51 +97,43 @@ def test_pictures_of_another_size_and_shape_keep_it(editor):
     assert edit.edit(editor, wide, WORDS[:1], [1], **SAMPLING).shape == wide.shape
 
 
+@torch.no_grad()
 def test_encoding_is_the_posteriors_mode_unscaled(editor, pictures):
-    expected = editor.vae.encode(pictures * 2 - 1).latent_dist.mode()
-    torch.testing.assert_close(encode_images(editor, pictures), expected.detach())
-    decoded = editor.vae.decode(expected).sample.detach()
-    torch.testing.assert_close(
-        decode_latents(editor, expected * editor.scaling_factor), (decoded / 2 + 0.5).clamp(0, 1)
-    )
+    latents = editor.vae.encode(pictures * 2 - 1).latent_dist.mode()
+    torch.testing.assert_close(encode_images(editor, pictures), latents)
+    expected = (editor.vae.decode(latents).sample / 2 + 0.5).clamp(0, 1)
+    torch.testing.assert_close(decode_latents(editor, latents * editor.scaling_factor), expected)
 
 
 def test_a_long_instruction_is_cut_to_the_tokenizers_length(editor):
     assert encode_texts(editor, ["make the shirt red " * 20]).shape == (1, 16, 16)
 
 
-def test_with_tensors_shares_what_it_does_not_replace(editor):
-    name = "mid_block.resnets.0.conv1.weight"
-    own = dict(editor.unet.named_parameters())
-    before = own[name].clone()
-    other = with_tensors(editor, {name: torch.zeros_like(own[name])})
-    changed = {n for n, p in other.unet.named_parameters() if p.data_ptr() != own[n].data_ptr()}
-    assert changed == {name}
+def test_tensors_are_replaced_in_a_copy_and_trained_ones_in_the_base_they_name(editor, tiny_editor_folder, tmp_path):
+    name, own = "mid_block.resnets.0.conv1.weight", dict(editor.unet.named_parameters())
+    before, trained = own[name].clone(), torch.randn_like(own[name])
+    other = with_tensors(editor, {name: trained})
+    assert {n for n, p in other.unet.named_parameters() if p.data_ptr() != own[n].data_ptr()} == {name}
     assert torch.equal(own[name], before)
-
-
-def test_trained_tensors_are_applied_to_the_base_they_name(tiny_editor_folder, editor, tmp_path):
-    name = "mid_block.resnets.0.conv1.weight"
-    trained = torch.randn_like(dict(editor.unet.named_parameters())[name])
     save_file({name: trained}, tmp_path / "trained.safetensors")
     (tmp_path / "finetuned.json").write_text(f'{{"base": "{tiny_editor_folder}"}}')
-    opened = dict(open_weights(tmp_path, device="cpu").unet.named_parameters())
-    for other, parameter in editor.unet.named_parameters():
-        assert torch.equal(opened[other], trained if other == name else parameter)
+    expected = dict(other.unet.named_parameters())
+    for found, parameter in open_weights(tmp_path, device="cpu").unet.named_parameters():
+        assert torch.equal(parameter, expected[found])
 
 
-@pytest.mark.parametrize("tensors", [{"mid_block.nothing": torch.zeros(1)}, {"conv_in.bias": torch.zeros(3)}])
-def test_tensors_of_another_unet_are_refused(editor, tmp_path, tensors):
-    save_file(tensors, tmp_path / "trained.safetensors")
-    with pytest.raises(UserError, match="does not fit this UNet"):
-        apply_trained(editor, tmp_path)
-
-
-@pytest.mark.parametrize("content", [None, b"not tensors"])
-def test_missing_or_corrupt_tensors_are_refused(editor, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        *((save({name: torch.zeros(3)}), "does not fit this UNet") for name in ("mid_block.nothing", "conv_in.bias")),
+        *((content, r"trained\.safetensors: cannot be read") for content in (None, b"not tensors")),
+    ],
+    ids=["unknown name", "other shape", "missing", "corrupt"],
+)
+def test_tensors_that_do_not_fit_or_cannot_be_read_are_refused(editor, tmp_path, content, message):
     if content is not None:
         (tmp_path / "trained.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"trained\.safetensors: cannot be read"):
+    with pytest.raises(UserError, match=message):
         apply_trained(editor, tmp_path)
 
 
@@ -166,19 +152,15 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch):
 def test_bfloat16_edits_stay_close(tiny_editor_folder, editor, pictures):
     half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
     assert {parameter.dtype for parameter in half.unet.parameters()} == {torch.bfloat16}
-    exact = edit.edit(editor, pictures, WORDS, [1, 2, 3], **SAMPLING)
-    close = edit.edit(half, pictures, WORDS, [1, 2, 3], **SAMPLING)
+    exact, close = (edit.edit(model, pictures, WORDS, [1, 2, 3], **SAMPLING) for model in (editor, half))
     assert (exact - close).abs().mean() < 0.02
 
 
 def test_seeds_differ_by_probe_and_by_setting():
-    from atelier.common.rng import derive_seed
-
     seeds = {derive_seed(seed, f"p{number}") for seed in range(3) for number in range(50)}
     assert len(seeds) == 150
     assert derive_seed(7, "p1") == 6236990408392559630  # fixed: another value changes every image
 
 
 def test_picture_tensor_round_trip(pictures):
-    pixels = to_pixels(pictures)
-    assert np.array_equal(to_pixels(to_tensor(pixels)), pixels)
+    assert np.array_equal(to_pixels(to_tensor(to_pixels(pictures))), to_pixels(pictures))

@@ -60,10 +60,9 @@ def test_latents_are_scaled_and_shifted_as_the_pipeline_undoes_it(request, name)
 
 
 def test_an_image_does_not_depend_on_its_batch(sd):
-    together = generate(sd, PROMPTS, SEEDS, **SAMPLING)
-    parted = generate(sd, PROMPTS, SEEDS, **SAMPLING, batch_size=2)
-    alone = generate(sd, PROMPTS[1:2], SEEDS[1:2], **SAMPLING)
+    together, parted = (generate(sd, PROMPTS, SEEDS, **SAMPLING, batch_size=size) for size in (3, 2))
     torch.testing.assert_close(parted, together, atol=1e-4, rtol=1e-3)
+    alone = generate(sd, PROMPTS[1:2], SEEDS[1:2], **SAMPLING)
     torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=1e-3)
 
 
@@ -79,13 +78,11 @@ def test_guidance_of_one_is_the_prompt_alone(sd):
 
 
 def test_class_rows_are_the_base_s_images_with_a_weight(sd):
-    options = {"seed": 4, **SAMPLING}
-    rows = make_class_rows(sd, "a person", 3, 0.5, **options)
+    rows, again = (make_class_rows(sd, "a person", 3, 0.5, seed=4, **SAMPLING) for _ in range(2))
     assert [(row.prompt, row.weight, row.repeats) for row in rows] == [("a person", 0.5, 1)] * 3
     first = generate(sd, ["a person"], [derive_seed(4, "class", 0)], **SAMPLING)
     assert np.abs(to_pixels(first)[0].astype(int) - rows[0].pixels).max() <= 1
     assert not np.array_equal(rows[0].pixels, rows[1].pixels)
-    again = make_class_rows(sd, "a person", 3, 0.5, **options)
     assert all(np.array_equal(one.pixels, other.pixels) for one, other in zip(rows, again, strict=True))
 
 
