@@ -1,28 +1,20 @@
 """Fashionpedia (hub and COCO files) and DeepFashion2: the main garment among the annotated ones."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from schema_files import (
-    BASE,
-    INSIDE,
-    SQUARE,
-    annotate_deepfashion2,
-    as_bytes,
-    letterboxed,
-    read,
-    write_deepfashion2,
-    write_fashionpedia,
-    write_fashionpedia_json,
-)
+import schema_files as files
+from schema_files import BASE, INSIDE, SQUARE, annotate_deepfashion2, letterboxed, read, write_fashionpedia_json
 
 from atelier.common.errors import UserError
 from atelier.data.schemas import fashionpedia
 from atelier.data.schemas.rows import RowSpec
 from atelier.images.tensors import from_png
 
-PICTURE = as_bytes(BASE)  # 60 × 40
+PICTURE = files.as_bytes(BASE)  # 60 × 40
+NO_GARMENT = "no main garment with a usable box"
 
 
 def objects(*found):
@@ -34,14 +26,13 @@ def objects(*found):
 
 
 def read_fashionpedia(folder, found, width=60, height=40, **options):
-    (reading,) = read(*write_fashionpedia(folder, [PICTURE], objects=found, width=width, height=height), **options)
-    return reading
+    dataset = files.write_fashionpedia(folder, [PICTURE], objects=found, width=width, height=height)
+    return read(*dataset, **options)[0]
 
 
 def test_fashionpedia_takes_the_larger_upper_garment(tmp_path):
-    worn = objects(
-        (6, (0, 20, 60, 40)), (0, (10, 5, 30, 20)), (4, (6, 2, 36, 24)), (10, (0, 0, 60, 40)), (23, (0, 0, 60, 40))
-    )
+    picture, upper = (0, 0, 60, 40), ((0, (10, 5, 30, 20)), (4, (6, 2, 36, 24)))
+    worn = objects((6, (0, 20, 60, 40)), *upper, (10, picture), (23, picture))
     reading = read_fashionpedia(tmp_path, worn, domain="unseen", size=60)
     item = reading.item
     assert (item.garment, item.slot, item.mask, item.domain) == ("jacket", "upper", None, "unseen")
@@ -66,7 +57,7 @@ def test_a_box_is_scaled_from_the_size_that_the_row_names(tmp_path):
 @pytest.mark.parametrize("found", [objects(), objects((23, (0, 0, 9, 9))), objects((0, (80, 0, 90, 9)))])
 def test_without_a_main_garment_a_picture_is_refused(tmp_path, found):
     reading = read_fashionpedia(tmp_path, found)
-    assert (reading.item, reading.refused) == (None, "no main garment with a usable box")
+    assert (reading.item, reading.refused) == (None, NO_GARMENT)
 
 
 # --- fashionpedia as published --------------------------------------------------------------------------------------
@@ -86,11 +77,9 @@ def test_an_annotation_file_gives_box_and_mask(tmp_path, drawn):
 
 def edit(dataset, change):
     """Change the JSON of a data set in place."""
-    with open(dataset[0]) as stream:  # noqa: PTH123
-        content = json.load(stream)
+    content = json.loads(Path(dataset[0]).read_text())
     change(content)
-    with open(dataset[0], "w") as stream:  # noqa: PTH123
-        json.dump(content, stream)
+    Path(dataset[0]).write_text(json.dumps(content))
     return dataset
 
 
@@ -122,30 +111,28 @@ def test_the_main_garment_is_chosen_among_many_annotations(tmp_path):
     assert reading.item.caption == "a person in a shirt and trousers"
 
 
-@pytest.mark.parametrize("layout", ["same folder", "images", "annotations"])
-def test_pictures_are_found_where_they_are_published(tmp_path, layout):
-    where, schema, _ = write_fashionpedia_json(tmp_path, [PICTURE])
-    if layout == "same folder":
-        (tmp_path / "train" / "0.jpg").rename(tmp_path / "0.jpg")
-    elif layout == "images":
-        (tmp_path / "train").rename(tmp_path / "images")
-    else:
-        (tmp_path / "annotations").mkdir()
-        where = (tmp_path / "instances.json").rename(tmp_path / "annotations" / "instances.json")
-    assert read(where, schema)[0].item is not None
+@pytest.mark.parametrize(
+    ("old", "new"), [("train/0.jpg", "0.jpg"), ("train", "images"), ("instances.json", "annotations/instances.json")]
+)
+def test_pictures_are_found_where_they_are_published(tmp_path, old, new):
+    write_fashionpedia_json(tmp_path, [PICTURE])
+    (tmp_path / new).parent.mkdir(exist_ok=True)
+    (tmp_path / old).rename(tmp_path / new)
+    (annotations,) = tmp_path.rglob("instances.json")
+    assert read(annotations, "fashionpedia_json")[0].item is not None
 
 
 @pytest.mark.parametrize(
-    ("change", "refused"),
+    ("name", "refused"),
     [
-        ({"file_name": "../0.jpg"}, "name leads out of its folder"),
-        ({"file_name": "/etc/0.jpg"}, "name leads out of its folder"),
-        ({"file_name": "1.jpg"}, "no such file"),
-        ({"file_name": None}, "no picture"),
+        ("../0.jpg", "name leads out of its folder"),
+        ("/etc/0.jpg", "name leads out of its folder"),
+        ("1.jpg", "no such file"),
+        (None, "no picture"),
     ],
 )
-def test_a_picture_that_cannot_be_found_is_refused(tmp_path, change, refused):
-    (reading,) = read(*write_fashionpedia_json(tmp_path, [PICTURE], **change))
+def test_a_picture_that_cannot_be_found_is_refused(tmp_path, name, refused):
+    (reading,) = read(*write_fashionpedia_json(tmp_path, [PICTURE], file_name=name))
     assert (reading.refused, reading.where) == (refused, "instances.json image 23")
 
 
@@ -172,39 +159,39 @@ def test_a_file_without_a_required_list_gives_a_one_line_error(tmp_path, part):
         read(*dataset)
 
 
-def test_a_file_that_is_not_json_gives_a_one_line_error(tmp_path):
+def test_a_source_without_its_files_gives_a_one_line_error(tmp_path):
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(UserError, match=r"a.json: not JSON"):
-        read(tmp_path / "a.json", "fashionpedia_json")
-    with pytest.raises(UserError, match=r"b.json: no such file; expected annotations in COCO format"):
-        read(tmp_path / "b.json", "fashionpedia_json")
+    for where, schema, message in (
+        ("a.json", "fashionpedia_json", r"a.json: not JSON"),
+        ("b.json", "fashionpedia_json", r"b.json: no such file; expected annotations in COCO format"),
+        (".", "deepfashion2", r"no folder annos; a DeepFashion2 split holds annos/\*.json and image/\*.jpg"),
+    ):
+        with pytest.raises(UserError, match=message):
+            read(tmp_path / where, schema)
 
 
 # --- deepfashion2 ---------------------------------------------------------------------------------------------------
 
 
-def read_deepfashion2(folder, *annotations, **options):
-    return read(*write_deepfashion2(folder, [PICTURE] * len(annotations), *annotations), **options)
+def read_deepfashion2(folder, annotation, **options):
+    return read(*files.write_deepfashion2(folder, [PICTURE], annotation), **options)[0]
 
 
 def test_an_annotation_of_deepfashion2(tmp_path):
     below = {"category_id": 8, "bounding_box": [0, 20, 60, 40], "style": 0}
-    (reading,) = read_deepfashion2(tmp_path, annotate_deepfashion2(below, {"bounding_box": [5, 10, 25, 30]}), size=60)
+    reading = read_deepfashion2(tmp_path, annotate_deepfashion2(below, {"bounding_box": [5, 10, 25, 30]}), size=60)
     item = reading.item
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "annos/000001.json")
     assert (item.garment, item.item_id, item.variant, item.view) == ("t-shirt", "000012-t-shirt", "1", "front")
     assert item.box == pytest.approx([5, 20, 25, 40])
     assert (from_png(item.mask) > 0).sum() == 400
-    assert item.caption == "a person in a t-shirt and trousers"
-    assert item.image_id == "seen-000000-000001"
+    assert (item.caption, item.image_id) == ("a person in a t-shirt and trousers", "seen-000000-000001")
 
 
-def test_the_order_of_the_garments_does_not_matter(tmp_path):
-    garments = [{"category_id": n, "bounding_box": [0, 0, 20 + n, 30]} for n in (9, 12, 5, 3, 7)]
-    for name, order in (("a", garments), ("b", garments[::-1])):
-        (tmp_path / name).mkdir()
-        (reading,) = read_deepfashion2(tmp_path / name, annotate_deepfashion2(*order))
-        assert reading.item.garment == "vest"
+@pytest.mark.parametrize("order", [(9, 12, 5, 3, 7), (7, 3, 5, 12, 9)])
+def test_the_order_of_the_garments_does_not_matter(tmp_path, order):
+    annotation = annotate_deepfashion2(*({"category_id": n, "bounding_box": [0, 0, 20 + n, 30]} for n in order))
+    assert read_deepfashion2(tmp_path, annotation).item.garment == "vest"
 
 
 @pytest.mark.parametrize(
@@ -219,33 +206,29 @@ def test_the_order_of_the_garments_does_not_matter(tmp_path):
     ],
 )
 def test_pairs_and_styles(tmp_path, style, viewpoint, pair, expected):
-    annotation = annotate_deepfashion2({"style": style, "viewpoint": viewpoint}, pair=pair)
-    (reading,) = read_deepfashion2(tmp_path, annotation)
-    assert (reading.item.item_id, reading.item.variant, reading.item.view) == expected
+    item = read_deepfashion2(tmp_path, annotate_deepfashion2({"style": style, "viewpoint": viewpoint}, pair=pair)).item
+    assert (item.item_id, item.variant, item.view) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "refused"),
-    [("{", "unreadable annotation"), ("[1]", "unreadable annotation"), ("[" * 9999, "unreadable annotation"),
-     ("{}", "no main garment with a usable box"),
-     ('{"item1": {"category_id": "top"}, "item2": 3}', "no main garment with a usable box"),
-     ('{"item1": {"category_id": 1, "bounding_box": ["a", 2, [3], 4]}}', "no main garment with a usable box")],
-)  # fmt: skip
+    [
+        *((text, "unreadable annotation") for text in ("{", "[1]", "[" * 9999)),
+        ("{}", NO_GARMENT),
+        ('{"item1": {"category_id": "top"}, "item2": 3}', NO_GARMENT),
+        ('{"item1": {"category_id": 1, "bounding_box": ["a", 2, [3], 4]}}', NO_GARMENT),
+    ],
+)
 def test_an_unusable_annotation_is_refused(tmp_path, text, refused):
-    dataset = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    dataset = files.write_deepfashion2(tmp_path, [PICTURE] * 2)
     (tmp_path / "annos" / "000001.json").write_text(text)
     first, second = read(*dataset)
     assert (first.refused, first.where, second.refused) == (refused, "annos/000001.json", "")
 
 
 def test_an_annotation_without_its_picture_and_stray_files(tmp_path):
-    dataset = write_deepfashion2(tmp_path, [PICTURE] * 2)
+    dataset = files.write_deepfashion2(tmp_path, [PICTURE] * 2)
     (tmp_path / "image" / "000002.jpg").unlink()
     for stray in (".DS_Store", "._000001.json", "notes.txt"):
         (tmp_path / "annos" / stray).write_bytes(b"\0\1")
     assert [reading.refused for reading in read(*dataset)] == ["", "no such file"]
-
-
-def test_a_folder_without_the_layout_of_deepfashion2(tmp_path):
-    with pytest.raises(UserError, match=r"no folder annos; a DeepFashion2 split holds annos/\*.json and image/\*.jpg"):
-        read(tmp_path, "deepfashion2")

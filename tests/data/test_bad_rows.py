@@ -1,48 +1,26 @@
 """Unusual and bad rows in every source: read correctly, or refused by name without affecting the next row."""
 
 import io
-import json
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from schema_files import (
-    BASE,
-    WRITERS,
-    as_bytes,
-    embed,
-    mask_bytes,
-    png_header,
-    read,
-    write_deepfashion,
-    write_described_folder,
-    write_folder,
-    write_instructpix2pix,
-    write_magicbrush,
-)
+from schema_files import BASE, WRITERS, as_bytes, embed, mask_bytes, png_header, read, write_instructpix2pix
 
 from atelier.data.schemas.rows import MAX_TEXT
 from atelier.images.letterbox import fit_picture, plan_fit
-from atelier.images.tensors import MAX_PIXELS, from_png
+from atelier.images.tensors import from_png
 
 GOOD = as_bytes(BASE)
 
 
 def turned(orientation: int) -> bytes:
     """Encode BASE as a camera in one of the eight orientations stores it."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    undone = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)  # the inverse rotation
-    undo = Image.Exif()
-    undo[0x0112] = undone
-    stored = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(BASE, exif=undo))))
-    return as_bytes(stored, "JPEG", quality=95, exif=exif)
-
-
-def with_palette() -> bytes:
-    """Encode BASE with 256 colours; that of the corner is transparent."""
-    reduced = BASE.quantize(256, dither=Image.Dither.NONE)
-    return as_bytes(reduced, transparency=reduced.getpixel((0, 0)))
+    exif, undo = Image.Exif(), Image.Exif()
+    exif[0x0112], undo[0x0112] = orientation, {6: 8, 8: 6}.get(orientation, orientation)  # the inverse rotation
+    return as_bytes(
+        ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(BASE, exif=undo)))), "JPEG", quality=95, exif=exif
+    )
 
 
 REFUSED = {
@@ -52,11 +30,12 @@ REFUSED = {
     "200 megapixels": (png_header(20_000, 10_000), "too many pixels"),
 }
 DEEP = Image.fromarray(np.asarray(BASE.convert("L")).astype(np.uint16) * 257)
+REDUCED = BASE.quantize(256, dither=Image.Dither.NONE)
 READ = {
     "another extension": as_bytes(BASE, "WEBP", lossless=True),
     "16 bits": as_bytes(DEEP),
     "cmyk": as_bytes(BASE.convert("CMYK"), "JPEG", quality=95),
-    "palette with alpha": with_palette(),
+    "palette with alpha": as_bytes(REDUCED, transparency=REDUCED.getpixel((0, 0))),  # the colour of the corner
     **{f"orientation {n}": turned(n) for n in range(1, 9)},
 }
 BOTH = {**WRITERS, "instructpix2pix": write_instructpix2pix}  # the last one has bad targets
@@ -90,10 +69,6 @@ def test_every_readable_picture_is_read_upright(tmp_path, source, kind):
     assert reading.item.fingerprint
 
 
-def test_200_megapixels_exceed_the_limit():
-    assert MAX_PIXELS < 200_000_000
-
-
 MASKS = {
     "another size": (as_bytes(Image.fromarray(np.eye(2, dtype=bool)).resize((120, 80), Image.Resampling.NEAREST)), ""),
     "another shape": (mask_bytes(np.eye(40, dtype=bool)), "mask of another shape"),
@@ -104,30 +79,22 @@ MASKS = {
 }
 
 
-def mask_deepfashion(folder, data):
-    return write_deepfashion(folder, [GOOD], mask=embed(data))
-
-
-def mask_folder(folder, data):
-    dataset = write_folder(folder, [GOOD])
-    (folder / "0.mask.png").write_bytes(data)
-    return dataset
-
-
-def mask_described_folder(folder, data):
-    (folder / "drawn").write_bytes(data)
-    return write_described_folder(folder, [GOOD], mask="drawn")
-
-
-def mask_magicbrush(folder, data):
-    return write_magicbrush(folder, [GOOD], mask_img=embed(data))
-
-
 @pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("write", [mask_deepfashion, mask_folder, mask_described_folder, mask_magicbrush])
-def test_a_bad_mask_gives_a_remark_and_the_picture_is_kept(tmp_path, write, kind):
+@pytest.mark.parametrize(
+    ("source", "column", "file"),
+    [
+        ("deepfashion", "mask", None),
+        ("folder", None, "0.mask.png"),
+        ("described folder", "mask", "drawn"),
+        ("magicbrush", "mask_img", None),
+    ],
+)
+def test_a_bad_mask_gives_a_remark_and_the_picture_is_kept(tmp_path, source, column, file, kind):
     data, remark = MASKS[kind]
-    (reading,) = read(*write(tmp_path, data), size=60)
+    if file:
+        (tmp_path / file).write_bytes(data)
+    changes = {column: file or embed(data)} if column else {}
+    (reading,) = read(*WRITERS[source](tmp_path, [GOOD], **changes), size=60)
     about_masks = [remark for remark in reading.remarks if "mask" in remark]
     assert about_masks == ([remark] if remark else [])
     assert (reading.item.mask is None) == bool(remark)
@@ -140,17 +107,9 @@ def test_a_bad_mask_gives_a_remark_and_the_picture_is_kept(tmp_path, write, kind
 LONG = "red shirt\n" * 10_000
 
 
-def caption_deepfashion(folder, text):
-    return write_deepfashion(folder, [GOOD], caption=text)
-
-
-def caption_folder(folder, text):
-    return write_described_folder(folder, [GOOD], garment="shirt", caption=text)
-
-
-@pytest.mark.parametrize("write", [caption_deepfashion, caption_folder])
-def test_null_and_huge_captions(tmp_path, write):
-    (null,), (huge,) = (read(*write(tmp_path, text)) for text in (None, LONG))
+@pytest.mark.parametrize(("source", "garment"), [("deepfashion", {}), ("described folder", {"garment": "shirt"})])
+def test_null_and_huge_captions(tmp_path, source, garment):
+    (null,), (huge,) = (read(*WRITERS[source](tmp_path, [GOOD], caption=text, **garment)) for text in (None, LONG))
     assert null.item.caption.startswith(("a woman in a ", "a person in a "))
     assert huge.item.caption == ("red shirt " * MAX_TEXT)[:MAX_TEXT].strip()
     assert "caption cut" in huge.remarks
@@ -158,22 +117,15 @@ def test_null_and_huge_captions(tmp_path, write):
 
 
 def test_huge_instructions(tmp_path):
-    (reading,) = read(*write_magicbrush(tmp_path, [GOOD], instruction=LONG))
+    (reading,) = read(*WRITERS["magicbrush"](tmp_path, [GOOD], instruction=LONG))
     assert reading.item.instruction == ("red shirt " * MAX_TEXT)[:MAX_TEXT].strip()
     assert reading.remarks == ("instruction cut",)
 
 
 @pytest.mark.parametrize("source", WRITERS)
 def test_repeated_ids_get_distinct_image_ids(tmp_path, source):
-    dataset = WRITERS[source](tmp_path, [GOOD] * 3)
-    if source == "fashionpedia_json":
-        content = json.loads((tmp_path / "instances.json").read_text())
-        content["images"] = [content["images"][0]] * 3
-        (tmp_path / "instances.json").write_text(json.dumps(content))
-    if source == "described folder":
-        line = json.dumps({"file_name": "0.png"})
-        (tmp_path / "metadata.jsonl").write_text(f"{line}\n{line}\n{line}")
-    readings = read(*dataset)
+    repeated = {"fashionpedia_json": {"id": 23}, "described folder": {"file_name": "0.png"}}.get(source, {})
+    readings = read(*WRITERS[source](tmp_path, [GOOD] * 3, **repeated))
     assert len({reading.image_id for reading in readings}) == len({reading.item.image_id for reading in readings}) == 3
 
 

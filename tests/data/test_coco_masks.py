@@ -1,5 +1,7 @@
 """Polygons and run lengths against brute force and COCO's own encoder."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from matplotlib.path import Path as Outline
@@ -37,12 +39,8 @@ def test_compressed_counts_agree_with_coco(text, mask):
 
 @pytest.mark.parametrize("mask", [small(), ellipse(), np.ones((3, 4), bool), np.zeros((3, 4), bool)])
 def test_plain_counts_agree_with_brute_force(mask):
-    counts, last = [0], False
-    for value in mask.T.ravel():
-        if value != last:
-            counts.append(0)
-            last = value
-        counts[-1] += 1
+    counts = [len(list(run)) for _, run in groupby([False, *mask.T.ravel()])]
+    counts[0] -= 1  # a list begins with a run outside the mask
     np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
 
 
@@ -70,28 +68,19 @@ def test_a_polygon_is_clipped_to_its_frame():
     assert not drawn[:, 31:].any()
 
 
+POLYGONS = ([[1, 2, 3]], [["a", "b"]], [[1, 2, 3, float("nan"), 5, 6]], [[10**400, 1, 2, 3, 4, 5]])
+COUNTS = ([5, 5], [-5, 17], [2**64], "é", "zzzz", "o" * 40 + "0")
+WRAPPED = [2**63 - 1, 2**63 - 1, 14]  # sums to 12 modulo 2⁶⁴
+
+
 @pytest.mark.parametrize(
     ("segmentation", "reason"),
     [
-        (None, "no mask"),
-        ([], "no mask"),
-        ({}, "no mask"),
-        ("no such thing", "unreadable mask"),
-        (7.5, "unreadable mask"),
-        ([[1, 2, 3]], "unreadable mask"),
-        ([["a", "b"]], "unreadable mask"),
-        ([[1, 2, 3, float("nan"), 5, 6]], "unreadable mask"),
-        ({"size": [3, 4]}, "unreadable mask"),
-        ({"size": [3, 4], "counts": [5, 5]}, "unreadable mask"),
-        ({"size": [3, 4], "counts": [-5, 17]}, "unreadable mask"),
+        *((nothing, "no mask") for nothing in (None, [], {})),
+        *((malformed, "unreadable mask") for malformed in ("no such thing", 7.5, {"size": [3, 4]}, *POLYGONS)),
+        *(({"size": [3, 4], "counts": counts}, "unreadable mask") for counts in (*COUNTS, WRAPPED)),
         ({"size": [10**6, 10**6], "counts": [10**12]}, "unreadable mask"),
-        ({"size": [3, 4], "counts": "é"}, "unreadable mask"),
-        ({"size": [3, 4], "counts": "zzzz"}, "unreadable mask"),
-        ({"size": [3, 4], "counts": "o" * 40 + "0"}, "unreadable mask"),
-        ({"size": [3, 4], "counts": [2**63 - 1, 2**63 - 1, 14]}, "unreadable mask"),  # sums to 12 modulo 2⁶⁴
-        ({"size": [3, 4], "counts": [2**64]}, "unreadable mask"),
         ({"size": [float("inf"), 4], "counts": [12]}, "unreadable mask"),
-        ([[10**400, 1, 2, 3, 4, 5]], "unreadable mask"),
         ({"size": "big", "counts": "00"}, "unreadable mask"),
     ],
 )

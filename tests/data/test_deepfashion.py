@@ -10,9 +10,8 @@ from schema_files import BASE, as_bytes, embed, mask_bytes, read, write_deepfash
 from atelier.images.tensors import from_png
 
 
-def read_one(folder, **changes):
-    (reading,) = read(*write_deepfashion(folder, [as_bytes(BASE)], **changes))
-    return reading
+def read_one(folder, *, fit="letterbox", **changes):
+    return read(*write_deepfashion(folder, [as_bytes(BASE)], **changes), fit=fit)[0]
 
 
 def test_a_row_of_deepfashion(tmp_path):
@@ -20,17 +19,11 @@ def test_a_row_of_deepfashion(tmp_path):
     item = reading.item
     assert (reading.refused, reading.remarks, reading.where) == ("", (), "rows.parquet row 0")
     assert (item.item_id, item.variant, item.view, item.pose) == ("id_00006121", "06", "front", "06_1_front")
-    assert (item.gender, item.garment, item.slot, item.caption) == (
-        "woman",
-        "t-shirt",
-        "upper",
-        "a woman in a red t-shirt",
-    )
+    assert (item.gender, item.garment, item.slot) == ("woman", "t-shirt", "upper")
+    assert (item.image_id, item.caption) == ("seen-000000-id_00006121_06_1_front", "a woman in a red t-shirt")
     assert (item.person_id, item.box, item.scene, item.domain, item.split) == ("", None, None, "seen", "")
     assert (item.instruction, item.target) == (None, None)
-    assert from_png(item.image).shape == (32, 32, 3)
-    assert from_png(item.mask).shape == (32, 32)
-    assert item.image_id == "seen-000000-id_00006121_06_1_front"
+    assert (from_png(item.image).shape, from_png(item.mask).shape) == ((32, 32, 3), (32, 32))
 
 
 @pytest.mark.parametrize("pid", ["", None])
@@ -42,8 +35,7 @@ def test_a_row_without_a_garment_id_is_refused(tmp_path, pid):
 def test_a_mask_outside_the_crop(tmp_path):
     edge = np.zeros((40, 60), bool)
     edge[:, :5] = True
-    where = write_deepfashion(tmp_path, [as_bytes(BASE)], mask=embed(mask_bytes(edge)))
-    (reading,) = read(*where, fit="crop")
+    reading = read_one(tmp_path, fit="crop", mask=embed(mask_bytes(edge)))
     assert (reading.item.mask, reading.remarks) == (None, ("empty mask",))
 
 

@@ -25,6 +25,7 @@ RENDERED = Prepare(
     size=16, fit="letterbox", seen="world:studio", seen_schema="deepfashion", seen_rows=240,
     unseen="world:street", unseen_schema="fashionpedia", unseen_rows=5, columns="", max_refused=0.05, seed=7,
 )  # fmt: skip
+READ_ITEMS = "atelier.data.prepare.read_items"
 
 
 def records(*owners: tuple[str, str]) -> list[RowRecord]:
@@ -52,13 +53,9 @@ def prepare(tmp_path) -> Callable[[Prepare], tuple[list[Item], dict[str, Any]]]:
 
 def test_the_rendered_source_is_split_by_item_and_by_person(prepare):
     items, report = prepare(RENDERED)
-    seen = [item for item in items if item.domain == "seen"]
     for key in ("item_id", "person_id"):
-        splits = {
-            name: {item.split for item in seen if getattr(item, key) == name}
-            for name in {getattr(i, key) for i in seen}
-        }
-        assert all(len(found) == 1 for found in splits.values()), key
+        splits = {(getattr(item, key), item.split) for item in items if item.domain == "seen"}
+        assert len(splits) == len({owner for owner, _ in splits}), key
     assert report["seen"]["splits"] == {"train": 192, "val": 24, "test": 24}  # 30 items of 8 pictures
     assert report["seen"]["refused"] == {"total": 0}  # no two items share a person
     assert {item.split for item in items if item.domain == "unseen"} == {"test"}
@@ -77,11 +74,9 @@ def test_the_split_depends_only_on_ids():
 
 def test_a_person_belongs_to_one_split():
     rows = assign_splits(records(*[(f"item-{n}", f"person-{n % 7}") for n in range(60)]), seed=1)
-    kept = [one for one in rows if not one.refused]
-    for person in {one.person_id for one in kept}:
-        assert len({one.split for one in kept if one.person_id == person}) == 1
-    refused = [one for one in rows if one.refused]
-    assert {(one.refused, one.split) for one in refused} == {("person in another split", "")}
+    splits = {(one.person_id, one.split) for one in rows if not one.refused}
+    assert len(splits) == len({person for person, _ in splits})
+    assert {(one.refused, one.split) for one in rows if one.refused} == {("person in another split", "")}
     nameless = assign_splits(records(*[(f"item-{n}", "") for n in range(60)]), seed=1)
     assert not any(one.refused for one in nameless)
 
@@ -98,31 +93,26 @@ def test_fewer_than_three_items_cannot_be_split():
 
 
 def test_refused_rows_are_counted_and_named(tmp_path, prepare):
-    source = photographs.write_deepfashion(tmp_path / "seen.parquet", photographs.seen_rows())
-    params = RENDERED.model_copy(update={"seen": str(source), "unseen_rows": 1})
-    _, report = prepare(params)
-    assert report["seen"]["rows"] == 25
-    assert report["seen"]["kept"] == 24
-    assert report["seen"]["refused"] == {"total": 1, "corrupt picture": 1}
-    name = "seen.parquet row 24, seen-000024-id_00000008_04_1_front"
-    assert report["seen"]["first_refused"] == {"01": f"{name}: corrupt picture"}
-    assert report["seen"]["remarks"] == {"empty mask": 1, "no mask": 1}
+    _, report = prepare(RENDERED.model_copy(update={"seen": str(photographs.write_seen(tmp_path)), "unseen_rows": 1}))
+    seen = report["seen"]
+    assert (seen["rows"], seen["kept"]) == (25, 24)
+    assert seen["refused"] == {"total": 1, "corrupt picture": 1}
+    assert seen["first_refused"] == {"01": "seen.parquet row 24, seen-000024-id_00000008_04_1_front: corrupt picture"}
+    assert seen["remarks"] == {"empty mask": 1, "no mask": 1}
 
 
 def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tmp_path, root, prepare, monkeypatch):
-    source = photographs.write_deepfashion(tmp_path / "seen.parquet", photographs.seen_rows())
-    params = RENDERED.model_copy(update={"seen": str(source), "max_refused": 0.03, "unseen_rows": 1})
-    with pytest.raises(
-        UserError,
-        match=r"1 of 25 rows are refused, over prepare.max_refused \(0.03\); 1 of them: corrupt picture; the first is "
-        "seen.parquet row 24, seen-000024",
-    ):
+    changes = {"seen": str(photographs.write_seen(tmp_path)), "max_refused": 0.03, "unseen_rows": 1}
+    params = RENDERED.model_copy(update=changes)
+    message = (
+        r"1 of 25 rows are refused, over prepare.max_refused \(0.03\); 1 of them: corrupt picture; the first is "
+        "seen.parquet row 24, seen-000024"
+    )
+    with pytest.raises(UserError, match=message):
         prepare(params)
     assert not (tmp_path / "items.parquet").exists()
     requested = []
-    monkeypatch.setattr(
-        "atelier.data.prepare.read_items", lambda request: requested.append(request.where) or read_items(request)
-    )
+    monkeypatch.setattr(READ_ITEMS, lambda request: requested.append(request.where) or read_items(request))
     items, _ = prepare(params.model_copy(update={"max_refused": 0.04}))
     assert len(items) == 25
     assert requested == ["world:street"]  # the seen source is not read again
@@ -162,74 +152,67 @@ class Source:
             yield ParsedRow(name, item, refused, ("no mask",) if item else (), where=f"{request.where} row {number}")
 
 
+ROWS = 2 * SHARD + 9
 LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * SHARD, "unseen": "short", "unseen_rows": 30})
 
 
 @pytest.fixture
-def undisturbed(tmp_path, monkeypatch) -> tuple[bytes, dict[str, Any]]:
-    """Bytes and report of an uninterrupted run."""
-    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9).read)
-    report = prepare_items(LONG, tmp_path / "undisturbed.parquet")
-    return (tmp_path / "undisturbed.parquet").read_bytes(), report
+def prepare_from(tmp_path, monkeypatch) -> Callable[..., tuple[bytes, dict[str, Any]]]:
+    """Prepare items from a source; return the bytes of the file and the report."""
+
+    def run(source: Source, name: str = "items.parquet", **changes: Any) -> tuple[bytes, dict[str, Any]]:
+        monkeypatch.setattr(READ_ITEMS, source.read)
+        report = prepare_items(LONG.model_copy(update=changes), tmp_path / name)
+        return (tmp_path / name).read_bytes(), report
+
+    return run
 
 
-@pytest.mark.parametrize(
-    ("cut", "starts"),
-    [
-        (5, {"seen": 0, "unseen": 0}),
-        (SHARD, {"seen": SHARD, "unseen": 0}),
-        (SHARD + 7, {"seen": SHARD, "unseen": 0}),
-        (2 * SHARD + 8, {"seen": 2 * SHARD, "unseen": 0}),
-    ],
-)
-def test_an_interrupted_run_resumes_after_its_last_complete_shard(
-    cut, starts, undisturbed, tmp_path, root, monkeypatch
-):
-    monkeypatch.setattr("atelier.data.prepare.read_items", Source(2 * SHARD + 9, cut=cut).read)
+@pytest.fixture
+def undisturbed(prepare_from) -> tuple[bytes, dict[str, Any]]:
+    return prepare_from(Source(ROWS), "undisturbed.parquet")
+
+
+@pytest.mark.parametrize(("cut", "start"), [(5, 0), (SHARD, SHARD), (SHARD + 7, SHARD), (2 * SHARD + 8, 2 * SHARD)])
+def test_a_cut_run_resumes_after_its_last_complete_shard(cut, start, undisturbed, tmp_path, root, prepare_from):
     with pytest.raises(KeyboardInterrupt):
-        prepare_items(LONG, tmp_path / "items.parquet")
+        prepare_from(Source(ROWS, cut=cut))
     assert not (tmp_path / "items.parquet").exists()
-    again = Source(2 * SHARD + 9)
-    monkeypatch.setattr("atelier.data.prepare.read_items", again.read)
-    report = prepare_items(LONG, tmp_path / "items.parquet")
-    assert again.starts == starts
-    assert ((tmp_path / "items.parquet").read_bytes(), report) == undisturbed
+    again = Source(ROWS)
+    assert prepare_from(again) == undisturbed
+    assert again.starts == {"seen": start, "unseen": 0}
     assert list((root / ".ckpt").iterdir()) == []
 
 
-def test_an_interrupted_write_does_not_read_again(undisturbed, tmp_path, monkeypatch):
+def test_an_interrupted_write_does_not_read_again(undisturbed, prepare_from, monkeypatch):
     def fail(*args):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("atelier.data.prepare.write_rows", fail)
         with pytest.raises(KeyboardInterrupt):
-            prepare_items(LONG, tmp_path / "items.parquet")
-    again = Source(2 * SHARD + 9)
-    monkeypatch.setattr("atelier.data.prepare.read_items", again.read)
-    report = prepare_items(LONG, tmp_path / "items.parquet")
+            prepare_from(Source(ROWS))
+    again = Source(ROWS)
+    assert prepare_from(again) == undisturbed
     assert again.starts == {}
-    assert ((tmp_path / "items.parquet").read_bytes(), report) == undisturbed
 
 
-def test_other_settings_do_not_resume_from_these_shards(tmp_path, monkeypatch):
+def test_other_settings_do_not_resume_from_these_shards(prepare_from):
     source = Source(2 * SHARD, cut=SHARD + 1)
-    monkeypatch.setattr("atelier.data.prepare.read_items", source.read)
     for change in ({}, {"size": 32}, {"seen": "other"}, {"fit": "crop"}, {"seed": 8}):
         with pytest.raises(KeyboardInterrupt):
-            prepare_items(LONG.model_copy(update=change), tmp_path / "items.parquet")
+            prepare_from(source, **change)
         assert source.starts == {"seen": 0}, change
 
 
 def test_the_report_counts_repeated_ids_and_names_refused_rows_by_reason(undisturbed):
     _, report = undisturbed
-    rows = 2 * SHARD + 9
-    refused = len(range(3, rows, 50))
-    assert report["seen"]["rows"] == rows
-    assert report["seen"]["refused"] == {"total": refused, "corrupt picture": refused}
-    assert report["seen"]["first_refused"]["02"] == "long row 53, seen-000053-53: corrupt picture"
-    repeated = sum(number % 50 != 3 for number in range(100, rows))
-    assert report["seen"]["remarks"] == {"no mask": rows - refused, "repeated id": repeated}
+    seen, refused = report["seen"], len(range(3, ROWS, 50))
+    assert seen["rows"] == ROWS
+    assert seen["refused"] == {"total": refused, "corrupt picture": refused}
+    assert seen["first_refused"]["02"] == "long row 53, seen-000053-53: corrupt picture"
+    repeated = sum(number % 50 != 3 for number in range(100, ROWS))
+    assert seen["remarks"] == {"no mask": ROWS - refused, "repeated id": repeated}
     assert report["unseen"]["remarks"] == {"no mask": 29}
 
 

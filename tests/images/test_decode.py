@@ -72,20 +72,18 @@ def test_a_picture_may_be_a_path_or_a_file_below_a_folder(tmp_path):
         assert decode_picture(value).pixels.size == (60, 40)
 
 
-def test_a_picture_on_the_hub_is_fetched(monkeypatch):
-    calls = []
+def test_a_picture_on_the_hub_is_fetched_and_a_failing_hub_stops_the_run(monkeypatch):
+    calls, picture = [], {"bytes": None, "path": "hf://datasets/a/b@main/0.png"}
     monkeypatch.setattr(fsspec, "open", lambda *words: calls.append(words) or io.BytesIO(as_bytes(GREY)))
-    assert decode_picture({"bytes": None, "path": "hf://datasets/a/b@main/0.png"}).pixels.size == (60, 40)
+    assert decode_picture(picture).pixels.size == (60, 40)
     assert calls == [("hf://datasets/a/b@main/0.png", "rb")]
 
-
-def test_a_failing_hub_stops_the_run(monkeypatch):
     def unreachable(*_):
         raise ConnectionError("no\nroute")
 
     monkeypatch.setattr(fsspec, "open", unreachable)
-    with pytest.raises(UserError, match=r"^hf://a/0.png: cannot be fetched: no route$"):
-        decode_picture({"bytes": None, "path": "hf://a/0.png"})
+    with pytest.raises(UserError, match=r"^hf://datasets/a/b@main/0.png: cannot be fetched: no route$"):
+        decode_picture(picture)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
@@ -117,23 +115,23 @@ def test_masks_in_every_common_mode(levels, mode):
     np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
 
 
-def test_masks_of_one_bit_of_16_bits_and_of_a_palette():
-    palette = Image.fromarray(HALF.astype(np.uint8), mode="P")
-    palette.putpalette([0, 0, 0, 200, 30, 30])
-    deep = Image.fromarray(HALF.astype(np.uint16) * 65535)
-    for mask in (Image.fromarray(HALF), palette, deep):
-        np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
+LEVELS = HALF.astype(np.uint8)
+PALETTE = Image.fromarray(LEVELS, mode="P")
+PALETTE.putpalette([0, 0, 0, 200, 30, 30])
 
 
-def test_transparent_pixels_are_outside_a_mask():
-    white = np.full((40, 60), 255, np.uint8)
-    mask = Image.fromarray(np.dstack([white] * 3 + [HALF.astype(np.uint8) * 255]))
+@pytest.mark.parametrize(
+    "mask",
+    [
+        pytest.param(Image.fromarray(HALF), id="one bit"),
+        pytest.param(Image.fromarray(HALF.astype(np.uint16) * 65535), id="16 bits"),
+        pytest.param(PALETTE, id="palette"),
+        pytest.param(Image.fromarray(np.dstack([LEVELS * 0 + 255] * 3 + [LEVELS * 255])), id="transparent outside"),
+        pytest.param(Image.fromarray(HALF).resize((120, 80), Image.Resampling.NEAREST), id="twice the size"),
+    ],
+)
+def test_masks_in_other_forms(mask):
     np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
-
-
-def test_a_mask_of_another_size_but_the_same_shape_is_scaled():
-    mask = decode_mask(as_bytes(Image.fromarray(HALF).resize((120, 80), Image.Resampling.NEAREST)), UPRIGHT)
-    np.testing.assert_array_equal(mask, HALF)
 
 
 @pytest.mark.parametrize(
@@ -155,35 +153,26 @@ def test_unusable_masks_are_refused_with_their_reason(mask, reason):
 @pytest.mark.parametrize("size", [(60, 40), (40, 40)])
 def test_picture_mask_and_box_are_turned_together(orientation, size):
     """A bright patch, its mask and its box stay aligned under each EXIF orientation."""
-    stored = np.zeros(size[::-1], np.uint8)
-    stored[4:16, 20:38] = 255
-    exif = Image.Exif()
+    pixels, exif = np.zeros(size[::-1], np.uint8), Image.Exif()
+    pixels[4:16, 20:38] = 255
     exif[0x0112] = orientation
-    picture = decode_picture(as_bytes(Image.fromarray(stored), "PNG", exif=exif))
+    stored = Image.fromarray(pixels)
+    picture = decode_picture(as_bytes(stored, exif=exif))
     assert picture.pixels.size == (size if orientation < 5 else size[::-1])
     patch = np.asarray(picture.pixels)[..., 0] > 128
-    independent = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(Image.fromarray(stored), "PNG", exif=exif))))
+    independent = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(stored, exif=exif))))
     np.testing.assert_array_equal(patch, np.asarray(independent) > 128)
-    np.testing.assert_array_equal(decode_mask(as_bytes(Image.fromarray(stored)), picture), patch)
+    np.testing.assert_array_equal(decode_mask(as_bytes(stored), picture), patch)
     assert turn_box([20, 4, 38, 16], size, picture) == pytest.approx(box_of(patch))
     if size[0] != size[1] and orientation > 4:  # a box in the frame of the upright picture is unchanged
         assert turn_box([4, 20, 16, 38], size[::-1], picture) == pytest.approx([4, 20, 16, 38])
 
 
-@pytest.mark.parametrize(
-    "box",
-    [
-        None,
-        [],
-        "box",
-        [1, 2, 3],
-        [1, [2], 3, 4],
-        [1, 2, float("nan"), 4],
-        [70, 50, 90, 60],
-        [9, 9, 9, 20],
-        [0, 0, 10**400, 9],
-    ],
-)
+MALFORMED = (None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4])
+OUTSIDE_OR_EMPTY = ([70, 50, 90, 60], [9, 9, 9, 20], [0, 0, 10**400, 9])
+
+
+@pytest.mark.parametrize("box", [*MALFORMED, *OUTSIDE_OR_EMPTY])
 def test_unusable_boxes_are_refused(box):
     with pytest.raises(RefusedError, match="no usable box"):
         turn_box(box, (60, 40), UPRIGHT)

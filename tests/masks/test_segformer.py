@@ -37,9 +37,8 @@ def test_labels_of_one_slot_are_united(tmp_path):
 
 
 def test_an_unusable_segmenter_gives_a_one_line_error(tmp_path):
-    with pytest.raises(
-        UserError, match=r"^models.segmenter: .*: not a SegFormer \(model and image processor\): "
-    ) as caught:
+    message = r"^models.segmenter: .*: not a SegFormer \(model and image processor\): "
+    with pytest.raises(UserError, match=message) as caught:
         load_segmenter(str(tmp_path), torch.device("cpu"))
     assert "\n" not in str(caught.value)
     folder = build_segmenter(tmp_path / "roads", "road", ("road", "sky"))
