@@ -1,5 +1,6 @@
 """Scores of swept edits and no-ops against the metrics one at a time, for renderings and photographs."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -34,10 +35,8 @@ def edits(study: Study) -> dict[str, list[Edit]]:
 @pytest.fixture(scope="module")
 def samples(study: Study, edits) -> list[Sample]:
     """Return a rendered seen domain and an unseen domain without exact targets, like photographs."""
-    probes = [
-        replace(probe, target=None, exact_mask=None) if probe.domain == "unseen" else probe for probe in study.probes
-    ]
-    return join_samples(probes, study.zones, edits)
+    bare = {"seen": {}, "unseen": {"target": None, "exact_mask": None}}
+    return join_samples([replace(probe, **bare[probe.domain]) for probe in study.probes], study.zones, edits)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +60,18 @@ def test_the_sweep_has_a_row_per_point_model_and_probe(points):
     assert points[["success", "preservation"]].stack().between(0, 1).all()
 
 
-def test_rendered_edits_are_scored_by_the_exact_target(points, samples, edits):
+def swept(points, samples, edits, domain: str, text: float) -> Iterator[tuple]:
+    """Yield the row, sample and edit of every probe and model of a domain at one guidance scale of the text."""
     sample_of = {sample.probe.probe_id: sample for sample in samples}
-    rows = points[points["domain"] == "seen"]
-    for row in rows[rows["guidance_text"] == 2.0].itertuples():
-        probe = sample_of[row.probe_id].probe
-        png = next(
-            e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 2.0)
-        )
+    made = [edit for rows in edits.values() for edit in rows if edit.kind == "sweep" and edit.guidance_text == text]
+    png_of = {(edit.model, edit.probe_id): edit.edited for edit in made}
+    for row in points[(points["domain"] == domain) & (points["guidance_text"] == text)].itertuples():
+        yield row, sample_of[row.probe_id], png_of[row.model, row.probe_id]
+
+
+def test_rendered_edits_are_scored_by_the_exact_target(points, samples, edits):
+    for row, sample, png in swept(points, samples, edits, "seen", 2.0):
+        probe = sample.probe
         source, target, edited = (tensor(one)[0].double() for one in (probe.source, probe.target, png))
         garment = mask_tensor([probe.exact_mask])[0, 0] > 0
         error = [(one - target)[:, garment].square().mean().sqrt().item() for one in (edited, source)]
@@ -78,27 +81,20 @@ def test_rendered_edits_are_scored_by_the_exact_target(points, samples, edits):
         rest = ~garment & (source == target).all(0)
         asked = (target - source).abs().mean(0)[garment].mean()
         assert row.preservation == pytest.approx(1 - min(1, (change[rest].mean() / asked).item()), abs=1e-4)
-    finetuned = rows[rows["model"] == "finetuned"].groupby("guidance_text")["success"].mean()
+    finetuned = points.query("domain == 'seen' and model == 'finetuned'").groupby("guidance_text")["success"].mean()
     assert finetuned[0.4] < finetuned[2.0] < finetuned[1.2]  # too little, too much, as requested
 
 
 def test_photographs_are_scored_by_direction_and_leakage_density(points, samples, edits, scorers):
-    sample_of = {sample.probe.probe_id: sample for sample in samples}
-    rows = points[(points["domain"] == "unseen") & (points["guidance_text"] == 0.4)]
-    for row in rows.itertuples():
-        sample = sample_of[row.probe_id]
-        png = next(
-            e.edited for e in edits[row.model] if (e.probe_id, e.kind, e.guidance_text) == (row.probe_id, "sweep", 0.4)
-        )
+    for row, sample, png in swept(points, samples, edits, "unseen", 0.4):
         source, edited = tensor(sample.probe.source), tensor(png)
-        texts = [
-            scorers.clip.text_features([text]) for text in (sample.probe.source_caption, sample.probe.target_caption)
-        ]
-        score = directional(*(scorers.clip.image_features(one) for one in (source, edited)), *texts).item()
+        captions = sample.probe.source_caption, sample.probe.target_caption
+        texts = [scorers.clip.text_features([text]) for text in captions]
+        score = directional(*map(scorers.clip.image_features, (source, edited)), *texts).item()
         assert row.success == pytest.approx(max(0, score), abs=1e-3)
         floor = leakage.change_map(source, scorers.reconstruct(source))
-        change = leakage.change_map(source, edited, floor)
-        density = leakage.leakage_density(change, mask_tensor([sample.zones.tight])).item()
+        tight = mask_tensor([sample.zones.tight])
+        density = leakage.leakage_density(leakage.change_map(source, edited, floor), tight).item()
         assert row.preservation == pytest.approx(1 - min(1, density), abs=1e-4)
 
 
@@ -106,11 +102,10 @@ def test_no_ops_are_scored_by_the_change_above_the_floor(samples, edits, sources
     noops = score_noops(join_noops(samples, edits), sources, scorers, 5)
     assert list(noops.columns) == NOOPS
     assert len(noops) == 2 * 12
+    means = noops.groupby("model")[["change", "lpips"]].mean()
     for model, levels in NOOP_CHANGE.items():
-        change = noops[noops["model"] == model]["change"]
-        assert change.mean() == pytest.approx(max(levels / 255 - SHIFT, 0), abs=0.005)
-    by_model = noops.groupby("model")["lpips"].mean()
-    assert by_model["finetuned"] < by_model["baseline"]
+        assert means["change"][model] == pytest.approx(max(levels / 255 - SHIFT, 0), abs=0.005)
+    assert means["lpips"]["finetuned"] < means["lpips"]["baseline"]
 
 
 def test_without_sweep_or_no_op_there_are_no_rows(sources, scorers):

@@ -31,9 +31,8 @@ def test_samples_hold_only_edits_of_type_edit(study, samples):
 
 def test_probes_without_zones_are_skipped_and_missing_edits_named(study):
     assert len(join_samples(study.probes, study.zones[4:], study.edits)) == len(study.probes) - 4
-    short = study.edits | {"finetuned": study.edits["finetuned"][1:]}
     with pytest.raises(UserError, match=f"finetuned edits: none of probe {study.probes[0].probe_id!r}"):
-        join_samples(study.probes, study.zones, short)
+        join_samples(study.probes, study.zones, study.edits | {"finetuned": study.edits["finetuned"][1:]})
     with pytest.raises(UserError, match="zones: none"):
         join_samples(study.probes, [], study.edits)
 
@@ -49,9 +48,8 @@ def test_there_is_one_no_op_per_source(samples, edits):
     assert len(noops) == len({sample.probe.source_id for sample in samples}) == 12
     row = next(edit for edit in edits["baseline"] if edit.kind == "noop" and edit.probe_id == noops[3].probe.probe_id)
     assert noops[3].edited["baseline"] == row.edited
-    less = edits | {"finetuned": [edit for edit in edits["finetuned"] if edit.kind != "noop"]}
     with pytest.raises(UserError, match="finetuned no-op edits: none of probe"):
-        join_noops(samples, less)
+        join_noops(samples, edits | {"finetuned": [edit for edit in edits["finetuned"] if edit.kind != "noop"]})
     assert join_noops(samples, {model: [e for e in rows if e.kind == "edit"] for model, rows in edits.items()}) == []
 
 
@@ -63,9 +61,8 @@ def test_every_point_of_a_sweep_has_the_same_probes(study, samples, edits):
     usual = {sample.probe.probe_id: sample.edited for sample in samples}
     assert all(sample.edited == usual[sample.probe.probe_id] for sample in sweep[1.2, 1.0])
     lost = next(edit for edit in edits["baseline"] if edit.kind == "sweep" and edit.guidance_text == 2.0)
-    short = edits | {"baseline": [edit for edit in edits["baseline"] if edit is not lost]}
     with pytest.raises(UserError, match=f"baseline edits at guidance 2, 1: none of probe {lost.probe_id!r}"):
-        join_sweep(samples, short)
+        join_sweep(samples, edits | {"baseline": [edit for edit in edits["baseline"] if edit is not lost]})
     assert join_sweep(samples, study.edits) == {}
 
 
@@ -77,12 +74,8 @@ def test_the_garment_s_phrase_is_the_caption_s_or_made_from_the_prompt(study):
 
 
 def test_pattern_captions_differ_in_the_named_garment_s_pattern_alone(study):
-    caption = "a man in plaid trousers and a green dotted shirt"
-    probe = replace(study.probes[0], garment="shirt", source_caption=caption)
-    assert dict(zip(PATTERNS, pattern_captions(probe), strict=True)) == {
-        "solid": "a man in plaid trousers and a green shirt",
-        "stripes": "a man in plaid trousers and a green striped shirt",
-        "floral": "a man in plaid trousers and a green floral shirt",
-        "dots": caption,
-        "plaid": "a man in plaid trousers and a green plaid shirt",
-    }
+    caption = "a man in plaid trousers and a green{} shirt"
+    probe = replace(study.probes[0], garment="shirt", source_caption=caption.format(" dotted"))
+    words = {"solid": "", "stripes": " striped", "floral": " floral", "dots": " dotted", "plaid": " plaid"}
+    expected = {pattern: caption.format(word) for pattern, word in words.items()}
+    assert dict(zip(PATTERNS, pattern_captions(probe), strict=True)) == expected

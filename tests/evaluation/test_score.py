@@ -18,8 +18,8 @@ from atelier.metrics.registry import MODELS
 def test_scores_do_not_depend_on_the_other_models(study, scorers, scores):
     alone = join_samples(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
     found = score_samples(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
-    among = scores[scores["model"] == "finetuned"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found.reset_index(drop=True), among, rtol=1e-6)
+    among = scores[scores["model"] == "finetuned"]
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), among.reset_index(drop=True), rtol=1e-6)
 
 
 def test_metrics_are_defined_only_where_they_apply(scores, study):
@@ -39,17 +39,13 @@ def test_metrics_are_defined_only_where_they_apply(scores, study):
 
 def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores):
     """Compare the batched computation with each public function on one image."""
-    probe = study.probes[2]
-    made = {edit.probe_id: edit.edited for edit in study.edits["baseline"]}
-    source, edited, target = (
-        to_tensor(from_png(png)[None].copy()) for png in (probe.source, made[probe.probe_id], probe.target)
-    )
+    probe, made = study.probes[2], study.edits["baseline"][2].edited
+    source, edited, target = (to_tensor(from_png(png)[None].copy()) for png in (probe.source, made, probe.target))
     garment = mask_tensor([probe.exact_mask])
     row = scores[(scores["probe_id"] == probe.probe_id) & (scores["model"] == "baseline")].iloc[0]
     features = [scorers.clip.image_features(picture) for picture in (source, edited)]
     texts = [scorers.clip.text_features([text]) for text in (probe.source_caption, probe.target_caption)]
-    layers = scorers.lpips.features(source), scorers.lpips.features(edited)
-    maps = regions.compare(source, edited, garment, scorers.lpips, *layers)
+    maps = regions.compare(source, edited, garment, scorers.lpips, *map(scorers.lpips.features, (source, edited)))
     expected = regions.measure_regions(maps, {"outside": 1 - garment}) | {
         "clip_similarity": 100 * similarity(features[1], texts[1]),
         "clip_directional": 100 * directional(*features, *texts),
@@ -59,15 +55,13 @@ def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores)
         "target_rmse": pixel.squared_error(edited, target).sqrt(),
         "target_lpips": scorers.lpips.distance(edited, target),
     }
-    assert {name: row[name] for name in expected} == pytest.approx(
-        {name: value.item() for name, value in expected.items()}, rel=1e-4, abs=1e-4
-    )
+    expected = {name: value.item() for name, value in expected.items()}
+    assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_scores_do_not_depend_on_the_batch_size(study, scorers, scores):
-    again = score(study, scorers, 7)
-    order = ["probe_id", "model"]
-    one, other = (table.sort_values(order, ignore_index=True) for table in (scores, again))
+    tables = scores, score(study, scorers, 7)
+    one, other = (table.sort_values(["probe_id", "model"], ignore_index=True) for table in tables)
     pd.testing.assert_frame_equal(one, other, atol=2e-3, rtol=1e-3)
 
 
