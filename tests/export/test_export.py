@@ -3,11 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from diffusers import StableDiffusionInstructPix2PixPipeline
 from import_graph import ROOT
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -21,7 +23,6 @@ from atelier.models.instruct_pix2pix import load_editor, open_weights
 
 WORDS = "make the shirt red"
 TARGETS = "to_q+to_k+to_out.0+conv2"
-SAMPLING = {"steps": 3, "guidance_text": 4.0, "guidance_image": 1.5}
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,8 @@ def finetune_selectively(folder: Path, base: Path) -> Path:
     own = dict(load_editor(base, device="cpu").unet.named_parameters())
     names = [name for name in own if ".attn2.to_k." in name or name.startswith("mid_block.resnets")]
     tensors = {name: own[name] + 0.3 * torch.randn(own[name].shape) for name in names}
-    return save_finetuned(
-        folder, tensors, base=str(base), method="selective", unfreeze="attn+mid", trained_parameters=1234, best_epoch=2
-    )
+    facts = {"method": "selective", "unfreeze": "attn+mid", "trained_parameters": 1234, "best_epoch": 2}
+    return save_finetuned(folder, tensors, base=str(base), **facts)
 
 
 def finetune_adapters(folder: Path, base: Path) -> Path:
@@ -60,11 +60,9 @@ def finetune_adapters(folder: Path, base: Path) -> Path:
 
 def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
     """Run `atelier edit --mask none` with a seed."""
-    options = {"--mask": "none", "--weights": weights, "-o": out, "--seed": 11, "--steps": SAMPLING["steps"]}
-    options |= {"--guidance-text": SAMPLING["guidance_text"], "--guidance-image": SAMPLING["guidance_image"]}
-    options["--params"] = ROOT / "params.yaml"  # float32
-    words = [str(word) for pair in options.items() for word in pair]
-    result = CliRunner().invoke(main, ["edit", str(photo), WORDS, *words])
+    options = ["--mask", "none", "--weights", weights, "-o", out, "--seed", 11, "--steps", 3, "--guidance-text", 4.0]
+    options += ["--guidance-image", 1.5, "--params", ROOT / "params.yaml"]  # float32
+    result = CliRunner().invoke(main, ["edit", str(photo), WORDS, *map(str, options)])
     assert result.exit_code == 0, result.output
     with Image.open(out) as opened:
         return np.asarray(opened.convert("RGB")).astype(int)
@@ -80,35 +78,28 @@ def _project(request, tmp_path_factory, tiny_editor_folder) -> Project:
     photo = folder / "photo.png"
     Image.fromarray(np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(photo)
     assert export(finetuned, folder / "exported", folder) != ()  # no dvc.lock there
-    edited = edit(photo, finetuned, folder / "edited.png")
-    return Project(folder, finetuned, photo, edited)
+    return Project(folder, finetuned, photo, edit(photo, finetuned, folder / "edited.png"))
 
 
 def run_diffusers(where: Path, photo: Path, adapters_file: str | None = None) -> np.ndarray:
     """Edit with diffusers' own pipeline, with noise of the same seed."""
-    from diffusers import StableDiffusionInstructPix2PixPipeline
-
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(where, safety_checker=None)
     if adapters_file:
         pipeline.load_lora_weights(photo.parent / "exported", weight_name=adapters_file)
     pipeline.set_progress_bar_config(disable=True)
     edited = pipeline(
-        WORDS, image=Image.open(photo), num_inference_steps=SAMPLING["steps"], guidance_scale=SAMPLING["guidance_text"],
-        image_guidance_scale=SAMPLING["guidance_image"], generator=torch.Generator().manual_seed(11),
+        WORDS, image=Image.open(photo), num_inference_steps=3, guidance_scale=4.0, image_guidance_scale=1.5,
+        generator=torch.Generator().manual_seed(11),
     ).images[0]  # fmt: skip
     return np.asarray(edited).astype(int)
 
 
-def test_diffusers_own_pipeline_makes_the_same_edit(project, tiny_editor_folder):
-    theirs = run_diffusers(project.folder / "exported", project.photo)
-    assert np.abs(theirs - project.edited).max() <= 1  # rounding to 255 steps
+def test_diffusers_and_atelier_make_the_same_edit_of_the_exported_folder(project, tiny_editor_folder, tmp_path):
+    exported = project.folder / "exported"
+    for again in (run_diffusers(exported, project.photo), edit(project.photo, exported, tmp_path / "again.png")):
+        assert np.abs(again - project.edited).max() <= 1  # rounding to 255 steps
     base = run_diffusers(tiny_editor_folder, project.photo)
     assert np.abs(base - project.edited).mean() > 2  # the base's edit differs
-
-
-def test_the_exported_folder_loads_as_an_editor(project, tmp_path):
-    again = edit(project.photo, project.folder / "exported", tmp_path / "again.png")
-    assert np.abs(again - project.edited).max() <= 1
 
 
 def test_it_holds_plain_weights_and_no_local_path(project, tiny_editor_folder):
@@ -132,18 +123,13 @@ def test_the_kohya_layout_has_the_keys_that_comfyui_reads(project):
     """Its keys are lora_unet_<layer>.lora_down.weight, .lora_up.weight and .alpha; up · down · alpha / rank is ours."""
     path = project.folder / "exported" / "lora-kohya.safetensors"
     if "lora" not in project.folder.name:
-        assert not path.exists()
-        return
-    kohya = load_file(path)
-    trained = load_file(project.finetuned / "trained.safetensors")
-    layers = sorted({name.split(".lora_")[0] for name in trained})
-    expected = {
-        f"lora_unet_{layer.replace('.', '_')}.{part}" for layer in layers
-        for part in ("lora_down.weight", "lora_up.weight", "alpha")
-    }  # fmt: skip
-    assert kohya.keys() == expected
-    for layer in layers:
-        key = f"lora_unet_{layer.replace('.', '_')}"
+        return  # it has no such file, see above
+    kohya, trained = load_file(path), load_file(project.finetuned / "trained.safetensors")
+    layers = {name.split(".lora_")[0] for name in trained}
+    keys = {f"lora_unet_{layer.replace('.', '_')}": layer for layer in layers}
+    parts = ("lora_down.weight", "lora_up.weight", "alpha")
+    assert kohya.keys() == {f"{key}.{part}" for key in keys for part in parts}
+    for key, layer in keys.items():
         down, up = kohya[f"{key}.lora_down.weight"].flatten(1), kohya[f"{key}.lora_up.weight"].flatten(1)
         change = up @ down * (kohya[f"{key}.alpha"].item() / down.shape[0])
         a, b = (trained[f"{layer}.lora_{matrix}.weight"].flatten(1) for matrix in "AB")
@@ -183,10 +169,7 @@ def test_the_card_shows_method_size_licence_and_valid_code(project):
 
 
 def test_a_failed_export_leaves_no_files(project, tmp_path, monkeypatch):
-    def fail(*_, **__):
-        raise RuntimeError("no space left")
-
-    monkeypatch.setattr(exporting, "write_card", fail)
+    monkeypatch.setattr(exporting, "write_card", Mock(side_effect=RuntimeError("no space left")))
     with pytest.raises(RuntimeError, match="no space"):
         export(project.finetuned, tmp_path / "exported", tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -15,35 +15,26 @@ FACTS = {"base": "timbrooks/instruct-pix2pix", "method": "selective", "trained_p
 CELL = {"mean": 12.3456, "ci_lo": 11.5, "ci_hi": 13.25, "n": 8}
 
 
-def entry(root: Path, path: str) -> dict[str, str]:
-    return {"path": path, "hash": "md5", "md5": dvc_digest(root / path)}
-
-
 @pytest.fixture(name="root")
 def _root(tmp_path: Path) -> Path:
     """Make a repository as after `dvc repro`: files, and a dvc.lock with their digests."""
     report = {"seen": {"sources": 2, "probes": 8, "finetuned": {"clip_directional": CELL}}}
+    items, triplets, edits = (f"data/{one}.parquet" for one in ("prepared/items", "pairs/triplets", "edits/finetuned"))
     files = {
-        "models/finetuned/finetuned.json": "{}", "models/finetuned/trained.safetensors": "weights",
-        "data/prepared/items.parquet": "items", "data/pairs/triplets.parquet": "triplets",
-        "data/edits/finetuned.parquet": "edits", "metrics/evaluate.json": json.dumps(report),
+        "models/finetuned/finetuned.json": "{}", "models/finetuned/trained.safetensors": "weights", items: "items",
+        triplets: "triplets", edits: "edits", "metrics/evaluate.json": json.dumps(report),
         "metrics/sheets/overview.png": "picture",
     }  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    of = {path: entry(tmp_path, path) for path in (*files, "models/finetuned", "metrics/sheets")}
+
+    def entries(paths: list[str]) -> list[dict[str, str]]:
+        return [{"path": path, "hash": "md5", "md5": dvc_digest(tmp_path / path)} for path in paths]
 
     def stage(deps: list[str], outs: list[str], **params: dict) -> dict:
-        return {
-            "deps": [dict(of[d]) for d in deps],
-            "outs": [dict(of[o]) for o in outs],
-            "params": {"params.yaml": params},
-        }
+        return {"deps": entries(deps), "outs": entries(outs), "params": {"params.yaml": params}}
 
-    items, triplets, edits = (
-        f"data/{name}.parquet" for name in ("prepared/items", "pairs/triplets", "edits/finetuned")
-    )
     stages = {
         "prepare": stage([], [items], prepare={"seen": "SaffalPoosh/x", "unseen": "fashionpedia", "size": 512}),
         "pair": stage([items], [triplets], pair={"triplets": 2000}),
@@ -64,7 +55,7 @@ def test_digests_equal_those_in_dvc_lock():
     assert dvc_digest(ROOT / "nowhere") is None
 
 
-def test_the_lock_s_weights_have_all_facts(root):
+def test_the_lock_s_weights_have_all_facts_also_as_a_copy_in_another_folder(root, tmp_path):
     known = trace(root / "models/finetuned", root)
     assert known.params["train"] == {"lr": 1e-5, "loss": "trimap"}
     assert (known.params["prepare"]["size"], known.params["pair"]["triplets"]) == (512, 2000)
@@ -73,21 +64,15 @@ def test_the_lock_s_weights_have_all_facts(root):
     assert known.report["seen"]["probes"] == 8
     assert known.sheet == root / "metrics/sheets/overview.png"
     assert known.missing == ()
-
-
-def test_a_copy_in_another_folder_is_recognised(root, tmp_path):
     shutil.copytree(root / "models/finetuned", tmp_path / "copy")
     assert trace(tmp_path / "copy", root).report is not None
 
 
-def test_other_weights_have_no_facts(root):
+def test_other_weights_and_a_repository_without_a_lock_have_no_facts(root):
     (root / "models/finetuned/trained.safetensors").write_text("others")
     known = trace(root / "models/finetuned", root)
     assert (known.params, known.data, known.report, known.sheet) == ({}, {}, None, None)
     assert "dvc.lock does not know these weights" in known.missing[0]
-
-
-def test_without_a_lock_there_are_no_facts(root):
     (root / "dvc.lock").unlink()
     assert trace(root / "models/finetuned", root).params == {}
 
@@ -112,12 +97,10 @@ def test_parameters_of_other_triplets_are_left_out(root):
 
 def test_the_card_shows_all_facts(root):
     card = write_card(FACTS, trace(root / "models/finetuned", root), 512, adapters=False)
-    assert "base_model: timbrooks/instruct-pix2pix\n" in card
-    assert "- trained parameters: 204,885,120\n" in card
-    assert "- lr: 1e-05\n" in card
-    assert "SaffalPoosh/x (2000 triplets requested, 512 px)" in card
-    assert f"MD5 `{dvc_digest(root / 'data/pairs/triplets.parquet')}`" in card
-    assert "num_inference_steps=20, guidance_scale=7.5, generator=noise" in card
-    assert "![" in card
-    assert "| **this editor** | – | 12.3 (11.5 … 13.2) |" in card
-    assert "### Seen domain: 2 images, 8 edits" in card
+    for fact in (
+        "base_model: timbrooks/instruct-pix2pix\n", "- trained parameters: 204,885,120\n", "- lr: 1e-05\n", "![",
+        "SaffalPoosh/x (2000 triplets requested, 512 px)", f"MD5 `{dvc_digest(root / 'data/pairs/triplets.parquet')}`",
+        "num_inference_steps=20, guidance_scale=7.5, generator=noise", "### Seen domain: 2 images, 8 edits",
+        "| **this editor** | – | 12.3 (11.5 … 13.2) |",
+    ):  # fmt: skip
+        assert fact in card
