@@ -36,10 +36,9 @@ def test_after_an_exception_only_the_old_file_remains(tmp_path):
 
 def test_a_folder_replaces_the_old_one(tmp_path):
     path = tmp_path / "sheets"
-    path.mkdir()
-    (path / "stale.png").write_text("old")
-    (tmp_path / "sheets.partial").mkdir()  # left by a run that was killed
-    (tmp_path / "sheets.partial" / "half.png").write_text("half")
+    for folder in (path, tmp_path / "sheets.partial"):  # the second was left by a run that was killed
+        folder.mkdir()
+        (folder / "stale.png").write_text("old")
     with atomic_write(path) as partial:
         partial.mkdir()
         (partial / "new.png").write_text("new")
@@ -64,6 +63,8 @@ def test_json_rejects_nan_and_infinity(tmp_path, value):
 def test_digest_of_a_file_is_sha256_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"atelier")
     assert digest(tmp_path / "a") == hashlib.sha256(b"atelier").hexdigest()
+    with pytest.raises(UserError, match="no such file"):
+        digest(tmp_path / "none")
 
 
 def test_digest_of_a_folder_depends_only_on_names_and_contents(tmp_path):
@@ -81,8 +82,3 @@ def test_digest_of_a_folder_depends_only_on_names_and_contents(tmp_path):
     assert digest(tmp_path / "two") == reference
     changed = [{"a": "1", "b/c": "3"}, {"a": "1", "b/d": "2"}, {"a": "1"}, {"a": "2", "b/c": "1"}]
     assert len({reference, *(build(f"other{n}", other) for n, other in enumerate(changed))}) == 5
-
-
-def test_digest_of_a_missing_path_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
-        digest(tmp_path / "none")

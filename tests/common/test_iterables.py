@@ -39,23 +39,19 @@ def test_work_is_shared_and_the_queue_is_bounded():
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_exception_of_the_function_comes_after_the_earlier_outputs(workers):
-    outputs = map_in_order(lambda number: 1 // (7 - number), range(20), workers)
-    assert [next(outputs) for _ in range(7)] == [0, 0, 0, 0, 0, 0, 1]
-    with pytest.raises(ZeroDivisionError):
-        next(outputs)
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_an_exception_of_the_inputs_comes_after_the_earlier_outputs(workers):
+def test_an_exception_of_the_function_or_the_inputs_comes_after_the_earlier_outputs(workers):
     def inputs():
         yield from range(4)
         raise LookupError("no more")
 
-    outputs = map_in_order(slow_at_first, inputs(), workers)
-    assert [next(outputs) for _ in range(4)] == [0, 1, 4, 9]
-    with pytest.raises(LookupError, match="no more"):
-        next(outputs)
+    for function, numbers, earlier, error, message in (
+        (lambda number: 1 // (7 - number), range(20), [0, 0, 0, 0, 0, 0, 1], ZeroDivisionError, "by zero"),
+        (slow_at_first, inputs(), [0, 1, 4, 9], LookupError, "no more"),
+    ):
+        outputs = map_in_order(function, numbers, workers)
+        assert [next(outputs) for _ in earlier] == earlier
+        with pytest.raises(error, match=message):
+            next(outputs)
 
 
 def test_closing_the_iterator_cancels_pending_work():

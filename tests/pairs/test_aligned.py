@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +37,8 @@ def test_held_out_fabrics_occur_only_in_the_test_split(index):
 def test_each_source_is_used_once_before_any_twice(index):
     pool = [one for one in index.entries if one.domain == "seen"][:16]
     usable = sum(not fashion.Scene.from_json(one.scene).held_out for one in pool)
-    made = make_aligned(pool, index.fetch, 1, held_out=False)
-    first = [next(made).source_id for _ in range(usable)]
-    assert len(set(first)) == usable
+    first = itertools.islice(make_aligned(pool, index.fetch, 1, held_out=False), usable)
+    assert len({one.source_id for one in first}) == usable
 
 
 def test_all_changes_of_a_source_are_made_once(index):
@@ -55,16 +53,15 @@ def test_all_changes_of_a_source_are_made_once(index):
 
 
 def test_the_shares_of_factors_and_of_the_other_garment(index):
-    pool = [one for one in index.entries if one.domain == "seen" and one.slot != "full"]
     drawn = [
         (one.slot, change)
-        for one in pool
+        for one in index.entries
+        if one.domain == "seen" and one.slot != "full"
         for change in itertools.islice(draw_changes(one, index.fetch, random.Random(one.image_id), held_out=True), 3)
     ]
-    factors = Counter(change.factor for _, change in drawn)
     assert len(drawn) > 400
-    assert factors["colour"] / len(drawn) == pytest.approx(0.45, abs=0.08)
-    assert factors["pattern"] / len(drawn) == pytest.approx(0.45, abs=0.08)
+    for factor in ("colour", "pattern"):
+        assert np.mean([change.factor == factor for _, change in drawn]) == pytest.approx(0.45, abs=0.08)
     assert np.mean([change.slot != slot for slot, change in drawn]) == pytest.approx(0.4, abs=0.08)
 
 
@@ -73,9 +70,8 @@ def test_a_photograph_is_recoloured_in_every_other_colour(tmp_path):
     assert [one.factor for one in made] == ["colour"] * 9
     assert {one.target_caption.split()[4] for one in made} == set(COLOURS) - {"green"}
     for one in made:
-        assert find_mention(one.target_caption, "shirt").colour == name_colour(
-            from_png(one.target), mask_from_png(one.target_mask)
-        )
+        shown = name_colour(from_png(one.target), mask_from_png(one.target_mask))
+        assert find_mention(one.target_caption, "shirt").colour == shown
 
 
 def test_a_photograph_without_a_garment_mask_is_not_recoloured(tmp_path):

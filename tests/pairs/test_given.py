@@ -29,12 +29,16 @@ def test_the_fabric_that_an_instruction_requests(instruction, meaning):
     assert requested_fabric(instruction) == meaning
 
 
+SPLITS = ("train", "val", "test")
+ALL_GIVEN = PAIR.model_copy(update={"aligned": 0.0, "given": 1.0})
+
+
 def given(number: int, instruction: str = "make the dress green", caption: str = "a woman", **changes) -> Item:
-    """Make an item of a data set of triplets, with unique pictures."""
+    """Make an item of a data set of triplets, with unique pictures; its split is the next one in turn."""
     garment = garment_in(instruction) or "clothes"
     values = {
         "image_id": f"g-{number}", "item_id": f"given-{number}", "garment": garment, "slot": SLOTS[garment], "view": "",
-        "image": to_png(noise(2 * number)), "mask": None,
+        "split": SPLITS[number % 3], "image": to_png(noise(2 * number)), "mask": None,
         "instruction": instruction, "target": to_png(noise(2 * number + 1)),
     }  # fmt: skip
     return photograph("01", caption, **values | changes)
@@ -68,13 +72,12 @@ def test_the_captions_of_a_given_triplet(tmp_path, caption, instruction, target_
 @pytest.fixture(scope="module")
 def with_given(items) -> list[Item]:
     """The small rendered study, with 30 given pairs in every split."""
-    splits = ("train", "val", "test")
-    return [*items, *(given(number, split=splits[number % 3]) for number in range(90))]
+    return [*items, *(given(number) for number in range(90))]
 
 
 def test_the_quota_is_filled_by_aligned_then_given_then_same_item(with_given, tmp_path):
     made = pair(with_given, PAIR.model_copy(update={"aligned": 0.5, "given": 0.25}), tmp_path)
-    kinds = {split: [one.kind for one in made.triplets if one.split == split] for split in ("train", "val", "test")}
+    kinds = {split: [one.kind for one in made.triplets if one.split == split] for split in SPLITS}
     assert kinds["train"] == ["aligned"] * 24 + ["given"] * 12 + ["same_item"] * 12
     assert kinds["val"] == kinds["test"] == ["aligned"] * 3 + ["given"] * 2 + ["same_item"] * 1
     assert made.report["kinds"] == {"aligned": 30, "given": 16, "same_item": 14}
@@ -84,17 +87,15 @@ def test_the_quota_is_filled_by_aligned_then_given_then_same_item(with_given, tm
 
 
 def test_each_given_pair_is_used_once_and_the_shortfall_reported(with_given, tmp_path):
-    made = pair(with_given, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    made = pair(with_given, ALL_GIVEN, tmp_path)
     assert Counter(one.kind for one in made.triplets) == {"given": 42}
     assert len({one.source_id for one in made.triplets}) == 42
     assert made.report["shortfall"] == {"train": 18, "val": 0, "test": 0}
 
 
 def test_a_given_target_near_a_test_picture_is_dropped(with_given, tmp_path):
-    held = next(one for one in with_given if one.split == "test" and one.instruction)
-    leak = next(one for one in with_given if one.split == "train" and one.instruction)
-    items = [replace(one, target=held.image) if one is leak else one for one in with_given]
-    made = pair(items, PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    held, leak = (next(one for one in with_given if one.split == s and one.instruction) for s in ("test", "train"))
+    made = pair([replace(one, target=held.image) if one is leak else one for one in with_given], ALL_GIVEN, tmp_path)
     assert leak.image_id not in {one.source_id for one in made.triplets}
     assert made.report["near_duplicates"]["targets"] == 1
 
@@ -103,9 +104,7 @@ def test_probes_of_given_items_have_no_mask(items, tmp_path):
     """The mask of an instruction marks the region that it edits, not the garment that the prompts name."""
     unseen = [one for one in items if one.domain == "unseen"]
     mask = photograph("01", "").mask
-    splits = ("train", "val", "test")
-    triplet_set = [given(number, "let it snow", mask=mask, split=splits[number % 3]) for number in range(30)]
-    made = pair([*triplet_set, *unseen], PAIR.model_copy(update={"aligned": 0.0, "given": 1.0}), tmp_path)
+    made = pair([*(given(n, "let it snow", mask=mask) for n in range(30)), *unseen], ALL_GIVEN, tmp_path)
     probes = [one for one in made.probes if one.domain == "seen"]
     assert len(probes) == 16
     assert {(one.garment, one.mask) for one in probes} == {("clothes", None)}
@@ -114,7 +113,6 @@ def test_probes_of_given_items_have_no_mask(items, tmp_path):
 
 def test_triplets_without_possible_probes_give_a_one_line_error(items, tmp_path):
     unseen = [one for one in items if one.domain == "unseen"]
-    skirts = [given(number, "make the skirt red", split=("train", "val", "test")[number % 3]) for number in range(9)]
     with pytest.raises(UserError, match="no seen test picture can be a probe") as caught:
-        pair([*skirts, *unseen], PAIR, tmp_path)
+        pair([*(given(number, "make the skirt red") for number in range(9)), *unseen], PAIR, tmp_path)
     assert "\n" not in str(caught.value)

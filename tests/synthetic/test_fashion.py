@@ -17,32 +17,21 @@ from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, PROMPTS, U
 
 SIZE = 48
 PATTERN_WORDS = {
-    "solid": ("plain", "fabric", "remove the pattern"),
-    "stripes": ("stripes", "striped"),
-    "floral": ("floral", "flowers"),
-    "dots": ("dots", "dotted"),
-    "plaid": ("plaid",),
-}
+    "solid": ("plain", "fabric", "remove the pattern"), "stripes": ("stripes", "striped"),
+    "floral": ("floral", "flowers"), "dots": ("dots", "dotted"), "plaid": ("plaid",),
+}  # fmt: skip
+COUNTS = {"studio": 24, "street": 12}  # rows
+DOMAINS = tuple(COUNTS)
 
 
 def draw_scenes(count: int, *, held_out: bool = True) -> list[fashion.Scene]:
     generators = [np.random.default_rng([11, index]) for index in range(count)]
-    return [
-        fashion.sample_outfit(rng, ("studio", "street")[i % 2], held_out=held_out) for i, rng in enumerate(generators)
-    ]
+    return [fashion.sample_outfit(rng, DOMAINS[i % 2], held_out=held_out) for i, rng in enumerate(generators)]
 
 
 def coverage_of(slot: str, layout: fashion.Layout) -> np.ndarray:
     """Return the share of every pixel that a garment covers, seams included: float (H, W)."""
     return layout.coverage[[Layer[slot.upper()], Layer[f"{slot.upper()}_INK"]]].sum(0)
-
-
-def other_fabric(garment: fashion.Garment) -> dict[str, str]:
-    """Return another colour and another pattern than a garment's."""
-    return {
-        "colour": COLOURS[(COLOURS.index(garment.colour) + 3) % len(COLOURS)],
-        "pattern": PATTERNS[(PATTERNS.index(garment.pattern) + 1) % len(PATTERNS)],
-    }
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +45,7 @@ def test_rendering_is_deterministic_at_any_size(scenes, size):
         first = fashion.render(scene, size)
         tile.cache_clear()
         second = fashion.render(scene, size)
-        assert first.image.shape == (size, size, 3)
-        assert first.image.dtype == np.uint8
+        assert (first.image.shape, first.image.dtype) == ((size, size, 3), np.uint8)
         np.testing.assert_array_equal(first.image, second.image)
         assert first.masks.keys() == second.masks.keys()
         assert all(np.array_equal(mask, second.masks[name]) for name, mask in first.masks.items())
@@ -104,13 +92,16 @@ def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
         layout = fashion.lay_out(scene, SIZE)
         source = fashion.paint(scene, layout).astype(int)
         for slot, garment in scene.worn:
-            change = {factor: other_fabric(garment)[factor] for factor in factors}
+            other = {
+                "colour": COLOURS[(COLOURS.index(garment.colour) + 3) % len(COLOURS)],
+                "pattern": PATTERNS[(PATTERNS.index(garment.pattern) + 1) % len(PATTERNS)],
+            }
+            change = {factor: other[factor] for factor in factors}
             edited = fashion.edit(scene, slot, **change)
             assert {key: getattr(edited.garments[slot], key) for key in change} == change
             changed = np.any(fashion.render(edited, SIZE).image != source, axis=-1)
-            mask = layout.masks[slot]
+            mask, covered = layout.masks[slot], coverage_of(slot, layout)
             assert changed[mask].mean() > 0.2
-            covered = coverage_of(slot, layout)
             assert not changed[covered == 0].any()
             assert not changed[~binary_dilation(mask, np.ones((3, 3)), iterations=2) & (covered > 0.25)].any()
 
@@ -134,12 +125,14 @@ def test_recolouring_keeps_the_folds(scenes):
     assert checked > 1000
 
 
-def test_editing_a_garment_that_is_not_worn_is_an_error(scenes):
+def test_impossible_edits_and_empty_instructions_are_errors(scenes):
     slot = "full" if "full" not in scenes[0].garments else "upper"
     with pytest.raises(ValueError, match=f"nothing is worn in slot '{slot}'"):
         fashion.edit(scenes[0], slot, colour="red")
     with pytest.raises(ValueError, match="'hat' is not a garment"):
         fashion.slot_of("hat")
+    with pytest.raises(ValueError, match="a colour, a pattern or both"):
+        instructions.instruct(random.Random(0), "shirt")
 
 
 def test_palette_has_the_cielab_values_of_its_colours():
@@ -156,8 +149,7 @@ def test_a_solid_garment_has_its_named_colour(scenes):
         scene = fashion.edit(scenes[0], scenes[0].item, colour=colour, pattern="solid")
         rendered = fashion.render(scene, SIZE)
         lab = np.median(rgb2lab(rendered.image)[rendered.masks[scene.item]], axis=0)
-        distance = {name: np.linalg.norm(lab - value) for name, value in fashion.COLOURS_LAB.items()}
-        assert min(distance, key=distance.get) == colour
+        assert min(fashion.COLOURS_LAB, key=lambda name: np.linalg.norm(lab - fashion.COLOURS_LAB[name])) == colour
 
 
 def test_held_out_fabrics_are_sampled_only_if_allowed():
@@ -170,8 +162,7 @@ def test_held_out_fabrics_are_sampled_only_if_allowed():
 def test_a_scene_round_trips_through_json(scenes):
     for scene in scenes:
         again = fashion.Scene.from_json(scene.to_json())
-        assert again == scene
-        assert hash(again) == hash(scene)
+        assert (again, hash(again)) == (scene, hash(scene))
 
 
 def test_captions_follow_the_data_sets_grammar(scenes):
@@ -197,53 +188,35 @@ def test_describe_needs_neither_colour_nor_pattern():
 def test_instructions_name_the_garment_and_mention_the_value(garment):
     names = {garment} if garment in LOWER else {garment, "clothes", *(["shirt"] if garment in UPPER else [])}
     others = {*UPPER, *LOWER, *FULL, "clothes"} - names
-    for seed, (colour, pattern) in enumerate(itertools.product((None, *COLOURS), (None, *PATTERNS))):
-        if colour is None and pattern is None:
-            continue
-        for draw in range(8):
-            text = instructions.instruct(random.Random(f"{seed} {draw}"), garment, colour=colour, pattern=pattern)
-            assert colour is None or re.search(rf"\b{colour}\b", text), text
-            assert pattern is None or any(word in text for word in PATTERN_WORDS[pattern]), text
-            named = re.fullmatch(r"change to a \w+ pattern", text) or any(re.search(rf"\b{n}\b", text) for n in names)
-            assert named, text
-            assert not any(re.search(rf"(?<![-\w]){name}\b", text) for name in others), text
-            assert (garment in LOWER) <= (garment in text), text  # lower garments have no loose names
-
-
-def test_an_instruction_without_a_change_is_an_error():
-    with pytest.raises(ValueError, match="a colour, a pattern or both"):
-        instructions.instruct(random.Random(0), "shirt")
+    fabrics = list(itertools.product((None, *COLOURS), (None, *PATTERNS)))[1:]  # the first one names no change
+    for (seed, (colour, pattern)), draw in itertools.product(enumerate(fabrics, start=1), range(8)):
+        text = instructions.instruct(random.Random(f"{seed} {draw}"), garment, colour=colour, pattern=pattern)
+        assert colour is None or re.search(rf"\b{colour}\b", text), text
+        assert pattern is None or any(word in text for word in PATTERN_WORDS[pattern]), text
+        named = re.fullmatch(r"change to a \w+ pattern", text) or any(re.search(rf"\b{n}\b", text) for n in names)
+        assert named, text
+        assert not any(re.search(rf"(?<![-\w]){name}\b", text) for name in others), text
+        assert (garment in LOWER) <= (garment in text), text  # lower garments have no loose names
 
 
 @pytest.mark.parametrize(("prompt", "change"), PROMPTS.items())
 def test_the_papers_prompts_occur_among_training_instructions(prompt, change):
     factor, value = change
-    instructions_drawn = {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
-    assert prompt in instructions_drawn
+    assert prompt in {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
 
 
 # --- rows in the published schemas ----------------------------------------------------------------------------------
 
 
-def flat(row: dict) -> dict:
-    """Convert the pictures of a row to bytes for comparison."""
-    return {key: value.tobytes() if hasattr(value, "tobytes") else value for key, value in row.items()}
-
-
 @pytest.fixture(scope="module")
-def studio() -> list[dict]:
-    return list(fashion.rows("studio", 24, seed=5, size=32))
+def rows() -> dict[str, list[dict]]:
+    return {domain: list(fashion.rows(domain, count, seed=5, size=32)) for domain, count in COUNTS.items()}
 
 
-@pytest.fixture(scope="module")
-def street() -> list[dict]:
-    return list(fashion.rows("street", 12, seed=5, size=32))
-
-
-def test_studio_rows_are_in_deepfashions_schema(studio):
+def test_studio_rows_are_in_deepfashions_schema(rows):
     types = {"images": "RGB", "gender": str, "pose": str, "cloth_type": str, "pid": str, "caption": str, "mask": "L",
              "mask_overlay": "RGB", "scene": str, "person_id": str}  # fmt: skip
-    for row in studio:
+    for row in rows["studio"]:
         assert list(row) == list(types)
         for name, kind in types.items():
             assert row[name].mode == kind if isinstance(kind, str) else type(row[name]) is kind
@@ -258,8 +231,8 @@ def test_studio_rows_are_in_deepfashions_schema(studio):
         assert row["caption"] == fashion.describe_scene(scene)
 
 
-def test_street_rows_are_in_fashionpedias_schema(street):
-    for number, row in enumerate(street):
+def test_street_rows_are_in_fashionpedias_schema(rows):
+    for number, row in enumerate(rows["street"]):
         assert list(row) == ["image_id", "image", "width", "height", "objects", "scene", "person_id"]
         assert (row["image_id"], row["width"], row["height"], row["image"].size) == (number, 32, 32, (32, 32))
         objects = row["objects"]
@@ -274,32 +247,33 @@ def test_street_rows_are_in_fashionpedias_schema(street):
             assert area == masks[slot].sum() == (masks[slot] & inside).sum()
             assert masks[slot][int(y1)].any()
             assert masks[slot][:, int(x2) - 1].any()
-    ids = [box for row in street for box in row["objects"]["bbox_id"]]
+    ids = [box for row in rows["street"] for box in row["objects"]["bbox_id"]]
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize(("domain", "short"), [("studio", 11), ("street", 5)])
-def test_a_longer_run_starts_with_the_shorter_one(domain, short, request):
-    longer = request.getfixturevalue(domain)
+def test_a_longer_run_starts_with_the_shorter_one(domain, short, rows):
+    def flat(row: dict) -> dict:
+        """Convert the pictures of a row to bytes for comparison."""
+        return {key: value.tobytes() if hasattr(value, "tobytes") else value for key, value in row.items()}
+
     again = list(fashion.rows(domain, short, seed=5, size=32))
-    assert [flat(row) for row in again] == [flat(row) for row in longer[:short]]
-    other = next(fashion.rows(domain, 1, seed=6, size=32))
-    assert flat(other) != flat(longer[0])
+    assert [flat(row) for row in again] == [flat(row) for row in rows[domain][:short]]
+    assert flat(next(fashion.rows(domain, 1, seed=6, size=32))) != flat(rows[domain][0])
 
 
-def test_items_have_variants_and_shots_and_share_no_person(studio, street):
-    for item in {row["pid"] for row in studio}:
-        rows = [row for row in studio if row["pid"] == item]
-        assert [row["pose"] for row in rows] == [
-            f"{v:02d}_{s}_{('front', 'back')[s - 1]}" for v in range(1, 5) for s in (1, 2)
-        ]
-        worn = [fashion.Scene.from_json(row["scene"]) for row in rows]
-        designs = [(scene.item, scene.garments[scene.item].kind, scene.garments[scene.item].cut) for scene in worn]
-        assert len(set(designs)) == 1
-        fabrics = [(scene.garments[scene.item].colour, scene.garments[scene.item].pattern) for scene in worn]
+def test_items_have_variants_and_shots_and_share_no_person(rows):
+    poses = [f"{v:02d}_{pose}" for v in range(1, 5) for pose in ("1_front", "2_back")]
+    for item in {row["pid"] for row in rows["studio"]}:
+        shots = [row for row in rows["studio"] if row["pid"] == item]
+        assert [row["pose"] for row in shots] == poses
+        scenes = [fashion.Scene.from_json(row["scene"]) for row in shots]
+        worn = [scene.garments[scene.item] for scene in scenes]
+        assert len({(scene.item, garment.kind, garment.cut) for scene, garment in zip(scenes, worn, strict=True)}) == 1
+        fabrics = [(garment.colour, garment.pattern) for garment in worn]
         assert fabrics[::2] == fabrics[1::2]  # both shots of a variant show the same fabric
     owners = {}
-    for row in (*studio, *street):
+    for row in (*rows["studio"], *rows["street"]):
         owners.setdefault(row["person_id"], set()).add(row.get("pid", f"street {row.get('image_id')}"))
     assert all(len(items) == 1 for items in owners.values())
     assert len(owners) > 3

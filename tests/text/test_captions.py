@@ -25,15 +25,15 @@ def test_recaptioning(caption, garment, change, expected):
 
 
 def test_captions_of_rendered_scenes_are_parsed_and_rewritten():
-    rng = np.random.default_rng(3)
+    rng, change = np.random.default_rng(3), {"colour": "red", "pattern": "plaid"}
     for _ in range(200):
         scene = fashion.sample_outfit(rng, "street")
+        caption = fashion.describe_scene(scene)
         for slot, worn in scene.garments.items():
-            mention = find_mention(fashion.describe_scene(scene), worn.kind)
+            mention = find_mention(caption, worn.kind)
             assert (mention.colour, mention.pattern or "solid") == (worn.colour, worn.pattern)
-            edited = fashion.edit(scene, slot, colour="red", pattern="plaid")
-            change = {"colour": "red", "pattern": "plaid"}
-            assert recaption(fashion.describe_scene(scene), worn.kind, **change) == fashion.describe_scene(edited)
+            edited = fashion.edit(scene, slot, **change)
+            assert recaption(caption, worn.kind, **change) == fashion.describe_scene(edited)
 
 
 def test_name_factor():

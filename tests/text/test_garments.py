@@ -2,25 +2,15 @@
 
 import pytest
 
-from atelier.text.garments import (
-    CATEGORIES,
-    CLOTH_TYPES,
-    DEEPFASHION2,
-    SLOTS,
-    SYNONYMS,
-    caption_names,
-    garment_in,
-    garment_of,
-    slot_of_label,
-)
+from atelier.text import garments
+from atelier.text.garments import CATEGORIES, CLOTH_TYPES, DEEPFASHION2, caption_names, garment_in, garment_of
 
 
 def test_the_published_tables_are_complete():
-    assert len(CLOTH_TYPES) == 17
-    assert len(CATEGORIES) == 13
+    assert (len(CLOTH_TYPES), len(CATEGORIES)) == (17, 13)
     assert sorted(DEEPFASHION2) == list(range(1, 14))
-    words = {*CLOTH_TYPES.values(), *DEEPFASHION2.values(), *SYNONYMS.values(), *(word for _, word in CATEGORIES)}
-    assert words <= SLOTS.keys()
+    tables = (CLOTH_TYPES.values(), DEEPFASHION2.values(), garments.SYNONYMS.values())
+    assert {word for words in tables for word in words} | {word for _, word in CATEGORIES} <= garments.SLOTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -29,20 +19,13 @@ def test_the_published_tables_are_complete():
      ("top, t-shirt, sweatshirt", "upper"), ("Left-shoe", None), ("background", None)],
 )  # fmt: skip
 def test_labels_of_segmentation_models(label, slot):
-    assert slot_of_label(label) == slot
+    assert garments.slot_of_label(label) == slot
 
 
-@pytest.mark.parametrize(
-    ("name", "garment"),
-    [
-        ("Shirt, Blouse ", "shirt"),
-        ("pants", "trousers"),
-        ("blazer", "jacket"),
-        ("dress", "dress"),
-        ("shoe", None),
-        ("", None),
-    ],
-)
+NAMES = {"Shirt, Blouse ": "shirt", "pants": "trousers", "blazer": "jacket", "dress": "dress", "shoe": None, "": None}
+
+
+@pytest.mark.parametrize(("name", "garment"), NAMES.items())
 def test_a_garment_by_its_name(name, garment):
     assert garment_of(name) == garment
 
