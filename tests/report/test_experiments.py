@@ -1,9 +1,12 @@
 """Read experiments from the commits that DVC leaves, and make tables of them."""
 
 import csv
+import itertools
 import json
+import statistics
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,13 +14,7 @@ from dvc.repo import Repo
 from scipy.stats import norm
 
 from atelier.common.errors import UserError
-from atelier.report.experiment_tables import (
-    collect_ablations,
-    collect_methods,
-    collect_seeds,
-    describe_ablations,
-    tabulate_ablations,
-)
+from atelier.report import experiment_tables as tables
 from atelier.report.experiments import Experiment, find_experiments
 from atelier.stats.bootstrap import between_seeds, over_pictures
 
@@ -107,27 +104,29 @@ def test_an_experiment_of_another_branch_is_not_found(repository):
 
 
 def test_a_folder_without_dvc_is_an_error_of_one_line(tmp_path):
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(UserError, match=r"\A.+\Z"):  # "." matches no newline
         find_experiments(["A"], tmp_path)
-    assert "\n" not in str(raised.value)
 
 
-def test_an_unfinished_experiment_is_named(repository, tmp_path):
+def test_unfinished_experiments_and_those_without_recorded_training_are_named(repository, tmp_path):
     head = git(repository, "rev-parse", "HEAD")
     git(repository, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/C", "HEAD")
+    add_experiment(repository, "full", reports(0.1))
     with pytest.raises(UserError, match=r"experiment C .*no readable metrics/train\.json"):
-        collect_ablations(["C"], tmp_path / "out", repository)
+        tables.collect_ablations(["C"], tmp_path / "out", repository)
+    read = Mock(side_effect=UserError("experiment full: no run"))
+    with pytest.raises(UserError, match="experiment full: no run"):
+        tables.collect_methods(["full"], tmp_path / "out", repository, read)
     assert not (tmp_path / "out").exists()
 
 
 def test_ablations_are_collected_into_one_table(repository, tmp_path):
     add_experiment(repository, "A", reports(0.1))
     add_experiment(repository, "B", reports(0.3))
-    table, text, picture = collect_ablations(["A", "B"], tmp_path, repository)
+    table, text, picture = tables.collect_ablations(["A", "B"], tmp_path, repository)
     rows = read_rows(table)
-    assert [(row["config"], row["domain"]) for row in rows] == [
-        (config, domain) for config in ("baseline", "A", "B") for domain in ("seen", "unseen")
-    ]
+    expected = list(itertools.product(("baseline", "A", "B"), ("seen", "unseen")))
+    assert [(row["config"], row["domain"]) for row in rows] == expected
     names = ["clip_similarity", "trained_share", "train_loss_1", "train_loss_2", "val_loss_1", "val_loss_2"]
     assert [float(rows[-1][name]) for name in names] == pytest.approx([3, 0.2, 0.3, 0.15, 1.3, 2.3])
     assert "| A, seen (DeepFashion2) | 20.00% | 1.00 | – |" in text.read_text()
@@ -135,8 +134,8 @@ def test_ablations_are_collected_into_one_table(repository, tmp_path):
 
 
 def test_the_paper_s_ablations_are_printed_beside_ours():
-    table = tabulate_ablations([Experiment(name, *reports(0.04)) for name in "AD"])
-    text = describe_ablations(table)
+    table = tables.tabulate_ablations([Experiment(name, *reports(0.04)) for name in "AD"])
+    text = tables.describe_ablations(table)
     assert "| A, unseen (Fashionpedia) | 20.00% | 0.40 | – | – | – | – | – | 19.43 | 9.52 | 0.409 | 0.488 |" in text
     assert "| D | 0.0400 → 0.0200 | 1.0400 → 2.0400 | 0.0415 → 0.0418 | 0.0396 → 0.0417 |" in text
     assert list(table["config"]) == ["baseline"] * 2 + ["A"] * 2 + ["D"] * 2
@@ -145,18 +144,15 @@ def test_the_paper_s_ablations_are_printed_beside_ours():
 def test_losses_are_in_the_order_of_the_epochs_and_without_epoch_0():
     train = {"train_loss": {f"epoch_{n}": float(n) for n in (10, 2, 1)}, "val_loss": {"epoch_1": 5.0, "epoch_0": 1.0}}
     one = Experiment("A", train, {})
-    assert one.losses("train_loss") == [1.0, 2.0, 10.0]
-    assert one.losses("val_loss") == [5.0]
+    assert (one.losses("train_loss"), one.losses("val_loss")) == ([1.0, 2.0, 10.0], [5.0])
 
 
 def test_methods_have_their_scores_beside_their_costs(repository, tmp_path):
     for name, level in (("selective", 0.1), ("lora", 0.3)):
         add_experiment(repository, name, reports(level))
-    table, text = collect_methods(["selective", "lora"], tmp_path, repository, COSTS.__getitem__)
+    table, text = tables.collect_methods(["selective", "lora"], tmp_path, repository, COSTS.__getitem__)
     rows = read_rows(table)
-    assert [(row["experiment"], row["domain"]) for row in rows] == [
-        (name, domain) for name in COSTS for domain in ("seen", "unseen")
-    ]
+    assert [(row["experiment"], row["domain"]) for row in rows] == list(itertools.product(COSTS, ("seen", "unseen")))
     names = ["trained_share", "train_seconds", "peak_cuda_gib", "clip_similarity"]
     assert [float(rows[-1][name]) for name in names] == pytest.approx([0.2, 30.0, 9.25, 3])
     assert "loss" not in rows[0]
@@ -164,43 +160,26 @@ def test_methods_have_their_scores_beside_their_costs(repository, tmp_path):
     assert "| lora | – | 3.00 | – | – | – |" in text.read_text()
 
 
-def test_an_experiment_whose_training_was_not_recorded_is_named(repository, tmp_path):
-    add_experiment(repository, "full", reports(0.1))
-
-    def read(name: str) -> dict[str, float]:
-        raise UserError(f"experiment {name}: no run")
-
-    with pytest.raises(UserError, match="experiment full: no run"):
-        collect_methods(["full"], tmp_path / "out", repository, read)
-    assert not (tmp_path / "out").exists()
-
-
 def test_both_spreads_agree_with_their_definitions():
     rng = np.random.default_rng(0)
     values = rng.normal(5, 2, (4, 3))
-    mean, deviation = between_seeds(values)
-    for column in range(3):
-        parts = values[:, column].tolist()
-        centre = sum(parts) / 4
-        assert mean[column] == pytest.approx(centre)
-        assert deviation[column] == pytest.approx((sum((part - centre) ** 2 for part in parts) / 3) ** 0.5)
+    expected = [[of(column) for column in values.T.tolist()] for of in (statistics.mean, statistics.stdev)]
+    np.testing.assert_allclose(between_seeds(values), expected)
     errors = rng.uniform(0.1, 1, (4, 3))
     ends = [norm.ppf(q, loc=values, scale=errors) for q in (0.025, 0.975)]
     np.testing.assert_allclose(over_pictures(*ends), errors.mean(0))
 
 
 def test_seeds_are_collected_into_a_table_and_a_page(repository, tmp_path):
-    names = ("seed-1", "seed-2", "seed-3")
-    for name, level in zip(names, (1.0, 1.2, 1.4), strict=True):
+    levels = {"seed-1": 1.0, "seed-2": 1.2, "seed-3": 1.4}
+    for name, level in levels.items():
         add_experiment(repository, name, seed_reports(level))
-    table, text = collect_seeds(names, tmp_path, repository)
+    table, text = tables.collect_seeds(tuple(levels), tmp_path, repository)
     rows = {(row["kind"], row["measure"]): row for row in read_rows(table)}
-    assert set(rows) == {(kind, name) for kind in ("finetuned", "gain") for name in ("directional", "frontier")}
+    assert set(rows) == set(itertools.product(("finetuned", "gain"), ("directional", "frontier")))
     row = rows["finetuned", "directional"]
-    values = {name: float(row[name]) for name in ("mean", "sd_seeds", "se_pictures", "ci_lo", "ci_hi")}
-    assert values == pytest.approx(
-        {"mean": 1.2, "sd_seeds": 0.2, "se_pictures": 0.2 / 1.959964, "ci_lo": 1.0, "ci_hi": 1.4}, rel=1e-4
-    )
+    values = [float(row[name]) for name in ("mean", "sd_seeds", "se_pictures", "ci_lo", "ci_hi")]
+    assert values == pytest.approx([1.2, 0.2, 0.2 / 1.959964, 1.0, 1.4], rel=1e-4)
     assert (row["seeds"], row["n"], row["clusters"]) == ("3", "8", "4")
     assert float(rows["gain", "directional"]["mean"]) == pytest.approx(0.6)
     assert float(rows["finetuned", "frontier"]["sd_seeds"]) == pytest.approx(0.05)
@@ -208,7 +187,6 @@ def test_seeds_are_collected_into_a_table_and_a_page(repository, tmp_path):
 
 
 def test_one_seed_has_no_spread(repository, tmp_path):
-    with pytest.raises(UserError, match="1 experiment has no spread"):
-        collect_seeds(["a", "a"], tmp_path, repository)
-    with pytest.raises(UserError, match="experiment a: not among"):
-        collect_seeds(["a", "b"], tmp_path, repository)
+    for names, message in ((["a", "a"], "1 experiment has no spread"), (["a", "b"], "experiment a: not among")):
+        with pytest.raises(UserError, match=message):
+            tables.collect_seeds(names, tmp_path, repository)

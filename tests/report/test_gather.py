@@ -18,21 +18,25 @@ from atelier.evaluation.evaluate import Evaluation
 from atelier.report.gather import ReportInputs, gather_page
 from atelier.report.page import PageData, write_page
 
+PARAMS = read_params(ROOT / "params.yaml")
 
-@pytest.fixture
-def files(page_data: PageData, tmp_path) -> ReportInputs:
-    """Write the files as `train`, `make ablations` and `make methods` do."""
-    folder = tmp_path / "inputs"
-    (folder / "train").mkdir(parents=True)
-    page_data.epochs.to_csv(folder / "train/epochs.csv", index=False)
-    page_data.steps.to_csv(folder / "train/steps.csv", index=False)
-    (folder / "train.json").write_text(json.dumps(page_data.trained))
-    page_data.ablations.to_csv(folder / "ablations.csv", index=False)
-    page_data.methods.to_csv(folder / "methods.csv", index=False)
+
+def inputs(folder: Path) -> ReportInputs:
+    """Return the paths of the files that `train`, `make ablations` and `make methods` write."""
     return ReportInputs(
         curves=folder / "train", trained=folder / "train.json", ablations=folder / "ablations.csv",
         methods=folder / "methods.csv",
     )  # fmt: skip
+
+
+@pytest.fixture
+def files(page_data: PageData, tmp_path) -> ReportInputs:
+    folder = tmp_path / "inputs"
+    (folder / "train").mkdir(parents=True)
+    for name in ("train/epochs", "train/steps", "ablations", "methods"):
+        getattr(page_data, Path(name).name).to_csv(folder / f"{name}.csv", index=False)
+    (folder / "train.json").write_text(json.dumps(page_data.trained))
+    return inputs(folder)
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def result(page_data: PageData) -> Evaluation:
 def test_the_page_shows_the_files_content(result, files, page_data, tmp_path):
     read = tmp_path / "probes.parquet"
     read.write_bytes(b"rows")
-    page = gather_page(result, files, read_params(ROOT / "params.yaml"), [read])
+    page = gather_page(result, files, PARAMS, [read])
     assert page.trained == page_data.trained
     assert page.params["train"]["loss"] == "trimap"
     assert list(page.ablations["config"]) == list(page_data.ablations["config"])
@@ -57,14 +61,10 @@ def test_the_page_shows_the_files_content(result, files, page_data, tmp_path):
 
 def test_page_reads_only_declared_dependencies_of_evaluate(result, tmp_path):
     """Otherwise its bytes would depend on files that DVC does not hash."""
-    committed = ReportInputs(
-        **{name: ROOT / f"metrics/{file}" for name, file in
-           {"curves": "train", "trained": "train.json", "ablations": "ablations.csv", "methods": "methods.csv"}.items()}
-    )  # fmt: skip
     declared = [(ROOT / dep).resolve() for dep in STAGES["evaluate"]["deps"] if "data/" not in dep]
 
     def write() -> bytes:
-        write_page(tmp_path / "index.html", gather_page(result, committed, read_params(ROOT / "params.yaml"), []))
+        write_page(tmp_path / "index.html", gather_page(result, inputs(ROOT / "metrics"), PARAMS, []))
         return (tmp_path / "index.html").read_bytes()
 
     first = write()  # imports everything, so that the second call opens no file to import it
@@ -91,15 +91,12 @@ def opened_files() -> Iterator[set[Path]]:
         recording = False
 
 
-@pytest.mark.parametrize("field", ["ablations", "trained"])
-def test_a_missing_file_is_named(result, files, tmp_path, field):
-    files = ReportInputs(**vars(files) | {field: tmp_path / "gone"})
-    with pytest.raises(UserError, match="gone: cannot be read"):
-        gather_page(result, files, read_params(ROOT / "params.yaml"), [])
-
-
-def test_an_empty_table_is_named(result, files, tmp_path):
-    empty = tmp_path / "empty.csv"
-    empty.write_text("")
-    with pytest.raises(UserError, match=r"empty\.csv"):
-        gather_page(result, ReportInputs(**vars(files) | {"methods": empty}), read_params(ROOT / "params.yaml"), [])
+@pytest.mark.parametrize(
+    ("field", "path", "message"),
+    [("ablations", "gone", "gone: cannot be read"), ("trained", "gone", "gone: cannot be read"),
+     ("methods", "empty.csv", r"empty\.csv")],
+)  # fmt: skip
+def test_a_missing_file_and_an_empty_table_are_named(result, files, tmp_path, field, path, message):
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(UserError, match=message):
+        gather_page(result, ReportInputs(**vars(files) | {field: tmp_path / path}), PARAMS, [])

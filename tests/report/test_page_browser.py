@@ -11,6 +11,17 @@ from atelier.images.contact_sheet import draw_change, draw_zones
 from atelier.images.tensors import from_png
 from atelier.report.page.gallery import failures
 
+TEXTS = (
+    "main",
+    ".note",
+    "nav a",
+    ".eyebrow",
+    "tr.reference td",
+    "figcaption",
+    ".tags span",
+    "thead th",
+    "svg text",
+)
 LUMINANCE = """colour => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   context.fillStyle = colour;
@@ -71,8 +82,8 @@ def test_filters_leave_what_they_say(view, page_data, choice):
         opened.page.select_option(f"select[name={name}]", value)
     opened.show_all()
     assert opened.cards() == wanted
-    count = opened.page.inner_text("#count")
-    assert count == f"Showing {len(wanted)} of {len(wanted)} that match; {len(page_data.samples)} edits in all."
+    count = f"Showing {len(wanted)} of {len(wanted)} that match; {len(page_data.samples)} edits in all."
+    assert opened.page.inner_text("#count") == count
 
 
 @pytest.mark.parametrize(("measure", "highest_is_worst"), [("leakage_share", True), ("clip_directional", False)])
@@ -106,13 +117,12 @@ def test_edits_come_a_batch_at_a_time_by_button_and_by_scrolling(view, page_data
 def test_the_keyboard_reaches_every_control_in_order(view):
     opened = view()
     where = """() => [...document.querySelectorAll("*")].indexOf(document.activeElement)"""
-    path = []
+    reached = []
     for _ in range(400):
         opened.page.keyboard.press("Tab")
-        path.append(opened.page.evaluate(where))
         if opened.page.evaluate("document.activeElement.tagName === 'BODY'"):
             break
-    reached = path[:-1]
+        reached.append(opened.page.evaluate(where))
     assert reached == sorted(reached)
     controls = """() => [...document.querySelectorAll("*")].flatMap((element, index) =>
       element.matches("a, button, select, input, summary, .dot, .wide") && element.checkVisibility() ? [index] : [])"""
@@ -147,17 +157,7 @@ def test_both_themes_have_contrast_and_the_button_changes_them(view, scheme):
         dark = (scheme == "dark") != (turn == 1)
         paper = luminance(opened, style(opened, "html", "backgroundColor"))
         assert (paper < 0.5) == dark
-        for selector in (
-            "main",
-            ".note",
-            "nav a",
-            ".eyebrow",
-            "tr.reference td",
-            "figcaption",
-            ".tags span",
-            "thead th",
-            "svg text",
-        ):
+        for selector in TEXTS:
             ink = luminance(opened, style(opened, selector, "fill" if "svg" in selector else "color"))
             around = paper if "tr" not in selector else luminance(opened, style(opened, selector, "backgroundColor"))
             assert (max(ink, around) + 0.05) / (min(ink, around) + 0.05) >= 4.5, selector
@@ -180,12 +180,10 @@ def test_a_link_restores_the_view(view, page_data):
     assert values == ["unseen", "", "leaked", "leakage_share"]
     assert sorted(opened.cards()) == sorted(expected(page_data, "unseen", kind="leaked"))
     opened.page.select_option("select[name=prompt]", "change shirt to blue")
-    link = opened.page.evaluate("location.hash")
-    again = view(link)
+    again = view(opened.page.evaluate("location.hash"))
     assert again.cards() == opened.cards()
     assert again.page.input_value("select[name=prompt]") == "change shirt to blue"
-    unknown = view(f"#gallery?domain={quote(HTML)}&order=nonsense")
-    assert unknown.cards() == expected(page_data)[:24]
+    assert view(f"#gallery?domain={quote(HTML)}&order=nonsense").cards() == expected(page_data)[:24]
 
 
 def test_change_maps_and_zones_are_those_of_the_sheets(view, page_data):
@@ -193,14 +191,11 @@ def test_change_maps_and_zones_are_those_of_the_sheets(view, page_data):
     opened.page.wait_for_selector("#cards > li[data-drawn]")
     read = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
     sample = page_data.samples[0]
-    drawn = [
-        np.array(canvas.evaluate(read)).reshape(64, 64, 4)[..., :3]
-        for canvas in opened.page.locator("#cards > li").first.locator("canvas").all()
-    ]
-    source, *edits = (
-        np.clip((from_png(png).astype(int) + 2) // 4 * 4, 0, 255).astype(np.uint8)
-        for png in (sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"])
-    )
+    canvases = opened.page.locator("#cards > li").first.locator("canvas").all()
+    drawn = [np.array(canvas.evaluate(read)).reshape(64, 64, 4)[..., :3] for canvas in canvases]
+    pngs = (sample.probe.source, sample.edited["baseline"], sample.edited["finetuned"])
+    rounded = [np.clip((from_png(png).astype(int) + 2) // 4 * 4, 0, 255).astype(np.uint8) for png in pngs]
+    source, *edits = rounded
     wanted = [draw_change(source, edited) for edited in edits]
     wanted.append(draw_zones(source, from_png(sample.zones.tight) >= 128, sample.zones.box))
     for ours, theirs in zip(drawn, wanted, strict=True):

@@ -6,16 +6,7 @@ import pytest
 
 from atelier.metrics import frontier
 from atelier.metrics.registry import MODELS
-from atelier.report.figures import (
-    baselines_of,
-    draw_frontier,
-    draw_metric,
-    non_dominated,
-    plot_frontiers,
-    plot_shares,
-    share_points,
-    staircase,
-)
+from atelier.report import figures
 from atelier.report.format import figure, heading, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict
 from atelier.report.page.gallery import KINDS, NONE, failures
@@ -77,7 +68,7 @@ def test_the_sentence_claims_only_what_holds():
     assert "no key metric was measured" in sentence("seen", domain | {"gain": {}})
 
 
-def test_numbers():
+def test_numbers_and_headings_with_unit_and_direction():
     assert [figure(-1.25, 1, signed=True), figure(0.5, 2, signed=True)] == ["−1.2", "+0.50"]
     assert [figure(-0.0001, 2), figure(0.0, 2, signed=True)] == ["0.00", "0.00"]
     assert {figure(value, 2) for value in (None, np.nan, np.inf)} == {DASH}
@@ -85,9 +76,6 @@ def test_numbers():
     expected = ["< 0.0001", "< 0.0001", "0.0012", "0.5", "1", DASH]
     assert [probability(p) for p in (1e-5, 9.999e-05, 0.00123, 0.5, 1.0, None)] == expected
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
-
-
-def test_headings_have_unit_and_direction():
     keys = ("lpips_outside", "psnr", "change_inside", "some_new_one")
     expected = ["LPIPS outside the garment\u00a0↓", "PSNR, dB\u00a0↑", "change inside the garment", "some new one"]
     assert [heading(key) for key in keys] == expected
@@ -100,33 +88,31 @@ def test_the_frontier_is_the_non_dominated_settings():
     known = points.dropna().drop_duplicates()
     pairs = list(zip(known["preservation"], known["success"], strict=True))
     expected = [(x, y) for x, y in pairs if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in pairs)]
-    assert non_dominated(points) == sorted(expected, reverse=True)
+    assert figures.non_dominated(points) == sorted(expected, reverse=True)
 
 
 def test_the_area_under_the_drawn_frontier_is_the_one_that_is_measured():
     points = pd.DataFrame(np.random.default_rng(3).random((15, 2)), columns=["success", "preservation"])
-    corners = np.array(staircase(points))[::-1]
-    drawn = np.trapezoid(corners[:, 1], corners[:, 0])
-    measured = frontier.area(points["success"].to_numpy()[None], points["preservation"].to_numpy()[None])
-    assert drawn == pytest.approx(float(np.squeeze(measured)))
+    x, y = np.array(figures.staircase(points))[::-1].T
+    assert np.trapezoid(y, x) == pytest.approx(frontier.area(*points.to_numpy().T))
 
 
 def test_gains_are_against_the_baseline_of_the_same_domain(page_data):
-    bases = baselines_of(page_data.ablations, ("clip_directional", "delta_e"))
+    bases = figures.baselines_of(page_data.ablations, ("clip_directional", "delta_e"))
     assert bases == {"seen": {"clip_directional": 60.0}, "unseen": {"clip_directional": 60.0}}
-    points = share_points(page_data.ablations, page_data.methods, {"seen": {"clip_directional": 50.0}})
+    points = figures.share_points(page_data.ablations, page_data.methods, {"seen": {"clip_directional": 50.0}})
     assert list(points["label"]) == ["A", "B", "D", "lora", "full"]
     assert list(points["clip_directional"]) == pytest.approx([13.0, 13.0, 17.0, 19.0, 19.0])
-    assert share_points(None, None, bases).empty
+    assert figures.share_points(None, None, bases).empty
 
 
 def test_figures_draw_every_value(page_data):
     _, (frontiers, metrics) = make_panels(1, 2, 6, 3)
     seen = page_data.frontier[page_data.frontier["domain"] == "seen"]
-    draw_frontier(frontiers, seen)
+    figures.draw_frontier(frontiers, seen)
     dots = np.concatenate([line.get_xydata() for line in frontiers.lines if line.get_linestyle() == "None"])
     np.testing.assert_array_equal(dots, seen[["preservation", "success"]])  # both have the baseline's first
-    draw_metric(metrics, page_data.domains, "leakage_share")
+    figures.draw_metric(metrics, page_data.domains, "leakage_share")
     estimates = [page_data.domains[name][model]["leakage_share"] for name in ("seen", "unseen") for model in MODELS]
     assert [line.get_ydata()[0] for line in metrics.lines] == [one["mean"] for one in estimates]
     bars = [bar.get_segments()[0][:, 1] for bar in metrics.collections]
@@ -135,7 +121,7 @@ def test_figures_draw_every_value(page_data):
 
 def test_figures_are_the_same_each_time(page_data, tmp_path):
     for turn in ("one", "two"):
-        plot_frontiers(page_data.frontier, tmp_path / f"{turn}-frontiers.png")
-        plot_shares(page_data.ablations, page_data.methods, tmp_path / f"{turn}-shares.png")
+        figures.plot_frontiers(page_data.frontier, tmp_path / f"{turn}-frontiers.png")
+        figures.plot_shares(page_data.ablations, page_data.methods, tmp_path / f"{turn}-shares.png")
     for name in ("frontiers", "shares"):
         assert (tmp_path / f"one-{name}.png").read_bytes() == (tmp_path / f"two-{name}.png").read_bytes()

@@ -49,12 +49,23 @@ def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
     return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
 
 
-def test_the_report_names_networks_and_counts_probes_without_zones(evaluated, tiny_clip_folder, tiny_features_folder):
+def test_the_report_has_networks_counts_no_ops_and_frontiers(evaluated, tiny_clip_folder, tiny_features_folder):
     networks = evaluated.report["networks"]
     assert networks["clip"] == str(tiny_clip_folder)
     assert networks["lpips"].startswith(str(tiny_features_folder))
     assert "VAE" in networks["leakage_floor"]
+    assert evaluated.report["network_of"]["clip_directional"] == "clip"
     assert evaluated.report["probes_without_zone"] == 0
+    for domain in ("seen", "unseen"):
+        part = evaluated.report[domain]
+        assert set(part["noop"]) == {"baseline", "finetuned", "gain"}
+        assert part["noop"]["gain"]["change"]["n"] == 6
+        areas = {name: part["frontier"][name]["area"] for name in ("baseline", "finetuned", "gain")}
+        assert areas["finetuned"]["mean"] > areas["baseline"]["mean"]
+        assert (areas["gain"]["n"], areas["gain"]["clusters"]) == (4, 4)
+        assert part["probes"] == 24
+    assert len(evaluated.frontier) == 2 * 2 * 3
+    assert set(evaluated.frontier["n"]) == {4}
 
 
 def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
@@ -68,58 +79,40 @@ def test_what_the_vae_alone_changes_does_not_count_as_leakage(study, evaluated):
 
 
 def write(result: Evaluation, page: PageData, folder: Path) -> None:
-    """Write an evaluation's files into a folder."""
     names = ("evaluate.json", "headline.json", "tables", "sheets")
     write_evaluation(result, SETTINGS, Outputs(*(folder / name for name in names)), page.ablations, page.methods)
 
 
-def test_no_ops_and_frontiers_are_reported_and_not_compared(evaluated):
-    for domain in ("seen", "unseen"):
-        part = evaluated.report[domain]
-        assert set(part["noop"]) == {"baseline", "finetuned", "gain"}
-        assert part["noop"]["gain"]["change"]["n"] == 6
-        areas = {name: part["frontier"][name]["area"] for name in ("baseline", "finetuned", "gain")}
-        assert areas["finetuned"]["mean"] > areas["baseline"]["mean"]
-        assert (areas["gain"]["n"], areas["gain"]["clusters"]) == (4, 4)
-        assert part["probes"] == 24
-    assert evaluated.report["network_of"]["clip_directional"] == "clip"
-    assert len(evaluated.frontier) == 2 * 2 * 3
-    assert set(evaluated.frontier["n"]) == {4}
-
-
 def test_every_file_is_written_and_has_the_same_bytes_twice(evaluated, page_data, tmp_path):
-    for run in ("one", "two"):
-        folder = tmp_path / run
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
         write(evaluated, page_data, folder)
-    files = sorted(p.relative_to(tmp_path / "one").as_posix() for p in (tmp_path / "one").rglob("*") if p.is_file())
-    assert files == [
-        "evaluate.json", "headline.json",
-        "sheets/frontier.png", "sheets/measures.png", "sheets/overview.png", "sheets/seen-worst.png", "sheets/seen.png",
-        "sheets/shares.png",
-        "sheets/unseen-worst.png", "sheets/unseen.png",
+    files = {path.relative_to(one).as_posix() for path in one.rglob("*") if path.is_file()}
+    assert files == {
+        "evaluate.json", "headline.json", "sheets/frontier.png", "sheets/measures.png", "sheets/overview.png",
+        "sheets/seen-worst.png", "sheets/seen.png", "sheets/shares.png", "sheets/unseen-worst.png", "sheets/unseen.png",
         "tables/comparison.md", "tables/factors.csv", "tables/frontier.csv", "tables/prompts.csv",
-    ]  # fmt: skip
+    }  # fmt: skip
     for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
-    sheet = Image.open(tmp_path / "one" / "sheets" / "seen.png")
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    sheet = Image.open(one / "sheets" / "seen.png")
     assert sheet.size == (GAP + TEXT_WIDTH + len(COLUMNS) * (CELL + GAP), HEADER + 3 * (CELL + GAP))
-    overview = Image.open(tmp_path / "one" / "sheets" / "overview.png")  # both domains side by side
+    overview = Image.open(one / "sheets" / "overview.png")  # both domains side by side
     assert overview.size == (GAP + TEXT_WIDTH + 8 * (CELL + GAP), HEADER + 4 * (CELL + GAP))
 
 
 def test_prompt_table_holds_the_means_of_its_edits(evaluated):
     rows = list(csv.DictReader(io.StringIO(to_csv(average(evaluated.scores, "prompt")))))
     assert len(rows) == 2 * 4 * 5
-    scores = evaluated.scores
-    for row in rows[:7]:
-        part = scores[
-            (scores[["domain", "prompt", "model"]] == [row["domain"], row["prompt"], row["model"]]).all(axis=1)
-        ]
+    parts = dict(list(evaluated.scores.groupby(["domain", "prompt", "model"])))
+    for row in rows:
+        part = parts[row["domain"], row["prompt"], row["model"]]
         assert int(row["n"]) == len(part) == 6
         assert float(row["lpips"]) == pytest.approx(part["lpips"].mean(), rel=1e-5)
 
 
 def test_the_comparison_has_the_paper_s_rows_and_ours(evaluated):
+    assert markdown(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
     text = compare_with_paper(evaluated.report)
     assert "| paper, DeepFashion2: fine-tuned, trimap | 22.14 | 11.91 | – | – |" in text
     assert "| paper, Fashionpedia: fine-tuned | 18.59 | 10.52 | 0.288 | – |" in text
@@ -139,10 +132,6 @@ def test_the_paper_s_ratio_follows_from_its_own_table():
     tuned, base = (row.directional for row in (paper.MAIN[1], paper.MAIN[0]))
     assert tuned / base == pytest.approx(paper.DIRECTIONAL_RATIO, abs=0.005)
     assert {(row.label, row.domain) for row in paper.ABLATIONS} == {(n, d) for n in "ABCD" for d in ("seen", "unseen")}
-
-
-def test_markdown_tables():
-    assert markdown(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |\n"
 
 
 def test_unselected_rows_take_sources_and_prompts_in_turn(evaluated):
