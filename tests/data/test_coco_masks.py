@@ -31,17 +31,15 @@ def ellipse() -> np.ndarray:
     return (y - 150) ** 2 / 130**2 + (x - 100) ** 2 / 80**2 <= 1
 
 
-@pytest.mark.parametrize(("text", "mask"), [(SMALL, small()), (ELLIPSE, ellipse())])
-def test_compressed_counts_agree_with_coco(text, mask):
-    for counts in (text, text.encode()):
+@pytest.mark.parametrize(
+    ("mask", "text"),
+    [(small(), SMALL), (ellipse(), ELLIPSE), (np.ones((3, 4), bool), "0<"), (np.zeros((3, 4), bool), "<")],
+)
+def test_counts_agree_with_brute_force_and_compressed_ones_with_coco(mask, text):
+    plain = [len(list(run)) for _, run in groupby([False, *mask.T.ravel()])]
+    plain[0] -= 1  # a list begins with a run outside the mask
+    for counts in (plain, text, text.encode()):
         np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
-
-
-@pytest.mark.parametrize("mask", [small(), ellipse(), np.ones((3, 4), bool), np.zeros((3, 4), bool)])
-def test_plain_counts_agree_with_brute_force(mask):
-    counts = [len(list(run)) for _, run in groupby([False, *mask.T.ravel()])]
-    counts[0] -= 1  # a list begins with a run outside the mask
-    np.testing.assert_array_equal(draw_segmentation({"size": list(mask.shape), "counts": counts}, (1, 1)), mask)
 
 
 def test_counts_may_be_negative_differences():

@@ -81,42 +81,32 @@ def test_a_person_belongs_to_one_split():
     assert not any(one.refused for one in nameless)
 
 
-@pytest.mark.parametrize("count", [3, 4, 9])
-def test_few_items_still_fill_every_split(count):
-    rows = assign_splits(records(*[(f"item-{n}", "") for n in range(count)]), seed=1)
-    assert {one.split for one in rows} == {"train", "val", "test"}
-
-
-def test_fewer_than_three_items_cannot_be_split():
+def test_three_items_fill_every_split_and_fewer_cannot_be_split():
+    for count in (3, 4, 9):
+        rows = assign_splits(records(*[(f"item-{n}", "") for n in range(count)]), seed=1)
+        assert {one.split for one in rows} == {"train", "val", "test"}, count
     with pytest.raises(UserError, match="holds 2 usable garment items; train, val and test need one each"):
         assign_splits(records(("a", ""), ("a", ""), ("b", "")), seed=1)
 
 
-def test_refused_rows_are_counted_and_named(tmp_path, prepare):
-    _, report = prepare(RENDERED.model_copy(update={"seen": str(photographs.write_seen(tmp_path)), "unseen_rows": 1}))
-    seen = report["seen"]
-    assert (seen["rows"], seen["kept"]) == (25, 24)
-    assert seen["refused"] == {"total": 1, "corrupt picture": 1}
-    assert seen["first_refused"] == {"01": "seen.parquet row 24, seen-000024-id_00000008_04_1_front: corrupt picture"}
-    assert seen["remarks"] == {"empty mask": 1, "no mask": 1}
-
-
 def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tmp_path, root, prepare, monkeypatch):
     changes = {"seen": str(photographs.write_seen(tmp_path)), "max_refused": 0.03, "unseen_rows": 1}
-    params = RENDERED.model_copy(update=changes)
-    message = (
-        r"1 of 25 rows are refused, over prepare.max_refused \(0.03\); 1 of them: corrupt picture; the first is "
-        "seen.parquet row 24, seen-000024"
-    )
-    with pytest.raises(UserError, match=message):
+    params, bad = RENDERED.model_copy(update=changes), "seen.parquet row 24, seen-000024-id_00000008_04_1_front"
+    over = r"1 of 25 rows are refused, over prepare.max_refused \(0.03\); 1 of them: corrupt picture; the first is "
+    with pytest.raises(UserError, match=over + bad):
         prepare(params)
     assert not (tmp_path / "items.parquet").exists()
     requested = []
     monkeypatch.setattr(READ_ITEMS, lambda request: requested.append(request.where) or read_items(request))
-    items, _ = prepare(params.model_copy(update={"max_refused": 0.04}))
+    items, report = prepare(params.model_copy(update={"max_refused": 0.04}))
     assert len(items) == 25
     assert requested == ["world:street"]  # the seen source is not read again
     assert list((root / ".ckpt").iterdir()) == []
+    seen = report["seen"]
+    assert (seen["rows"], seen["kept"]) == (25, 24)
+    assert seen["refused"] == {"total": 1, "corrupt picture": 1}
+    assert seen["first_refused"] == {"01": f"{bad}: corrupt picture"}
+    assert seen["remarks"] == {"empty mask": 1, "no mask": 1}
 
 
 def test_a_source_without_usable_rows_stops_the_run_at_any_limit(tmp_path, prepare):
@@ -124,9 +114,6 @@ def test_a_source_without_usable_rows_stops_the_run_at_any_limit(tmp_path, prepa
     params = RENDERED.model_copy(update={"seen": str(source), "max_refused": 1.0, "unseen_rows": 1})
     with pytest.raises(UserError, match="1 of 1 rows are refused"):
         prepare(params)
-
-
-# --- resuming ---------------------------------------------------------------------------------------
 
 
 BLANK = photograph("01", "a caption", mask=None)

@@ -31,9 +31,6 @@ def ids(readings):
     return [reading.item.item_id for reading in readings]
 
 
-# --- every source ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("source", WRITERS)
 def test_reading_can_start_at_any_row(tmp_path, source):
     dataset = WRITERS[source](tmp_path, SHADES[:9])
@@ -79,9 +76,6 @@ def test_closing_a_reading_early_stops_its_threads():
     readings = read_items(Request("world:studio", "deepfashion", "seen", 10**9, 32, "crop", 3))
     assert next(readings).item is not None
     readings.close()
-
-
-# --- parquet --------------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_of_parquet_files_is_one_source(tmp_path):
@@ -157,9 +151,6 @@ def test_an_unusable_source_gives_a_one_line_error(tmp_path, monkeypatch, where,
     with pytest.raises(UserError, match=message) as caught:
         read(where, schema)
     assert "\n" not in str(caught.value)
-
-
-# --- the hub --------------------------------------------------------------------------------------------------------
 
 
 def test_a_hub_name_is_streamed_from_its_train_split(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ def test_a_row_of_magicbrush(tmp_path):
     assert (item.instruction, item.garment, item.item_id) == ("make the shirt red", "shirt", "242679")
     assert (item.image_id, item.target) == ("seen-000000-242679", item.image)
     np.testing.assert_array_equal(from_png(item.mask) > 0, letterboxed(INSIDE))
+    assert read_magicbrush(tmp_path, instruction="let it snow").item.garment == "clothes"
 
 
 def test_a_row_of_instructpix2pix(tmp_path):
@@ -54,19 +55,14 @@ def test_columns_of_any_other_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "source=a",
-        "source=a,instruction=b,target",
-        "source=a,instruction=b,target=,",
-        "source=a,instruction=b,target=c,garment=d",
-        "source=a,source=b,instruction=c,target=d",
-    ],
-)
-def test_malformed_columns_are_refused(text):
+    "rest",
+    ["", ",instruction=b,target", ",instruction=b,target=,", ",instruction=b,target=c,garment=d",
+     ",source=a,instruction=c,target=d"],
+)  # fmt: skip
+def test_malformed_columns_are_refused(rest):
     form = r"prepare.columns: .* does not have the form source=…,instruction=…,target=…\[,mask=…\]"
     with pytest.raises(UserError, match=form):
-        parse_columns(text)
+        parse_columns(f"source=a{rest}")
 
 
 WHITE = np.dstack([np.where(INSIDE, 255, 0)] * 3).astype(np.uint8)
@@ -93,11 +89,8 @@ def test_masks_mark_the_region_to_edit(tmp_path, mask, tolerance):
     ("mask", "remark"),
     [
         (None, "no mask"),
-        (b"?" * 40, "unreadable mask"),
         (PICTURE, "mask is a picture"),
         (region_bytes(~np.zeros_like(INSIDE)), "mask of the whole picture"),
-        (mask_bytes(~np.zeros_like(INSIDE)), "mask of the whole picture"),
-        (mask_bytes(np.zeros_like(INSIDE)), "empty mask"),
         (region_bytes(INSIDE[:20]), "mask of another shape"),
     ],
 )
@@ -130,7 +123,3 @@ def test_source_target_and_mask_are_fitted_by_one_plan(tmp_path, fit):
 def test_an_unusable_pair_is_refused(tmp_path, changes, refused):
     reading = read_magicbrush(tmp_path, **changes)
     assert (reading.item, reading.refused) == (None, refused)
-
-
-def test_an_instruction_without_a_garment(tmp_path):
-    assert read_magicbrush(tmp_path, instruction="let it snow").item.garment == "clothes"

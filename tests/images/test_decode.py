@@ -101,8 +101,6 @@ def test_damaged_bytes_refuse_only_their_row(kind):
         assert picture.mode == "RGB"
 
 
-# --- masks and orientation ---
-
 HALF = np.zeros((40, 60), bool)
 HALF[10:30, 5:25] = True
 UPRIGHT = Picture(GREY.convert("RGB"), (60, 40), 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import photographs as shipped
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 from schema_files import png_header
 from scipy.ndimage import binary_dilation
 from skimage.metrics import structural_similarity
@@ -87,13 +87,6 @@ def test_real_photos_come_back_with_less_detail_only(path):
     assert back.shape == photograph.pixels.shape
     expected = resize(resize(photograph.pixels, [n // 2 for n in back.shape[:2]], anti_aliasing=True), back.shape[:2])
     assert structural_similarity(back / 255, expected, channel_axis=2, data_range=1) > 0.93
-
-
-def test_exif_rotation_agrees_with_pillow(tmp_path):
-    path, _ = write(tmp_path, "turned")
-    with Image.open(path) as opened:
-        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    np.testing.assert_array_equal(open_photograph(path, SIZE).pixels, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -201,9 +201,6 @@ def test_agreement_is_the_iou_of_predicted_masks(tmp_path):
     assert measure_agreement(overlaps) == {"seen": {"mean": 0.5, "min": 0.25, "n": 2}}
 
 
-# --- the stage -----------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return build_segmenter(tmp_path_factory.mktemp("segmenter"))

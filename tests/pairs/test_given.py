@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from fixtures_pairs import PAIR, noise, pair, photograph, write_index
 
-from atelier.common.errors import UserError
 from atelier.common.records import Item
 from atelier.images.tensors import to_png
 from atelier.pairs.given import make_given, requested_fabric
@@ -109,10 +108,3 @@ def test_probes_of_given_items_have_no_mask(items, tmp_path):
     assert len(probes) == 16
     assert {(one.garment, one.mask) for one in probes} == {("clothes", None)}
     assert {one.source_mask for one in made.triplets} == {mask}
-
-
-def test_triplets_without_possible_probes_give_a_one_line_error(items, tmp_path):
-    unseen = [one for one in items if one.domain == "unseen"]
-    with pytest.raises(UserError, match="no seen test picture can be a probe") as caught:
-        pair([*(given(number, "make the skirt red") for number in range(9)), *unseen], PAIR, tmp_path)
-    assert "\n" not in str(caught.value)

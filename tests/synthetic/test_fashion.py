@@ -25,8 +25,8 @@ DOMAINS = tuple(COUNTS)
 
 
 def draw_scenes(count: int, *, held_out: bool = True) -> list[fashion.Scene]:
-    generators = [np.random.default_rng([11, index]) for index in range(count)]
-    return [fashion.sample_outfit(rng, DOMAINS[i % 2], held_out=held_out) for i, rng in enumerate(generators)]
+    rngs = (np.random.default_rng([11, index]) for index in range(count))
+    return [fashion.sample_outfit(rng, DOMAINS[n % 2], held_out=held_out) for n, rng in enumerate(rngs)]
 
 
 def coverage_of(slot: str, layout: fashion.Layout) -> np.ndarray:
@@ -62,32 +62,25 @@ def test_a_picture_looks_the_same_at_any_size(scenes):
         assert np.abs(averaged - small).mean() < 6
 
 
-def test_masks_are_exclusive_and_named(scenes):
-    for scene in scenes:
-        masks = fashion.render(scene, SIZE).masks
-        assert set(masks) == {*scene.garments, "skin", "hair", "face", "background"}
-        assert np.sum(list(masks.values()), axis=0).max() == 1
-        assert all(masks[slot].sum() > 20 for slot in scene.garments)
-
-
-def test_a_mask_contains_the_pixels_of_its_garment(scenes):
+def test_masks_are_exclusive_and_contain_the_pixels_of_their_garments(scenes):
     """A garment's mask contains every pixel that it covers by more than half, and none that it does not touch."""
     for scene in scenes:
         layout = fashion.lay_out(scene, SIZE)
+        masks = fashion.render(scene, SIZE).masks
+        assert set(masks) == {*scene.garments, "skin", "hair", "face", "background"}
+        assert np.sum(list(masks.values()), axis=0).max() == 1
         np.testing.assert_allclose(layout.coverage.sum(0), 1, atol=1e-6)
         for slot in scene.garments:
             covered = coverage_of(slot, layout)
-            assert layout.masks[slot][covered > 0.5].all()
-            assert (covered[layout.masks[slot]] > 0).all()
+            assert masks[slot].sum() > 20
+            np.testing.assert_array_equal(masks[slot], layout.masks[slot])
+            assert masks[slot][covered > 0.5].all()
+            assert (covered[masks[slot]] > 0).all()
 
 
 @pytest.mark.parametrize("factors", [("colour",), ("pattern",), ("colour", "pattern")])
 def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
-    """An edit changes no pixel that the garment does not touch.
-
-    Beyond the soft edge of its mask it changes only slivers, such as a hem over an open front, that cover at most a
-    quarter of a pixel.
-    """
+    """Beyond the soft edge of its mask an edit changes only slivers, of at most a quarter of a pixel (a hem, say)."""
     for scene in scenes:
         layout = fashion.lay_out(scene, SIZE)
         source = fashion.paint(scene, layout).astype(int)
@@ -203,9 +196,6 @@ def test_instructions_name_the_garment_and_mention_the_value(garment):
 def test_the_papers_prompts_occur_among_training_instructions(prompt, change):
     factor, value = change
     assert prompt in {instructions.instruct(random.Random(seed), "shirt", **{factor: value}) for seed in range(200)}
-
-
-# --- rows in the published schemas ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
