@@ -130,9 +130,10 @@ def test_repeated_ids_get_distinct_image_ids(tmp_path, source):
 
 
 @pytest.mark.parametrize("source", WRITERS)
-def test_stray_system_files_are_ignored(tmp_path, source):
+def test_stray_files_are_ignored(tmp_path, source):
     where, schema, columns = WRITERS[source](tmp_path, [GOOD])
-    for stray in (tmp_path / ".DS_Store", tmp_path / "._rows.parquet", tmp_path / "._0.png"):
-        stray.write_bytes(b"\0\0\0\1Bud1")
+    (tmp_path / ".cache").mkdir()
+    for stray in (".DS_Store", "._rows.parquet", "._0.png", ".cache/1.png", "Thumbs.db", "notes.txt", "0.mask.png"):
+        (tmp_path / stray).write_bytes(b"\0\0\0\1Bud1")
     where = tmp_path if where.endswith(".parquet") else where  # the folder of the shards
     assert [reading.refused for reading in read(where, schema, columns)] == [""]

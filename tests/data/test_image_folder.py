@@ -34,14 +34,6 @@ def test_without_metadata_every_picture_is_a_row(tmp_path):
     assert readings[0].remarks == ("no mask", "no garment named")
 
 
-def test_files_with_other_extensions_are_ignored(tmp_path):
-    write_folder(tmp_path, [PICTURE])
-    (tmp_path / ".cache").mkdir()
-    for stray in (".DS_Store", "._0.png", ".cache/1.png", "Thumbs.db", "notes.txt", "0.mask.png"):
-        (tmp_path / stray).write_bytes(b"\0\1")
-    assert [reading.where for reading in read(tmp_path, "folder")] == ["0.png"]
-
-
 @pytest.mark.parametrize("name", ["0.mask.png", "0.mask.PNG", "masks/0.png", "masks/0.tif"])
 def test_a_mask_is_found_next_to_its_picture(tmp_path, name):
     dataset = write_folder(tmp_path, [PICTURE])

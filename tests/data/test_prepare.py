@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import photographs
 import pytest
@@ -172,11 +173,8 @@ def test_a_cut_run_resumes_after_its_last_complete_shard(cut, start, undisturbed
 
 
 def test_an_interrupted_write_does_not_read_again(undisturbed, prepare_from, monkeypatch):
-    def fail(*args):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("atelier.data.prepare.write_rows", fail)
+        patch.setattr("atelier.data.prepare.write_rows", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             prepare_from(Source(ROWS))
     again = Source(ROWS)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from unittest.mock import Mock
 
 import datasets
 import numpy as np
@@ -155,20 +156,15 @@ def test_an_unusable_source_gives_a_one_line_error(tmp_path, monkeypatch, where,
 
 def test_a_hub_name_is_streamed_from_its_train_split(tmp_path, monkeypatch):
     source, schema, _ = write_deepfashion(tmp_path, SHADES[:4])
-    dataset = datasets.load_dataset("parquet", data_files=source, streaming=True)
-    calls = []
-    monkeypatch.setattr(datasets, "load_dataset", lambda *words, **options: calls.append((words, options)) or dataset)
+    load = Mock(return_value=datasets.load_dataset("parquet", data_files=source, streaming=True))
+    monkeypatch.setattr(datasets, "load_dataset", load)
     hub = read("somebody/garments", schema)
-    assert calls == [(("somebody/garments",), {"streaming": True})]
-    local = read(source, schema)
-    assert hub == [replace(one, where=f"train row {n}") for n, one in enumerate(local)]
+    load.assert_called_once_with("somebody/garments", streaming=True)
+    assert hub == [replace(one, where=f"train row {n}") for n, one in enumerate(read(source, schema))]
     assert read("somebody/garments", schema, start=3) == hub[3:]
 
 
 def test_an_unreachable_hub_gives_a_one_line_error(monkeypatch):
-    def unreachable(*_, **__):
-        raise ConnectionError("Couldn't reach\nthe hub")
-
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    monkeypatch.setattr(datasets, "load_dataset", Mock(side_effect=ConnectionError("Couldn't reach\nthe hub")))
     with pytest.raises(UserError, match=r"^somebody/garments: cannot be read: Couldn't reach the hub$"):
         read("somebody/garments", "deepfashion")

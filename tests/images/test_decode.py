@@ -1,7 +1,9 @@
 """Decoding pictures, masks and boxes: formats, modes, orientations and errors."""
 
 import io
+import itertools
 from pathlib import Path
+from unittest.mock import Mock
 
 import fsspec
 import numpy as np
@@ -73,17 +75,13 @@ def test_a_picture_may_be_a_path_or_a_file_below_a_folder(tmp_path):
 
 
 def test_a_picture_on_the_hub_is_fetched_and_a_failing_hub_stops_the_run(monkeypatch):
-    calls, picture = [], {"bytes": None, "path": "hf://datasets/a/b@main/0.png"}
-    monkeypatch.setattr(fsspec, "open", lambda *words: calls.append(words) or io.BytesIO(as_bytes(GREY)))
-    assert decode_picture(picture).pixels.size == (60, 40)
-    assert calls == [("hf://datasets/a/b@main/0.png", "rb")]
-
-    def unreachable(*_):
-        raise ConnectionError("no\nroute")
-
-    monkeypatch.setattr(fsspec, "open", unreachable)
-    with pytest.raises(UserError, match=r"^hf://datasets/a/b@main/0.png: cannot be fetched: no route$"):
-        decode_picture(picture)
+    path = "hf://datasets/a/b@main/0.png"
+    fetch = Mock(side_effect=[io.BytesIO(as_bytes(GREY)), ConnectionError("no\nroute")])
+    monkeypatch.setattr(fsspec, "open", fetch)
+    assert decode_picture({"bytes": None, "path": path}).pixels.size == (60, 40)
+    fetch.assert_called_once_with(path, "rb")
+    with pytest.raises(UserError, match=rf"^{path}: cannot be fetched: no route$"):
+        decode_picture({"bytes": None, "path": path})
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
@@ -104,32 +102,24 @@ def test_damaged_bytes_refuse_only_their_row(kind):
 HALF = np.zeros((40, 60), bool)
 HALF[10:30, 5:25] = True
 UPRIGHT = Picture(GREY.convert("RGB"), (60, 40), 1)
-
-
-@pytest.mark.parametrize("levels", [(0, 1), (0, 255), (3, 250), (0, 128)])
-@pytest.mark.parametrize("mode", ["L", "RGB", "LA"])
-def test_masks_in_every_common_mode(levels, mode):
-    mask = Image.fromarray(np.where(HALF, *levels[::-1]).astype(np.uint8)).convert(mode)
-    np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
-
-
 LEVELS = HALF.astype(np.uint8)
 PALETTE = Image.fromarray(LEVELS, mode="P")
 PALETTE.putpalette([0, 0, 0, 200, 30, 30])
+MASKS = {
+    f"{mode} {outside} {inside}": Image.fromarray(np.where(HALF, inside, outside).astype(np.uint8)).convert(mode)
+    for mode, (outside, inside) in itertools.product(("L", "RGB", "LA"), ((0, 1), (0, 255), (3, 250), (0, 128)))
+} | {
+    "one bit": Image.fromarray(HALF),
+    "16 bits": Image.fromarray(HALF.astype(np.uint16) * 65535),
+    "palette": PALETTE,
+    "transparent outside": Image.fromarray(np.dstack([LEVELS * 0 + 255] * 3 + [LEVELS * 255])),
+    "twice the size": Image.fromarray(HALF).resize((120, 80), Image.Resampling.NEAREST),
+}
 
 
-@pytest.mark.parametrize(
-    "mask",
-    [
-        pytest.param(Image.fromarray(HALF), id="one bit"),
-        pytest.param(Image.fromarray(HALF.astype(np.uint16) * 65535), id="16 bits"),
-        pytest.param(PALETTE, id="palette"),
-        pytest.param(Image.fromarray(np.dstack([LEVELS * 0 + 255] * 3 + [LEVELS * 255])), id="transparent outside"),
-        pytest.param(Image.fromarray(HALF).resize((120, 80), Image.Resampling.NEAREST), id="twice the size"),
-    ],
-)
-def test_masks_in_other_forms(mask):
-    np.testing.assert_array_equal(decode_mask(as_bytes(mask), UPRIGHT), HALF)
+@pytest.mark.parametrize("form", MASKS)
+def test_masks_in_every_common_form(form):
+    np.testing.assert_array_equal(decode_mask(as_bytes(MASKS[form]), UPRIGHT), HALF)
 
 
 @pytest.mark.parametrize(

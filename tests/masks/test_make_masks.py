@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -42,15 +43,9 @@ def no_segmenter(pictures, garments):
     raise AssertionError("every row has a mask: the segmenter must not be called")
 
 
-def always(mask: np.ndarray, calls: list[int] | None = None) -> Finder:
-    """Return a segmenter that finds one mask in every picture; it appends the number of pictures to `calls`."""
-
-    def find(pictures, garments):
-        if calls is not None:
-            calls.append(len(pictures))
-        return [mask] * len(pictures)
-
-    return find
+def always(mask: np.ndarray) -> Finder:
+    """Return a segmenter that finds one mask in every picture."""
+    return lambda pictures, garments: [mask] * len(pictures)
 
 
 def request(*masks: np.ndarray | None, row_id: str = "a", **changes: Any) -> MaskRequest:
@@ -112,13 +107,14 @@ def test_a_picture_that_rows_share_is_predicted_once(mask):
 
 def test_the_cache_of_masks_is_bounded(mask, monkeypatch):
     monkeypatch.setattr("atelier.masks.predict.REMEMBERED", 2)
-    calls = []
+    find = Mock(wraps=always(mask_of(*SQUARE)))
     rows = [request(None, row_id=str(n), pictures=(grey(n % CHUNK),)) for n in range(2 * CHUNK)]
     late = [request(None, row_id="late", pictures=(grey(shade),)) for shade in (0, CHUNK - 1)]
     other = [request(None, row_id="other", group="val", garment="skirt")] * CHUNK
-    zones, _ = mask([*rows, *other, *late], always(mask_of(*SQUARE), calls))
+    zones, _ = mask([*rows, *other, *late], find)
     assert len(zones) == 3 * CHUNK + 2
-    assert calls == [CHUNK, 1, 1]  # the second chunk repeats the first; its two newest masks remain cached
+    pictures = [len(call.args[0]) for call in find.call_args_list]
+    assert pictures == [CHUNK, 1, 1]  # the second chunk repeats the first; its two newest masks remain cached
 
 
 def test_rows_are_read_a_chunk_at_a_time(mask):
@@ -226,15 +222,13 @@ def test_the_stage(folder, tmp_path):
 
 
 def test_the_segmenter_is_loaded_once(folder, tmp_path, monkeypatch):
-    loaded = []
-    monkeypatch.setattr(
-        "atelier.masks.predict.load_segmenter", lambda name, device: loaded.append(name) or load_segmenter(name, device)
-    )
+    load = Mock(wraps=load_segmenter)
+    monkeypatch.setattr("atelier.masks.predict.load_segmenter", load)
     unmasked = [{"triplet_id": f"train-{n}", "source": grey(n), "source_mask": None} for n in range(CHUNK + 2)]
     rows = [triplet("given", **changes) for changes in unmasked]
     zones, probe_zones, _ = mask_files(tmp_path, rows, [probe()], folder)
     assert {zone.origin for zone in (*zones, *probe_zones)} == {"predicted"}
-    assert loaded == [str(folder)]
+    assert [call.args[0] for call in load.call_args_list] == [str(folder)]
 
 
 def test_without_missing_masks_no_segmenter_is_needed(tmp_path):
