@@ -69,7 +69,7 @@ def test_loading_consumes_no_rng_state(plain_folder):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_trained_tensors_are_applied_to_the_widened_base(plain_folder, widened, tmp_path):
+def test_trained_tensors_are_applied_to_the_widened_base(plain_folder, plain_unet, widened, tmp_path):
     """finetuned.json names the text-to-image base: it is widened again before the trained first layer is loaded."""
     trained = torch.randn_like(widened.unet.conv_in.weight)
     save_file({"conv_in.weight": trained}, tmp_path / "trained.safetensors")
@@ -79,11 +79,8 @@ def test_trained_tensors_are_applied_to_the_widened_base(plain_folder, widened, 
     noisy, source, timesteps, texts = inputs(opened)
     with_source = predict(opened, noisy, source, timesteps, texts)
     assert not torch.allclose(with_source, predict(opened, noisy, source * 0, timesteps, texts))
-
-
-def test_tensors_trained_on_a_four_channel_unet_are_refused(widened, plain_unet, tmp_path):
     save_file({"conv_in.weight": plain_unet.conv_in.weight}, tmp_path / "trained.safetensors")
-    with pytest.raises(UserError, match="does not fit this UNet"):
+    with pytest.raises(UserError, match="does not fit this UNet"):  # four channels
         apply_trained(widened, tmp_path)
 
 

@@ -21,6 +21,10 @@ def test_one_is_the_model_and_zero_the_base_bit_for_bit(sd, trained_model):
     assert torch.equal(generate(scale_adapters(trained_model, 1.0), PROMPTS, SEEDS, **SAMPLING), itself)
     assert torch.equal(generate(scale_adapters(trained_model, 0.0), PROMPTS, SEEDS, **SAMPLING), base)
     assert torch.equal(generate(trained_model, PROMPTS, SEEDS, **SAMPLING), itself)  # it does not change
+    for scale, model in ((1.0, trained_model), (0.0, sd)):  # the text encoder's too
+        scaled = scale_adapters(trained_model, scale).encode(PROMPTS).context
+        assert torch.equal(scaled, model.encode(PROMPTS).context)
+    assert not torch.equal(trained_model.encode(PROMPTS).context, sd.encode(PROMPTS).context)
 
 
 @pytest.mark.parametrize("scale", [-0.5, 0.4, 2.0])
@@ -35,13 +39,6 @@ def test_in_between_it_is_the_base_plus_the_scaled_product(sd, trained_model, sc
         given = torch.randn(4, merged.shape[1], generator=torch.Generator().manual_seed(1))
         expected = torch.nn.functional.linear(given, merged, base[name].bias)
         torch.testing.assert_close(found[name](given), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_the_text_encoders_adapters_are_scaled_too(sd, trained_model):
-    for scale, model in ((1.0, trained_model), (0.0, sd)):
-        scaled = scale_adapters(trained_model, scale).encode(PROMPTS).context
-        assert torch.equal(scaled, model.encode(PROMPTS).context)
-    assert not torch.equal(trained_model.encode(PROMPTS).context, sd.encode(PROMPTS).context)
 
 
 def test_a_model_without_adapters_is_refused(sd):

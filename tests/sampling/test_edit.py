@@ -18,31 +18,27 @@ from atelier.sampling import edit
 from atelier.sampling.plan import plan_edits
 
 WORDS = ["make the shirt red", "change to a floral pattern", "add stripes to the clothes"]
+PICTURES = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 SAMPLING = {"steps": 4, "guidance_text": 2.0, "guidance_image": 1.3}
 
 
-@pytest.fixture(scope="module", name="pictures")
-def _pictures() -> torch.Tensor:
-    return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-
-
 @pytest.mark.parametrize("guidance", [(2.0, 1.3), (7.5, 1.5)])
-def test_edits_equal_diffusers_own_pipeline(tiny_editor_folder, editor, pictures, guidance):
+def test_edits_equal_diffusers_own_pipeline(tiny_editor_folder, editor, guidance):
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(tiny_editor_folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     seeds = [3, 4, 5]
     expected = pipeline(
-        prompt=WORDS, image=pictures, latents=edit.draw_noise(seeds, (4, 8, 8)), num_inference_steps=4,
+        prompt=WORDS, image=PICTURES, latents=edit.draw_noise(seeds, (4, 8, 8)), num_inference_steps=4,
         guidance_scale=guidance[0], image_guidance_scale=guidance[1], output_type="pt",
     ).images  # fmt: skip
     scales = dict(zip(("guidance_text", "guidance_image"), guidance, strict=True))
-    ours = edit.edit(editor, pictures, WORDS, seeds, steps=4, **scales)
+    ours = edit.edit(editor, PICTURES, WORDS, seeds, steps=4, **scales)
     assert (ours - expected).abs().max() < 1e-5
     assert ours.std() > 0.01  # something to compare
 
 
-def test_guidance_of_one_is_the_fully_conditioned_branch(editor, pictures):
-    conditions, texts = encode_images(editor, pictures), encode_texts(editor, WORDS)
+def test_guidance_of_one_is_the_fully_conditioned_branch(editor):
+    conditions, texts = encode_images(editor, PICTURES), encode_texts(editor, WORDS)
     noise, empty = edit.draw_noise([0, 1, 2], (4, 8, 8)), encode_texts(editor, [""]).expand(3, -1, -1)
     once = {"steps": 1, "guidance_text": 1.0, "guidance_image": 1.0}
     from_other_empty = edit.sample(editor, noise, conditions, texts, torch.randn_like(empty), **once)
@@ -51,13 +47,13 @@ def test_guidance_of_one_is_the_fully_conditioned_branch(editor, pictures):
     assert not torch.allclose(with_other_text, from_other_empty)
 
 
-def test_an_edit_depends_on_its_seed_and_not_on_its_batch_and_changes_no_scheduler(editor, pictures):
+def test_an_edit_depends_on_its_seed_and_not_on_its_batch_and_changes_no_scheduler(editor):
     before = dict(vars(editor.scheduler))
-    together = edit.edit(editor, pictures, WORDS, [7, 8, 9], **SAMPLING)
+    together = edit.edit(editor, PICTURES, WORDS, [7, 8, 9], **SAMPLING)
     assert all(value is before[name] for name, value in vars(editor.scheduler).items())
-    alone = edit.edit(editor, pictures[1:2], WORDS[1:2], [8], **SAMPLING)
+    alone = edit.edit(editor, PICTURES[1:2], WORDS[1:2], [8], **SAMPLING)
     torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=0)
-    reseeded = edit.edit(editor, pictures[1:2], WORDS[1:2], [80], **SAMPLING)
+    reseeded = edit.edit(editor, PICTURES[1:2], WORDS[1:2], [80], **SAMPLING)
     assert (reseeded - alone).abs().max() > 0.01
 
 
@@ -72,22 +68,22 @@ def edit_probes(editor, pictures, model: str, **changes) -> list[Edit]:
     return list(edit.edit_probes(editor, plan_edits(probes, settings), model, settings))
 
 
-def test_probes_are_edited_in_order_and_whatever_the_batch_size(editor, pictures):
+def test_probes_are_edited_in_order_and_whatever_the_batch_size(editor):
     runs = []
     for batch_size in (1, 2):
-        rows = edit_probes(editor, pictures, "baseline", batch_size=batch_size)
+        rows = edit_probes(editor, PICTURES, "baseline", batch_size=batch_size)
         assert [(row.probe_id, row.model) for row in rows] == [(f"p{n}", "baseline") for n in range(3)]
         runs.append(np.stack([from_png(row.edited) for row in rows]).astype(int))
     assert runs[0].shape == (3, 32, 32, 3)
     assert np.abs(runs[0] - runs[1]).max() <= 1  # one step of 255: rounding
 
 
-def test_a_sweep_is_edited_with_the_guidance_that_its_rows_name(editor, pictures):
-    rows = edit_probes(editor, pictures[:1], "finetuned", batch_size=2, sweep_probes=1, sweep_text="0.0+9.0")
+def test_a_sweep_is_edited_with_the_guidance_that_its_rows_name(editor):
+    rows = edit_probes(editor, PICTURES[:1], "finetuned", batch_size=2, sweep_probes=1, sweep_text="0.0+9.0")
     assert [row.kind for row in rows] == ["edit", "sweep", "sweep"]
     for row in rows:
         scales = {"guidance_text": row.guidance_text, "guidance_image": row.guidance_image}
-        alone = edit.edit(editor, pictures[:1], WORDS[:1], [derive_seed(7, "p0")], **SAMPLING | scales)
+        alone = edit.edit(editor, PICTURES[:1], WORDS[:1], [derive_seed(7, "p0")], **SAMPLING | scales)
         np.testing.assert_allclose(from_png(row.edited).astype(int), to_pixels(alone)[0].astype(int), atol=1)
     assert len({row.edited for row in rows}) == 3
 
@@ -98,9 +94,9 @@ def test_pictures_of_another_size_and_shape_keep_it(editor):
 
 
 @torch.no_grad()
-def test_encoding_is_the_posteriors_mode_unscaled(editor, pictures):
-    latents = editor.vae.encode(pictures * 2 - 1).latent_dist.mode()
-    torch.testing.assert_close(encode_images(editor, pictures), latents)
+def test_encoding_is_the_posteriors_mode_unscaled(editor):
+    latents = editor.vae.encode(PICTURES * 2 - 1).latent_dist.mode()
+    torch.testing.assert_close(encode_images(editor, PICTURES), latents)
     expected = (editor.vae.decode(latents).sample / 2 + 0.5).clamp(0, 1)
     torch.testing.assert_close(decode_latents(editor, latents * editor.scaling_factor), expected)
 
@@ -149,10 +145,10 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch):
         choose_device("cuda")
 
 
-def test_bfloat16_edits_stay_close(tiny_editor_folder, editor, pictures):
+def test_bfloat16_edits_stay_close(tiny_editor_folder, editor):
     half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
     assert {parameter.dtype for parameter in half.unet.parameters()} == {torch.bfloat16}
-    exact, close = (edit.edit(model, pictures, WORDS, [1, 2, 3], **SAMPLING) for model in (editor, half))
+    exact, close = (edit.edit(model, PICTURES, WORDS, [1, 2, 3], **SAMPLING) for model in (editor, half))
     assert (exact - close).abs().mean() < 0.02
 
 
@@ -162,5 +158,5 @@ def test_seeds_differ_by_probe_and_by_setting():
     assert derive_seed(7, "p1") == 6236990408392559630  # fixed: another value changes every image
 
 
-def test_picture_tensor_round_trip(pictures):
-    assert np.array_equal(to_pixels(to_tensor(to_pixels(pictures))), to_pixels(pictures))
+def test_picture_tensor_round_trip():
+    assert np.array_equal(to_pixels(to_tensor(to_pixels(PICTURES))), to_pixels(PICTURES))

@@ -1,6 +1,5 @@
 """Two processes on the CPU (gloo), with DDP and FSDP: they learn what one process learns, to rounding."""
 
-import csv
 import json
 import os
 import subprocess
@@ -8,17 +7,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import fixtures_training as fixtures
+import pandas as pd
 import pytest
 import torch
-from fixtures_training import (
-    NoLog,
-    assert_close_together,
-    make_models,
-    make_settings,
-    open_training,
-    run_training,
-    write_inputs,
-)
 from import_graph import ROOT
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
@@ -44,10 +36,9 @@ def test_micro_batches_cover_a_step_once(samples, passes, size):
     assert 1 <= len(taken[0]) <= passes
     everything = [part for parts in taken for part in parts]
     assert sum(part.weight for part in everything) == pytest.approx(1)
-    assert all(len(part.rows) for part in everything)
+    assert all(len(part.rows) and part.weight in (0, len(part.rows) / samples) for part in everything)
     counted = torch.cat([part.rows for part in everything if part.weight])
     assert sorted(counted.tolist()) == list(range(samples))
-    assert all(part.weight in (0, len(part.rows) / samples) for part in everything)
 
 
 def test_without_a_launcher_there_is_one_process(monkeypatch):
@@ -74,7 +65,7 @@ def test_a_launcher_whose_settings_do_not_fit_is_refused(monkeypatch, environmen
 def _places(tiny_editor_folder, tiny_clip_folder, tmp_path) -> Path:
     """A folder with inputs and models for `launched_training.py`."""
     (tmp_path / "inputs").mkdir()
-    write_inputs(tmp_path / "inputs", TRIPLETS)
+    fixtures.write_inputs(tmp_path / "inputs", TRIPLETS)
     (tmp_path / "editor").symlink_to(tiny_editor_folder)
     (tmp_path / "clip").symlink_to(tiny_clip_folder)
     return tmp_path
@@ -98,56 +89,34 @@ def launch_stage(places: Path, flags: list[str], **changes) -> subprocess.Comple
     """Train in two processes by the stage's own command."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
-    params["models"] |= make_models(places / "editor", places / "clip").model_dump()
-    params["train"] |= make_settings(**changes).model_dump()
+    params["models"] |= fixtures.make_models(places / "editor", places / "clip").model_dump()
+    params["train"] |= fixtures.make_settings(**changes).model_dump()
     yaml.dump(params, places / "params.yaml")
-    out = places / "out"
     paths = {
-        "params": places / "params.yaml", "triplets": places / "inputs/triplets.parquet",
-        "zones": places / "inputs/zones.parquet", "out": out / "finetuned", "report": out / "train.json",
-        "curves": out / "curves",
+        "params": "params.yaml", "triplets": "inputs/triplets.parquet", "zones": "inputs/zones.parquet",
+        "out": "out/finetuned", "report": "out/train.json", "curves": "out/curves",
     }  # fmt: skip
-    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    options = [word for name, path in paths.items() for word in (f"--{name}", str(places / path))]
     return launch(places, *flags, "-m", "stages.train", *options)
 
 
 def train_alone(places: Path, monkeypatch, **changes) -> Path:
     monkeypatch.setenv("DVC_ROOT", str(places / "root-alone"))
-    run_training(places / "inputs", places / "editor", places / "clip", places / "alone", NoLog(), **changes)
+    fixtures.run_training(
+        places / "inputs", places / "editor", places / "clip", places / "alone", fixtures.NoLog(), **changes
+    )
     return places / "alone"
-
-
-def curve(folder: Path, name: str, column: str) -> list[float]:
-    with (folder / "curves" / name).open() as stream:
-        return [float(row[column]) for row in csv.DictReader(stream) if row[column]]
 
 
 def assert_same_to_rounding(one: Path, other: Path) -> None:
     """Compare the loss of each step, the validation of each epoch, and the tensors."""
-    losses = curve(one, "steps.csv", "loss")
-    assert len(losses) == 14
-    assert curve(other, "steps.csv", "loss") == pytest.approx(losses, rel=2e-4)
-    for column in ("train_loss", "val_loss", "val_tight", "val_context", "val_background"):
-        assert curve(other, "epochs.csv", column) == pytest.approx(curve(one, "epochs.csv", column), rel=2e-4)
-    directional = curve(one, "epochs.csv", "val_directional")
-    assert curve(other, "epochs.csv", "val_directional") == pytest.approx(directional, abs=0.2)  # of 100
-    assert_close_together(*(load_file(folder / "finetuned/trained.safetensors") for folder in (one, other)))
-
-
-def gradients_in(store: CheckpointStore) -> dict[str, torch.Tensor]:
-    """Return the running means of clipped gradients in a checkpoint: unlike Adam's steps they show their scale."""
-    tensors, _ = store.load()
-    return {name: tensor for name, tensor in tensors.items() if name.endswith("/exp_avg")}
-
-
-def stop_after_an_epoch(places: Path, monkeypatch, **changes) -> CheckpointStore:
-    """Return the checkpoints of one process that is stopped in its second epoch."""
-    monkeypatch.setenv("DVC_ROOT", str(places / "root-stopped"))
-    job = open_training(places / "inputs", places / "editor", places / "clip", **changes)
-    for record in loop.train(job.task, job.store):
-        if isinstance(record, loop.Step) and record.number == 8:
-            return job.store
-    pytest.fail("the training ended before")
+    steps, epochs = ([pd.read_csv(at / "curves" / name) for at in (one, other)] for name in ("steps.csv", "epochs.csv"))
+    assert len(steps[0]) == 14
+    columns = ["train_loss", "val_loss", "val_tight", "val_context", "val_background"]
+    pd.testing.assert_frame_equal(*(table[["loss"]] for table in steps), rtol=2e-4, atol=0)
+    pd.testing.assert_frame_equal(*(table[columns] for table in epochs), rtol=2e-4, atol=0)
+    pd.testing.assert_frame_equal(*(table[["val_directional"]] for table in epochs), rtol=0, atol=0.2)  # of 100
+    fixtures.assert_close_together(*(load_file(folder / "finetuned/trained.safetensors") for folder in (one, other)))
 
 
 @pytest.mark.slow
@@ -159,9 +128,8 @@ def test_two_processes_give_the_curve_of_one_with_twice_the_batch(places, monkey
     client = MlflowClient(tracking_uri=f"sqlite:///{places}/mlflow.db")
     (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])  # the main process's, no other
     assert (run.info.status, run.data.metrics["processes"]) == ("FINISHED", 2)
-    assert [file.path for file in client.list_artifacts(run.info.run_id, "finetuned")] == [
-        "finetuned/finetuned.json", "finetuned/trained.safetensors",
-    ]  # fmt: skip
+    files = [file.path for file in client.list_artifacts(run.info.run_id, "finetuned")]
+    assert files == ["finetuned/finetuned.json", "finetuned/trained.safetensors"]
     assert not list((places / "root/.ckpt").glob("*"))
 
 
@@ -175,8 +143,12 @@ def test_a_killed_process_ends_all_and_the_next_run_resumes(places, monkeypatch,
     assert not (places / "out").exists()
     (checkpoint,) = (places / "root/.ckpt").glob("*/*")
     assert checkpoint.name == "step-00000007"
-    alone = stop_after_an_epoch(places, monkeypatch, **changes)
-    assert_close_together(gradients_in(alone), gradients_in(CheckpointStore(checkpoint.parent)))
+    monkeypatch.setenv("DVC_ROOT", str(places / "root-stopped"))
+    alone = fixtures.open_training(places / "inputs", places / "editor", places / "clip", **changes)
+    assert any(isinstance(record, loop.Step) and record.number == 8 for record in loop.train(alone.task, alone.store))
+    # stopped in its second epoch; the running means of clipped gradients show their scale, unlike Adam's steps
+    tensors = [store.load()[0] for store in (alone.store, CheckpointStore(checkpoint.parent))]
+    fixtures.assert_close_together(*({k: v for k, v in found.items() if k.endswith("/exp_avg")} for found in tensors))
     done = launch_training(places, flags, **changes)
     assert done.returncode == 0, done.stderr
     assert_same_to_rounding(train_alone(places, monkeypatch, **changes), places / "out")
@@ -188,4 +160,4 @@ def test_a_killed_process_ends_all_and_the_next_run_resumes(places, monkeypatch,
 
 def test_only_full_training_is_sharded(places):
     with pytest.raises(UserError, match=r"train\.launcher: --use_fsdp shards train\.method full only"):
-        open_training(places / "inputs", places / "editor", places / "clip", SimpleNamespace(is_fsdp2=True))
+        fixtures.open_training(places / "inputs", places / "editor", places / "clip", SimpleNamespace(is_fsdp2=True))

@@ -9,7 +9,7 @@ from transformers import get_cosine_schedule_with_warmup
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
-from atelier.models.instruct_pix2pix import Editor, load_editor
+from atelier.models.instruct_pix2pix import Editor
 from atelier.training import loop
 from atelier.training.edit import block_sets
 from atelier.training.edit.batch import batch_loss, draw_batch, predict_batch
@@ -35,8 +35,8 @@ class Scripted:
         return Validation(self.scores[len(self.seen) - 1], {"loss": 1.0})
 
 
-def run(editor, data, folder, validate, names=None, **changes):
-    return list(loop.train(make_task(editor, data, validate, names, **changes), CheckpointStore(folder)))
+def run(editor, data, folder, validate, **changes):
+    return list(loop.train(make_task(editor, data, validate, **changes), CheckpointStore(folder)))
 
 
 @pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
@@ -50,31 +50,19 @@ def test_the_loss_goes_down(editor, data, tmp_path, loss):
 
 def test_only_the_selected_tensors_change(editor, data, tmp_path):
     before = {name: tensor.clone() for name, tensor in editor.unet.named_parameters()}
-    validate = Scripted(0, 1)
-    finished = run(editor, data, tmp_path, validate, epochs=1)[-1]
-    chosen = set(block_sets.select(editor.unet, "attn+mid+up"))
-    assert set(finished.tensors) == chosen
+    validate, chosen = Scripted(0, 1), set(block_sets.select(editor.unet, "attn+mid+up"))
+    assert set(run(editor, data, tmp_path, validate, epochs=1)[-1].tensors) == chosen
     for name, tensor in editor.unet.named_parameters():
         assert torch.equal(tensor, before[name])  # the base does not change
         assert torch.equal(validate.seen[1][name], before[name]) == (name not in chosen)
     assert not any(parameter.requires_grad for parameter in editor.unet.parameters())
 
 
-def test_frozen_tensors_carry_no_gradient(editor, data):
-    names = block_sets.select(editor.unet, "attn")
-    task = make_task(editor, data, names=names)
-    state = start(task)
-    task.loss(state.model, task.draw(torch.arange(4), make_generator(1))).backward()
-    with_gradient = {name for name, p in state.model.unet.named_parameters() if p.grad is not None}
-    assert with_gradient == set(names)
-
-
 def test_a_run_yields_the_base_then_every_step_and_epoch(editor, data, tmp_path):
     records = run(editor, data, tmp_path, Scripted(0, 1, 2))
     assert [type(record) for record in records] == [Epoch, *[Step] * 3, Epoch, *[Step] * 3, Epoch, Finished]
     assert [record.number for record in records if isinstance(record, Step)] == [1, 2, 3, 4, 5, 6]
-    last = [float(record.loss) for record in records[5:8]]
-    assert records[8].train_loss == pytest.approx(sum(last) / 3)
+    assert records[8].train_loss == pytest.approx(sum(float(record.loss) for record in records[5:8]) / 3)
     assert records[0].train_loss is None
 
 
@@ -82,8 +70,7 @@ def test_early_stopping_keeps_the_best_epoch(editor, data, tmp_path):
     validate = Scripted(99, 1, 5, 5, 4, 9)  # the base does not count; a tie is no improvement
     records = run(editor, data, tmp_path, validate, epochs=5, patience=2)
     epochs = [record.number for record in records if isinstance(record, Epoch)]
-    assert epochs == [0, 1, 2, 3, 4]
-    assert records[-1].best == 2
+    assert (epochs, records[-1].best) == ([0, 1, 2, 3, 4], 2)
     for name, tensor in records[-1].tensors.items():
         assert torch.equal(tensor, validate.seen[2][name])
         assert not torch.equal(tensor, validate.seen[4][name])
@@ -95,12 +82,10 @@ def test_a_finished_run_whose_checkpoint_remains_is_only_replayed(editor, data, 
     assert [type(record) for record in again] == [type(record) for record in first]
     for repeated, original in zip(again, first, strict=True):
         if isinstance(repeated, Step):
-            assert not repeated.fresh
-            assert torch.equal(repeated.loss, original.loss)
+            assert (repeated.fresh, float(repeated.loss)) == (False, float(original.loss))
         elif isinstance(repeated, Epoch):
-            assert repeated.train_loss == original.train_loss
-            assert repeated.validation.score == original.validation.score
-            assert repeated.validation.scores == original.validation.scores
+            one, two = ((r.train_loss, r.validation.score, r.validation.scores) for r in (repeated, original))
+            assert one == two
     assert all(torch.equal(tensor, again[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
 
 
@@ -112,14 +97,11 @@ def test_a_stopped_run_resumes_bit_for_bit(editor, data, tmp_path):
 
     whole = list(loop.train(task(0, 1, 3, 2), CheckpointStore(tmp_path / "a")))
     store = CheckpointStore(tmp_path / "b")
-    for record in loop.train(task(0, 1, 3, 2), store):
-        if isinstance(record, Step) and record.number == 6:
-            break
+    assert any(isinstance(record, Step) and record.number == 6 for record in loop.train(task(0, 1, 3, 2), store))
     resumed = list(loop.train(task(3, 2), store))
     assert [record.fresh for record in resumed if isinstance(record, Step)] == [False] * 4 + [True] * 5
-    for one, other in zip(whole, resumed, strict=True):
-        if isinstance(one, Step):
-            assert torch.equal(one.loss, other.loss)
+    first, second = ([float(record.loss) for record in run if isinstance(record, Step)] for run in (whole, resumed))
+    assert first == second
     assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in whole[-1].tensors.items())
 
 
@@ -137,14 +119,9 @@ def test_a_loss_that_is_not_finite_stops_with_advice(editor, data, tmp_path):
 
 
 def test_learning_rate_rises_then_follows_transformers_cosine():
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=0.5)
-    schedule = get_cosine_schedule_with_warmup(optimizer, num_warmup_steps=10, num_training_steps=100)
-    expected = []
-    for _ in range(100):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    (factor,) = get_cosine_schedule_with_warmup(optimizer, num_warmup_steps=10, num_training_steps=100).lr_lambdas
+    expected = [0.5 * factor(step) for step in range(100)]
     ours = [learning_rate(step, 100, 0.1, 0.5) for step in range(100)]
     assert ours[10:] == pytest.approx(expected[10:])
     assert ours[:10] == pytest.approx(expected[1:11])  # ours starts one step later: at a rate of 0 nothing is learnt
@@ -184,8 +161,7 @@ def test_steps_equal_adamw_and_ema_by_hand(editor, data):
     for name in names:
         torch.testing.assert_close(state.trained[name].detach().double(), values[name], atol=2e-6, rtol=1e-5)
         torch.testing.assert_close(state.ema[name].detach().double(), average[name], atol=2e-6, rtol=1e-5)
-        seen = dict(state.ema_model().unet.named_parameters())[name]
-        assert torch.equal(seen, state.ema[name])  # not a copy of the initial values
+        assert torch.equal(state.ema_model().unet.get_parameter(name), state.ema[name])  # not the initial values
 
 
 def take_steps(editor, data, rows, **changes) -> tuple[TrainState, list[float]]:
@@ -204,12 +180,9 @@ def test_micro_batches_give_the_same_step(editor, data, passes, loss):
     whole, losses = take_steps(editor, data, rows, loss=loss)
     parted, same = take_steps(editor, data, rows, loss=loss, accumulate=passes)
     assert same == pytest.approx(losses, rel=1e-5)
-    assert_close_together(*(gradient_means(state) for state in (whole, parted)))
-
-
-def gradient_means(state: TrainState) -> dict[str, torch.Tensor]:
-    """Return AdamW's running means of the gradients: unlike its steps they show their scale."""
-    return {name: tensor for name, tensor in state.state_dict().items() if name.endswith("/exp_avg")}
+    # AdamW's running means of the gradients: unlike its steps they show their scale
+    means = [{k: v for k, v in state.state_dict().items() if k.endswith("/exp_avg")} for state in (whole, parted)]
+    assert_close_together(*means)
 
 
 def test_gradient_checkpointing_changes_nothing(editor, data):
@@ -222,10 +195,3 @@ def test_gradient_checkpointing_changes_nothing(editor, data):
     assert not editor.unet.is_gradient_checkpointing
     assert same == losses
     assert all(torch.equal(again.trained[name], tensor) for name, tensor in kept.trained.items())
-
-
-def test_bfloat16_editors_train_in_float32(tiny_editor_folder, data, tmp_path):
-    half = load_editor(tiny_editor_folder, "bfloat16", "cpu")
-    records = run(half, data, tmp_path, Scripted(0, 1), epochs=1)
-    assert {tensor.dtype for tensor in records[-1].tensors.values()} == {torch.float32}
-    assert math.isfinite(records[-2].train_loss)

@@ -27,31 +27,28 @@ def kept_by(action) -> int:
     return sum(event.self_cpu_memory_usage for event in seen.events())
 
 
-def trainable_unet(editor, method):
-    """Return the UNet as it is trained, and inputs for five samples of 16 × 16 latents."""
-    inputs = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)
-    return start(make_task(editor, None, method=method)).model.unet, inputs
+INPUTS = torch.randn(5, 8, 16, 16), torch.arange(5), torch.randn(5, 16, 16)  # five samples of 16 × 16 latents
+GIVEN = sum(tensor.numel() * tensor.itemsize for tensor in INPUTS)
 
 
 @pytest.mark.parametrize("method", ["selective", "full", "lora"])
 def test_activations_are_what_a_forward_pass_leaves_allocated(editor, method):
-    unet, inputs = trainable_unet(editor, method)
-    counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
-    seen = kept_by(lambda: unet(*inputs, return_dict=False))
-    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)  # counted if saved, but allocated before
+    unet = start(make_task(editor, None, method=method)).model.unet
+    counted, again = memory.count_activations(unet, INPUTS, torch.float32, checkpointing=False)
+    seen = kept_by(lambda: unet(*INPUTS, return_dict=False))
     assert again == 0
-    assert counted == pytest.approx(seen, abs=given + SLACK)
-    assert counted > 20 * given
+    assert counted == pytest.approx(seen, abs=GIVEN + SLACK)  # inputs are counted if saved, but allocated before
+    assert counted > 20 * GIVEN
 
 
 def test_with_checkpointing_inputs_of_blocks_are_saved_and_one_block_is_recomputed(editor):
-    unet, inputs = trainable_unet(editor, "full")
-    plain, _ = memory.count_activations(unet, inputs, torch.float32, checkpointing=False)
-    counted, again = memory.count_activations(unet, inputs, torch.float32, checkpointing=True)
+    unet = start(make_task(editor, None, method="full")).model.unet
+    (plain, _), (counted, again) = (
+        memory.count_activations(unet, INPUTS, torch.float32, checkpointing=flag) for flag in (False, True)
+    )
     unet.enable_gradient_checkpointing()
-    seen = kept_by(lambda: unet(*inputs, return_dict=False))
-    given = sum(tensor.numel() * tensor.itemsize for tensor in inputs)
-    assert counted == pytest.approx(seen, abs=given + 0.05 * seen)
+    seen = kept_by(lambda: unet(*INPUTS, return_dict=False))
+    assert counted == pytest.approx(seen, abs=GIVEN + 0.05 * seen)
     blocks = []
 
     def measure(block, *arguments):
@@ -60,7 +57,7 @@ def test_with_checkpointing_inputs_of_blocks_are_saved_and_one_block_is_recomput
         return results[0]
 
     unet.enable_gradient_checkpointing(measure)
-    unet(*inputs, return_dict=False)
+    unet(*INPUTS, return_dict=False)
     assert again == pytest.approx(max(blocks), rel=0.1)
     assert counted + again < 0.6 * plain
 
@@ -78,9 +75,11 @@ def test_states_are_those_of_training(editor, layout, method):
 
 
 def test_half_precision_halves_frozen_weights_and_copies_trained_ones(layout):
+    autocast = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     whole, half = (
         memory.estimate(layout, make_settings(method="full"), 32, 1, dtype) for dtype in (torch.float32, torch.bfloat16)
     )
+    assert (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")) == autocast  # restored
     clip = sum(parameter.numel() for parameter in layout.clip().parameters()) * 4
     assert half.networks - clip == (whole.networks - clip) / 2
     assert half.trained == whole.trained
@@ -90,22 +89,14 @@ def test_half_precision_halves_frozen_weights_and_copies_trained_ones(layout):
 
 
 def test_eight_bit_moments_by_hand():
-    assert memory._moments_8bit(4095) == 2 * 4 * 4095
-    assert memory._moments_8bit(4096) == 2 * (4096 + 4 * 16)
-    assert memory._moments_8bit(4097) == 2 * (4097 + 4 * 17)
-
-
-def test_the_rules_of_autocast_are_restored(layout):
-    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
-    memory.estimate(layout, make_settings(), 32, 1, torch.bfloat16)
-    assert (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")) == before
+    expected = [2 * 4 * 4095, 2 * (4096 + 4 * 16), 2 * (4097 + 4 * 17)]
+    assert [memory._moments_8bit(count) for count in (4095, 4096, 4097)] == expected
 
 
 def test_the_table_has_a_line_per_method_with_and_without_checkpointing(layout):
     lines = memory.table(layout, make_settings(), 32, 1, torch.float32).splitlines()
-    assert [line[:26].strip() for line in lines[1:]] == [
-        name + option for name in ("selective", "full", "lora") for option in ("", ", checkpointing")
-    ]
+    expected = [name + option for name in ("selective", "full", "lora") for option in ("", ", checkpointing")]
+    assert [line[:26].strip() for line in lines[1:]] == expected
     assert len(lines[0].split("activations")) == 2
     assert all(len(line.split()) >= 10 for line in lines)
 

@@ -1,7 +1,7 @@
 """The optimizer that is made or refused, and the resume of one whose state is not tensors only."""
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -44,27 +44,15 @@ class Counting(torch.optim.Optimizer):
                 tensor.data.add_(tensor.grad, alpha=-group["lr"] / state["step"])
 
 
-@pytest.fixture(name="bitsandbytes")
-def _bitsandbytes(monkeypatch):
-    package, optim = ModuleType("bitsandbytes"), ModuleType("bitsandbytes.optim")
-    optim.AdamW8bit = lambda tensors, lr, weight_decay: (tensors, lr, weight_decay)
-    monkeypatch.setitem(sys.modules, "bitsandbytes", package)
-    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", optim)
-
-
-def test_eight_bits_are_bitsandbytes_with_our_values(bitsandbytes):
+def test_eight_bits_are_bitsandbytes_with_our_values_on_cuda_alone_and_not_sharded(monkeypatch, editor):
+    made = SimpleNamespace(AdamW8bit=lambda tensors, lr, weight_decay: (tensors, lr, weight_decay))
+    monkeypatch.setitem(sys.modules, "bitsandbytes", made)
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", made)
     assert make_optimizer(EIGHT_BIT, ON_CUDA) == (ON_CUDA, 3e-4, 0.25)
-
-
-def test_eight_bits_need_cuda(bitsandbytes):
     with pytest.raises(UserError, match=r"train\.optimizer: adamw8bit needs a CUDA device"):
         make_optimizer(EIGHT_BIT, [torch.zeros(2)])
-
-
-def test_eight_bits_are_not_sharded(editor):
-    task = make_task(editor, None, method="full", optimizer="adamw8bit")
     with pytest.raises(UserError, match="can't be sharded"):
-        TrainState(task, SimpleNamespace(is_fsdp2=True))
+        TrainState(make_task(editor, None, method="full", optimizer="adamw8bit"), SimpleNamespace(is_fsdp2=True))
 
 
 def test_the_error_names_what_to_install_where_bitsandbytes_is_missing(monkeypatch):

@@ -24,7 +24,7 @@ def take(meter: Meter, clock: SimpleNamespace, steps: int, each: float) -> None:
         meter.count(last=number == steps - 1)
 
 
-def test_only_steps_are_timed(clock):
+def test_only_steps_are_timed_and_without_any_there_is_no_rate(clock):
     meter = Meter(torch.device("cpu"))
     take(meter, clock, 4, 0.5)
     clock.seconds += 1000  # validation
@@ -37,12 +37,9 @@ def test_only_steps_are_timed(clock):
     found = meter.costs()
     assert (found["timed_steps"], found["train_seconds"]) == (6, 4.0)
     assert found["seconds_per_step"] == pytest.approx(4 / 6)
-
-
-def test_without_steps_there_is_no_rate(clock):
-    meter = Meter(torch.device("cpu"))
-    assert meter.close() is None
-    assert "seconds_per_step" not in meter.costs()
+    unused = Meter(torch.device("cpu"))
+    assert unused.close() is None
+    assert "seconds_per_step" not in unused.costs()
 
 
 def test_on_a_cpu_the_peak_is_the_process_s_resident_memory():
@@ -59,12 +56,10 @@ def test_on_cuda_the_peak_is_that_of_steps_alone(clock, monkeypatch):
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: device.peak)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: setattr(device, "peak", 0))
     meter = Meter(torch.device("cuda"))
-    device.peak = 3 * GIB
-    take(meter, clock, 2, 1.0)
-    device.peak = 9 * GIB  # validation
-    meter.close()
-    meter.start()
-    device.peak = 2 * GIB
-    take(meter, clock, 2, 1.0)
-    meter.close()
+    for peak in (3, 2):
+        device.peak = peak * GIB
+        take(meter, clock, 2, 1.0)
+        device.peak = 9 * GIB  # validation
+        meter.close()
+        meter.start()
     assert meter.costs()["peak_cuda_gib"] == 3.0

@@ -1,4 +1,3 @@
-import csv
 import json
 import shutil
 import signal
@@ -7,9 +6,10 @@ import sys
 from pathlib import Path
 
 import import_graph
+import pandas as pd
 import pytest
 import torch
-from fixtures_training import NoLog, make_models, make_settings, run_training, write_inputs
+from fixtures_training import NoLog, open_training, run_training, write_inputs
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -20,7 +20,6 @@ from atelier.common.files import digest
 from atelier.common.records import Triplet, Zones, read_rows, write_rows
 from atelier.data import prepare
 from atelier.models.instruct_pix2pix import load_editor, open_weights
-from atelier.training.edit import run as finetuning
 
 TRIPLETS = 36  # 27 to train on: 7 steps an epoch, 14 in all
 
@@ -85,13 +84,9 @@ def test_the_outputs(undisturbed, tiny_editor_folder):
 
 def test_the_curves(undisturbed):
     folder, log = undisturbed
-    with (folder / "curves/steps.csv").open() as stream:
-        steps = list(csv.DictReader(stream))
-    assert [int(row["step"]) for row in steps] == list(range(1, 15))
-    with (folder / "curves/epochs.csv").open() as stream:
-        epochs = list(csv.DictReader(stream))
-    assert [row["epoch"] for row in epochs] == ["0", "1", "2"]
-    assert epochs[0]["train_loss"] == ""
+    steps, epochs = (pd.read_csv(folder / "curves" / name) for name in ("steps.csv", "epochs.csv"))
+    assert (steps["step"].tolist(), epochs["epoch"].tolist()) == (list(range(1, 15)), [0, 1, 2])
+    assert epochs["train_loss"].isna().tolist() == [True, False, False]
     assert Image.open(folder / "curves/validation.png").size == (4 * 32, 3 * 32)
     assert log.pictures == [f"validation/epoch-{number}.png" for number in range(3)]
     rates = [values["samples_per_second"] for _, values in log.metrics if "samples_per_second" in values]
@@ -103,8 +98,7 @@ def test_validation_is_the_same_every_time_and_notices_another_editor(
     inputs, tiny_editor_folder, tiny_clip_folder, undisturbed, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    models = make_models(tiny_editor_folder, tiny_clip_folder)
-    job = finetuning.open_job(models, make_settings(), inputs / "triplets.parquet", inputs / "zones.parquet")
+    job = open_training(inputs, tiny_editor_folder, tiny_clip_folder)
     first, again = job.validator(job.base, 0), job.validator(job.base, 0)
     other = job.validator(open_weights(undisturbed[0] / "finetuned", device="cpu"), 1)
     assert (first.score, first.scores) == (again.score, again.scores)
@@ -115,21 +109,18 @@ def test_validation_is_the_same_every_time_and_notices_another_editor(
     assert [t.triplet_id for t in job.validator.chosen] == ["t3", "t11", "t19", "t27"]  # spread over all nine
 
 
-def test_triplets_without_zones_are_left_out_and_counted(inputs, tiny_editor_folder, tiny_clip_folder, tmp_path):
-    zones = read_rows(inputs / "zones.parquet", Zones)
+def test_triplets_without_zones_are_left_out_and_counted_and_an_empty_split_is_refused(
+    inputs, tiny_editor_folder, tiny_clip_folder, tmp_path
+):
+    triplets, zones = read_rows(inputs / "triplets.parquet", Triplet), read_rows(inputs / "zones.parquet", Zones)
+    write_rows(tmp_path / "triplets.parquet", Triplet, triplets)
     write_rows(tmp_path / "zones.parquet", Zones, [row for row in zones if row.row_id != "t0"])
-    models = make_models(tiny_editor_folder, tiny_clip_folder)
-    job = finetuning.open_job(models, make_settings(), inputs / "triplets.parquet", tmp_path / "zones.parquet")
+    job = open_training(tmp_path, tiny_editor_folder, tiny_clip_folder)
     assert (job.without_zones, len(job.task)) == (1, 26)
-
-
-@pytest.mark.parametrize("kept", ["train", "val"])
-def test_an_empty_split_is_refused(inputs, tiny_editor_folder, tiny_clip_folder, tmp_path, kept):
-    rows = [row for row in read_rows(inputs / "triplets.parquet", Triplet) if row.split == kept]
-    write_rows(tmp_path / "triplets.parquet", Triplet, rows)
-    models = make_models(tiny_editor_folder, tiny_clip_folder)
-    with pytest.raises(UserError, match=r"no (train|val) triplet that has zones"):
-        finetuning.open_job(models, make_settings(), tmp_path / "triplets.parquet", inputs / "zones.parquet")
+    for kept, missing in (("train", "val"), ("val", "train")):
+        write_rows(tmp_path / "triplets.parquet", Triplet, [row for row in triplets if row.split == kept])
+        with pytest.raises(UserError, match=f"no {missing} triplet that has zones"):
+            open_training(tmp_path, tiny_editor_folder, tiny_clip_folder)
 
 
 def test_the_newest_whole_checkpoint_counts(tmp_path):
