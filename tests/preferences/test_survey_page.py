@@ -19,8 +19,7 @@ PROMPTS = [HTML, *(f"a person lying on the street, {number}" for number in range
 def survey(tmp_path):
     pairs = read_pairs(write_pairs(tmp_path, PROMPTS))
     opened = open_survey(pairs, tmp_path / "answers.jsonl", QUESTION, seed=1, repeats=0.25)
-    server = SurveyServer(opened, 0)
-    with running(server):
+    with running(server := SurveyServer(opened, 0)):
         yield server
 
 

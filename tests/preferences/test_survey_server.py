@@ -28,8 +28,7 @@ def pairs(tmp_path):
 @pytest.fixture
 def server(pairs, tmp_path):
     survey = open_survey(read_pairs(pairs), tmp_path / "answers.jsonl", QUESTION, seed=0, repeats=0.5)
-    server = SurveyServer(survey, 0)
-    with running(server):
+    with running(server := SurveyServer(survey, 0)):
         yield server
 
 

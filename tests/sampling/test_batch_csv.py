@@ -8,18 +8,14 @@ from atelier.common.errors import UserError
 from atelier.sampling.batch_csv import EditBatch, read_batch
 
 
-@pytest.fixture(name="read")
-def _read(tmp_path: Path):
-    def read(text: str | bytes) -> EditBatch:
-        """Write a CSV and read it, with the folder `out` beside it."""
-        (tmp_path / "batch.csv").write_bytes(text.encode() if isinstance(text, str) else text)
-        return read_batch(tmp_path / "batch.csv", tmp_path / "out", mask="auto", seed=7)
-
-    return read
+def read(folder: Path, text: str | bytes) -> EditBatch:
+    """Write a CSV and read it, with the folder `out` beside it."""
+    (folder / "batch.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_batch(folder / "batch.csv", folder / "out", mask="auto", seed=7)
 
 
-def test_a_row_needs_only_an_image_and_an_instruction(read, tmp_path):
-    listed = read("image,instruction\nphotos/a.jpg,make the shirt red\n\nb.png, turn the skirt green \n")
+def test_a_row_needs_only_an_image_and_an_instruction(tmp_path):
+    listed = read(tmp_path, "image,instruction\nphotos/a.jpg,make the shirt red\n\nb.png, turn the skirt green \n")
     assert listed.refused == {}
     first, second = listed.requests
     assert (first.line, first.image, first.instruction) == (2, tmp_path / "photos/a.jpg", "make the shirt red")
@@ -27,9 +23,9 @@ def test_a_row_needs_only_an_image_and_an_instruction(read, tmp_path):
     assert (second.line, second.instruction, second.output.name) == (4, "turn the skirt green", "0002-b.png")
 
 
-def test_a_row_can_set_every_column(read, tmp_path):
+def test_a_row_can_set_every_column(tmp_path):
     rows = 'sub/x.webp,m.png,12,a.jpg,"make it red, please"\ny.jpg,none,,a.jpg,z\n'
-    first, second = read(f"\ufeffoutput,mask,seed,image,instruction\n{rows}").requests
+    first, second = read(tmp_path, f"\ufeffoutput,mask,seed,image,instruction\n{rows}").requests
     assert (first.output, first.mask, first.seed) == (tmp_path / "out/sub/x.webp", str(tmp_path / "m.png"), 12)
     assert first.instruction == "make it red, please"
     assert (second.mask, second.seed, second.output.name) == ("none", 7, "y.jpg")
@@ -52,11 +48,11 @@ def test_a_row_can_set_every_column(read, tmp_path):
         ("a.png,red,,,x.png,more", "more values than columns"),
     ],
 )
-def test_an_invalid_row_is_reported_and_the_others_are_kept(read, tmp_path, row, reason):
+def test_an_invalid_row_is_reported_and_the_others_are_kept(tmp_path, row, reason):
     (tmp_path / "out" / "folder.png").mkdir(parents=True)
     (tmp_path / "out" / "link").symlink_to(tmp_path)
     good = "out/photo.png,red,,,good.png"
-    listed = read(f"image,instruction,mask,seed,output\n{good}\n{row}\nout/photo.png,blue,,,\n")
+    listed = read(tmp_path, f"image,instruction,mask,seed,output\n{good}\n{row}\nout/photo.png,blue,,,\n")
     assert ([job.line for job in listed.requests], list(listed.refused)) == ([2, 4], [3])
     assert reason in listed.refused[3]
 
@@ -71,8 +67,8 @@ def test_an_invalid_row_is_reported_and_the_others_are_kept(read, tmp_path, row,
         (b"image,instruction\n\xff\xfe,b\n", "not CSV in UTF-8"),
     ],
 )
-def test_a_file_that_is_not_a_batch_is_refused(read, text, reason, tmp_path):
+def test_a_file_that_is_not_a_batch_is_refused(tmp_path, text, reason):
     with pytest.raises(UserError, match=rf"batch\.csv: {reason}"):
-        read(text)
+        read(tmp_path, text)
     with pytest.raises(UserError, match=r"none\.csv: No such file"):
         read_batch(tmp_path / "none.csv", tmp_path, mask="auto", seed=0)

@@ -25,21 +25,14 @@ def _data(editor):
     return encode(editor, 6)
 
 
-@pytest.fixture(scope="module", name="inputs")
-def _inputs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inputs")
-    write_inputs(folder, 16)
-    return folder
-
-
 @pytest.fixture(scope="module", name="finetuned", params=METHODS)
-def _finetuned(request, inputs, tiny_editor_folder, tiny_clip_folder, tmp_path_factory):
+def _finetuned(request, tiny_editor_folder, tiny_clip_folder, tmp_path_factory):
     """A method, and the folder and job of a run of it."""
-    folder, places = tmp_path_factory.mktemp(request.param), (inputs, tiny_editor_folder, tiny_clip_folder)
-    changes = {"method": request.param, "epochs": 1, "lr": 2e-2, "ema": 0.1}
+    folder, changes = tmp_path_factory.mktemp(request.param), {"epochs": 1, "lr": 2e-2, "ema": 0.1}
+    write_inputs(folder, 16)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
-        job = open_training(*places, **changes)
+        job = open_training(folder, tiny_editor_folder, tiny_clip_folder, method=request.param, **changes)
         out, report, curves = (folder / name for name in ("finetuned", "train.json", "curves"))
         run.finetune(job, NoLog(), out=out, report=report, curves=curves)
         return request.param, folder, job
