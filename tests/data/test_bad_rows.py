@@ -18,9 +18,8 @@ def turned(orientation: int) -> bytes:
     """Encode BASE as a camera in one of the eight orientations stores it."""
     exif, undo = Image.Exif(), Image.Exif()
     exif[0x0112], undo[0x0112] = orientation, {6: 8, 8: 6}.get(orientation, orientation)  # the inverse rotation
-    return as_bytes(
-        ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(BASE, exif=undo)))), "JPEG", quality=95, exif=exif
-    )
+    stored = ImageOps.exif_transpose(Image.open(io.BytesIO(as_bytes(BASE, exif=undo))))
+    return as_bytes(stored, "JPEG", quality=95, exif=exif)
 
 
 REFUSED = {
@@ -71,10 +70,10 @@ def test_every_readable_picture_is_read_upright(tmp_path, source, kind):
 
 MASKS = {
     "another size": (as_bytes(Image.fromarray(np.eye(2, dtype=bool)).resize((120, 80), Image.Resampling.NEAREST)), ""),
-    "another shape": (mask_bytes(np.eye(40, dtype=bool)), "mask of another shape"),
+    "another shape": (mask_bytes(np.eye(60, 40, dtype=bool)), "mask of another shape"),
     "all black": (mask_bytes(np.zeros((40, 60), bool)), "empty mask"),
     "all white": (mask_bytes(np.ones((40, 60), bool)), "mask of the whole picture"),
-    "unreadable": (b"?" * 40, "unreadable mask"),
+    "no picture": (b"?" * 40, "unreadable mask"),
     "truncated": (mask_bytes()[:50], "unreadable mask"),
 }
 

@@ -77,10 +77,8 @@ def test_the_garment_comes_from_metadata_or_caption(tmp_path, metadata, garment,
 
 def test_lines_are_rows_and_bad_lines_are_refused_by_number(tmp_path):
     write_folder(tmp_path, [PICTURE] * 3)
-    again = {"file_name": "1.png", "caption": "the same one in its shirt"}
-    describe(
-        tmp_path, {"file_name": "1.png"}, "{no json", "", "[1]", {"caption": "a hat"}, {"file_name": "9.png"}, again
-    )
+    one, again = {"file_name": "1.png"}, {"caption": "the same one in its shirt"}
+    describe(tmp_path, one, "{no json", "", "[1]", {"caption": "a hat"}, {"file_name": "9.png"}, one | again)
     readings = read(tmp_path, "folder")
     assert [int(reading.where.split()[-1]) for reading in readings] == [1, 2, 4, 5, 6, 7]
     refused = ["", *["line is no JSON object"] * 2, "no file_name", "no such file", ""]

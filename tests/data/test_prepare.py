@@ -42,18 +42,22 @@ def root(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def prepare(tmp_path) -> Callable[[Prepare], tuple[list[Item], dict[str, Any]]]:
-    """Prepare items; return the rows, read back, and the report."""
+def prepare(tmp_path, monkeypatch) -> Callable[..., tuple[Path, dict[str, Any]]]:
+    """Prepare items, from another source if one is given; return their file and the report."""
 
-    def run(params: Prepare) -> tuple[list[Item], dict[str, Any]]:
-        report = prepare_items(params, tmp_path / "items.parquet")
-        return read_rows(tmp_path / "items.parquet", Item), report
+    def run(
+        params: Prepare, source: "Source | None" = None, name: str = "items.parquet"
+    ) -> tuple[Path, dict[str, Any]]:
+        if source:
+            monkeypatch.setattr(READ_ITEMS, source.read)
+        return tmp_path / name, prepare_items(params, tmp_path / name)
 
     return run
 
 
 def test_the_rendered_source_is_split_by_item_and_by_person(prepare):
-    items, report = prepare(RENDERED)
+    path, report = prepare(RENDERED)
+    items = read_rows(path, Item)
     for key in ("item_id", "person_id"):
         splits = {(getattr(item, key), item.split) for item in items if item.domain == "seen"}
         assert len(splits) == len({owner for owner, _ in splits}), key
@@ -99,8 +103,8 @@ def test_too_many_refused_rows_stop_the_run_which_resumes_with_a_higher_limit(tm
     assert not (tmp_path / "items.parquet").exists()
     requested = []
     monkeypatch.setattr(READ_ITEMS, lambda request: requested.append(request.where) or read_items(request))
-    items, report = prepare(params.model_copy(update={"max_refused": 0.04}))
-    assert len(items) == 25
+    path, report = prepare(params.model_copy(update={"max_refused": 0.04}))
+    assert len(read_rows(path, Item)) == 25
     assert requested == ["world:street"]  # the seen source is not read again
     assert list((root / ".ckpt").iterdir()) == []
     seen = report["seen"]
@@ -145,48 +149,39 @@ LONG = RENDERED.model_copy(update={"seen": "long", "seen_rows": 3 * SHARD, "unse
 
 
 @pytest.fixture
-def prepare_from(tmp_path, monkeypatch) -> Callable[..., tuple[bytes, dict[str, Any]]]:
-    """Prepare items from a source; return the bytes of the file and the report."""
-
-    def run(source: Source, name: str = "items.parquet", **changes: Any) -> tuple[bytes, dict[str, Any]]:
-        monkeypatch.setattr(READ_ITEMS, source.read)
-        report = prepare_items(LONG.model_copy(update=changes), tmp_path / name)
-        return (tmp_path / name).read_bytes(), report
-
-    return run
-
-
-@pytest.fixture
-def undisturbed(prepare_from) -> tuple[bytes, dict[str, Any]]:
-    return prepare_from(Source(ROWS), "undisturbed.parquet")
+def undisturbed(prepare) -> tuple[bytes, dict[str, Any]]:
+    path, report = prepare(LONG, Source(ROWS), "undisturbed.parquet")
+    return path.read_bytes(), report
 
 
 @pytest.mark.parametrize(("cut", "start"), [(5, 0), (SHARD, SHARD), (SHARD + 7, SHARD), (2 * SHARD + 8, 2 * SHARD)])
-def test_a_cut_run_resumes_after_its_last_complete_shard(cut, start, undisturbed, tmp_path, root, prepare_from):
+def test_an_interrupted_run_resumes_after_its_last_complete_shard(cut, start, undisturbed, tmp_path, root, prepare):
     with pytest.raises(KeyboardInterrupt):
-        prepare_from(Source(ROWS, cut=cut))
+        prepare(LONG, Source(ROWS, cut=cut))
     assert not (tmp_path / "items.parquet").exists()
     again = Source(ROWS)
-    assert prepare_from(again) == undisturbed
+    path, report = prepare(LONG, again)
     assert again.starts == {"seen": start, "unseen": 0}
+    assert (path.read_bytes(), report) == undisturbed
     assert list((root / ".ckpt").iterdir()) == []
 
 
-def test_an_interrupted_write_does_not_read_again(undisturbed, prepare_from, monkeypatch):
+def test_an_interrupted_write_does_not_read_again(undisturbed, prepare, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("atelier.data.prepare.write_rows", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            prepare_from(Source(ROWS))
+            prepare(LONG, Source(ROWS))
     again = Source(ROWS)
-    assert prepare_from(again) == undisturbed
+    path, report = prepare(LONG, again)
     assert again.starts == {}
+    assert (path.read_bytes(), report) == undisturbed
 
 
-def test_other_settings_do_not_resume_from_these_shards(prepare_from):
+def test_other_settings_do_not_resume_from_these_shards(prepare):
     source = Source(2 * SHARD, cut=SHARD + 1)
     for change in ({}, {"size": 32}, {"seen": "other"}, {"fit": "crop"}, {"seed": 8}):
         with pytest.raises(KeyboardInterrupt):
-            prepare_from(source, **change)
+            prepare(LONG.model_copy(update=change), source)
         assert source.starts == {"seen": 0}, change
 
 

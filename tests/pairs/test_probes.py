@@ -19,6 +19,7 @@ def test_probes_are_test_pictures_that_all_four_prompts_change(paired, items):
     splits = {item.image_id: item.split for item in items}
     assert report["probes"] == {"seen": 4, "unseen": 4}
     assert Counter(one.source_id for one in probes).most_common()[-1][1] == 4
+    assert len({one.probe_id for one in probes}) == 32
     for one in probes:
         assert splits[one.source_id] == "test"
         assert (one.factor, one.value) == PROMPTS[one.prompt]
@@ -30,23 +31,22 @@ def test_probes_are_test_pictures_that_all_four_prompts_change(paired, items):
         assert one.value in (mention.colour, mention.pattern)
         assert one.garment in ("t-shirt", "shirt", "jacket")
         assert one.other_mask is None or not (exact & (mask_from_png(one.other_mask))).any()
-    assert len({one.probe_id for one in probes}) == 32
-
-
-def test_only_street_probes_have_no_mask(paired):
-    for one in paired.probes:
-        assert (one.mask is None) == (one.domain == "unseen")
+        assert one.mask == (None if one.domain == "unseen" else one.exact_mask)  # street pictures have a box only
         assert (one.box is None) == (one.domain == "seen")
-        if one.mask:
-            assert one.mask == one.exact_mask
 
 
-def test_a_probe_target_is_the_rendered_edit(paired, items):
+def test_rendered_probes_have_the_edit_as_target_the_present_colour_as_noop_and_a_mask_of_a_visible_face(paired, items):
     scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
-    for one in paired.probes[::5]:
-        edited = fashion.edit(scenes[one.source_id], "upper", **{one.factor: one.value})
+    for one in paired.probes:
+        scene = scenes[one.source_id]
+        edited = fashion.edit(scene, "upper", **{one.factor: one.value})
         np.testing.assert_array_equal(from_png(one.target), fashion.render(edited, SIZE).image)
         assert one.target_caption == fashion.describe_scene(edited)
+        assert one.noop == f"make the {one.garment} {scene.garments['upper'].colour}"
+        face = fashion.render(scene, SIZE).masks["face"]
+        assert (one.face_mask is not None) == face.any()
+        if one.face_mask:
+            np.testing.assert_array_equal(mask_from_png(one.face_mask), face)
 
 
 def test_probes_come_from_as_many_garment_items_as_there_are(index):
@@ -86,22 +86,11 @@ def test_pictures_are_read_lazily(tmp_path):
 
 
 def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
-    index = write_index([photograph("01", "a man in a green shirt", split="test")], tmp_path)
+    named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
+    index = write_index([named], tmp_path)
     first, *_ = make_probes(index.entries, index.fetch)
     assert (first.prompt, first.target_caption) == ("add stripes to the clothes", "a man in a green striped shirt")
     assert (first.target, first.exact_mask, first.other_mask) == (None, None, None)
     assert Image.fromarray(from_png(first.mask)).mode == "L"
-
-
-def test_a_noop_names_the_present_colour_and_visible_faces_have_masks(paired, items):
-    scenes = {item.image_id: fashion.Scene.from_json(item.scene) for item in items}
-    for one in paired.probes:
-        scene = scenes[one.source_id]
-        assert one.noop == f"make the {one.garment} {scene.garments['upper'].colour}"
-        face = fashion.render(scene, SIZE).masks["face"]
-        assert (one.face_mask is not None) == face.any()
-        if one.face_mask:
-            np.testing.assert_array_equal(mask_from_png(one.face_mask), face)
-    named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
-    assert {probe.noop for probe in make_probes([named], lambda one: one)} == {"make the shirt green"}
-    assert {probe.noop for probe in make_probes([unnamed], lambda one: one)} == {None}
+    for item, noop in ((named, "make the shirt green"), (unnamed, None)):
+        assert {probe.noop for probe in make_probes([item], lambda one: one)} == {noop}
