@@ -1,6 +1,7 @@
 """Every dvc.yaml names exactly the code that its stages reach by imports, and runs this checkout's code."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,3 +120,26 @@ def test_an_experiment_in_a_copy_runs_the_copy_s_code(repository, commands):
         text=True,
     )
     assert made.stdout == '{"own": 1}'
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """What git tracks, as a repository of its own: no data, no weights of runs, no cache."""
+    root = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for path in listed.splitlines():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, root / path)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", [file.parent.relative_to(ROOT).as_posix() for file in pipelines()])
+def test_a_fresh_clone_is_up_to_date(clone, pipeline):
+    if not (clone / pipeline / "dvc.lock").exists():
+        assert pipeline == "studies/logo/queued", "run the pipeline and commit its dvc.lock"
+        return  # a queue of experiments: nothing of it is committed
+    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"{pipeline}/dvc.yaml"]
+    result = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    assert "Data and pipelines are up to date." in result.stdout, result.stdout + result.stderr
