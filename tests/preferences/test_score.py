@@ -55,8 +55,7 @@ def brute_alpha(table: list[list[str]]) -> float:
 def test_alpha_of_krippendorff_s_example():
     """ "Computing Krippendorff's Alpha-Reliability" (2011), section C: nominal, four observers, data missing."""
     observers = ["123321412...", "1233224125.3", ".3332342251.", "12332441251."]
-    assert {len(row) for row in observers} == {12}
-    units = [[row[n] for row in observers if row[n] != "."] for n in range(12)]
+    units = [[value for value in unit if value != "."] for unit in zip(*observers, strict=True)]
     assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)
 
 

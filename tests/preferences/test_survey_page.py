@@ -162,29 +162,27 @@ def failing_page(chromium, survey):
 
 
 def test_an_answer_that_could_not_be_saved_can_be_given_again(failing_page, survey):
-    page = failing_page
-    start(page, survey)
-    page.route("**/answer", lambda route: route.abort())
-    page.keyboard.press("1")
-    page.get_by_role("alert").wait_for()
-    assert "Is it still running" in page.get_by_role("alert").inner_text()
+    start(failing_page, survey)
+    failing_page.route("**/answer", lambda route: route.abort())
+    failing_page.keyboard.press("1")
+    failing_page.get_by_role("alert").wait_for()
+    assert "Is it still running" in failing_page.get_by_role("alert").inner_text()
     assert not survey.survey.file.exists()
-    page.unroute("**/answer")
-    page.keyboard.press("2")
-    wait(page, 2)
-    assert not page.get_by_role("alert").is_visible()
+    failing_page.unroute("**/answer")
+    failing_page.keyboard.press("2")
+    wait(failing_page, 2)
+    assert not failing_page.get_by_role("alert").is_visible()
     assert [row.choice for row in rows(survey)] == ["right"]
 
 
 def test_a_missing_picture_is_reported_and_the_pair_cannot_be_answered(failing_page, survey):
-    page = failing_page
     for pair in survey.survey.pairs.values():
         pair.picture_a.unlink()
-    page.goto(f"{survey.url}?rater=ann")
-    page.get_by_role("alert").wait_for()
-    assert "cannot be shown" in page.get_by_role("alert").inner_text()
-    page.keyboard.press("1")
-    assert page.locator("#tie").is_disabled()
+    failing_page.goto(f"{survey.url}?rater=ann")
+    failing_page.get_by_role("alert").wait_for()
+    assert "cannot be shown" in failing_page.get_by_role("alert").inner_text()
+    failing_page.keyboard.press("1")
+    assert failing_page.locator("#tie").is_disabled()
     assert not survey.survey.file.exists()
 
 

@@ -133,13 +133,10 @@ def test_tensors_that_do_not_fit_or_cannot_be_read_are_refused(editor, tmp_path,
         apply_trained(editor, tmp_path)
 
 
-def test_a_folder_without_an_editor_is_refused_in_one_line(tmp_path):
+def test_a_folder_without_an_editor_is_refused_in_one_line_and_so_is_an_absent_cuda(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no editor to load") as refusal:
         load_editor(tmp_path / "empty", device="cpu")
     assert "\n" not in str(refusal.value)
-
-
-def test_cuda_is_refused_where_there_is_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"models\.device"):
         choose_device("cuda")

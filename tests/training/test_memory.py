@@ -111,9 +111,9 @@ def test_a_folder_without_networks_is_refused(tiny_editor_folder, tmp_path):
 
 @pytest.mark.slow
 def test_the_full_size_layout():
-    """Published sizes: UNet 859,532,484 parameters, VAE 83,653,863, text encoder 123,060,480, CLIP 427,616,513."""
+    unet, vae, text_encoder, clip = 859_532_484, 83_653_863, 123_060_480, 427_616_513  # parameters, as published
     found = memory.estimate(meta.full_size(), make_settings(method="full"), 512, 1, torch.bfloat16)
-    assert found.trained == found.ema == 4 * 859_532_484
-    assert found.networks == 2 * (859_532_484 + 83_653_863 + 123_060_480) + 4 * 427_616_513
-    assert math.isclose(found.adamw8bit, 2 * 859_532_484 * (1 + 4 / 256), rel_tol=1e-2)
-    assert found.activations > 2 * 859_532_484  # autocast's copies of the weights alone
+    assert found.trained == found.ema == 4 * unet
+    assert found.networks == 2 * (unet + vae + text_encoder) + 4 * clip
+    assert math.isclose(found.adamw8bit, 2 * unet * (1 + 4 / 256), rel_tol=1e-2)
+    assert found.activations > 2 * unet  # autocast's copies of the weights alone
