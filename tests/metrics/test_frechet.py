@@ -19,7 +19,7 @@ def ours(first: np.ndarray, second: np.ndarray) -> float:
     return frechet_distance(torch.from_numpy(first), torch.from_numpy(second))
 
 
-def test_distance_equals_scipy_s_and_closed_forms():
+def test_distance_equals_scipy_s_and_closed_forms_in_float64():
     first, second = drawn(1, 40, 6), drawn(2, 30, 6)
     covariances = np.cov(first.T), np.cov(second.T)
     root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
@@ -33,6 +33,8 @@ def test_distance_equals_scipy_s_and_closed_forms():
     first, second = drawn(4, 20, 1), drawn(5, 25, 1)  # one dimension: differences of mean and deviation
     expected = (first.mean() - second.mean()) ** 2 + (first.std(ddof=1) - second.std(ddof=1)) ** 2
     assert ours(first, second) == pytest.approx(expected, rel=1e-9)
+    first, second = (torch.from_numpy(drawn(seed, 30, 8)).float() + 1e3 for seed in (8, 9))
+    assert frechet_distance(first, second) == frechet_distance(first.double(), second.double())
 
 
 def test_with_fewer_images_than_features_the_real_part_is_exact():
@@ -45,11 +47,6 @@ def test_with_fewer_images_than_features_the_real_part_is_exact():
     product = np.cov(first.T) @ np.cov(second.T)
     assert np.iscomplexobj(np.emath.sqrt(np.linalg.eigvals(product)))  # hence the real part is used
     assert ours(first, second) == pytest.approx(expected, rel=1e-5)
-
-
-def test_float32_features_are_compared_in_float64():
-    first, second = (torch.from_numpy(drawn(seed, 30, 8)).float() + 1e3 for seed in (8, 9))
-    assert frechet_distance(first, second) == frechet_distance(first.double(), second.double())
 
 
 @pytest.mark.parametrize(("first", "second"), [((1, 4), (5, 4)), ((5, 4), (5, 3)), ((5,), (5, 4))])

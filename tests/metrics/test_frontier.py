@@ -29,15 +29,13 @@ def place(edited: torch.Tensor) -> tuple[float, float]:
     return success.mean().item(), kept.mean().item()
 
 
-def test_copy_and_target_are_at_their_corners_and_success_falls_for_too_little_and_too_much():
+def test_success_and_preservation_of_known_edits():
+    """Success falls for too little and too much; a spill costs preservation relative to the requested change."""
     assert (place(SOURCE), place(TARGET)) == ((0, 1), (1, 1))
     for level, success in ((0.1, 0.1), (0.5, 0.5), (1.0, 1.0), (1.5, 0.5), (2.0, 0.0), (3.0, 0.0)):
         assert place(SOURCE + level * (TARGET - SOURCE))[0] == pytest.approx(success, abs=1e-4)
     for edited, success in ((SOURCE, 1), (SOURCE + 0.01, 0)):  # if nothing is requested, only the copy succeeds
         assert frontier.success(SOURCE, edited, SOURCE, GARMENT).tolist() == [success] * 2
-
-
-def test_a_spill_costs_preservation_relative_to_the_requested_change():
     for level, kept in ((0.03, 0.9), (0.15, 0.5), (0.3, 0.0), (0.45, 0.0)):
         assert place(TARGET + level * (1 - GARMENT)) == (1, pytest.approx(kept, abs=1e-4))
 
@@ -126,9 +124,8 @@ def test_the_table_has_the_means_of_every_guidance_point_and_no_sweep_has_no_fro
     assert list(table.columns) == columns.split()
     assert len(table) == 6
     row, part = (one.query("model == 'finetuned' and guidance_text == 2") for one in (table, points))
-    assert row[["success", "preservation"]].squeeze().tolist() == pytest.approx(
-        [part["success"].mean(), part["preservation"].mean()]
-    )
+    means = [part["success"].mean(), part["preservation"].mean()]
+    assert [row["success"].item(), row["preservation"].item()] == pytest.approx(means)
     assert row["n"].item() == 16
     nothing = points.iloc[:0]
     assert summarise_frontiers(nothing, 100, 0) == {}

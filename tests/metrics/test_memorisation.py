@@ -25,10 +25,9 @@ def test_memorisation_is_1_for_a_copy_and_0_at_the_spacing_of_training_images():
 
 
 def test_training_sets_without_spacing_are_refused():
-    with pytest.raises(ValueError, match="needs two"):
-        spacing(torch.zeros(1, 4))
-    with pytest.raises(ValueError, match="have a copy"):
-        spacing(torch.zeros(3, 4))
+    for count, message in ((1, "needs two"), (3, "have a copy")):
+        with pytest.raises(ValueError, match=message):
+            spacing(torch.zeros(count, 4))
 
 
 def test_coarse_pixels_are_means_over_areas():

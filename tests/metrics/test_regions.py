@@ -54,36 +54,24 @@ def test_regions_are_the_trimap_s_without_the_garment():
 
 
 @pytest.mark.parametrize("region", regions.REGIONS)
-def test_errors_equal_a_loop_over_the_region(region, scores):
-    for row in range(2):
-        places = np.argwhere(of(MASKS[region], row))
-        errors = [((SOURCE[row, :, y, x] - EDITED[row, :, y, x]) ** 2).mean().item() for y, x in places]
-        assert scores[f"mse_{region}"][row].item() == pytest.approx(np.mean(errors), rel=1e-4)
-        assert scores[f"psnr_{region}"][row].item() == pytest.approx(-10 * np.log10(np.mean(errors)), abs=1e-3)
-
-
-@pytest.mark.parametrize("region", regions.REGIONS)
-def test_ssim_equals_scikit_image_s_map_over_the_region(region, scores):
-    shown = EDITED if region == "tight" else paste_inside(SOURCE, EDITED, GARMENT)
-    for row in range(2):
-        first, second = (picture[row].permute(1, 2, 0).double().numpy() for picture in (SOURCE, shown))
-        gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-        _, found = structural_similarity(first, second, data_range=1.0, channel_axis=-1, full=True, **gaussian)
-        inner = (slice(SSIM_RADIUS, -SSIM_RADIUS),) * 2
-        expected = found[inner][of(MASKS[region], row)[inner]].mean()
-        assert scores[f"ssim_{region}"][row].item() == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize("region", regions.REGIONS)
-def test_lpips_equals_the_package_s_own_map_over_the_region(region, scores, lpips):
+def test_scores_equal_a_loop_scikit_image_s_map_and_the_lpips_package_s_over_the_region(region, scores, lpips):
     shown = EDITED if region == "tight" else paste_inside(SOURCE, EDITED, GARMENT)
     lpips.metric.spatial = True
     with torch.no_grad():
-        found = lpips.metric(SOURCE, shown, normalize=True)
+        distances = lpips.metric(SOURCE, shown, normalize=True)
     lpips.metric.spatial = False
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    inner = (slice(SSIM_RADIUS, -SSIM_RADIUS),) * 2
     for row in range(2):
-        expected = found[row, 0].numpy()[of(MASKS[region], row)].mean()
-        assert scores[f"lpips_{region}"][row].item() == pytest.approx(expected, rel=1e-4)
+        mask = of(MASKS[region], row)
+        ours = {name: scores[f"{name}_{region}"][row].item() for name in ("mse", "psnr", "ssim", "lpips")}
+        error = np.mean([((SOURCE[row, :, y, x] - EDITED[row, :, y, x]) ** 2).mean() for y, x in np.argwhere(mask)])
+        assert ours["mse"] == pytest.approx(error, rel=1e-4)
+        assert ours["psnr"] == pytest.approx(-10 * np.log10(error), abs=1e-3)
+        first, second = (picture[row].permute(1, 2, 0).double().numpy() for picture in (SOURCE, shown))
+        _, found = structural_similarity(first, second, data_range=1.0, channel_axis=-1, full=True, **gaussian)
+        assert ours["ssim"] == pytest.approx(found[inner][mask[inner]].mean(), abs=1e-4)
+        assert ours["lpips"] == pytest.approx(distances[row, 0].numpy()[mask].mean(), rel=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:torchvision")

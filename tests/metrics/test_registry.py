@@ -13,14 +13,10 @@ from atelier.report.page.answer import sentence
 from atelier.report.paper import MAIN, Reported
 from atelier.report.tables import compare_with_paper
 
-NEW = Metric(
-    "sparkle", "sparkle of the fabric", 1, 1, "lm", short="sparkle", group="Edit success",
-    views="headline paper comparison figure page",
-)  # fmt: skip
-
 
 def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
-    monkeypatch.setitem(METRICS, "sparkle", NEW)
+    facts = {"short": "sparkle", "group": "Edit success", "views": "headline paper comparison figure page"}
+    monkeypatch.setitem(METRICS, "sparkle", Metric("sparkle", "sparkle of the fabric", 1, 1, "lm", **facts))
     means = {"sparkle": {"mean": 4.56, "ci_lo": 1.0, "ci_hi": 9.0, "n": 4}}
     domain = {"sources": 1, "probes": 4, "rendered": True, "finetuned": means, "oracles": {}, "gain": {}}
     report = {"networks": {}, "seen": domain}
