@@ -2,12 +2,12 @@
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from fixtures_edits import Study, build_study
+from import_graph import ROOT
 from scipy.ndimage import distance_transform_cdt
 
 from atelier.config import read_params
@@ -21,7 +21,6 @@ from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png, to_png
 from atelier.text.colours import COLOURS_RGB
 
-ROOT = Path(__file__).resolve().parents[2]
 NO_SUCCESS = ("copy", "other_item")
 ORDER = {  # metrics → best first; those of a tuple are equivalent
     "leakage_share leakage_density": ["copy", "target", "dilated", "box_tint", ("picture_tint", "other_item")],
@@ -43,7 +42,6 @@ ALIKE = 0.02  # tolerance between neighbours, as a share of the metric's range o
 
 @pytest.fixture(scope="module")
 def scorers() -> Scorers:
-    """Load the networks of the study."""
     models = read_params(ROOT / "params.yaml").models
     folders = {name: str(ROOT / getattr(models, name)) for name in ("editor", "clip", "lpips")}
     return load_scorers(models.model_copy(update=folders | {"device": "cpu"}))
@@ -57,7 +55,6 @@ def samples() -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def means(samples, scorers) -> pd.DataFrame:
-    """Return the mean scores: models and reference edits × metrics."""
     scores = score_samples(samples, prepare_sources(samples, scorers, 32), scorers, 32)
     return scores.groupby("model")[list(ORDER)].mean()
 

@@ -29,15 +29,12 @@ def test_samples_hold_only_edits_of_type_edit(study, samples):
         assert [sample.edited[model] for sample in samples] == [edit.edited for edit in rows]
 
 
-def test_probes_without_zones_are_skipped_and_missing_edits_named(study):
+def test_probes_without_zones_are_skipped_and_missing_edits_and_mixed_domains_are_named(study):
     assert len(join_samples(study.probes, study.zones[4:], study.edits)) == len(study.probes) - 4
     with pytest.raises(UserError, match=f"finetuned edits: none of probe {study.probes[0].probe_id!r}"):
         join_samples(study.probes, study.zones, study.edits | {"finetuned": study.edits["finetuned"][1:]})
     with pytest.raises(UserError, match="zones: none"):
         join_samples(study.probes, [], study.edits)
-
-
-def test_a_domain_with_renderings_and_photographs_is_refused(study):
     probes = [replace(probe, target=None) if n == 5 else probe for n, probe in enumerate(study.probes)]
     with pytest.raises(UserError, match=f"domain 'seen' holds .*{probes[5].probe_id!r} is the first"):
         join_samples(probes, study.zones, study.edits)

@@ -15,11 +15,14 @@ from atelier.metrics.clip import directional, similarity
 from atelier.metrics.registry import MODELS
 
 
-def test_scores_do_not_depend_on_the_other_models(study, scorers, scores):
+def test_scores_depend_neither_on_the_other_models_nor_on_the_batch_size(study, scorers, scores):
     alone = join_samples(study.probes, study.zones, {"finetuned": study.edits["finetuned"]})
     found = score_samples(alone, prepare_sources(alone, scorers, 16), scorers, 16, controls=False)
     among = scores[scores["model"] == "finetuned"]
     pd.testing.assert_frame_equal(found.reset_index(drop=True), among.reset_index(drop=True), rtol=1e-6)
+    tables = scores, score(study, scorers, 7)
+    one, other = (table.sort_values(["probe_id", "model"], ignore_index=True) for table in tables)
+    pd.testing.assert_frame_equal(one, other, atol=2e-3, rtol=1e-3)
 
 
 def test_metrics_are_defined_only_where_they_apply(scores, study):
@@ -57,12 +60,6 @@ def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores)
     }
     expected = {name: value.item() for name, value in expected.items()}
     assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-4)
-
-
-def test_scores_do_not_depend_on_the_batch_size(study, scorers, scores):
-    tables = scores, score(study, scorers, 7)
-    one, other = (table.sort_values(["probe_id", "model"], ignore_index=True) for table in tables)
-    pd.testing.assert_frame_equal(one, other, atol=2e-3, rtol=1e-3)
 
 
 def test_metrics_name_the_networks_they_depend_on(scores):

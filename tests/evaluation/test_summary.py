@@ -48,27 +48,26 @@ def test_known_edits_are_ranked_correctly_and_the_copy_preserves_and_edits_nothi
     assert copy["image_similarity"] == pytest.approx(100)
 
 
-def test_a_gain_is_the_mean_of_the_paired_differences(scores, report):
-    part = scores[scores["domain"] == "unseen"].pivot(index="probe_id", columns="model", values="lpips_outside")
+def gain_of(scores: pd.DataFrame, measure: str):
+    """Return the expected gain: the mean of the paired differences."""
+    table = scores.pivot(index="probe_id", columns="model", values=measure)
+    return pytest.approx((table["finetuned"] - table["baseline"]).mean(), rel=1e-4)
+
+
+def test_gains_are_means_of_paired_differences_also_of_each_factor(scores, report):
     estimate = report["unseen"]["gain"]["lpips_outside"]
-    assert estimate["mean"] == pytest.approx((part["finetuned"] - part["baseline"]).mean(), rel=1e-4)
+    assert estimate["mean"] == gain_of(scores[scores["domain"] == "unseen"], "lpips_outside")
     assert estimate["ci_lo"] < estimate["mean"] < estimate["ci_hi"] < 0
     assert (estimate["n"], estimate["clusters"]) == (24, 6)
     assert estimate["p"] <= estimate["p_holm"] <= 1
     over_copy = report["unseen"]["gain_over_copy"]
     assert set(over_copy) == {"target_mae", "target_rmse", "target_lpips"}
     assert over_copy["target_mae"]["mean"] < 0
-
-
-def test_each_factor_has_its_own_gains(scores, report):
     for factor in ("colour", "pattern"):
+        gain = report["seen"][factor]["gain"]
         part = scores[(scores["domain"] == "seen") & (scores["factor"] == factor)]
-        table = part.pivot(index="probe_id", columns="model", values="target_mae")
-        estimate = report["seen"][factor]["gain"]["target_mae"]
-        assert estimate["mean"] == pytest.approx((table["finetuned"] - table["baseline"]).mean(), rel=1e-4)
-        assert estimate["n"] == 12
-    assert "delta_e" in report["seen"]["colour"]["gain"]
-    assert "delta_e" not in report["seen"]["pattern"]["gain"]
+        assert (gain["target_mae"]["mean"], gain["target_mae"]["n"]) == (gain_of(part, "target_mae"), 12)
+        assert ("delta_e" in gain) == (factor == "colour")
 
 
 def _directions(finetuned: float, baseline: float) -> pd.DataFrame:
@@ -148,9 +147,8 @@ def test_the_headline_has_a_few_rounded_numbers(report):
     swept = report["seen"] | {"frontier": {"finetuned": {"area": area}, "gain": {"area": area | {"p": 0.01}}}}
     short = headline({"networks": {"clip": "x"}, "probes_without_zone": 0, "seen": swept, "unseen": report["unseen"]})
     names = ["directional", "clip", "lpips_outside", "leakage_share", "target_rmse"]
-    assert list(short) == ["seen", "unseen"]
-    assert list(short["seen"]) == [*names, "frontier", "gain"]
-    assert list(short["unseen"]) == [*names, "gain"]
+    expected = {"seen": [*names, "frontier", "gain"], "unseen": [*names, "gain"]}
+    assert {domain: list(part) for domain, part in short.items()} == expected
     assert short["seen"]["frontier"] == short["seen"]["gain"]["frontier"] == 0.1235
     assert short["seen"]["clip"] == float(f"{report['seen']['finetuned']['clip_similarity']['mean']:.4g}")
     assert short["seen"]["gain"]["directional"] == float(f"{report['seen']['gain']['clip_directional']['mean']:.4g}")
