@@ -1,8 +1,8 @@
 """Export an editor, and compare the edits of diffusers' own pipeline with ours."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import Mock
 
 import numpy as np
@@ -25,8 +25,7 @@ WORDS = "make the shirt red"
 TARGETS = "to_q+to_k+to_out.0+conv2"
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(NamedTuple):
     """A folder with a fine-tuned editor, a square photo, and its edit by `atelier edit`."""
 
     folder: Path
@@ -54,8 +53,8 @@ def finetune_adapters(folder: Path, base: Path) -> Path:
     unet = lora.inject(load_editor(base, device="cpu").unet, 3, 6.0, TARGETS)
     shapes = {name: parameter.shape for name, parameter in unet.named_parameters()}
     tensors = {saved: torch.randn(shapes[name]) * 0.3 for name, saved in lora.names(unet).items()}
-    facts = {"lora_rank": 3, "lora_alpha": 6.0, "lora_targets": TARGETS}
-    return save_finetuned(folder, tensors, base=str(base), method="lora", **facts, trained_parameters=567, best_epoch=1)
+    facts = {"lora_rank": 3, "lora_alpha": 6.0, "lora_targets": TARGETS, "trained_parameters": 567, "best_epoch": 1}
+    return save_finetuned(folder, tensors, base=str(base), method="lora", **facts)
 
 
 def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
@@ -168,14 +167,11 @@ def test_the_card_shows_method_size_licence_and_valid_code(project):
     assert "(32, 32)" in code
 
 
-def test_a_failed_export_leaves_no_files(project, tmp_path, monkeypatch):
+def test_a_failed_export_leaves_no_files_and_keeps_existing_ones(project, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "write_card", Mock(side_effect=RuntimeError("no space left")))
     with pytest.raises(RuntimeError, match="no space"):
         export(project.finetuned, tmp_path / "exported", tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_existing_output_is_kept_and_a_missing_editor_is_named(project, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="full: exists already"):

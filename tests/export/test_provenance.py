@@ -77,22 +77,18 @@ def test_other_weights_and_a_repository_without_a_lock_have_no_facts(root):
     assert trace(root / "models/finetuned", root).params == {}
 
 
-def test_scores_of_another_run_are_left_out(root):
+def test_scores_of_another_run_and_parameters_of_other_triplets_are_left_out(root):
     (root / "metrics/evaluate.json").write_text("{}")
     known = trace(root / "models/finetuned", root)
     assert known.report is None
     assert known.params["train"]["lr"] == 1e-5
     assert "metrics/evaluate.json is not of these weights" in known.missing[0]
-
-
-def test_parameters_of_other_triplets_are_left_out(root):
-    """`pair` ran again, `train` did not."""
     lock = YAML(typ="safe").load(root / "dvc.lock")
-    lock["stages"]["pair"]["outs"][0]["md5"] = "0" * 32
+    lock["stages"]["pair"]["outs"][0]["md5"] = "0" * 32  # `pair` ran again, `train` did not
     YAML().dump(lock, root / "dvc.lock")
-    known = trace(root / "models/finetuned", root)
-    assert "prepare" not in known.params
-    assert "train" in known.params
+    params = trace(root / "models/finetuned", root).params
+    assert "prepare" not in params
+    assert "train" in params
 
 
 def test_the_card_shows_all_facts(root):
