@@ -11,6 +11,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from dvc.repo import Repo
+from PIL import Image
 from scipy.stats import norm
 
 from atelier.common.errors import UserError
@@ -92,7 +93,7 @@ def test_the_newest_baseline_s_experiment_is_chosen(repository):
     assert find_experiments(["A"], repository) == {"A": newer}
 
 
-def test_an_experiment_of_another_branch_is_not_found(repository):
+def test_an_experiment_of_another_branch_or_of_a_folder_without_dvc_is_not_found(repository, tmp_path):
     git(repository, "checkout", "-qb", "other")
     git(repository, "commit", "-q", "--allow-empty", "-m", "elsewhere")
     commit = add_experiment(repository, "A", reports(0.1))
@@ -101,10 +102,7 @@ def test_an_experiment_of_another_branch_is_not_found(repository):
         find_experiments(["A"], repository)
     git(repository, "merge", "-q", "--no-ff", "-m", "merge", "other")
     assert find_experiments(["A"], repository) == {"A": commit}
-
-
-def test_a_folder_without_dvc_is_an_error_of_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"\A.+\Z"):  # "." matches no newline
+    with pytest.raises(UserError, match=r"\A.+\Z"):  # one line: "." matches no newline
         find_experiments(["A"], tmp_path)
 
 
@@ -121,7 +119,9 @@ def test_unfinished_experiments_and_those_without_recorded_training_are_named(re
 
 
 def test_ablations_are_collected_into_one_table(repository, tmp_path):
-    add_experiment(repository, "A", reports(0.1))
+    short = reports(0.1)
+    del short[0]["train_loss"]["epoch_2"]  # curves of one epoch and of two
+    add_experiment(repository, "A", short)
     add_experiment(repository, "B", reports(0.3))
     table, text, picture = tables.collect_ablations(["A", "B"], tmp_path, repository)
     rows = read_rows(table)
@@ -130,7 +130,8 @@ def test_ablations_are_collected_into_one_table(repository, tmp_path):
     names = ["clip_similarity", "trained_share", "train_loss_1", "train_loss_2", "val_loss_1", "val_loss_2"]
     assert [float(rows[-1][name]) for name in names] == pytest.approx([3, 0.2, 0.3, 0.15, 1.3, 2.3])
     assert "| A, seen (DeepFashion2) | 20.00% | 1.00 | – |" in text.read_text()
-    assert picture.stat().st_size > 1000
+    drawn = np.asarray(Image.open(picture).convert("RGB"))
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
 
 
 def test_the_paper_s_ablations_are_printed_beside_ours():
@@ -148,16 +149,16 @@ def test_losses_are_in_the_order_of_the_epochs_and_without_epoch_0():
 
 
 def test_methods_have_their_scores_beside_their_costs(repository, tmp_path):
-    for name, level in (("selective", 0.1), ("lora", 0.3)):
-        add_experiment(repository, name, reports(level))
+    add_experiment(repository, "selective", reports(0.1))
+    add_experiment(repository, "lora", reports(0.3))
     table, text = tables.collect_methods(["selective", "lora"], tmp_path, repository, COSTS.__getitem__)
     rows = read_rows(table)
     assert [(row["experiment"], row["domain"]) for row in rows] == list(itertools.product(COSTS, ("seen", "unseen")))
     names = ["trained_share", "train_seconds", "peak_cuda_gib", "clip_similarity"]
     assert [float(rows[-1][name]) for name in names] == pytest.approx([0.2, 30.0, 9.25, 3])
     assert "loss" not in rows[0]
-    assert "| lora | 1,000 | 20.00% | 8 | 0.075 | 9.25 GiB CUDA |" in text.read_text()
-    assert "| lora | – | 3.00 | – | – | – |" in text.read_text()
+    for line in ("| lora | 1,000 | 20.00% | 8 | 0.075 | 9.25 GiB CUDA |", "| lora | – | 3.00 | – | – | – |"):
+        assert line in text.read_text()
 
 
 def test_both_spreads_agree_with_their_definitions():

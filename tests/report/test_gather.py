@@ -23,10 +23,7 @@ PARAMS = read_params(ROOT / "params.yaml")
 
 def inputs(folder: Path) -> ReportInputs:
     """Return the paths of the files that `train`, `make ablations` and `make methods` write."""
-    return ReportInputs(
-        curves=folder / "train", trained=folder / "train.json", ablations=folder / "ablations.csv",
-        methods=folder / "methods.csv",
-    )  # fmt: skip
+    return ReportInputs(*(folder / name for name in ("train", "train.json", "ablations.csv", "methods.csv")))
 
 
 @pytest.fixture

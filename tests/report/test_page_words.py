@@ -20,16 +20,11 @@ BETTER = {"mean": 2.0, "ci_lo": 1.0, "ci_hi": 3.0, "p_holm": 0.01}
 @pytest.mark.parametrize(
     ("scores", "kinds"),
     [
-        ({"leakage_share": 0.51}, ["leaked"]),
+        ({"leakage_share": 0.51}, ["leaked"]), ({"right_garment": 0.0}, ["wrong garment"]),
         ({"leakage_share": 0.5, "right_garment": 1.0, "delta_e": 10.0, "change_inside": 0.05}, [NONE]),
-        ({"right_garment": 0.0}, ["wrong garment"]),
-        ({"change_inside": 0.049}, ["nothing changed"]),
-        ({"delta_e": 10.1, "leakage_share": 0.9}, ["leaked", "wrong colour"]),
-        ({"pattern_recognised": 0.0}, ["pattern not recognised"]),
-        ({"pattern_recognised": 1.0}, [NONE]),
-        (dict.fromkeys(ALL_BAD, np.nan), [NONE]),
-        ({}, [NONE]),
-        (ALL_BAD, list(KINDS)),
+        ({"change_inside": 0.049}, ["nothing changed"]), ({"pattern_recognised": 0.0}, ["pattern not recognised"]),
+        ({"delta_e": 10.1, "leakage_share": 0.9}, ["leaked", "wrong colour"]), ({"pattern_recognised": 1.0}, [NONE]),
+        (dict.fromkeys(ALL_BAD, np.nan), [NONE]), ({}, [NONE]), (ALL_BAD, list(KINDS)),
     ],
 )  # fmt: skip
 def test_failure_kinds(scores, kinds):
@@ -81,7 +76,7 @@ def test_numbers_and_headings_with_unit_and_direction():
     assert [heading(key) for key in keys] == expected
 
 
-def test_the_frontier_is_the_non_dominated_settings():
+def test_the_frontier_is_the_non_dominated_settings_and_the_area_under_it_the_one_that_is_measured():
     rng = np.random.default_rng(0)
     points = pd.DataFrame(rng.integers(0, 6, (40, 2)) / 5, columns=["success", "preservation"])
     points.loc[len(points)] = [np.nan, 1.0]
@@ -89,9 +84,6 @@ def test_the_frontier_is_the_non_dominated_settings():
     pairs = list(zip(known["preservation"], known["success"], strict=True))
     expected = [(x, y) for x, y in pairs if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in pairs)]
     assert figures.non_dominated(points) == sorted(expected, reverse=True)
-
-
-def test_the_area_under_the_drawn_frontier_is_the_one_that_is_measured():
     points = pd.DataFrame(np.random.default_rng(3).random((15, 2)), columns=["success", "preservation"])
     x, y = np.array(figures.staircase(points))[::-1].T
     assert np.trapezoid(y, x) == pytest.approx(frontier.area(*points.to_numpy().T))
