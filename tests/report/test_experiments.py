@@ -27,8 +27,7 @@ COSTS = {
 
 def git(folder: Path, *arguments: str) -> str:
     who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    return subprocess.check_output(["git", *who, *arguments], cwd=folder, text=True).strip()
 
 
 def reports(level: float) -> tuple[dict, dict]:
@@ -69,8 +68,7 @@ def add_experiment(folder: Path, name: str, written: tuple[dict, dict]) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as stream:
-        return list(csv.DictReader(stream))
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 @pytest.fixture
@@ -171,7 +169,10 @@ def test_both_spreads_agree_with_their_definitions():
     np.testing.assert_allclose(over_pictures(*ends), errors.mean(0))
 
 
-def test_seeds_are_collected_into_a_table_and_a_page(repository, tmp_path):
+def test_seeds_are_collected_into_a_table_and_a_page_and_one_seed_has_no_spread(repository, tmp_path):
+    for names, message in ((["a", "a"], "1 experiment has no spread"), (["a", "b"], "experiment a: not among")):
+        with pytest.raises(UserError, match=message):
+            tables.collect_seeds(names, tmp_path, repository)
     levels = {"seed-1": 1.0, "seed-2": 1.2, "seed-3": 1.4}
     for name, level in levels.items():
         add_experiment(repository, name, seed_reports(level))
@@ -185,9 +186,3 @@ def test_seeds_are_collected_into_a_table_and_a_page(repository, tmp_path):
     assert float(rows["gain", "directional"]["mean"]) == pytest.approx(0.6)
     assert float(rows["finetuned", "frontier"]["sd_seeds"]) == pytest.approx(0.05)
     assert "| directional, fine-tuned | 1.2 | 0.2 | 0.1 | 1 … 1.4 | 3 | 4 |" in text.read_text()
-
-
-def test_one_seed_has_no_spread(repository, tmp_path):
-    for names, message in ((["a", "a"], "1 experiment has no spread"), (["a", "b"], "experiment a: not among")):
-        with pytest.raises(UserError, match=message):
-            tables.collect_seeds(names, tmp_path, repository)
