@@ -23,8 +23,6 @@ def objects(*found):
 
 
 # --- fashionpedia, hub rows -----------------------------------------------------------------------------------------
-
-
 def read_fashionpedia(folder, found, width=60, height=40, **options):
     dataset = files.write_fashionpedia(folder, [PICTURE], objects=found, width=width, height=height)
     return read(*dataset, **options)[0]
@@ -61,7 +59,6 @@ def test_without_a_main_garment_a_picture_is_refused(tmp_path, found):
 
 
 # --- fashionpedia as published --------------------------------------------------------------------------------------
-
 RUNS = {"size": [40, 60], "counts": [210, *[20, 20] * 19, 20, 1410]}  # INSIDE, column after column
 
 
@@ -171,8 +168,6 @@ def test_a_source_without_its_files_gives_a_one_line_error(tmp_path):
 
 
 # --- deepfashion2 ---------------------------------------------------------------------------------------------------
-
-
 def read_deepfashion2(folder, annotation, **options):
     return read(*files.write_deepfashion2(folder, [PICTURE], annotation), **options)[0]
 

@@ -28,11 +28,10 @@ REFUSED = {
     "one pixel": (as_bytes(BASE.crop((0, 0, 1, 1))), "too few pixels"),
     "200 megapixels": (png_header(20_000, 10_000), "too many pixels"),
 }
-DEEP = Image.fromarray(np.asarray(BASE.convert("L")).astype(np.uint16) * 257)
 REDUCED = BASE.quantize(256, dither=Image.Dither.NONE)
 READ = {
     "another extension": as_bytes(BASE, "WEBP", lossless=True),
-    "16 bits": as_bytes(DEEP),
+    "16 bits": as_bytes(Image.fromarray(np.asarray(BASE.convert("L")).astype(np.uint16) * 257)),
     "cmyk": as_bytes(BASE.convert("CMYK"), "JPEG", quality=95),
     "palette with alpha": as_bytes(REDUCED, transparency=REDUCED.getpixel((0, 0))),  # the colour of the corner
     **{f"orientation {n}": turned(n) for n in range(1, 9)},

@@ -114,15 +114,12 @@ def test_a_table_of_pictures_works_as_well(tmp_path):
     assert reading.item.item_id == reading.item.image_id
 
 
-CSV = {"a.png": PICTURE, "metadata.csv": b"file_name\na.png"}
-
-
 @pytest.mark.parametrize(
     ("folder", "contents", "message"),
     [
         (".", {}, r"holds no pictures \(.png, .jpg"),
         (".", {"a.txt": b""}, "holds no pictures"),
-        (".", CSV, r"metadata.csv: metadata is read from metadata.jsonl"),
+        (".", {"a.png": PICTURE, "metadata.csv": b"file_name"}, "metadata.csv: metadata is read from metadata.jsonl"),
         (".", {"metadata.jsonl": b"\n"}, "holds no rows"),
         ("none", {}, r"no such folder; expected pictures, with or without a metadata.jsonl"),
     ],

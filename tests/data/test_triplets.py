@@ -75,7 +75,6 @@ STROKE = np.dstack([np.asarray(BASE), np.where(INSIDE, 200, 255).astype(np.uint8
         pytest.param(region_bytes(), 0, id="transparent"),
         pytest.param(as_bytes(Image.fromarray(STROKE)), 0, id="half transparent"),
         pytest.param(mask_bytes(), 0, id="white"),
-        pytest.param(as_bytes(Image.fromarray(INSIDE)), 0, id="one bit"),
         pytest.param(as_bytes(Image.fromarray(WHITE), "JPEG", quality=95), 0.01, id="white jpeg"),
         pytest.param(region_bytes(INSIDE.repeat(2, axis=0).repeat(2, axis=1)), 0.01, id="twice the size"),
     ],

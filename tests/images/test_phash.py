@@ -28,10 +28,8 @@ def test_fingerprints_equal_the_hash_library_s_text(pictures):
 
 def test_near_agrees_with_brute_force():
     rng = random.Random(1)
-    hashes = [rng.getrandbits(64) for _ in range(1100)]
-    others = [
-        h ^ (1 << rng.randrange(64)) ^ (1 << rng.randrange(64)) if n % 3 else h for n, h in enumerate(hashes[:300])
-    ]
+    hashes, bit = [rng.getrandbits(64) for _ in range(1100)], lambda: 1 << rng.randrange(64)
+    others = [h ^ bit() ^ bit() if n % 3 else h for n, h in enumerate(hashes[:300])]
     left, right = ([f"{value:016x}" for value in values] for values in (hashes, others))
     for bits in (0, 1, 2):
         expected = [any((h ^ o).bit_count() <= bits for o in others) for h in hashes]

@@ -67,14 +67,12 @@ def test_into_the_square_and_back_keeps_size_and_content(tmp_path, kind):
     assert error.mean() < 6  # the edge of a transparent region is blurred
 
 
-@pytest.mark.parametrize("kind", ["tall", "wide", "large"])
-def test_a_square_in_a_photo_stays_square(tmp_path, kind):
-    path, upright = write(tmp_path, kind)
-    canvas = np.full_like(upright, 255)
-    side = min(canvas.shape[:2]) // 2
+@pytest.mark.parametrize("shape", [(190, 40), (90, 600), (2000, 3000)])
+def test_a_square_in_a_photo_stays_square(tmp_path, shape):
+    canvas, side = np.full((*shape, 3), 255, np.uint8), min(shape) // 2
     canvas[:side, :side] = 0
-    Image.fromarray(canvas).save(path)
-    dark = to_square(open_photograph(path, SIZE)).mean(-1) < 128
+    Image.fromarray(canvas).save(tmp_path / "photo.png")
+    dark = to_square(open_photograph(tmp_path / "photo.png", SIZE)).mean(-1) < 128
     rows, columns = dark.any(1).sum(), dark.any(0).sum()
     assert abs(int(rows) - int(columns)) <= 1
     assert rows >= 2
@@ -134,7 +132,7 @@ def test_a_mask_file_is_rotated_like_its_photo(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mask", "reason"), [(np.zeros((90, 120)), "empty mask"), (np.eye(50), "mask of another shape")]
+    ("mask", "reason"), [(np.zeros((90, 120)), "empty mask"), (np.eye(9), "mask of another shape")]
 )
 def test_an_unusable_mask_is_refused_with_the_expected_form(tmp_path, mask, reason):
     Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "mask.png")

@@ -117,8 +117,7 @@ def test_the_cache_of_masks_is_bounded(mask, monkeypatch):
     assert pictures == [CHUNK, 1, 1]  # the second chunk repeats the first; its two newest masks remain cached
 
 
-def test_rows_are_read_a_chunk_at_a_time(mask):
-    """At most a chunk of rows is read before the first zones are written."""
+def test_at_most_a_chunk_of_rows_is_read_before_the_first_zones_are_written(mask):
     taken, seen = [], []
 
     def rows():
