@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from diffusers import AutoencoderKL
+from fixtures_cli import invoke
 
 from atelier.models.loading import load_model
 from atelier.sampling.text_to_image import generate
@@ -29,17 +29,10 @@ def made(tmp_path_factory) -> Path:
     small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "CHECKPOINTS", folder / "checkpoints")
-        run(autoencoder.main, out=folder / "vae", **small)
-        run(latents.main, "--scaled", corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
-        run(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "model", **small)
+        invoke(autoencoder.main, out=folder / "vae", **small)
+        invoke(latents.main, "--scaled", corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
+        invoke(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "model", **small)
     return folder
-
-
-def run(command, *flags, **options) -> None:
-    words = [*flags]
-    words += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    result = CliRunner().invoke(command, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
 
 
 def test_one_in_so_many_lies_and_the_others_take_the_upright_poses():
@@ -51,13 +44,10 @@ def test_one_in_so_many_lies_and_the_others_take_the_upright_poses():
 def test_the_autoencoder_starts_as_the_editors_around_its_new_blocks():
     vae, editor = autoencoder.initialise_from_editor(64), AutoencoderKL.from_pretrained(autoencoder.INITIAL)
     own, theirs = vae.state_dict(), editor.state_dict()
-    for ours, name in (
-        ("encoder.down_blocks.1.resnets.0.conv1.weight",) * 2,
-        ("encoder.down_blocks.2.resnets.0.conv2.weight",) * 2,
-        ("decoder.up_blocks.3.resnets.1.conv2.weight", "decoder.up_blocks.2.resnets.1.conv2.weight"),
-        ("decoder.conv_out.weight",) * 2,
-    ):
-        assert torch.equal(own[ours], theirs[name]), ours
+    same = ("encoder.down_blocks.1.resnets.0.conv1", "encoder.down_blocks.2.resnets.0.conv2", "decoder.conv_out")
+    moved = {"decoder.up_blocks.3.resnets.1.conv2": "decoder.up_blocks.2.resnets.1.conv2"}
+    for ours, name in (dict(zip(same, same, strict=True)) | moved).items():
+        assert torch.equal(own[f"{ours}.weight"], theirs[f"{name}.weight"]), ours
     assert vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mode().shape == (1, 16, 8, 8)
     frozen = {name.split(".")[1] for name, one in vae.named_parameters() if not one.requires_grad}
     assert frozen == {"conv_in", "down_blocks"}
@@ -78,8 +68,7 @@ def test_the_saved_pipeline_encodes_prompts_as_in_training(made):
     assert model.size == 64
     shots = json.loads((made / "corpus/shots.json").read_text())
     prompts = ["", shots[0]["prompt"]]
-    found = model.encode(prompts)
-    tokenizer = build_words(shots)
+    found, tokenizer = model.encode(prompts), build_words(shots)
     texts = TextEncoders(tokenizer).eval()
     texts.first.load_state_dict(model.parts["text_encoder"].state_dict())
     texts.second.load_state_dict(model.parts["text_encoder_2"].state_dict())
@@ -97,8 +86,7 @@ def test_the_saved_pipeline_encodes_prompts_as_in_training(made):
 
 def test_half_of_the_segmenters_people_lie_and_half_are_deformed():
     shots = [segmenter.shot(number, 16) for number in range(40)]
-    lying, wrong = (np.array([f(one) for one in shots]) for f in (lambda one: one.body.pose == "lying",
-                                                                  lambda one: bool(one.fault)))  # fmt: skip
+    lying, wrong = np.array([(one.body.pose == "lying", bool(one.fault)) for one in shots]).T
     assert lying.mean() == wrong.mean() == 0.5
     assert (lying & wrong).mean() == 0.25
     assert len({one.fault for one in shots}) == 6

@@ -2,8 +2,6 @@
 
 import ast
 import importlib
-import itertools
-import json
 import shutil
 import subprocess
 import sys
@@ -11,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import import_graph
 import pytest
 from click.testing import CliRunner
-from import_graph import ROOT, imports, nodes
+from dvc.parsing import DataResolver
+from dvc.repo import Repo
+from import_graph import ROOT, imports, modules, nodes
 from pipelines import outputs
 from ruamel.yaml import YAML
 
@@ -29,45 +28,20 @@ def plan(study: str) -> dict[str, Any]:
     return YAML(typ="safe").load(FOLDERS[study] / "params.yaml")
 
 
-def expand(stage: dict, params: dict) -> list[dict]:
-    """Expand a `foreach` or `matrix` stage; any other stage is the only one of its list."""
-    items: list[dict[str, str]] = [{}]
-    if "matrix" in stage:
-        axes = stage["matrix"]
-        items = [
-            {f"item.{name}": value for name, value in zip(axes, values, strict=True)}
-            for values in itertools.product(*axes.values())
-        ]
-    elif "foreach" in stage:
-        given, stage = stage["foreach"], stage["do"]
-        if isinstance(given, str):  # a section of the parameters: name → values
-            section = params[given.removeprefix("${").removesuffix("}")]
-            given = [{"": name} | values for name, values in section.items()]
-        items = [
-            {"item": one} if isinstance(one, str) else {f"item.{key}" if key else "key": one[key] for key in one}
-            for one in given
-        ]
-    found = []
-    for item in items:
-        text = json.dumps(stage)
-        for name, value in item.items():
-            text = text.replace("${" + name + "}", str(value))
-        assert "${" not in text, text
-        found.append(json.loads(text))
-    return found
-
-
 CASES = [
-    pytest.param(study, name, id=f"{study}-{name}")
-    for study, folder in FOLDERS.items()
+    (study, name) for study, folder in FOLDERS.items()
     for name in YAML(typ="safe").load(folder / "dvc.yaml")["stages"]
-]
+]  # fmt: skip
+each_stage = pytest.mark.parametrize(("study", "name"), CASES)
 
 
 @cache
-def stages_of(study: str, name: str) -> list[dict]:
-    """Return the expanded stages of one name."""
-    return expand(YAML(typ="safe").load(FOLDERS[study] / "dvc.yaml")["stages"][name], plan(study))
+def stages_of(study: str, name: str = "") -> list[dict[str, Any]]:
+    """Return the stages of one name, or all of the study, as DVC expands `foreach`, `matrix` and `${…}`."""
+    folder = FOLDERS[study]
+    written = YAML(typ="safe").load(folder / "dvc.yaml")
+    found = DataResolver(Repo(ROOT), str(folder), written).resolve()["stages"]
+    return [stage for key, stage in found.items() if name in ("", key.partition("@")[0])]
 
 
 def script_of(stage: dict) -> str:
@@ -77,17 +51,12 @@ def script_of(stage: dict) -> str:
     return words[3]
 
 
-def known() -> dict[str, Path]:
-    """Return every module of src/ and studies/."""
-    return import_graph.modules("atelier") | import_graph.modules("studies")
-
-
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_a_stage_that_runs_a_network_sets_the_number_of_threads(study, name):
     """Results depend on it and must be the same on all machines."""
     for stage in stages_of(study, name):
         if any(dep.startswith("models/") for dep in stage["deps"]):
-            assert "atelier.common.threads.set_threads" in imports(known()[script_of(stage)])
+            assert "atelier.common.threads.set_threads" in imports(modules("studies")[script_of(stage)])
 
 
 def sections_read(file: Path, sections: set[str]) -> set[str]:
@@ -116,32 +85,27 @@ def sections_read(file: Path, sections: set[str]) -> set[str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_params_are_the_sections_that_the_stage_reads(study, name):
     """`-S` accepts a key in a section that no stage declares, without effect."""
     own = f"studies/{study}/params.yaml"
     for stage in stages_of(study, name):
         declared = {key: set(value) for entry in stage.get("params", []) for key, value in entry.items()}
-        if own in stage["cmd"]:
-            read = sections_read(known()[script_of(stage)], set(plan(study)))
-            assert declared == {own: read}
-        else:
+        if own not in stage["cmd"]:
             assert declared == {}
+        else:
+            assert declared == {own: sections_read(modules("studies")[script_of(stage)], set(plan(study)))}
 
 
 @pytest.mark.parametrize("study", FOLDERS)
 def test_every_section_is_read_and_has_a_name_that_the_root_does_not_use(study):
-    names = [param.values[1] for param in CASES if param.values[0] == study]
-    declared = {
-        section
-        for name in names for stage in stages_of(study, name) for entry in stage.get("params", [])
-        for sections in entry.values() for section in sections
-    }  # fmt: skip
+    entries = [entry for stage in stages_of(study) for entry in stage.get("params", [])]
+    declared = {section for entry in entries for sections in entry.values() for section in sections}
     assert declared == set(plan(study))
     assert declared & set(Params.model_fields) == set()
 
 
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_every_path_in_a_command_is_declared(study, name):
     for stage in stages_of(study, name):
         declared = [Path(path) for path in (*stage["deps"], *outputs(stage), f"studies/{study}/params.yaml")]
@@ -151,26 +115,25 @@ def test_every_path_in_a_command_is_declared(study, name):
         assert stage["wdir"] == "../.."
 
 
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_help_names_every_option_of_the_command(study, name):
-    for stage in stages_of(study, name)[:1]:
-        result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, ["--help"])
-        assert result.exit_code == 0
-        options = {word for word in stage["cmd"].split() if word.startswith("--")}
-        assert options <= {word for word in result.output.split() if word.startswith("--")}
+    stage = stages_of(study, name)[0]
+    result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, ["--help"])
+    assert result.exit_code == 0
+    used, named = ({word for word in text.split() if word.startswith("--")} for text in (stage["cmd"], result.output))
+    assert used <= named
 
 
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_git_tracks_the_reports_and_ignores_other_outputs(study, name):
     for stage in stages_of(study, name):
         for entry in (entry for key in ("outs", "metrics") for entry in stage.get(key, [])):
             path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
             checked = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
-            hidden = checked.returncode == 0
-            assert hidden == options.get("cache", True), path
+            assert (checked.returncode == 0) == options.get("cache", True), path
 
 
-@pytest.mark.parametrize(("study", "name"), CASES)
+@each_stage
 def test_a_broken_params_file_is_one_line_and_exit_code_2(study, name, tmp_path, monkeypatch):
     stage, path = stages_of(study, name)[0], f"studies/{study}/params.yaml"
     if path not in stage["cmd"]:
@@ -181,60 +144,39 @@ def test_a_broken_params_file_is_one_line_and_exit_code_2(study, name, tmp_path,
     (tmp_path / path).parent.mkdir(parents=True)
     YAML().dump(values, tmp_path / path)
     monkeypatch.chdir(tmp_path)
-    words = stage["cmd"].split()[4:]
-    result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, words)
+    result = CliRunner().invoke(importlib.import_module(script_of(stage)).main, stage["cmd"].split()[4:])
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"Error: {path}: {section}.wrong_key: ")
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]  # no output
 
 
-@pytest.fixture
-def fresh(tmp_path, request) -> Path:
-    """The files of a study in a fresh clone: no data, no weights of runs, no cache."""
-    study = request.param
-    folder = FOLDERS[study]
-    assert (folder / "dvc.lock").exists(), f"{folder.name}: run the study and commit its dvc.lock"
-    kept, cached = set(), set()
-    for name in (param.values[1] for param in CASES if param.values[0] == study):
-        for stage in stages_of(study, name):
-            kept |= {dep for dep in stage["deps"] if dep.startswith("models/base/")}
-            cached |= {str(ROOT / entry) for entry in stage.get("outs", []) if isinstance(entry, str)}
-
-    def ignore(where: str, names: list[str]) -> set[str]:
-        return {name for name in names if name == "__pycache__" or str(Path(where, name)) in cached}
-
-    for name in ("src", *(str(file.relative_to(ROOT)) for file in (folder, ROOT / "stages")), *sorted(kept)):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
-    for path in sorted((tmp_path / "studies").rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()  # git does not track empty folders
-    for name in (".dvcignore", "params.yaml", "studies/common/train.py", "studies/__init__.py"):
+@pytest.mark.slow
+@pytest.mark.parametrize("study", FOLDERS)
+def test_a_fresh_clone_is_up_to_date_and_a_change_is_noticed(study, tmp_path):
+    """Parameters, code, base models and reports are those in dvc.lock."""
+    assert (FOLDERS[study] / "dvc.lock").exists(), f"{study}: run the study and commit its dvc.lock"
+    names = [".dvcignore", "params.yaml", "src", "stages", "studies/__init__.py", "studies/common", f"studies/{study}"]
+    names += {dep for stage in stages_of(study) for dep in stage["deps"] if dep.startswith("models/base/")}
+    listed = subprocess.check_output(["git", "ls-files", "-zco", "--exclude-standard", *names], cwd=ROOT, text=True)
+    for name in listed.split("\0")[:-1]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
-    return tmp_path
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("fresh", "study"), [(study, study) for study in FOLDERS], indirect=["fresh"])
-def test_a_fresh_clone_is_up_to_date_and_a_change_is_noticed(fresh, study):
-    """Parameters, code, base models and reports are those in dvc.lock."""
 
     def dry_run() -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
-        return subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     result = dry_run()
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Data and pipelines are up to date." in result.stdout, result.stdout
-    path = fresh / f"studies/{study}/params.yaml"
-    values = YAML(typ="safe").load(path)
+    values = plan(study)
     section, key = next(
         (section, key) for section, own in values.items() if isinstance(own, dict)
         for key, value in own.items() if type(value) in (int, float)
     )  # fmt: skip
     values[section][key] += 1
-    YAML().dump(values, path)
-    result = dry_run()
-    assert "Data and pipelines are up to date." not in result.stdout
+    YAML().dump(values, tmp_path / f"studies/{study}/params.yaml")
+    assert "Data and pipelines are up to date." not in dry_run().stdout

@@ -1,6 +1,5 @@
 """The study of anomalous images, end to end on tiny random networks, and its parts on known values."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,20 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from click.testing import CliRunner
+from fixtures_cli import invoke
 from import_graph import ROOT
 from ruamel.yaml import YAML
 from segmenters import build_segmenter
 
-import studies.anomaly.data
-import studies.anomaly.evaluate
-import studies.anomaly.generate
-import studies.anomaly.pairs
-import studies.anomaly.report
-import studies.anomaly.train
 from atelier.config import read_sections
 from atelier.preferences.pairs import read_pairs
 from atelier.synthetic.poses import PARTS
+from studies.anomaly import data, evaluate, generate, pairs, report, train
 from studies.anomaly.config import Bootstrap, Study
 from studies.anomaly.prompts import FAMILIES, draw_prompts, noise_seeds, render_prompt
 from studies.anomaly.sampling import read_groups
@@ -37,41 +31,28 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def params(tmp_path_factory, sd3_folder, tiny_features_folder) -> Path:
-    """The study's parameters for tiny networks."""
+def done(tmp_path_factory, sd3_folder, tiny_features_folder) -> Path:
+    """A folder where every stage has run once on tiny networks, the report twice."""
     folder = tmp_path_factory.mktemp("anomaly")
+    params, original, runs = folder / "params.yaml", folder / "original.safetensors", folder / "runs"
     values = YAML(typ="safe").load(PARAMS) | SMALL
     segmenter = build_segmenter(folder / "parts", "leg", PARTS)
     values["base"] |= {"model": str(sd3_folder), "segmenter": str(segmenter), "features": str(tiny_features_folder)}
     values["base"]["threads"] = 1  # as the other tests
     values["teaching"] |= {"epochs": 2, "lora_rank": 2, "lr": 0.05}
-    YAML().dump(values, folder / "params.yaml")
-    return folder / "params.yaml"
-
-
-def call(script, **options) -> None:
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-
-
-@pytest.fixture(scope="module")
-def done(params) -> Path:
-    """A folder where every stage has run once, the report twice."""
-    folder = params.parent
-    original, runs = folder / "original.safetensors", folder / "runs"
+    YAML().dump(values, params)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
-        call(studies.anomaly.data, params=params, out=folder / "pictures")
-        call(studies.anomaly.generate, params=params, out=original)
+        invoke(data.main, params=params, out=folder / "pictures")
+        invoke(generate.main, params=params, out=original)
         for arm in ("plain", "prior"):
-            call(studies.anomaly.train, params=params, arm=arm, pictures=folder / "pictures", out=runs / arm)
-        call(studies.anomaly.evaluate, params=params, original=original, runs=runs, out=folder / "results")
+            invoke(train.main, params=params, arm=arm, pictures=folder / "pictures", out=runs / arm)
+        invoke(evaluate.main, params=params, original=original, runs=runs, out=folder / "results")
         for number in (1, 2):
-            call(studies.anomaly.report, params=params, results=folder / "results", original=original, runs=runs,
-                 out=folder / f"report-{number}")  # fmt: skip
-        call(studies.anomaly.pairs, params=params, original=original, finetuned=runs / "plain/painted.safetensors",
-             out=folder / "pairs")  # fmt: skip
+            out = folder / f"report-{number}"
+            invoke(report.main, params=params, results=folder / "results", original=original, runs=runs, out=out)
+        painted = runs / "plain/painted.safetensors"
+        invoke(pairs.main, params=params, original=original, finetuned=painted, out=folder / "pairs")
     return folder
 
 
@@ -89,12 +70,10 @@ def test_every_image_of_every_system_is_scored(done):
     assert set(groups.groupby(["system", "family"]).size()) == {2}
     assert pictures["system"].nunique() == 6
     assert (pictures["deformed"] == 1).all()  # this segmenter finds only legs
-    same = groups[groups["system"] == "one picture"]
-    assert same["ssim"].tolist() == pytest.approx([1] * len(same))
+    assert groups.loc[groups["system"] == "one picture", "ssim"].to_numpy() == pytest.approx(1)
     metrics = json.loads((done / "report-1/metrics.json").read_text())
-    assert metrics["lying"]["deformed"]["levels"]["original"] == {
-        "mean": 1, "ci_lo": 1, "ci_hi": 1, "n": 4, "clusters": 2
-    }  # fmt: skip
+    every = {"mean": 1, "ci_lo": 1, "ci_hi": 1, "n": 4, "clusters": 2}
+    assert metrics["lying"]["deformed"]["levels"]["original"] == every
 
 
 @pytest.mark.slow
@@ -104,22 +83,21 @@ def test_training_changes_the_images_and_prior_preservation_adds_rows(done):
     assert original.keys() == plain.keys() == prior.keys()
     assert all(not torch.equal(original[key], plain[key]) for key in original)
     assert any(not torch.equal(prior[key], plain[key]) for key in original)
-    rows = [json.loads((done / f"runs/{arm}/facts.json").read_text())["rows"] for arm in ("plain", "prior")]
-    assert rows == [3, 5]
+    for arm, rows in (("plain", 3), ("prior", 5)):
+        assert json.loads((done / f"runs/{arm}/facts.json").read_text())["rows"] == rows
     assert (done / "runs/plain/adapters/pytorch_lora_weights.safetensors").exists()
 
 
 @pytest.mark.slow
 def test_the_pairs_are_what_survey_and_judge_read(done):
-    pairs = read_pairs(done / "pairs/pairs.csv")
-    assert [(pair.system_a, pair.system_b) for pair in pairs] == [("original", "fine-tuned")] * 2
-    with (done / "pairs/pairs.csv").open(newline="") as stream:
-        assert [row["prompt"] for row in csv.DictReader(stream)] == [pair.prompt for pair in pairs]
+    found = read_pairs(done / "pairs/pairs.csv")
+    assert [(pair.system_a, pair.system_b) for pair in found] == [("original", "fine-tuned")] * 2
+    assert pd.read_csv(done / "pairs/pairs.csv")["prompt"].tolist() == [pair.prompt for pair in found]
 
 
 @pytest.mark.slow
 def test_no_test_prompt_is_trained_on(done):
-    trained = {json.loads(line)["prompt"] for line in (done / "pictures/metadata.jsonl").read_text().splitlines()}
+    trained = set(pd.read_json(done / "pictures/metadata.jsonl", lines=True)["prompt"])
     assert len(trained) == 3
     assert trained.isdisjoint(prompt.text for prompt in draw_prompts(2, 1))
 
@@ -155,8 +133,8 @@ def test_gains_are_paired_and_faults_are_counted_by_image():
     assert found["gain"]["plain"]["mean"] == pytest.approx(-2 / 3)
     assert (found["gain"]["plain"]["n"], found["gain"]["plain"]["clusters"]) == (6, 3)
     counts = {system: {k: n for k, n in kinds.items() if n} for system, kinds in count_faults(table, "lying").items()}
-    assert counts == {"original": {"not two legs": 6, "a part too large or too small": 6},
-                      "plain": {"not two legs": 6}, "prior": {}}  # fmt: skip
+    both = {"not two legs": 6, "a part too large or too small": 6}
+    assert counts == {"original": both, "plain": {"not two legs": 6}, "prior": {}}
 
 
 def test_the_readme_has_the_reports_figures():

@@ -9,38 +9,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from click.testing import CliRunner
+from fixtures_cli import invoke
 from fixtures_concepts import build_sd
 from import_graph import ROOT
 from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
-import studies.insertion.data
-import studies.insertion.evaluate
-import studies.insertion.report
-import studies.insertion.train
 from atelier.common.errors import UserError
 from atelier.config import read_sections
 from atelier.images.tensors import to_tensor
 from atelier.metrics.clip import ClipScorer
+from atelier.models.loading import load_model
+from studies.insertion import data, evaluate, prompts, report, train
 from studies.insertion.bootstrap import Cell, cell, grid
 from studies.insertion.claims import Finding, check_claims
 from studies.insertion.config import METHODS, Study, settings_of
 from studies.insertion.data import write_sets
 from studies.insertion.metrics import right_places
-from studies.insertion.prompts import (
-    COMPLEX,
-    NEW_PLACES,
-    NOUNS,
-    PLAIN,
-    concept_name,
-    list_requests,
-    list_requests_without,
-    subset,
-)
+from studies.insertion.prompts import COMPLEX, NEW_PLACES, NOUNS, PLAIN
+from studies.insertion.runs import training_rows
 
 FOLDER = ROOT / "studies/insertion"
+CHOSEN = read_sections(FOLDER / "params.yaml", Study)
+FIRST, SECOND = list(NOUNS)[:2]
 SMALL = {  # enough for every part to have something to do
     "photographs": {"count": 3, "others": 8, "seed": 1},
     "painting": {"steps": 1, "guidance": 2.0, "plain": 4, "complex": 1, "batch_size": 8, "seed": 1},
@@ -53,14 +45,10 @@ SMALL = {  # enough for every part to have something to do
 
 
 @pytest.fixture(scope="module")
-def chosen():
-    return read_sections(FOLDER / "params.yaml", Study)
-
-
-@pytest.fixture(scope="module")
-def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
-    """The study's parameters for tiny networks; the model's tokenizer knows the class nouns."""
+def done(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
+    """A folder where every stage has run once on two concepts, with a tokenizer that knows the class nouns."""
     folder = tmp_path_factory.mktemp("insertion")
+    params, runs, others = folder / "params.yaml", folder / "runs", folder / "others"
     with torch.random.fork_rng():
         torch.manual_seed(3)
         pipeline = build_sd(tiny_editor_folder)
@@ -70,40 +58,22 @@ def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features
     values = YAML(typ="safe").load(FOLDER / "params.yaml") | SMALL
     values["base"] |= {"painter": str(folder / "painter"), "device": "cpu"}
     values["networks"] = {"clip": str(tiny_clip_folder), "features": str(tiny_features_folder)}
-    YAML().dump(values, folder / "params.yaml")
-    return folder / "params.yaml"
-
-
-def call(script, **options) -> None:
-    """Run a stage's script; it must succeed."""
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-
-
-@pytest.fixture(scope="module")
-def done(params) -> Path:
-    """A folder where every stage has run once, on two concepts."""
-    folder = params.parent
+    YAML().dump(values, params)
     made = {name: folder / name for name in ("photographs", "painted")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
-        two = dict(list(NOUNS.items())[:2])
-        for script in (studies.insertion.data, studies.insertion.evaluate, studies.insertion.report):
-            patch.setattr(script, "NOUNS", two)
-        call(studies.insertion.data, params=params, others=folder / "others", **made)
-        first, second = two
+        for script in (data, evaluate, report):
+            patch.setattr(script, "NOUNS", {noun: NOUNS[noun] for noun in (FIRST, SECOND)})
+        invoke(data.main, params=params, others=others, **made)
         for method in METHODS:
-            call(
-                studies.insertion.train, params=params, concept=first, method=method,
-                photographs=folder / "photographs" / first, out=folder / f"runs/{first}-{method}",
-            )  # fmt: skip
-            shutil.copytree(folder / f"runs/{first}-{method}", folder / f"runs/{second}-{method}")  # to save time
-        call(studies.insertion.evaluate, params=params, others=folder / "others", runs=folder / "runs",
-             out=folder / "results", **made)  # fmt: skip
-        for number in (1, 2):
-            call(studies.insertion.report, params=params, runs=folder / "runs", results=folder / "results",
-                 metrics=folder / f"metrics-{number}.json", out=folder / f"report-{number}", **made)  # fmt: skip
+            photographs, out = folder / "photographs" / FIRST, runs / f"{FIRST}-{method}"
+            invoke(train.main, params=params, concept=FIRST, method=method, photographs=photographs, out=out)
+            shutil.copytree(out, runs / f"{SECOND}-{method}")  # to save time
+        made |= {"runs": runs, "params": params}
+        invoke(evaluate.main, others=others, out=folder / "results", **made)
+        made["results"] = folder / "results"
+        for n in (1, 2):
+            invoke(report.main, metrics=folder / f"metrics-{n}.json", out=folder / f"report-{n}", **made)
     return folder
 
 
@@ -122,26 +92,26 @@ def test_every_generated_image_is_scored(done):
 @pytest.mark.slow
 def test_an_image_is_scored_against_its_own_references(done, tiny_clip_folder):
     """One image of a complex prompt, by loops over the training images and over the images of the same place."""
-    small, noun = read_sections(done / "params.yaml", Study), next(iter(NOUNS))
+    small = read_sections(done / "params.yaml", Study)
     scorer = ClipScorer.load(str(tiny_clip_folder))
 
     def features(pictures):
         return scorer.image_features(to_tensor(np.stack(pictures)))
 
-    requests, without = list_requests(noun, "", small.painting), list_requests_without(small.painting)
-    painted, base = load_file(done / f"runs/{noun}-dreambooth/pictures.safetensors"), load_file(done / "painted")
+    requests, without = prompts.list_requests(FIRST, "", small.painting), prompts.list_requests_without(small.painting)
+    painted, base = load_file(done / f"runs/{FIRST}-dreambooth/pictures.safetensors"), load_file(done / "painted")
     k = next(k for k, request in enumerate(requests) if request.place == NEW_PLACES[1])
     (own,) = features([painted["final"][k]])
-    photographs = [np.asarray(Image.open(path)) for path in sorted((done / "photographs" / noun).glob("*.png"))]
+    photographs = [np.asarray(Image.open(path)) for path in sorted((done / "photographs" / FIRST).glob("*.png"))]
     same = [base["without"][j] for j, request in enumerate(without) if request.place == NEW_PLACES[1]]
     scores = pd.read_csv(done / "results/scores.csv", keep_default_na=False, na_values=[""])
-    row = scores[(scores["concept"] == noun) & (scores["method"] == "dreambooth") & (scores["at"] == "final")
-                 & (scores["place"] == NEW_PLACES[1]) & (scores["number"] == requests[k].number)]  # fmt: skip
+    keys = ["concept", "method", "at", "place", "number"]
+    row = scores.set_index(keys).loc[[(FIRST, "dreambooth", "final", NEW_PLACES[1], requests[k].number)]]
     assert len(row) == 1
     for column, others in (("image_similarity", photographs), ("prompt_similarity", same)):
         expected = np.mean([float(own @ other) for other in features(others)])
         assert row[column].item() == pytest.approx(expected, abs=1e-4)
-    (text,) = scorer.text_features([f"a photo of a {noun} {NEW_PLACES[1]}"])
+    (text,) = scorer.text_features([f"a photo of a {FIRST} {NEW_PLACES[1]}"])
     assert row["clip_t"].item() == pytest.approx(float(own @ text), abs=1e-4)
 
 
@@ -153,16 +123,12 @@ def test_images_with_any_memory_layout_are_written_as_indexed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_lora_at_scale_0_generates_what_its_base_does(done):
-    """And at its own scale other images."""
-    from atelier.models.loading import load_model
-    from studies.insertion.prompts import generate_requests
-
+def test_a_lora_at_scale_0_generates_what_its_base_does_and_at_its_own_scale_does_not(done):
     small = read_sections(done / "params.yaml", Study)
-    noun = next(iter(NOUNS))
-    requests = subset(list_requests(noun, concept_name("lora", noun, small.teaching), small.painting), small.frontier)
-    found = load_file(done / f"runs/{noun}-lora/pictures.safetensors")
-    base = generate_requests(load_model(small.base.painter, device="cpu"), requests, small.painting, "paint")
+    requests = prompts.list_requests(FIRST, prompts.concept_name("lora", FIRST, small.teaching), small.painting)
+    requests = prompts.subset(requests, small.frontier)
+    found = load_file(done / f"runs/{FIRST}-lora/pictures.safetensors")
+    base = prompts.generate_requests(load_model(small.base.painter, device="cpu"), requests, small.painting, "paint")
     assert np.array_equal(found["scale-0"], base)
     assert not np.array_equal(found["final"][:2], base[:2])
 
@@ -171,9 +137,7 @@ def test_a_lora_at_scale_0_generates_what_its_base_does(done):
 def test_the_report_is_the_same_bytes_each_time(done):
     first, second = ({path.name: path.read_bytes() for path in (done / f"report-{n}").iterdir()} for n in (1, 2))
     assert first == second
-    assert {"tables.md", "scatter.png", "frontier.png", "scales.png", *(f"{noun}.png" for noun in list(NOUNS)[:2])} == (
-        first.keys()
-    )
+    assert {"tables.md", "scatter.png", "frontier.png", "scales.png", f"{FIRST}.png", f"{SECOND}.png"} == first.keys()
     assert (done / "metrics-1.json").read_bytes() == (done / "metrics-2.json").read_bytes()
 
 
@@ -190,41 +154,34 @@ def test_metrics_are_nested_scalars_and_name_the_networks(done, tiny_features_fo
 
 
 @pytest.mark.slow
-def test_images_in_a_folder_of_ones_own_are_read(done):
-    """A folder of JPEG files of any size."""
-    from atelier.models.loading import load_model
-    from studies.insertion.runs import training_rows
-
+def test_jpeg_files_of_any_size_in_a_folder_of_ones_own_are_read(done, tmp_path):
     small = read_sections(done / "params.yaml", Study)
-    own = done / "own"
-    own.mkdir()
-    Image.new("RGB", (90, 60), (200, 10, 10)).save(own / "one.jpg")
-    (row,) = training_rows(load_model(small.base.painter, device="cpu"), own, "<thing>", small.teaching)
+    Image.new("RGB", (90, 60), (200, 10, 10)).save(tmp_path / "one.jpg")
+    (row,) = training_rows(load_model(small.base.painter, device="cpu"), tmp_path, "<thing>", small.teaching)
     assert row.pixels.shape == (32, 32, 3)
     assert (row.prompt, row.repeats) == ("a photo of <thing>", small.teaching.repeats)
 
 
-def test_methods_share_their_noise_and_no_two_images_do(chosen):
-    one = list_requests("bag", concept_name("lora", "bag", chosen.teaching), chosen.painting)
-    other = list_requests("bag", concept_name("textual_inversion", "bag", chosen.teaching), chosen.painting)
+def test_methods_share_their_noise_and_no_two_images_do():
+    names = [prompts.concept_name(method, "bag", CHOSEN.teaching) for method in ("lora", "textual_inversion")]
+    one, other = (prompts.list_requests("bag", name, CHOSEN.painting) for name in names)
     assert [request.seed for request in one] == [request.seed for request in other]
-    everything = [request for noun in NOUNS for request in list_requests(noun, "", chosen.painting)]
-    everything += list_requests_without(chosen.painting)
+    everything = [request for noun in NOUNS for request in prompts.list_requests(noun, "", CHOSEN.painting)]
+    everything += prompts.list_requests_without(CHOSEN.painting)
     assert len({request.seed for request in everything}) == len(everything)
-    assert one[0].prompt == f"a photo of a {chosen.teaching.identifier} bag"
-    assert other[-1].prompt == f"a photo of {chosen.teaching.placeholder} {NEW_PLACES[-1]}"
-    assert [request.kind for request in one] == [PLAIN] * chosen.painting.plain + [COMPLEX] * (
-        chosen.painting.complex * len(NEW_PLACES)
-    )
+    assert one[0].prompt == f"a photo of a {CHOSEN.teaching.identifier} bag"
+    assert other[-1].prompt == f"a photo of {CHOSEN.teaching.placeholder} {NEW_PLACES[-1]}"
+    plain, in_places = CHOSEN.painting.plain, CHOSEN.painting.complex * len(NEW_PLACES)
+    assert [request.kind for request in one] == [PLAIN] * plain + [COMPLEX] * in_places
 
 
-def test_every_methods_parameters_reach_its_training(chosen):
-    own = {"textual_inversion": chosen.textual_inversion, "dreambooth": chosen.dreambooth, "lora": chosen.lora}
-    found = {name: settings_of(name, "bag", chosen.teaching, section) for name, section in own.items()}
+def test_every_methods_parameters_reach_its_training():
+    own = {name: getattr(CHOSEN, name) for name in ("textual_inversion", "dreambooth", "lora")}
+    found = {name: settings_of(name, "bag", CHOSEN.teaching, section) for name, section in own.items()}
     for name, section in own.items():
         assert (found[name].method, found[name].lr, found[name].epochs) == (name, section.lr, section.epochs)
     assert found["textual_inversion"].initialiser == "bag"
-    assert (found["lora"].lora_rank, found["lora"].text_lr) == (chosen.lora.rank, chosen.lora.text_lr)
+    assert (found["lora"].lora_rank, found["lora"].text_lr) == (CHOSEN.lora.rank, CHOSEN.lora.text_lr)
 
 
 def test_an_interval_resamples_concepts_and_then_their_images():
@@ -232,9 +189,8 @@ def test_an_interval_resamples_concepts_and_then_their_images():
     scores = np.random.default_rng(1).normal(size=(4, 6))
     rng = np.random.default_rng(5)
     concepts, pictures = rng.integers(4, size=(300, 4, 1)), rng.integers(6, size=(300, 4, 6))
-    means = [
-        np.mean([scores[concepts[d, c, 0], pictures[d, c, p]] for c in range(4) for p in range(6)]) for d in range(300)
-    ]
+    drawn = [[scores[concepts[d, c, 0], pictures[d, c, p]] for c in range(4) for p in range(6)] for d in range(300)]
+    means = [np.mean(values) for values in drawn]
     found = cell(scores, 300, 5)
     assert (found.mean, found.n) == (pytest.approx(scores.mean()), 24)
     assert (found.ci_lo, found.ci_hi) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
@@ -252,33 +208,26 @@ def table(levels: dict[str, tuple[float, float]]) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def gaps() -> pd.DataFrame:
-    return pd.DataFrame([
+def find(scores: pd.DataFrame) -> list[Finding]:
+    """Check the claims against gaps to the real images that grow from DreamBooth to Textual Inversion."""
+    gaps = pd.DataFrame([
         {"concept": concept, "method": method, "image_many": near, "prompt": near}
         for concept in "abc" for method, near in (("dreambooth", 1.0), ("lora", 2.0), ("textual_inversion", 3.0))
     ])  # fmt: skip
+    return check_claims(scores, gaps, 100, 1)
 
 
-def test_claims_hold_where_the_papers_order_is_found():
-    as_in_the_paper = {"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)}
-    found = check_claims(table(as_in_the_paper), gaps(), 100, 1)
+def test_claims_hold_where_the_papers_order_is_found_with_intervals_beside_0():
+    scores = table({"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)})
+    found = find(scores)
     assert [finding.verdict for finding in found] == ["holds"] * 3
     assert [one.nearer for finding in found for one in finding.differences] == [3, 3, 0, 3, 3, 3, 3, 3]
-    other = {"dreambooth": (0.7, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.8, 0.4)}
-    assert [finding.verdict for finding in check_claims(table(other), gaps(), 100, 1)] == [
-        "does not hold", "holds", "does not hold",
-    ]  # fmt: skip
-
-
-def test_a_claim_is_not_shown_where_an_interval_holds_0():
-    levels = {"dreambooth": (0.9, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.7, 0.4)}
-    scores = table(levels)
-    plain = (scores["kind"] == PLAIN) & (scores["method"] == "lora")
-    scores.loc[plain & (scores["concept"] == "a"), "image_similarity"] += 0.5
-    assert check_claims(scores, gaps(), 100, 1)[0].verdict == "not shown"
-    difference = Cell(0.1, 0.0, 0.2, 4)
-    assert isinstance(check_claims(scores, gaps(), 100, 1)[0], Finding)
-    assert difference.json() == {"mean": 0.1, "ci_lo": 0.0, "ci_hi": 0.2, "n": 4}
+    other = table({"dreambooth": (0.7, 0.5), "lora": (0.8, 0.6), "textual_inversion": (0.8, 0.4)})
+    assert [finding.verdict for finding in find(other)] == ["does not hold", "holds", "does not hold"]
+    one = (scores["kind"] == PLAIN) & (scores["method"] == "lora") & (scores["concept"] == "a")
+    scores.loc[one, "image_similarity"] += 0.5
+    assert find(scores)[0].verdict == "not shown"
+    assert Cell(0.1, 0.0, 0.2, 4).json() == {"mean": 0.1, "ci_lo": 0.0, "ci_hi": 0.2, "n": 4}
 
 
 def test_unequal_numbers_of_images_are_an_error():
@@ -287,16 +236,15 @@ def test_unequal_numbers_of_images_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("section", "key", "value", "message"),
     [
-        (("frontier", "scales", "0+0"), "not a list of different scales"),
-        (("frontier", "plain", 17), "at most those of painting"),
-        (("teaching", "identifier", "two words"), "identifier"),
-        (("lora", "rnak", 4), "rnak"),
+        ("frontier", "scales", "0+0", "not a list of different scales"),
+        ("frontier", "plain", 17, "at most those of painting"),
+        ("teaching", "identifier", "two words", "identifier"),
+        ("lora", "rnak", 4, "rnak"),
     ],
 )
-def test_wrong_parameters_are_named(change, message, tmp_path):
-    section, key, value = change
+def test_wrong_parameters_are_named(section, key, value, message, tmp_path):
     values = YAML(typ="safe").load(FOLDER / "params.yaml")
     values[section][key] = value
     YAML().dump(values, tmp_path / "params.yaml")
@@ -305,9 +253,8 @@ def test_wrong_parameters_are_named(change, message, tmp_path):
 
 
 @pytest.mark.parametrize(("checkpoints", "last", "expected"), [(3, 12, {3, 6, 9}), (3, 2, {1}), (0, 9, set())])
-def test_checkpoints_are_evenly_spread_without_the_last_epoch(checkpoints, last, expected, chosen):
-    frontier = chosen.frontier.model_copy(update={"checkpoints": checkpoints})
-    assert frontier.epochs(last) == expected
+def test_checkpoints_are_evenly_spread_without_the_last_epoch(checkpoints, last, expected):
+    assert CHOSEN.frontier.model_copy(update={"checkpoints": checkpoints}).epochs(last) == expected
 
 
 def test_a_place_is_recognised_by_the_rim_whatever_the_object():
