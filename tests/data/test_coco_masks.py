@@ -16,6 +16,9 @@ ELLIPSE = (
     "O2O0O2N2O000O2O0O2O0O2O00000O2O00000O2O000000000000000O20N10000000000000001N1000001N1000001N101N101N10001N2N101N1"
     "01N2N101N2N2N101N2N2N2N2N2N2N2N2N2N2N2N3L3N2N3L3N3L3N3L3N3L4L4L3N3L4L4L5J5L4L5J6J6J6J6J6J7H8H9F:F<B?@l0hNbY;"
 )
+POLYGONS = ([[1, 2, 3]], [["a", "b"]], [[1, 2, 3, float("nan"), 5, 6]], [[10**400, 1, 2, 3, 4, 5]])
+COUNTS = ([5, 5], [-5, 17], [2**64], "é", "zzzz", "o" * 40 + "0")
+WRAPPED = [2**63 - 1, 2**63 - 1, 14]  # sums to 12 modulo 2⁶⁴
 
 
 def small() -> np.ndarray:
@@ -59,11 +62,6 @@ def test_a_polygon_is_clipped_to_its_frame():
     drawn = draw_segmentation([[-20, -20, 30, -20, 30, 100, -20, 100]], (60, 40))
     assert drawn[:, :30].all()
     assert not drawn[:, 31:].any()
-
-
-POLYGONS = ([[1, 2, 3]], [["a", "b"]], [[1, 2, 3, float("nan"), 5, 6]], [[10**400, 1, 2, 3, 4, 5]])
-COUNTS = ([5, 5], [-5, 17], [2**64], "é", "zzzz", "o" * 40 + "0")
-WRAPPED = [2**63 - 1, 2**63 - 1, 14]  # sums to 12 modulo 2⁶⁴
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from atelier.images.tensors import from_png
 
 GOOD = as_bytes(BASE)
 SHADES = [as_bytes(Image.new("RGB", (20, 30), (9 * n, 0, 200))) for n in range(25)]
+EXPECTED = "the fashionpedia schema has image_id, image, objects"
 
 
 def table(path, pids, **options):
@@ -124,9 +125,6 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         assert reading.refused == "not a picture"
         most = max(most, pa.total_allocated_bytes() - before)
     assert 0 < most < 6_000_000
-
-
-EXPECTED = "the fashionpedia schema has image_id, image, objects"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from atelier.data.schemas.triplets import parse_columns
 from atelier.images.tensors import from_png
 
 PICTURE = as_bytes(BASE)  # 60 × 40
+WHITE = np.dstack([np.where(INSIDE, 255, 0)] * 3).astype(np.uint8)
+STROKE = np.dstack([np.asarray(BASE), np.where(INSIDE, 200, 255).astype(np.uint8)])
 
 
 def read_magicbrush(folder, *, fit="letterbox", **changes):
@@ -63,10 +65,6 @@ def test_malformed_columns_are_refused(rest):
     form = r"prepare.columns: .* does not have the form source=…,instruction=…,target=…\[,mask=…\]"
     with pytest.raises(UserError, match=form):
         parse_columns(f"source=a{rest}")
-
-
-WHITE = np.dstack([np.where(INSIDE, 255, 0)] * 3).astype(np.uint8)
-STROKE = np.dstack([np.asarray(BASE), np.where(INSIDE, 200, 255).astype(np.uint8)])
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ GREY = Image.fromarray(np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1)))  
 
 MODES = {"PNG": ("L", "RGB", "RGBA", "LA", "P", "1", "I;16"), "JPEG": ("L", "RGB", "CMYK"), "GIF": ("P",),
          "TIFF": ("L", "RGB", "RGBA", "CMYK", "1", "I;16"), "BMP": ("L", "RGB"), "WEBP": ("RGB", "RGBA")}  # fmt: skip
+MALFORMED_BOXES = (None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4])
+OUTSIDE_OR_EMPTY_BOXES = ([70, 50, 90, 60], [9, 9, 9, 20], [0, 0, 10**400, 9])
 
 
 @pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in MODES.items() for mode in modes])
@@ -139,11 +141,7 @@ def test_picture_mask_and_box_are_turned_together(orientation, size):
         assert turn_box([4, 20, 16, 38], size[::-1], picture) == pytest.approx([4, 20, 16, 38])
 
 
-MALFORMED = (None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4])
-OUTSIDE_OR_EMPTY = ([70, 50, 90, 60], [9, 9, 9, 20], [0, 0, 10**400, 9])
-
-
-@pytest.mark.parametrize("box", [*MALFORMED, *OUTSIDE_OR_EMPTY])
+@pytest.mark.parametrize("box", [*MALFORMED_BOXES, *OUTSIDE_OR_EMPTY_BOXES])
 def test_unusable_boxes_are_refused(box):
     with pytest.raises(RefusedError, match="no usable box"):
         turn_box(box, (60, 40), UPRIGHT)

@@ -16,6 +16,7 @@ from atelier.images import photo
 from atelier.images.photo import FORMATS, composite, from_square, open_mask, open_photograph, save, to_square
 
 SIZE = 64
+KINDS = ("tall", "wide", "turned", "transparent", "grey", "tiny", "large")
 
 
 def gradient(width: int, height: int) -> np.ndarray:
@@ -48,9 +49,6 @@ def write(folder: Path, kind: str) -> tuple[Path, np.ndarray]:
 
 def opened(folder: Path, kind: str) -> photo.Photograph:
     return open_photograph(write(folder, kind)[0], SIZE)
-
-
-KINDS = ("tall", "wide", "turned", "transparent", "grey", "tiny", "large")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,8 @@ import pytest
 from atelier.text import garments
 from atelier.text.garments import CATEGORIES, CLOTH_TYPES, DEEPFASHION2, caption_names, garment_in, garment_of
 
+NAMES = {"Shirt, Blouse ": "shirt", "pants": "trousers", "blazer": "jacket", "dress": "dress", "shoe": None, "": None}
+
 
 def test_the_published_tables_are_complete():
     assert (len(CLOTH_TYPES), len(CATEGORIES)) == (17, 13)
@@ -20,9 +22,6 @@ def test_the_published_tables_are_complete():
 )  # fmt: skip
 def test_labels_of_segmentation_models(label, slot):
     assert garments.slot_of_label(label) == slot
-
-
-NAMES = {"Shirt, Blouse ": "shirt", "pants": "trousers", "blazer": "jacket", "dress": "dress", "shoe": None, "": None}
 
 
 @pytest.mark.parametrize(("name", "garment"), NAMES.items())
