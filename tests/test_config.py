@@ -5,30 +5,24 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from import_graph import ROOT
 from pydantic import ValidationError
 
 from atelier.common.errors import UserError
 from atelier.config import Train, read_params
 from atelier.training.edit.block_sets import BLOCK_SETS
 
-SHIPPED = Path(__file__).resolve().parents[1] / "params.yaml"
+SHIPPED = ROOT / "params.yaml"
 
 
-@pytest.fixture
-def written(tmp_path: Path):
+def write(path: Path, where: str, line: str) -> Path:
     """Write the shipped parameters with the line of one key (`section.key`) replaced; return the path."""
-
-    def write(where: str, line: str) -> Path:
-        section, _, key = where.partition(".")
-        text, count = re.subn(
-            rf"(?ms)^({section}:.*?^)  {key}: [^\n]*\n", rf"\g<1>  {line}\n", SHIPPED.read_text(), count=1
-        )
-        assert count == 1, f"params.yaml has no {where}"
-        path = tmp_path / "params.yaml"
-        path.write_text(text)
-        return path
-
-    return write
+    section, _, key = where.partition(".")
+    pattern = rf"(?ms)^({section}:.*?^)  {key}: [^\n]*\n"
+    text, count = re.subn(pattern, rf"\g<1>  {line}\n", SHIPPED.read_text(), count=1)
+    assert count == 1, f"params.yaml has no {where}"
+    path.write_text(text)
+    return path
 
 
 def refusal(path: Path) -> str:
@@ -45,6 +39,7 @@ def test_shipped_parameters_are_read_with_their_types():
     assert isinstance(train.lr, float)
     assert isinstance(train.epochs, int)
     assert train.unfreeze in BLOCK_SETS
+    assert get_args(Train.model_fields["unfreeze"].annotation) == tuple(BLOCK_SETS)
 
 
 def test_every_shipped_key_has_a_comment():
@@ -53,17 +48,11 @@ def test_every_shipped_key_has_a_comment():
 
 
 @pytest.mark.parametrize("number", ["5e-05", "5.0e-05", "0.00005", "5E-5"])
-def test_a_float_as_dvc_writes_it_is_a_float(written, number):
-    """`dvc exp run -S train.lr=5e-5` writes 5e-05, which is a string to a YAML 1.1 reader."""
-    assert read_params(written("train.lr", f"lr: {number}")).train.lr == 5e-5
-
-
-def test_no_is_a_string_not_a_boolean(written):
-    assert read_params(written("prepare.seen", "seen: no")).prepare.seen == "no"
-
-
-def test_block_sets_agree_with_training():
-    assert get_args(Train.model_fields["unfreeze"].annotation) == tuple(BLOCK_SETS)
+def test_a_float_as_dvc_writes_it_is_a_float_and_no_is_a_string(tmp_path, number):
+    """`dvc exp run -S train.lr=5e-5` writes 5e-05, a string to a YAML 1.1 reader, to which `no` is a boolean."""
+    path = write(tmp_path / "params.yaml", "train.lr", f"lr: {number}")
+    assert read_params(path).train.lr == 5e-5
+    assert read_params(write(path, "prepare.seen", "seen: no")).prepare.seen == "no"
 
 
 @pytest.mark.parametrize(
@@ -93,20 +82,17 @@ def test_block_sets_agree_with_training():
         ("evaluate.draws", "draws: 10", ["evaluate.draws", "greater than or equal to 100"]),
     ],
 )
-def test_an_error_is_one_line_that_names_the_key(written, where, line, expected):
-    message = refusal(written(where, line))
+def test_an_error_is_one_line_that_names_the_key(tmp_path, where, line, expected):
+    message = refusal(write(tmp_path / "params.yaml", where, line))
     assert [part for part in expected if part not in message] == []
 
 
-def test_a_missing_file(tmp_path):
-    assert "No such file" in refusal(tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize(("text", "expected"), [("a: [1", "not YAML"), ("", "no sections"), ("- 1\n", "no sections")])
-def test_a_file_without_sections(tmp_path, text, expected):
+def test_a_missing_file_and_files_without_sections(tmp_path):
     path = tmp_path / "params.yaml"
-    path.write_text(text)
-    assert expected in refusal(path)
+    assert "No such file" in refusal(path)
+    for text, expected in (("a: [1", "not YAML"), ("", "no sections"), ("- 1\n", "no sections")):
+        path.write_text(text)
+        assert expected in refusal(path), text
 
 
 def test_parameters_cannot_be_changed_after_reading():

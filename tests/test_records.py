@@ -6,51 +6,38 @@ import pyarrow.parquet as pq
 import pytest
 from fixtures_pairs import photograph, write_index
 
+from atelier.common import records
 from atelier.common.errors import UserError
-from atelier.common.records import (
-    GROUP_BYTES,
-    GROUP_ROWS,
-    Edit,
-    Item,
-    ItemMetadata,
-    count_rows,
-    iter_rows,
-    read_group,
-    read_rows,
-    write_rows,
-)
+from atelier.common.records import GROUP_BYTES, Edit, Item, ItemMetadata, read_rows, write_rows
 from atelier.pairs.index import IndexEntry
+
+UNREADABLE = r"rows\.parquet: cannot be read as parquet: "
 
 
 def edits(count: int, size: int = 10) -> list[Edit]:
-    return [
-        Edit(f"probe-{number}", "baseline", "edit", 1.2, 1.0, bytes([number % 256]) * size) for number in range(count)
-    ]
+    return [Edit(f"probe-{n}", "baseline", "edit", 1.2, 1.0, bytes([n % 256]) * size) for n in range(count)]
 
 
 def test_rows_round_trip(tmp_path):
     plain = photograph("01", "a man in a shirt")
     bare = replace(plain, image_id="é-…", mask=None, caption="")
     full = replace(plain, image_id="full", box=[0.1, 2.0, 1 / 3, 4.0], scene="{}", instruction="x", target=b"\0png")
-    assert write_rows(tmp_path / "deep" / "items.parquet", Item, iter([plain, bare, full])) == 3
     path = tmp_path / "deep" / "items.parquet"
-    assert read_rows(path, Item) == list(iter_rows(path, Item)) == [plain, bare, full]
-    assert count_rows(path, Item) == 3
+    assert write_rows(path, Item, iter([plain, bare, full])) == 3
+    assert read_rows(path, Item) == list(records.iter_rows(path, Item)) == [plain, bare, full]
+    assert records.count_rows(path, Item) == 3
     assert pq.read_schema(path).names == [field.name for field in fields(Item)]
-
-
-def test_a_file_without_rows(tmp_path):
-    assert write_rows(tmp_path / "none.parquet", Edit, []) == 0
-    assert read_rows(tmp_path / "none.parquet", Edit) == []
+    assert write_rows(path, Edit, []) == 0
+    assert read_rows(path, Edit) == []
 
 
 def test_the_same_rows_are_the_same_bytes_and_row_groups_stay_small(tmp_path):
     large = GROUP_BYTES // 4
     for name in ("a", "b"):
-        write_rows(tmp_path / name, Edit, [*edits(GROUP_ROWS + 1), *edits(9, large)])
+        write_rows(tmp_path / name, Edit, [*edits(records.GROUP_ROWS + 1), *edits(9, large)])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     metadata = pq.read_metadata(tmp_path / "a")
-    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [GROUP_ROWS, 5, 4, 1]
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [records.GROUP_ROWS, 5, 4, 1]
 
 
 def test_after_an_exception_there_is_no_file(tmp_path):
@@ -63,13 +50,13 @@ def test_after_an_exception_there_is_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("read", [read_rows, iter_rows, count_rows])
+@pytest.mark.parametrize("read", [read_rows, records.iter_rows, records.count_rows])
 def test_a_foreign_file_gives_a_one_line_error_at_once(tmp_path, read):
     path = tmp_path / "rows.parquet"
-    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+    with pytest.raises(UserError, match=UNREADABLE):
         read(path, Edit)
     path.write_bytes(b"PAR1 no more")
-    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+    with pytest.raises(UserError, match=UNREADABLE):
         read(path, Edit)
     write_rows(path, Edit, edits(1))
     with pytest.raises(UserError, match="no column 'image_id'; expected the columns of Item"):
@@ -82,7 +69,7 @@ def test_a_damaged_row_group_gives_a_one_line_error(tmp_path):
     data = bytearray(path.read_bytes())
     data[4:2000] = b"\xff" * 1996
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"rows.parquet: cannot be read as parquet: "):
+    with pytest.raises(UserError, match=UNREADABLE):
         read_rows(path, Edit)
 
 
@@ -90,10 +77,8 @@ def test_a_damaged_row_group_gives_a_one_line_error(tmp_path):
 
 
 def test_entries_hold_metadata_and_fetch_reads_pictures(items, index):
-    words = [field.name for field in fields(ItemMetadata)]
-    assert [[getattr(one, name) for name in words] for one in index.entries] == [
-        [getattr(item, name) for name in words] for item in items
-    ]
+    for name in (field.name for field in fields(ItemMetadata)):
+        assert [getattr(one, name) for one in index.entries] == [getattr(item, name) for item in items], name
     assert [one.row for one in index.entries] == list(range(len(items)))
     assert [one.masked for one in index.entries] == [item.mask is not None for item in items]
     assert not {"image", "mask", "target"} & {field.name for field in fields(IndexEntry)}
@@ -109,7 +94,7 @@ def test_few_row_groups_are_kept_in_memory(tmp_path, monkeypatch):
 
     def counted(file, path, number, kind):
         read.append(number)
-        return read_group(file, path, number, kind)
+        return records.read_group(file, path, number, kind)
 
     monkeypatch.setattr("atelier.pairs.index.read_group", counted)
     for row in (0, 1, 0, 3, 5, 11, 10, 1, 7, 0):  # two rows per group, four groups in memory

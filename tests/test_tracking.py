@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from import_graph import ROOT
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -14,8 +15,6 @@ from atelier import tracking
 from atelier.common.errors import UserError
 from atelier.common.files import digest
 from atelier.config import read_params
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +52,7 @@ def test_a_run_records_parameters_curves_images_and_digests(workspace):
     with tracking.run("train", {"train": params.train}, reads=[Path("rows.parquet")]) as record:
         for step in range(1200):  # more than the store accepts in one call
             record.log_metrics({"loss": 1 / (step + 1), "lr": 0.5}, step)
+        record.log_metrics({"nan": math.nan}, 1)
         record.log_report(report)
         record.log_picture(picture, "validation/epoch-1.png")
         record.log_artifact(Path("rows.parquet"), "tables")
@@ -65,7 +65,8 @@ def test_a_run_records_parameters_curves_images_and_digests(workspace):
     assert curve == [(step, 1 / (step + 1)) for step in range(1200)]
     assert run.data.metrics["zones/tight"] == 0.25
     assert run.data.metrics["zones/rows"] == 7
-    assert run.data.metrics.keys() == {"loss", "lr", "zones/tight", "zones/rows"}
+    assert run.data.metrics.keys() == {"loss", "lr", "nan", "zones/tight", "zones/rows"}
+    assert [math.isnan(point.value) for point in client.get_metric_history(run.info.run_id, "nan")] == [True]
     assert run.data.tags["network"] == "ours"
     assert json.loads(Path(client.download_artifacts(run.info.run_id, "report.json")).read_text()) == report
     assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [digest(Path("rows.parquet"))[:36]]
@@ -96,9 +97,7 @@ def test_a_run_records_its_experiment_and_revision(workspace, monkeypatch):
         pass
     _, (run,) = stored(workspace)
     assert run.info.run_name == "B/train"
-    assert {key: run.data.tags[key] for key in ("stage", "experiment", "revision")} == {
-        "stage": "train", "experiment": "B", "revision": "0123abc",
-    }  # fmt: skip
+    assert run.data.tags.items() >= {"stage": "train", "experiment": "B", "revision": "0123abc"}.items()
 
 
 def test_outside_an_experiment_the_revision_is_that_of_the_checkout(workspace, monkeypatch):
@@ -126,12 +125,9 @@ def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(worksp
         with tracking.run("evaluate", {}, child_of=edits):
             pass
     _, runs = stored(workspace)
-    parents = [(run.info.run_name, run.data.tags.get("mlflow.parentRunId")) for run in runs]
+    assert [run.info.run_name for run in runs] == ["train", "generate", "evaluate"] * 2
     first, second = runs[0].info.run_id, runs[3].info.run_id
-    assert parents == [
-        ("train", None), ("generate", first), ("evaluate", first),
-        ("train", None), ("generate", second), ("evaluate", second),
-    ]  # fmt: skip
+    assert [run.data.tags.get("mlflow.parentRunId") for run in runs] == [None, first, first, None, second, second]
 
 
 @pytest.mark.parametrize("weights", ["base", "timbrooks/instruct-pix2pix"])
@@ -155,13 +151,6 @@ def test_an_interrupted_run_ends_with_the_metrics_it_had(workspace, error, statu
     _, (run,) = stored(workspace)
     assert run.info.status == status
     assert run.data.metrics == {"loss": 0.5}
-
-
-def test_nan_is_recorded(workspace):
-    with tracking.run("train", {}) as record:
-        record.log_metrics({"loss": float("nan")}, 1)
-    client, (run,) = stored(workspace)
-    assert [math.isnan(point.value) for point in client.get_metric_history(run.info.run_id, "loss")] == [True]
 
 
 def test_a_store_that_cannot_be_opened_is_a_user_error(workspace, monkeypatch):

@@ -14,26 +14,24 @@ from ruamel.yaml import YAML
 from atelier.cli import main
 from atelier.config import read_params
 
-README = ROOT / "README.md"
-DOCS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-PAGES = [*DOCS, ROOT / "data" / "README.md", *sorted(ROOT.glob("studies/*/README.md"))]
-TEXT = "\n".join(page.read_text(encoding="utf-8") for page in DOCS).replace("\\\n", " ")  # one command, one line
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+STUDIES = sorted(ROOT.glob("studies/*/README.md"))
+PAGES = {page: page.read_text(encoding="utf-8") for page in [*DOCS, ROOT / "data" / "README.md", *STUDIES]}
+README = PAGES[DOCS[0]]
+TEXT = "\n".join(PAGES[page] for page in DOCS).replace("\\\n", " ")  # one command, one line
 EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^']+'|\S+))+)", TEXT)
-PARAMS = ROOT / "params.yaml"
-_SHOWN = [("leakage_share", 100, " %", 0), ("clip_directional", 1, "", 1), ("target_rmse", 1, "", 3)]  # README's table
+SHOWN = [("leakage_share", 100, " %", 0), ("clip_directional", 1, "", 1), ("target_rmse", 1, "", 3)]  # README's table
 
 
 def overridden(overrides: dict[str, str], folder: Path) -> Path:
     """Write the committed parameters with `section.key` set to the given texts, as `dvc exp run -S` sets them."""
-    yaml = YAML()
-    values = yaml.load(PARAMS)
+    values = YAML().load(ROOT / "params.yaml")
     for key, text in overrides.items():
         section, name = key.split(".")
         assert name in values[section], f"params.yaml has no {key}: `-S` would change nothing"
         values[section][name] = YAML(typ="safe").load(text)
-    path = folder / "params.yaml"
-    yaml.dump(values, path)
-    return path
+    YAML().dump(values, folder / "params.yaml")
+    return folder / "params.yaml"
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -43,14 +41,11 @@ def pairs(text: str) -> dict[str, str]:
 
 def configurations() -> dict[str, dict[str, str]]:
     """Return name → overrides of the experiments that scripts/ablations.sh queues."""
-    queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script())
-    fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script())))
+    script = (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
+    queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script)
+    fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script)))
     keys = ("train.lr", "train.lambda_preserve", "train.unfreeze")
     return {name: {**fixed, **dict(zip(keys, values, strict=True))} for name, *values in queued}
-
-
-def script() -> str:
-    return (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
 
 
 def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
@@ -63,14 +58,9 @@ def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
     for name, (weight, lr, unfreeze) in paper.items():
         assert float(ours[name]["train.lambda_preserve"]) == weight
         assert float(ours[name]["train.lr"]) == pytest.approx(100 * lr)
-        assert ours[name]["train.unfreeze"] == unfreeze
-        assert ours[name]["train.loss"] == "preserve"
-        assert ours[name]["train.epochs"] == "2"
-
-
-def test_the_documentation_gives_the_same_four_commands():
-    documented = {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1}
-    assert documented == configurations()
+        kept = {"train.unfreeze": unfreeze, "train.loss": "preserve", "train.epochs": "2"}
+        assert ours[name].items() >= kept.items()
+    assert {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1} == ours  # as documented
 
 
 @pytest.mark.parametrize(("name", "text"), EXPERIMENTS)
@@ -79,9 +69,9 @@ def test_every_documented_experiment_changes_parameters_that_exist(name, text, t
 
 
 def test_the_layout_names_every_folder_and_every_package_and_no_others():
-    (layout,) = re.findall(r"(?s)## Layout\n\n```\n(.*?)```", README.read_text(encoding="utf-8"))
+    (layout,) = re.findall(r"(?s)## Layout\n\n```\n(.*?)```", README)
     named = {line.split()[0].rstrip("/") for line in layout.splitlines()}
-    named |= set(re.findall(r"`(src/atelier/\w+)`", README.read_text(encoding="utf-8")))  # the stages' packages
+    named |= set(re.findall(r"`(src/atelier/\w+)`", README))  # the stages' packages
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     folders = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")} - {"src"}
     packages = {"/".join(path.split("/")[:3]) for path in tracked if re.match(r"src/atelier/\w+/", path)}
@@ -89,19 +79,13 @@ def test_the_layout_names_every_folder_and_every_package_and_no_others():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_link_of_a_page_leads_to_a_file(page):
-    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+def test_every_link_path_and_module_that_a_page_names_is_there(page):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", PAGES[page]):
         assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_path_and_module_that_a_page_names_is_there(page):
-    text = page.read_text(encoding="utf-8")
-    for path in re.findall(
-        r"\b(?:docs|pretrain|scripts|src|stages|studies|tests)/[\w/.-]+\.(?:csv|md|py|sh|yaml)\b", text
-    ):
+    paths = r"\b(?:docs|pretrain|scripts|src|stages|studies|tests)/[\w/.-]+\.(?:csv|md|py|sh|yaml)\b"
+    for path in re.findall(paths, PAGES[page]):
         assert (ROOT / path).exists(), f"{page.relative_to(ROOT)} names {path}"
-    for name in re.findall(r"\b(?:atelier|pretrain|stages|studies)(?:\.[a-z]\w+)+(?!\w*[/(])", text):
+    for name in re.findall(r"\b(?:atelier|pretrain|stages|studies)(?:\.[a-z]\w+)+(?!\w*[/(])", PAGES[page]):
         module = ROOT / ("src" if name.startswith("atelier") else ".") / name.replace(".", "/")
         parents = [module.parent.with_suffix(".py"), module.parent / "__init__.py"]
         is_module = module.is_dir() or module.with_suffix(".py").exists()
@@ -109,12 +93,9 @@ def test_every_path_and_module_that_a_page_names_is_there(page):
         assert is_module or any(defined), f"{page.relative_to(ROOT)} names {name}"
 
 
-def test_the_glossary_names_modules_that_are_there():
-    for path in re.findall(r"\*Code\*: `([^`]+)`", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")):
+def test_the_glossary_and_documented_python_name_modules_that_are_there():
+    for path in re.findall(r"\*Code\*: `([^`]+)`", PAGES[ROOT / "docs" / "glossary.md"]):
         assert (ROOT / "src" / "atelier" / path).exists(), path
-
-
-def test_documented_python_imports_names_that_exist():
     lines = re.findall(r"(?m)^from (atelier\S+) import (.*)$", TEXT)
     assert lines
     for module, names in lines:
@@ -124,37 +105,32 @@ def test_documented_python_imports_names_that_exist():
 
 
 def test_the_readme_lists_every_page():
-    text = README.read_text(encoding="utf-8")
-    for page in [*DOCS[1:], *ROOT.glob("studies/*/README.md")]:
-        assert f"({page.relative_to(ROOT).as_posix()})" in text
+    for page in [*DOCS[1:], *STUDIES]:
+        assert f"({page.relative_to(ROOT).as_posix()})" in README
 
 
 def test_the_table_of_results_is_what_evaluate_measured():
     metrics = json.loads((ROOT / "metrics" / "evaluate.json").read_text())
-    rows = re.findall(r"(?m)^\|.*[↓↑].* \| (.*) \| (.*) \| (.*) \|$", README.read_text(encoding="utf-8"))
+    rows = re.findall(r"(?m)^\|.*[↓↑].* \| (.*) \| (.*) \| (.*) \|$", README)
     for domain, three in (("seen", rows[:3]), ("unseen", rows[3:])):
-        for (name, scale, unit, digits), cells in zip(_SHOWN, three, strict=True):
+        for (name, scale, unit, digits), cells in zip(SHOWN, three, strict=True):
             means = [scale * metrics[domain][model][name]["mean"] for model in ("baseline", "finetuned", "target")]
             assert [float(cell.removesuffix(unit)) for cell in cells] == [round(mean, digits) for mean in means]
 
 
-def test_every_documented_make_target_is_there():
-    for target in set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", TEXT)):
-        result = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
-
-
 def test_every_documented_subcommand_and_option_is_there():
-    written = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    for line in set(re.findall(r"(?m)(?:^|`)atelier ([a-z][^`\n]+)", written)):
+    for line in set(re.findall(r"(?m)(?:^|`)atelier ([a-z][^`\n]+)", "\n".join(PAGES.values()))):
         name, *arguments = shlex.split(line, comments=True)
         command = main.commands[name]
         command.make_parser(click.Context(command)).parse_args(arguments)  # raises NoSuchOption
 
 
-def test_make_help_lists_every_target():
-    listed = subprocess.run(
-        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+def test_every_documented_make_target_is_there_and_make_help_lists_them_all():
+    def make(*words: str) -> list[str]:
+        command = ["make", "--no-print-directory", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    for target in set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", TEXT)):
+        make("--dry-run", target)
     (phony,) = re.findall(r"(?m)^\.PHONY: (.*)$", (ROOT / "Makefile").read_text())
-    assert [line.split()[0] for line in listed.splitlines()] == phony.split()
+    assert [line.split()[0] for line in make("help")] == phony.split()

@@ -15,9 +15,12 @@ from atelier.config import read_params
 HEAVY = "torch numpy PIL pandas diffusers transformers datasets peft mlflow pydantic ruamel flask"
 
 
-def test_help_imports_no_slow_library():
-    code = f"import sys, atelier.cli, atelier.tracking; print(*sorted(set({HEAVY!r}.split()) & sys.modules.keys()))"
-    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+@pytest.mark.parametrize(
+    ("imported", "unwanted"), [("atelier.cli, atelier.tracking", HEAVY), ("stages.prepare", "atelier.cli")]
+)
+def test_help_imports_no_slow_library_and_a_stage_no_subcommand(imported, unwanted):
+    code = f"import sys, {imported}; print(*sorted(set({unwanted!r}.split()) & sys.modules.keys()))"
+    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
@@ -44,15 +47,12 @@ def test_config_prints_its_changes_and_a_second_call_has_none(tmp_path, monkeypa
     assert "params.yaml has these values already" in second.stderr
 
 
-def test_blocks_of_the_full_size_editor_are_the_paper_s():
+def test_blocks_of_the_full_size_editor_are_the_paper_s_and_those_of_a_folder_are_nested(tiny_editor_folder):
     result = CliRunner().invoke(main, ["blocks", "--full-size"])
     assert result.exit_code == 0
     rows = {line.split()[0]: line.split()[1:] for line in result.output.splitlines()[1:]}
     assert rows["attn+mid+up"] == ["204,885,120", "23.84%"]
     assert rows["all"] == ["859,532,484", "100.00%"]
-
-
-def test_blocks_of_a_folder(tiny_editor_folder):
     result = CliRunner().invoke(main, ["blocks", "--base", str(tiny_editor_folder)])
     assert result.exit_code == 0
     shares = [float(share) for share in re.findall(r"([\d.]+)%", result.output)]
@@ -71,6 +71,5 @@ def test_blocks_of_a_folder(tiny_editor_folder):
 def test_a_user_error_is_one_line_with_exit_code_2(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # outside of a repository
     result = CliRunner().invoke(main, words)
-    assert result.exit_code == 2
-    assert result.stdout == ""
+    assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(r"Error: [^\n]+\n", result.stderr)

@@ -2,8 +2,8 @@
 
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import photographs as shipped
@@ -21,24 +21,19 @@ from atelier.models.instruct_pix2pix import load_editor
 WORDS = "make the shirt red"
 
 
-@dataclass(frozen=True)
-class Studio:
-    """A project folder with tiny networks, in which the command runs."""
+def run_edit(*words: str) -> Result:
+    return CliRunner().invoke(main, ["edit", *words])
 
-    folder: Path
 
-    def edit(self, *words: object) -> Result:
-        return CliRunner().invoke(main, ["edit", *(str(word) for word in words)])
-
-    def refusal(self, *words: object) -> str:
-        """Run the command, which must fail without writing anything; return its error line."""
-        before = sorted(self.folder.rglob("*"))
-        result = self.edit(*words)
-        assert (result.exit_code, result.stdout) == (2, "")
-        last = result.stderr.strip().splitlines()[-1]
-        assert last.startswith("Error: ")
-        assert sorted(self.folder.rglob("*")) == before
-        return last
+def refusal(*words: str) -> str:
+    """Run the command, which must fail without writing anything; return its error line."""
+    before = sorted(Path().rglob("*"))
+    result = run_edit(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sorted(Path().rglob("*")) == before
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    return last
 
 
 @pytest.fixture(scope="module", name="networks")
@@ -47,8 +42,9 @@ def _networks(tmp_path_factory, tiny_editor_folder) -> dict[str, str]:
     return {"editor": str(tiny_editor_folder), "segmenter": str(segmenter), "device": "cpu"}
 
 
-@pytest.fixture(name="studio")
-def _studio(tmp_path: Path, networks, monkeypatch) -> Studio:
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, networks, monkeypatch) -> None:
+    """Work in a project folder with tiny networks and two photos."""
     values = YAML().load(ROOT / "params.yaml")
     values["models"].update(networks)
     values["generate"].update(steps=2, seed=5)
@@ -57,7 +53,6 @@ def _studio(tmp_path: Path, networks, monkeypatch) -> Studio:
     with Image.open(shipped.SKIMAGE / "astronaut.png") as opened:
         opened.resize((96, 96)).save(tmp_path / "small.png")
     monkeypatch.chdir(tmp_path)
-    return Studio(tmp_path)
 
 
 def pixels(path: Path | str) -> np.ndarray:
@@ -65,8 +60,8 @@ def pixels(path: Path | str) -> np.ndarray:
         return np.asarray(opened.convert("RGB"))
 
 
-def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported(studio):
-    result = studio.edit("hopper.jpg", WORDS, "-o", "out/red.png")
+def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported():
+    result = run_edit("hopper.jpg", WORDS, "-o", "out/red.png")
     assert result.exit_code == 0, result.output
     assert result.stdout == "out/red.png\n"
     assert "no fine-tuned editor in models/finetuned: editing with the base" in result.stderr
@@ -74,43 +69,43 @@ def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported(studio):
     assert (pixels("out/red.png") != pixels("hopper.jpg")).mean() > 0.5
 
 
-def test_the_last_fine_tuned_editor_is_the_default(studio, networks):
+def test_the_last_fine_tuned_editor_is_the_default(networks):
     editor = load_editor(networks["editor"], device="cpu")
     name = "conv_out.weight"
-    (studio.folder / "models/finetuned").mkdir(parents=True)
+    Path("models/finetuned").mkdir(parents=True)
     save_file({name: -dict(editor.unet.named_parameters())[name].detach()}, "models/finetuned/trained.safetensors")
     facts = f'{{"base": "{networks["editor"]}", "method": "selective"}}'
     Path("models/finetuned/finetuned.json").write_text(facts)
-    tuned = studio.edit("small.png", WORDS, "-o", "tuned.png", "--mask", "none")
+    tuned = run_edit("small.png", WORDS, "-o", "tuned.png", "--mask", "none")
     assert (tuned.exit_code, tuned.stderr) == (0, "")
-    named = studio.edit("small.png", WORDS, "-o", "base.png", "--mask", "none", "--weights", networks["editor"])
+    named = run_edit("small.png", WORDS, "-o", "base.png", "--mask", "none", "--weights", networks["editor"])
     assert (named.exit_code, named.stderr) == (0, "")
     assert (pixels("tuned.png") != pixels("base.png")).any()
 
 
-def test_nothing_changes_outside_a_given_mask(studio):
+def test_nothing_changes_outside_a_given_mask():
     mask = np.zeros((96, 96), np.uint8)
     mask[20:60, 30:80] = 255
     Image.fromarray(mask).save("mask.png")
-    assert studio.edit("small.png", WORDS, "-o", "out.webp", "--mask", "mask.png").exit_code == 0
+    assert run_edit("small.png", WORDS, "-o", "out.webp", "--mask", "mask.png").exit_code == 0
     changed = (pixels("out.webp") != pixels("small.png")).any(-1)
     assert changed[mask > 0].mean() > 0.5
     assert not changed[mask == 0].any()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_other_settings_do_not(studio):
+def test_the_same_seed_gives_the_same_bytes_and_other_settings_do_not():
     files = {}
     for name, words in {"a": [], "b": ["--seed", "5"], "c": ["--seed", "6"], "d": ["--steps", "3"],
                         "e": ["--guidance-text", "9"], "f": ["--guidance-image", "3"]}.items():  # fmt: skip
-        assert studio.edit("small.png", WORDS, "-o", f"{name}.png", "--mask", "none", *words).exit_code == 0
+        assert run_edit("small.png", WORDS, "-o", f"{name}.png", "--mask", "none", *words).exit_code == 0
         files[name] = Path(f"{name}.png").read_bytes()
     assert files["a"] == files["b"]  # generate.seed is 5
     assert len(set(files.values())) == 5
 
 
-def test_several_seeds_give_a_contact_sheet(studio):
-    counted = studio.edit("hopper.jpg", WORDS, "-o", "counted.png", "--mask", "none", "--seed", "3", "--seeds", "2")
-    named = studio.edit("hopper.jpg", WORDS, "-o", "named.png", "--mask", "none", "--seed", "3", "--seed", "4")
+def test_several_seeds_give_a_contact_sheet():
+    counted = run_edit("hopper.jpg", WORDS, "-o", "counted.png", "--mask", "none", "--seed", "3", "--seeds", "2")
+    named = run_edit("hopper.jpg", WORDS, "-o", "named.png", "--mask", "none", "--seed", "3", "--seed", "4")
     assert (counted.exit_code, named.exit_code) == (0, 0)
     assert "wrote a contact sheet" in counted.stderr
     assert Path("counted.png").read_bytes() == Path("named.png").read_bytes()
@@ -120,33 +115,30 @@ def test_several_seeds_give_a_contact_sheet(studio):
     assert sheet.shape[1] > 2 * round(width * scale) or sheet.shape[0] > 2 * round(height * scale)
 
 
-def test_without_params_yaml_the_full_size_settings_are_used(studio, networks, monkeypatch):
+def test_without_params_yaml_the_full_size_settings_are_used(networks, monkeypatch):
     Path("params.yaml").unlink()
-    asked = []
-    monkeypatch.setattr(
-        "atelier.sampling.photos.make_edits",
-        lambda *args, **_: asked.append(args) or iter([np.zeros((96, 96, 3), np.uint8)]),
-    )
-    result = studio.edit("small.png", WORDS, "-o", "out.png", "--mask", "none", "--weights", networks["editor"])
+    make_edits = Mock(return_value=iter([np.zeros((96, 96, 3), np.uint8)]))
+    monkeypatch.setattr("atelier.sampling.photos.make_edits", make_edits)
+    result = run_edit("small.png", WORDS, "-o", "out.png", "--mask", "none", "--weights", networks["editor"])
     assert result.exit_code == 0, result.output
-    _, (task,), settings = asked[0]
+    _, (task,), settings = make_edits.call_args.args
     assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
 
 
-def test_only_a_named_output_is_overwritten(studio):
+def test_only_a_named_output_is_overwritten():
     Path("out.jpg").write_text("old")
-    assert studio.edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
+    assert run_edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
     assert pixels("out.jpg").shape == (96, 96, 3)
-    assert studio.edit("small.png", WORDS, "--mask", "none").stdout == "small-edited.png\n"
-    assert "small-edited.png exists already" in studio.refusal("small.png", WORDS, "--mask", "none")
+    assert run_edit("small.png", WORDS, "--mask", "none").stdout == "small-edited.png\n"
+    assert "small-edited.png exists already" in refusal("small.png", WORDS, "--mask", "none")
 
 
-def test_the_input_is_never_overwritten(studio):
+def test_the_input_is_never_overwritten():
     Path("link.png").symlink_to("small.png")
     for out in ("small.png", "./small.png", "link.png"):
-        assert "is an input" in studio.refusal("small.png", WORDS, "-o", out)
+        assert "is an input" in refusal("small.png", WORDS, "-o", out)
     Image.fromarray(np.eye(96, dtype=np.uint8) * 255).save("mask.png")
-    assert "is an input" in studio.refusal("small.png", WORDS, "-o", "mask.png", "--mask", "mask.png")
+    assert "is an input" in refusal("small.png", WORDS, "-o", "mask.png", "--mask", "mask.png")
 
 
 @pytest.mark.parametrize(
@@ -165,19 +157,16 @@ def test_the_input_is_never_overwritten(studio):
         (["small.png", WORDS, "--seeds", "2", "--seed", "1", "--seed", "2"], "--seeds counts from a single --seed"),
         (["small.png", WORDS, "--out-dir", "x"], "expected PHOTO"),
         (["--batch", "jobs.csv"], "--batch requires --out-dir"),
-        (
-            ["small.png", WORDS, "--batch", "jobs.csv", "--out-dir", "x"],
-            "--batch requires --out-dir and excludes PHOTO",
-        ),
+        (["small.png", WORDS, "--batch", "jobs.csv", "--out-dir", "x"], "--out-dir and excludes PHOTO"),
         (["--batch", "jobs.csv", "--out-dir", "x"], "jobs.csv: No such file"),
     ],
 )
-def test_a_user_error_is_one_line_and_writes_nothing(studio, words, reason):
-    assert reason in studio.refusal(*words)
+def test_a_user_error_is_one_line_and_writes_nothing(words, reason):
+    assert reason in refusal(*words)
 
 
-def test_a_batch_is_edited_except_for_its_invalid_rows(studio):
-    (studio.folder / "lists").mkdir()
+def test_a_batch_is_edited_except_for_its_invalid_rows():
+    Path("lists").mkdir()
     Path("lists/jobs.csv").write_text(
         "image,instruction,mask,seed,output\n"
         f"../small.png,{WORDS},none,3,first.png\n"
@@ -186,21 +175,20 @@ def test_a_batch_is_edited_except_for_its_invalid_rows(studio):
         "../small.png,make the skirt red,,,skirt.png\n"
         f"../small.png,{WORDS},,,../escape.png\n"
     )
-    result = studio.edit("--batch", "lists/jobs.csv", "--out-dir", "edits")
-    assert result.exit_code == 2
-    assert result.stdout == "edits/first.png\nedits/0002-hopper.png\n"
+    result = run_edit("--batch", "lists/jobs.csv", "--out-dir", "edits")
+    assert (result.exit_code, result.stdout) == (2, "edits/first.png\nedits/0002-hopper.png\n")
     for line, reason in {4: "gone.png: no such file", 5: "no skirt found", 6: "is not inside edits"}.items():
         assert re.search(rf"(?m)^lists/jobs\.csv, line {line}: .*{reason}", result.stderr)
     assert result.stderr.splitlines()[-1] == "2 edited, 3 refused"
     assert sorted(path.name for path in Path("edits").iterdir()) == ["0002-hopper.png", "first.png"]
     assert pixels("edits/0002-hopper.png").shape == pixels("hopper.jpg").shape
-    alone = studio.edit("small.png", WORDS, "-o", "alone.png", "--mask", "none", "--seed", "3")
+    alone = run_edit("small.png", WORDS, "-o", "alone.png", "--mask", "none", "--seed", "3")
     assert alone.exit_code == 0
     assert np.abs(pixels("alone.png").astype(int) - pixels("edits/first.png")).max() <= 2
 
 
-def test_a_valid_batch_exits_with_code_0(studio):
+def test_a_valid_batch_exits_with_code_0():
     Path("jobs.csv").write_text(f"image,instruction\nsmall.png,{WORDS}\n")
-    result = studio.edit("--batch", "jobs.csv", "--out-dir", ".", "--mask", "none", "--seed", "9")
+    result = run_edit("--batch", "jobs.csv", "--out-dir", ".", "--mask", "none", "--seed", "9")
     assert (result.exit_code, result.stdout) == (0, "0001-small.png\n")
     assert result.stderr.splitlines()[-1] == "1 edited, 0 refused"

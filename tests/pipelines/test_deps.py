@@ -7,26 +7,24 @@ import sys
 from pathlib import Path
 
 import pytest
-from import_graph import ROOT, modules, reached
+from import_graph import CODE, ROOT, reached
 from ruamel.yaml import YAML
 
 # Their values are DVC params (config), or they only observe (tracking): they cannot change what a stage writes.
 WITHOUT_EFFECT = frozenset({"atelier.config", "atelier.tracking"})
 SHARED = {("pretrain", "common"), ("studies", "common")}  # packages outside src
-CODE = {
-    name: file for package in ("atelier", "stages", "studies", "pretrain") for name, file in modules(package).items()
-}
 
 
-def pipelines() -> list[Path]:
-    """Every dvc.yaml that git tracks."""
-    listed = subprocess.run(["git", "ls-files", "*dvc.yaml"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / line for line in listed.stdout.split()]
+def run(words: str, cwd: Path) -> str:
+    """Run a command, which must succeed; return what it prints."""
+    command = [sys.executable if word == "python" else word for word in words.split()]
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
+PIPELINES = [ROOT / line for line in run("git ls-files *dvc.yaml", ROOT).split()]
 STAGES = {
     f"{file.parent.relative_to(ROOT)}:{name}": stage.get("do", stage)
-    for file in pipelines()
+    for file in PIPELINES
     for name, stage in YAML(typ="safe").load(file)["stages"].items()
 }
 
@@ -36,12 +34,9 @@ def packages(files: set[Path]) -> set[str]:
     found = set()
     for file in files:
         parts = file.relative_to(ROOT).parts
-        if parts[0] == "src":
-            found.add("/".join(parts[:3]))
-        elif parts[:2] in SHARED:
-            found.add("/".join(parts[:2]))
-        elif file.name != "__init__.py":
-            found.add("/".join(parts))
+        depth = 3 if parts[0] == "src" else 2 if parts[:2] in SHARED else len(parts)
+        if depth < len(parts) or file.name != "__init__.py":
+            found.add("/".join(parts[:depth]))
     return found
 
 
@@ -50,21 +45,17 @@ def is_code(dep: str) -> bool:
 
 
 def test_there_are_nine_pipelines():
-    assert len(pipelines()) == 9
+    assert len(PIPELINES) == 9
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_deps_are_the_packages_that_the_stage_reaches(name):
-    scripts = re.findall(r"-m ((?:stages|studies|pretrain)[\w.]+)", STAGES[name]["cmd"])
-    needed = packages({CODE[one] for one in reached(set(scripts), WITHOUT_EFFECT)})
-    assert {dep for dep in STAGES[name].get("deps", []) if is_code(dep)} == needed
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_the_command_runs_this_checkout_s_code(name):
+def test_deps_are_the_packages_that_the_stage_reaches_in_this_checkout(name):
     """An editable install points to one checkout; `dvc exp run --temp` and `--queue` run in another."""
     cmd = STAGES[name]["cmd"]
     assert cmd.startswith("PYTHONPATH=src ") or "-m " not in cmd
+    scripts = re.findall(r"-m ((?:stages|studies|pretrain)[\w.]+)", cmd)
+    needed = packages({CODE[one] for one in reached(set(scripts), WITHOUT_EFFECT)})
+    assert {dep for dep in STAGES[name].get("deps", []) if is_code(dep)} == needed
 
 
 @pytest.fixture(scope="module")
@@ -83,59 +74,35 @@ def repository(tmp_path_factory) -> Path:
         f"stages:\n  whose:\n    cmd: PYTHONPATH=src {sys.executable} whose.py\n    params: [value]\n"
         "    deps: [src/atelier, whose.py]\n    metrics:\n      - whose.json: {cache: false}\n"
     )
-    for command in (
-        ["git", "init", "-q"],
-        ["git", "config", "user.email", "test@example.org"],
-        ["git", "config", "user.name", "test"],
-        [sys.executable, "-m", "dvc", "init", "-q"],
-        ["git", "add", "-A"],
-        ["git", "commit", "-qm", "Start"],
-    ):
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
+    for command in ("git init -q", "git config user.email test@example.org", "git config user.name test",
+                    "python -m dvc init -q", "git add -A", "git commit -qm Start"):  # fmt: skip
+        run(command, root)
     return root
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "commands",
-    [
-        [["exp", "run", "--temp", "-n", "temp", "-S", "value=2"]],
-        [["exp", "run", "--queue", "-n", "queued", "-S", "value=3"], ["exp", "run", "--run-all"]],
-    ],
-    ids=["temp", "queue"],
-)
-def test_an_experiment_in_a_copy_runs_the_copy_s_code(repository, commands):
-    for command in commands:
-        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=repository, check=True, capture_output=True)
-    name = commands[0][commands[0].index("-n") + 1]
-    shown = subprocess.run(
-        ["git", "for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}"],
-        cwd=repository, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    made = subprocess.run(
-        ["git", "show", f"{shown.stdout.strip()}:whose.json"],
-        cwd=repository,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert made.stdout == '{"own": 1}'
+@pytest.mark.parametrize(("name", "commands"), [("temp", ["--temp -n temp -S value=2"]),
+                                                ("queued", ["--queue -n queued -S value=3", "--run-all"])])  # fmt: skip
+def test_an_experiment_in_a_copy_runs_the_copy_s_code(repository, name, commands):
+    for options in commands:
+        run(f"python -m dvc exp run {options}", repository)
+    commit = run(f"git for-each-ref --format=%(objectname) refs/exps/*/*/{name}", repository).strip()
+    assert run(f"git show {commit}:whose.json", repository) == '{"own": 1}'
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
     """What git tracks, as a repository of its own: no data, no weights of runs, no cache."""
     root = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for path in listed.splitlines():
+    for path in run("git ls-files", ROOT).splitlines():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, root / path)
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    run("git init -q", root)
     return root
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pipeline", [file.parent.relative_to(ROOT).as_posix() for file in pipelines()])
+@pytest.mark.parametrize("pipeline", [file.parent.relative_to(ROOT).as_posix() for file in PIPELINES])
 def test_a_fresh_clone_is_up_to_date(clone, pipeline):
     if not (clone / pipeline / "dvc.lock").exists():
         assert pipeline == "studies/logo/queued", "run the pipeline and commit its dvc.lock"
