@@ -1,8 +1,7 @@
 """Shared fixtures: tiny random instances of the real classes, so that no unit test depends on trained weights."""
 
 import torch
-from fixtures_browser import page_file, view  # noqa: F401
-from fixtures_chromium import chromium  # noqa: F401
+from fixtures_browser import chromium, page_file, view  # noqa: F401
 from fixtures_concepts import sd, sd3, sd3_folder, sd_folder  # noqa: F401
 from fixtures_editor import tiny_editor_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401
