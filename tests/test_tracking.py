@@ -112,7 +112,7 @@ def test_outside_an_experiment_the_revision_is_that_of_the_checkout(workspace, m
     assert "experiment" not in run.data.tags
 
 
-def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(workspace):
+def test_a_run_is_a_child_of_the_training_whose_weights_or_edits_it_reads(workspace):
     """Also by way of the edits, which a second run wrote, and after another training wrote other weights."""
     weights, edits = Path("finetuned"), Path("edits.parquet")
     for value in (b"first", b"second"):
@@ -124,19 +124,15 @@ def test_an_evaluation_is_a_child_of_the_training_whose_edits_it_measures(worksp
             edits.write_bytes(b"edits of the " + value)
         with tracking.run("evaluate", {}, child_of=edits):
             pass
-    _, runs = stored(workspace)
-    assert [run.info.run_name for run in runs] == ["train", "generate", "evaluate"] * 2
-    first, second = runs[0].info.run_id, runs[3].info.run_id
-    assert [run.data.tags.get("mlflow.parentRunId") for run in runs] == [None, first, first, None, second, second]
-
-
-@pytest.mark.parametrize("weights", ["base", "timbrooks/instruct-pix2pix"])
-def test_a_run_on_weights_that_no_run_wrote_has_no_parent(workspace, weights):
     Path("base").write_bytes(b"base")
-    with tracking.run("generate", {}, child_of=Path(weights)):
-        pass
-    _, (run,) = stored(workspace)
-    assert "mlflow.parentRunId" not in run.data.tags
+    for unknown in (Path("base"), Path("timbrooks/instruct-pix2pix")):  # no run wrote these
+        with tracking.run("sample", {}, child_of=unknown):
+            pass
+    _, runs = stored(workspace)
+    assert [run.info.run_name for run in runs] == [*["train", "generate", "evaluate"] * 2, "sample", "sample"]
+    first, second, none = runs[0].info.run_id, runs[3].info.run_id, None
+    parents = [run.data.tags.get("mlflow.parentRunId") for run in runs]
+    assert parents == [none, first, first, none, second, second, none, none]
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("boom"), "FAILED"), (KeyboardInterrupt(), "KILLED")])

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import click
 import pytest
@@ -23,49 +22,40 @@ EXPERIMENTS = re.findall(r"(?m)dvc exp run (?:--temp -n (\S+) )?((?:\s*-S (?:'[^
 SHOWN = [("leakage_share", 100, " %", 0), ("clip_directional", 1, "", 1), ("target_rmse", 1, "", 3)]  # README's table
 
 
-def overridden(overrides: dict[str, str], folder: Path) -> Path:
-    """Write the committed parameters with `section.key` set to the given texts, as `dvc exp run -S` sets them."""
-    values = YAML().load(ROOT / "params.yaml")
-    for key, text in overrides.items():
-        section, name = key.split(".")
-        assert name in values[section], f"params.yaml has no {key}: `-S` would change nothing"
-        values[section][name] = YAML(typ="safe").load(text)
-    YAML().dump(values, folder / "params.yaml")
-    return folder / "params.yaml"
-
-
 def pairs(text: str) -> dict[str, str]:
     """Parse "-S a.b=1 -S c.d=2" into {"a.b": "1", "c.d": "2"}."""
     return dict(word.split("=", 1) for word in shlex.split(text) if word != "-S")
 
 
-def configurations() -> dict[str, dict[str, str]]:
-    """Return name → overrides of the experiments that scripts/ablations.sh queues."""
-    script = (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
-    queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script)
-    fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script)))
-    keys = ("train.lr", "train.lambda_preserve", "train.unfreeze")
-    return {name: {**fixed, **dict(zip(keys, values, strict=True))} for name, *values in queued}
-
-
 def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
+    """Both those that scripts/ablations.sh queues, and the commands in the documentation."""
     paper = {
         "A": (0.5, 1e-5, "attn+mid+up"), "B": (0.8, 2e-5, "attn+mid+up"),
         "C": (0.3, 5e-6, "attn+mid"), "D": (0.5, 1e-5, "attn+mid+res"),
     }  # fmt: skip
-    ours = configurations()
+    script = (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
+    queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script)
+    fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script)))
+    keys = ("train.lr", "train.lambda_preserve", "train.unfreeze")
+    ours = {name: {**fixed, **dict(zip(keys, values, strict=True))} for name, *values in queued}
     assert list(ours) == list(paper)
     for name, (weight, lr, unfreeze) in paper.items():
         assert float(ours[name]["train.lambda_preserve"]) == weight
         assert float(ours[name]["train.lr"]) == pytest.approx(100 * lr)
         kept = {"train.unfreeze": unfreeze, "train.loss": "preserve", "train.epochs": "2"}
         assert ours[name].items() >= kept.items()
-    assert {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1} == ours  # as documented
+    assert {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1} == ours
 
 
 @pytest.mark.parametrize(("name", "text"), EXPERIMENTS)
 def test_every_documented_experiment_changes_parameters_that_exist(name, text, tmp_path):
-    read_params(overridden(pairs(text), tmp_path))
+    values = YAML().load(ROOT / "params.yaml")
+    for key, value in pairs(text).items():
+        section, option = key.split(".")
+        assert option in values[section], f"params.yaml has no {key}: `-S` would change nothing"
+        values[section][option] = YAML(typ="safe").load(value)
+    YAML().dump(values, tmp_path / "params.yaml")
+    read_params(tmp_path / "params.yaml")
 
 
 def test_the_layout_names_every_folder_and_every_package_and_no_others():

@@ -125,15 +125,12 @@ def test_without_params_yaml_the_full_size_settings_are_used(networks, monkeypat
     assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
 
 
-def test_only_a_named_output_is_overwritten():
+def test_only_a_named_output_is_overwritten_and_never_an_input():
     Path("out.jpg").write_text("old")
     assert run_edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0
     assert pixels("out.jpg").shape == (96, 96, 3)
     assert run_edit("small.png", WORDS, "--mask", "none").stdout == "small-edited.png\n"
     assert "small-edited.png exists already" in refusal("small.png", WORDS, "--mask", "none")
-
-
-def test_the_input_is_never_overwritten():
     Path("link.png").symlink_to("small.png")
     for out in ("small.png", "./small.png", "link.png"):
         assert "is an input" in refusal("small.png", WORDS, "-o", out)
@@ -165,7 +162,7 @@ def test_a_user_error_is_one_line_and_writes_nothing(words, reason):
     assert reason in refusal(*words)
 
 
-def test_a_batch_is_edited_except_for_its_invalid_rows():
+def test_a_batch_is_edited_except_for_its_invalid_rows_and_without_any_exits_with_code_0():
     Path("lists").mkdir()
     Path("lists/jobs.csv").write_text(
         "image,instruction,mask,seed,output\n"
@@ -185,9 +182,6 @@ def test_a_batch_is_edited_except_for_its_invalid_rows():
     alone = run_edit("small.png", WORDS, "-o", "alone.png", "--mask", "none", "--seed", "3")
     assert alone.exit_code == 0
     assert np.abs(pixels("alone.png").astype(int) - pixels("edits/first.png")).max() <= 2
-
-
-def test_a_valid_batch_exits_with_code_0():
     Path("jobs.csv").write_text(f"image,instruction\nsmall.png,{WORDS}\n")
     result = run_edit("--batch", "jobs.csv", "--out-dir", ".", "--mask", "none", "--seed", "9")
     assert (result.exit_code, result.stdout) == (0, "0001-small.png\n")
