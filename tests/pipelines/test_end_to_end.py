@@ -20,8 +20,6 @@ from atelier.common.files import digest
 
 pytestmark = pytest.mark.slow
 
-FACTS = ["probe_id", "kind", "guidance_text", "guidance_image"]
-
 SMALL = {
     "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
     "pair": {"triplets": 40, "probes": 4},
@@ -35,22 +33,18 @@ SMALL = {
 def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features_folder) -> Path:
     """The shipped parameters, but small, and with random networks."""
     values = YAML().load(ROOT / "params.yaml")
-    for section, changes in SMALL.items():
-        values[section].update(changes)
-    folders = {"editor": tiny_editor_folder, "clip": tiny_clip_folder, "lpips": tiny_features_folder}
-    values["models"].update({name: str(folder) for name, folder in folders.items()})
     segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # finds an upper garment everywhere in its box
-    values["models"].update({"segmenter": str(segmenter), "device": "cpu"})
+    models = {"editor": str(tiny_editor_folder), "clip": str(tiny_clip_folder), "lpips": str(tiny_features_folder),
+              "segmenter": str(segmenter), "device": "cpu"}  # fmt: skip
+    for section, changes in (SMALL | {"models": models}).items():
+        values[section].update(changes)
     path = tmp_path_factory.mktemp("params") / "params.yaml"
     YAML().dump(values, path)
     return path
 
 
 def run_pipeline(where: Path, params: Path, editor: Path, threads: int = 1) -> Path:
-    """Run every command of dvc.yaml in a folder of its own, in order, as from a clean clone; return the folder.
-
-    `threads` is what the environment says; the parameter `models.threads` wins.
-    """
+    """Run every command of dvc.yaml in a folder, in order, as from a clean clone; `models.threads` beats `threads`."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": str(threads),
     }  # fmt: skip
@@ -69,12 +63,15 @@ def first(tmp_path_factory, params, tiny_editor_folder) -> Path:
     return run_pipeline(tmp_path_factory.mktemp("first"), params, tiny_editor_folder)
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_every_declared_output_is_written_and_nothing_half(first, name):
-    for path in outputs(STAGES[name]):
+def test_every_declared_output_is_written_and_nothing_half(first):
+    for path in (path for stage in STAGES.values() for path in outputs(stage)):
         for key in ("baseline", "finetuned") if "${key}" in path else ("",):
             assert (first / path.replace("${key}", key)).exists()
     assert list(first.rglob("*.partial")) == []
+    pictures = [*(first / "metrics").rglob("*.png")]
+    assert first / "metrics" / "train" / "validation.png" in pictures
+    assert any("sheets" in picture.parts for picture in pictures)
+    assert min(side for picture in pictures for side in Image.open(picture).size) >= 32
 
 
 def test_reports_hold_nested_scalars_only(first):
@@ -88,15 +85,18 @@ def test_reports_hold_nested_scalars_only(first):
             assert leaf is None or isinstance(leaf, int | float | str), (report.name, leaf)
 
 
-def test_the_evaluation_has_every_domain_and_model_of_the_study(first):
-    report = json.loads((first / "metrics" / "evaluate.json").read_text())
-    for domain in ("seen", "unseen"):
+def test_the_evaluation_has_every_domain_and_model_of_the_study_and_the_headline_a_few_of_its_figures(first):
+    report, headline = (json.loads((first / f"metrics/{name}.json").read_text()) for name in ("evaluate", "headline"))
+    assert headline.keys() == {"seen", "unseen"}
+    for domain, figures in headline.items():
         assert report[domain].keys() >= {"baseline", "finetuned", "copy", "composite", "target", "gain"}
         scores = report[domain]["finetuned"]
         assert scores.keys() >= {"clip_similarity", "clip_directional", "image_similarity", "lpips", "ssim"}
         assert scores["clip_directional"].keys() == {"mean", "ci_lo", "ci_hi", "n", "clusters"}
         assert report[domain]["copy"]["lpips"]["mean"] == pytest.approx(0, abs=1e-6)
         assert report[domain]["copy"]["ssim"]["mean"] == pytest.approx(1, abs=1e-6)
+        assert figures["directional"] == pytest.approx(scores["clip_directional"]["mean"], rel=1e-3)
+        assert figures["frontier"] == pytest.approx(report[domain]["frontier"]["finetuned"]["area"]["mean"], rel=1e-3)
 
 
 def test_the_curves_that_dvc_plots_have_the_columns_it_is_told_of(first):
@@ -111,34 +111,15 @@ def test_the_curves_that_dvc_plots_have_the_columns_it_is_told_of(first):
 
 def test_the_page_is_one_file_with_every_edit(first):
     page = (first / "metrics/report/index.html").read_text(encoding="utf-8")
-    probes = pq.read_table(first / "data/masks/probes.parquet")["row_id"].to_pylist()
-    assert all(probe in page for probe in probes)
+    assert all(probe in page for probe in pq.read_table(first / "data/masks/probes.parquet")["row_id"].to_pylist())
     assert "attn+mid+up" in page
     assert digest(first / "data/edits/finetuned.parquet") in page
 
 
-def test_the_headline_is_a_few_of_the_evaluation_s_figures(first):
-    report, headline = (json.loads((first / f"metrics/{name}.json").read_text()) for name in ("evaluate", "headline"))
-    assert headline.keys() == {"seen", "unseen"}
-    for domain, figures in headline.items():
-        assert figures["directional"] == pytest.approx(
-            report[domain]["finetuned"]["clip_directional"]["mean"], rel=1e-3
-        )
-        assert figures["frontier"] == pytest.approx(report[domain]["frontier"]["finetuned"]["area"]["mean"], rel=1e-3)
-
-
-def test_pictures_are_pictures(first):
-    pictures = [*(first / "metrics").rglob("*.png")]
-    assert {first / "metrics" / "train" / "validation.png"} <= set(pictures)
-    assert any("sheets" in picture.parts for picture in pictures)
-    for picture in pictures:
-        assert min(Image.open(picture).size) >= 32
-
-
 def test_both_models_make_the_same_edits(first):
-    baseline, finetuned = (
-        pq.read_table(first / "data" / "edits" / f"{name}.parquet", columns=FACTS) for name in ("baseline", "finetuned")
-    )
+    facts = ["probe_id", "kind", "guidance_text", "guidance_image"]
+    files = (first / "data" / "edits" / f"{name}.parquet" for name in ("baseline", "finetuned"))
+    baseline, finetuned = (pq.read_table(file, columns=facts) for file in files)
     assert baseline.equals(finetuned)
     assert set(baseline["kind"].to_pylist()) == {"edit", "noop", "sweep"}
 
@@ -159,9 +140,7 @@ def test_runs_are_recorded_and_the_evaluation_stands_under_the_training(first):
     assert client.list_artifacts(training)
 
 
-def test_a_second_clean_run_gives_the_same_bytes_whatever_the_environment_says_of_threads(
-    first, tmp_path, params, tiny_editor_folder
-):
+def test_a_second_run_with_other_threads_gives_the_same_bytes(first, tmp_path, params, tiny_editor_folder):
     second = run_pipeline(tmp_path, params, tiny_editor_folder, threads=3)
     for name in ("metrics", "data", "models"):
         for path in sorted(file for file in (first / name).rglob("*") if file.is_file()):

@@ -37,8 +37,9 @@ def sections_read(file: Path) -> set[str]:
     return {taken[node] for node in whole}
 
 
-def test_the_six_stages_in_reading_order():
+def test_the_six_stages_in_reading_order_read_every_section():
     assert list(STAGES) == NAMES
+    assert {section for stage in STAGES.values() for section in stage["params"]} == set(Params.model_fields)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,17 +67,15 @@ def test_the_folder_that_an_editor_is_read_from_is_a_dependency():
     assert read_params(ROOT / "params.yaml").models.editor == "models/base/editor"
 
 
-def test_every_section_is_read_by_some_stage():
-    assert {section for stage in STAGES.values() for section in stage["params"]} == set(Params.model_fields)
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_every_path_in_a_command_is_a_dependency_or_an_output(name):
-    stage = STAGES[name]
-    declared = {*stage["deps"], *outputs(stage), "params.yaml"}
-    paths = {word for word in stage["cmd"].split() if "/" in word or word == "params.yaml"}
-    assert paths <= declared
-    assert set(outputs(stage)) <= paths
+def test_a_command_has_every_output_no_undeclared_path_and_the_options_of_its_help(name):
+    stage, words = STAGES[name], set(STAGES[name]["cmd"].split())
+    paths = {word for word in words if "/" in word or word == "params.yaml"}
+    assert set(outputs(stage)) <= paths <= {*stage["deps"], *outputs(stage), "params.yaml"}
+    result = CliRunner().invoke(importlib.import_module(f"stages.{name}").main, ["--help"])
+    assert result.exit_code == 0
+    options = {word for word in result.output.split() if word.startswith("--")} - {"--help"}
+    assert {word for word in words if word.startswith("--")} == options
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,14 +85,6 @@ def test_reports_stand_in_git(name):
     assert all(path.startswith("metrics/") and options == {"cache": False} for path, options in small.items())
     cached = {entry for entry in entries if isinstance(entry, str) and entry.startswith("metrics/")}
     assert cached <= {"metrics/report/index.html"}  # megabytes of pictures
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_help_names_every_option_of_the_command_in_dvc_yaml(name):
-    result = CliRunner().invoke(importlib.import_module(f"stages.{name}").main, ["--help"])
-    assert result.exit_code == 0
-    options = {word for word in STAGES[name]["cmd"].split() if word.startswith("--")}
-    assert options == {word for word in result.output.split() if word.startswith("--")} - {"--help"}
 
 
 @pytest.fixture
@@ -110,9 +101,8 @@ BROKEN = "Error: params.yaml: train.wrong_key: Extra inputs are not permitted (i
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_broken_params_file_is_one_line_and_exit_code_2(name, broken):
-    result = CliRunner().invoke(
-        importlib.import_module(f"stages.{name}").main, commands(name, "models/base/editor")[0][1:]
-    )
+    module, *words = commands(name, "models/base/editor")[0]
+    result = CliRunner().invoke(importlib.import_module(module).main, words)
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", BROKEN)
     assert list(broken.parent.iterdir()) == [broken]  # no run, no output
 
@@ -131,8 +121,7 @@ def fresh(tmp_path: Path) -> Path:
     for name in ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("src", "stages", "models/base", "metrics"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
     return tmp_path
@@ -153,13 +142,11 @@ def test_a_fresh_clone_is_up_to_date(fresh):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_edited_parameter_makes_its_stage_run_and_none_before_it(fresh, name):
     params = YAML().load(fresh / "params.yaml")
-    section = params[name]
-    key = next(key for key, value in section.items() if isinstance(value, int | float))
-    section[key] += 1
+    key = next(key for key, value in params[name].items() if isinstance(value, int | float))
+    params[name][key] += 1
     YAML().dump(params, fresh / "params.yaml")
     result = dry_run(fresh)
     assert "Data and pipelines are up to date." not in result.stdout
     skipped = {line.split("'")[1] for line in result.stdout.splitlines() if "didn't change" in line}
-    before = set(NAMES[: NAMES.index(name)])
-    assert {stage.split("@")[0] for stage in skipped} >= before - {"generate"}
+    assert {stage.split("@")[0] for stage in skipped} >= {*NAMES[: NAMES.index(name)]} - {"generate"}
     assert name not in skipped
