@@ -1,3 +1,3 @@
-"""atelier: specialise a text-guided image editor on fashion pictures and measure what that bought."""
+"""atelier: fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 __version__ = "0.1.0"

@@ -21,7 +21,7 @@ NAMES = ["prepare", "pair", "mask", "train", "generate", "evaluate"]
 def sections_read(file: Path) -> set[str]:
     """The sections of params.yaml that a stage script takes from what `read_params` gives it.
 
-    Fails where the whole of it is handed on, for then nobody can see what is read; but evaluate's page shows it all.
+    Fails where all parameters are passed on, which hides what is read; evaluate is exempt: its page shows them all.
     """
     calls = [node for node in nodes(file) if isinstance(node, ast.Call) and ast.unparse(node.func) == "read_params"]
     kept = [node for node in nodes(file) if isinstance(node, ast.Assign) and node.value in calls]
@@ -89,7 +89,7 @@ def test_reports_stand_in_git(name):
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch) -> Path:
-    """A parameters file with a key that nobody knows, in a folder that is otherwise empty and is worked in."""
+    """A parameters file with an unknown key, in an otherwise empty working directory."""
     path = tmp_path / "params.yaml"
     path.write_text((ROOT / "params.yaml").read_text().replace("\ntrain:\n", "\ntrain:\n  wrong_key: 1\n"))
     monkeypatch.chdir(tmp_path)
