@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from atelier.common.errors import UserError
-from atelier.common.files import atomic_write, digest, write_json
+from atelier.common.files import atomic_write, digest, open_plain, read_plain_text, write_json
 
 
 def test_a_file_appears_only_when_complete(tmp_path):
@@ -82,3 +83,37 @@ def test_digest_of_a_folder_depends_only_on_names_and_contents(tmp_path):
     assert digest(tmp_path / "two") == reference
     changed = [{"a": "1", "b/c": "3"}, {"a": "1", "b/d": "2"}, {"a": "1"}, {"a": "2", "b/c": "1"}]
     assert len({reference, *(build(f"other{n}", other) for n, other in enumerate(changed))}) == 5
+
+
+def test_only_plain_files_within_the_limit_are_opened_and_nothing_is_waited_for(tmp_path):
+    (tmp_path / "plain").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("plain")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("plain", "link"):
+        with open_plain(tmp_path / name, 5) as stream:
+            assert stream.read() == b"12345"
+    for path, limit, reason in [
+        (tmp_path / "plain", 4, "5 bytes; the limit is 4"), (tmp_path / "pipe", None, "a pipe or a device"),
+        (tmp_path, None, "a folder"), (Path("/dev/zero"), 4, "a pipe or a device"), (tmp_path / "none", 4, "No such"),
+        (tmp_path / "plain" / "below", 4, "Not a directory"), (tmp_path / ("n" * 300), 4, "name too long"),
+        (tmp_path / "loop", 4, "symbolic links"), (tmp_path / "a\0b", 4, "null"), (tmp_path / "\ud800", 4, "encode"),
+    ]:  # fmt: skip
+        with pytest.raises(UserError, match=reason):
+            open_plain(path, limit)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"abc\xc3\xa9", "abcé"), (b"\xef\xbb\xbfabc", "abc"), (b"", ""), (b"a\xff", None), (b"1234567", None)],
+)
+def test_text_is_utf8_within_the_limit(tmp_path, content, text):
+    (tmp_path / "file").write_bytes(content)
+    if text is not None:
+        assert read_plain_text(tmp_path / "file", 6) == text
+        return
+    with pytest.raises(UserError, match=r"not UTF-8 text \(byte 1\)|7 bytes; the limit is 6"):
+        read_plain_text(tmp_path / "file", 6)
+    if Path("/proc/self/status").exists():  # says that its size is 0
+        with pytest.raises(UserError, match="more than 6 bytes"):
+            read_plain_text(Path("/proc/self/status"), 6)

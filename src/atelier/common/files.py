@@ -1,12 +1,14 @@
-"""Atomic writes and digests of files and folders."""
+"""Atomic writes, reading of plain files, and digests of files and folders."""
 
 import hashlib
 import json
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from atelier.common.errors import UserError
 
@@ -46,6 +48,46 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a report as indented JSON, its keys in the given order; NaN and infinity raise ValueError."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def open_plain(path: Path, limit: int | None = None) -> BinaryIO:
+    """Open a plain file to read bytes; links are followed, and a FIFO or a device is never waited for.
+
+    Args:
+        limit: largest size in bytes; None: any.
+
+    Raises:
+        UserError: there is no such file, it cannot be opened, is not a plain file, or is larger than `limit`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:  # ValueError: a name with NUL or that cannot be encoded
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise UserError(f"{path}: is {kind}, not a plain file")
+    if limit is not None and status.st_size > limit:
+        os.close(descriptor)
+        raise UserError(f"{path}: {status.st_size:,} bytes; the limit is {limit:,}")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_plain_text(path: Path, limit: int) -> str:
+    """Read a plain UTF-8 text file of at most `limit` bytes, without its byte order mark.
+
+    Raises:
+        UserError: as `open_plain`, or the file is not UTF-8.
+    """
+    with open_plain(path, limit) as stream:
+        content = stream.read(limit + 1)  # the file may have grown, or not tell its size
+    if len(content) > limit:
+        raise UserError(f"{path}: more than {limit:,} bytes, the limit")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from None
 
 
 def digest(path: Path, pattern: str = "*") -> str:
