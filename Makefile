@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test browser lint ablations methods ui
+.PHONY: help repro test browser lint ablations methods ui lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,11 +41,23 @@ methods: mlflow.db ## Run selective, full and LoRA fine-tuning and tabulate them
 ui: mlflow.db ## Serve the MLflow UI at http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
+# Needs uv. Versions stay as they are unless pyproject.toml excludes them; for newer ones, delete the locks first.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command 'make lock'
+
+lock: ## Renew requirements.lock and build.lock after a change of pyproject.toml.
+	$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --group build --output-file build.lock
+
 # The stamp file is newer than its prerequisites, so a second make skips the set-up.
-$(READY): pyproject.toml constraints.txt
+# --no-deps: the locks name everything, with hashes; what is built from source is built with what build.lock names.
+PIP := .venv/bin/pip --disable-pip-version-check install --no-deps
+$(READY): pyproject.toml requirements.lock build.lock
 	@test -x .venv/bin/pip || $(PYTHON) -c '$(SUPPORTED)'
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
-	.venv/bin/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --require-hashes --requirement build.lock
+	$(PIP) --require-hashes --no-build-isolation --requirement requirements.lock
+	$(PIP) --no-build-isolation --editable .
 	touch $@
 
 # Create the store, or upgrade its schema, once: several processes that did so at the same time would collide.
