@@ -37,7 +37,7 @@ def test_after_an_exception_only_the_old_file_remains(tmp_path):
 
 def test_a_folder_replaces_the_old_one(tmp_path):
     path = tmp_path / "sheets"
-    for folder in (path, tmp_path / "sheets.partial"):  # the second was left by a run that was killed
+    for folder in (path, tmp_path / ".partial-00112233"):  # the second was left by a run that was killed
         folder.mkdir()
         (folder / "stale.png").write_text("old")
     with atomic_write(path) as partial:

@@ -1,4 +1,4 @@
-"""What every package uses: errors, files, RNG, checkpoints, records, counts, iterables, the click command.
+"""What every package uses: errors, notices, files, RNG, checkpoints, records, counts, the click command.
 
-Public: `checkpoints`, `command`, `counts`, `errors`, `files`, `iterables`, `records`, `rng`, `threads`.
+Public: `checkpoints`, `command`, `counts`, `errors`, `files`, `iterables`, `notices`, `records`, `rng`, `threads`.
 """

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
+from atelier.common.notices import notice
 from atelier.common.rng import make_generator
 from atelier.config import LoopSettings
 from atelier.training.distributed import gather, make_accelerator, micro_batches
@@ -176,6 +177,8 @@ def _resume(store: CheckpointStore, state: TrainState, progress: _Progress, acce
     tensors, facts = found
     state.load_state_dict(tensors)
     progress.step = facts["step"]
+    if accelerator.is_main_process:
+        notice(f"train: continues after step {progress.step}, from {store.folder}")
     progress.losses.copy_(tensors["losses"])
     if accelerator.is_main_process:
         best = {name: tensor for name, tensor in tensors.items() if name.startswith("best/")}
