@@ -6,10 +6,11 @@ Legend: G images of a group, H side in px.
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.images.tensors import to_pixels
 from atelier.models.text_to_image import TextToImage
 from atelier.sampling.text_to_image import generate
@@ -32,7 +33,7 @@ def generate_all(model: TextToImage, settings: Sampling) -> dict[str, Tensor]:
 def write_groups(groups: dict[str, Tensor], path: Path) -> None:
     """Write groups by prompt key (safetensors)."""
     with atomic_write(path) as partial:
-        save_file(groups, partial)
+        write_tensors(partial, groups)
 
 
 def read_groups(path: Path) -> dict[str, Tensor]:

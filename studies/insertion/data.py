@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from safetensors.numpy import save_file
+import torch
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.common.threads import set_threads
 from atelier.config import read_sections
 from atelier.images.tensors import to_png
@@ -29,9 +30,9 @@ def write_images(folder: Path, pictures: list[np.ndarray]) -> None:
 
 
 def write_sets(path: Path, pictures: dict[str, np.ndarray]) -> None:
-    """Write sets of images, uint8 (K, H, W, 3) each, contiguously: safetensors ignores an array's strides."""
+    """Write sets of images, uint8 (K, H, W, 3) each."""
     with atomic_write(path) as partial:
-        save_file({name: np.ascontiguousarray(found) for name, found in pictures.items()}, partial)
+        write_tensors(partial, {name: torch.from_numpy(found) for name, found in pictures.items()})
 
 
 @command.stage

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.models.lora import scale_adapters
 from atelier.models.text_to_image import TextToImage
 from atelier.training.concept.config import Concept
@@ -75,7 +75,6 @@ def write_run(
     """Write pictures.safetensors, facts.json, and weights in diffusers' format."""
     with atomic_write(out) as folder:
         folder.mkdir()
-        found = {key: np.ascontiguousarray(value) for key, value in pictures.items()}
-        save_file(found, folder / "pictures.safetensors")
+        write_tensors(folder / "pictures.safetensors", {key: torch.from_numpy(one) for key, one in pictures.items()})
         (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
         save(trained.model, settings, folder / "weights")

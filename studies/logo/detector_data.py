@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.images.tensors import to_tensor
 from atelier.metrics.detector import Labelled
 from atelier.synthetic.products import COLOURS, PLACES, WORD, Shot
@@ -61,7 +61,7 @@ def write_labelled(path: Path, shots: Sequence[Shot], kinds: Sequence[str]) -> N
     boxes = torch.tensor([shot.box or (float("nan"),) * 4 for shot in shots], dtype=torch.float32)
     pixels = torch.from_numpy(np.stack([shot.pixels for shot in shots]))
     with atomic_write(path) as partial:
-        save_file({"pictures": pixels, "boxes": boxes}, partial, {"kinds": json.dumps(list(kinds))})
+        write_tensors(partial, {"pictures": pixels, "boxes": boxes}, {"kinds": json.dumps(list(kinds))})
 
 
 def read_labelled(path: Path) -> tuple[Labelled, list[str]]:

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import click
-from safetensors.torch import save_file
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.common.threads import set_threads
 from atelier.config import read_sections
 from studies.logo.config import Run, Study
@@ -41,7 +41,7 @@ def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photog
     facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(result.losses, 1)}}
     with atomic_write(out) as folder:
         folder.mkdir()
-        save_file({f"{epoch:03d}": seen for epoch, seen in result.pictures.items()}, folder / PICTURES)
+        write_tensors(folder / PICTURES, {f"{epoch:03d}": seen for epoch, seen in result.pictures.items()})
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     click.echo(
         f"{out.name}: sampled after {', '.join(map(str, result.pictures))} epochs, {time.monotonic() - began:.0f} s"

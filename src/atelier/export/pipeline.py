@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.export.model_card import ADAPTERS, KOHYA_ADAPTERS, write_card
 from atelier.export.provenance import SHEET, trace
 from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Editor, open_weights
@@ -82,6 +83,6 @@ def _save_adapters(matrices: Mapping[str, Tensor], out: Path) -> None:
     from diffusers.utils import convert_state_dict_to_kohya
 
     layers = {f"unet.{name}": tensor.contiguous() for name, tensor in matrices.items()}
-    save_file(layers, out / ADAPTERS, {"format": "pt"})
+    write_tensors(out / ADAPTERS, layers, {"format": "pt"})
     kohya = {name: tensor.float().contiguous() for name, tensor in convert_state_dict_to_kohya(layers).items()}
-    save_file(kohya, out / KOHYA_ADAPTERS, {"format": "pt"})
+    write_tensors(out / KOHYA_ADAPTERS, kohya, {"format": "pt"})

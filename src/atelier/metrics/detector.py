@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
@@ -29,6 +29,7 @@ from torchvision.ops.misc import Conv2dNormActivation
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.common.rng import derive_seed, make_generator
+from atelier.common.tensor_files import write_tensors
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 _NEGATIVES = 3  # hardest negative anchors per positive anchor …
@@ -182,7 +183,7 @@ def save_detector(detector: Detector, out: Path) -> None:
         folder.mkdir()
         (folder / _CONFIG).write_text(json.dumps(asdict(detector.shape), indent=2) + "\n", encoding="utf-8")
         state = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
-        save_file(state, folder / _WEIGHTS)
+        write_tensors(folder / _WEIGHTS, state)
 
 
 def load_detector(folder: Path) -> Detector:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from atelier.common.errors import UserError
+from atelier.common.tensor_files import write_tensors
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -49,7 +50,7 @@ class FeatureNet(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(json.dumps({"class": "FeatureNet", "widths": list(self.widths)}, indent=2) + "\n")
-        save_file(self.state_dict(), folder / WEIGHTS)
+        write_tensors(folder / WEIGHTS, self.state_dict())
 
     @classmethod
     def load(cls, folder: Path | str, device: str | torch.device = "cpu") -> "FeatureNet":

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import write_tensors
 from atelier.models import lora
 from atelier.models.base import share, with_tensors
 from atelier.models.networks import ExtendedEmbedding
@@ -95,7 +94,7 @@ def _prepare_inversion(base: TextToImage, settings: Concept) -> Trainable:
 def _save_inversion(model: TextToImage, settings: Concept, out: Path) -> None:
     """Save the new rows (V, C) under the placeholder's name."""
     rows = model.network.text_encoder.get_input_embeddings().rows
-    save_file({settings.placeholder: rows.detach().cpu().contiguous()}, out / _EMBEDS_FILE, {"format": "pt"})
+    write_tensors(out / _EMBEDS_FILE, {settings.placeholder: rows.detach().cpu()}, {"format": "pt"})
 
 
 def _prepare_lora(base: TextToImage, settings: Concept) -> Trainable:
@@ -132,8 +131,8 @@ def _save_lora(model: TextToImage, settings: Concept, out: Path) -> None:
         prefix = f"{part}.text_model" if part == _TEXT and not hasattr(network, "text_model") else part
         for name, saved in lora.names(network).items():
             matrix = own[name].detach().cpu() * (scale if ".lora_B." in saved else 1.0)
-            found[f"{prefix}.{saved}"] = matrix.contiguous()
-    save_file(found, out / _LORA_FILE, {"format": "pt"})
+            found[f"{prefix}.{saved}"] = matrix
+    write_tensors(out / _LORA_FILE, found, {"format": "pt"})
 
 
 def _unchanged(names: Sequence[str]) -> dict[str, str]:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from atelier.common.checkpoints import CheckpointStore, open_store
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_json
 from atelier.common.records import Triplet, Zones, read_rows
+from atelier.common.tensor_files import write_tensors
 from atelier.config import Models, Train
 from atelier.metrics.clip import ClipScorer
 from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Editor, load_editor
@@ -112,8 +112,7 @@ def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) ->
     names = job.task.trainable.names
     with atomic_write(out) as folder:
         folder.mkdir()
-        tensors = {names[name]: tensor.cpu().contiguous() for name, tensor in finished.tensors.items()}
-        save_file(tensors, folder / TRAINED_TENSORS)
+        write_tensors(folder / TRAINED_TENSORS, {names[name]: one.cpu() for name, one in finished.tensors.items()})
         (folder / TRAINED_FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     write_json(report, _report(job, epochs, finished, headlines))
     with atomic_write(curves) as folder:
