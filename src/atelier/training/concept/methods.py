@@ -7,6 +7,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
@@ -66,20 +67,17 @@ def _prepare_inversion(base: TextToImage, settings: Concept) -> Trainable:
     trained, so that no optimizer, weight decay or EMA can change them.
 
     Raises:
-        UserError: the placeholder is a token already, the initialiser is not one token, or the model has several text
-            encoders.
+        UserError: the placeholder is not read back as written or is a token already, the initialiser is not one token,
+            or the model has several text encoders.
     """
     if not isinstance(base, StableDiffusion):
         raise UserError("train.method: textual_inversion is for models with one text encoder; use lora")
     tokens = [settings.placeholder, *(f"{settings.placeholder}_{number}" for number in range(1, settings.vectors))]
-    tokenizer = copy.deepcopy(base.parts["tokenizer"])
-    if settings.placeholder in tokenizer.get_vocab():
-        raise UserError(f"train.placeholder: {settings.placeholder!r} is a token already; choose a word of your own")
-    found = tokenizer(settings.initialiser, add_special_tokens=False).input_ids
-    if len(found) != 1:
+    found = base.parts["tokenizer"](settings.initialiser, add_special_tokens=False).input_ids
+    if len(found) != 1 or found[0] in base.parts["tokenizer"].all_special_ids:
         raise UserError(f"train.initialiser: {settings.initialiser!r} is {len(found)} tokens; choose a shorter word")
-    first = len(tokenizer)
-    tokenizer.add_tokens(tokens)
+    first = len(base.parts["tokenizer"])
+    tokenizer = _extend(base.parts["tokenizer"], tokens)
     network = share(base.network)
     table = network.text_encoder.get_input_embeddings()
     extended = ExtendedEmbedding(table, table.weight[found[0]].float().repeat(len(tokens), 1), first)
@@ -89,6 +87,34 @@ def _prepare_inversion(base: TextToImage, settings: Concept) -> Trainable:
     names = _unchanged(name for name, parameter in network.named_parameters() if parameter is extended.rows)
     model = replace(base, network=network, parts=parts, longhand=longhand)
     return Trainable(model, names, trains_text=True, placeholder=settings.placeholder)
+
+
+def _extend(tokenizer: Any, tokens: Sequence[str]) -> Any:
+    """Return a copy of a tokenizer with new tokens, the placeholder and those numbered after it.
+
+    A tokenizer normalises a prompt before it looks for tokens (CLIP's: small letters, composed accents, single spaces),
+    and diffusers looks for the placeholder in what comes out. A placeholder that normalising changes would be read in
+    part, and one with a numbered relative among the tokens would be read as that one too.
+
+    Raises:
+        UserError: the placeholder, or a token numbered after it, is not read back as written or is a token already.
+    """
+    placeholder, known = tokens[0], tokenizer.get_vocab()
+    if placeholder.split() != [placeholder] or not placeholder.isprintable():
+        raise UserError(f"train.placeholder: {placeholder!r} has spaces or signs that do not print; choose one word")
+    stem, _, number = placeholder.rpartition("_")
+    relatives = [*tokens, f"{placeholder}_{len(tokens)}", *([stem] if number.isdecimal() else [])]
+    taken = next((word for word in relatives if word in known), None)
+    if taken is not None:
+        raise UserError(f"train.placeholder: {taken!r} is a token already; choose another word than {placeholder!r}")
+    extended = copy.deepcopy(tokenizer)
+    extended.add_tokens(list(tokens))
+    read = extended.tokenize(placeholder)
+    if read != [placeholder]:
+        raise UserError(f"train.placeholder: {placeholder!r} is read as {''.join(read)!r}; write that")
+    if [token for token in extended.tokenize(f"({' '.join(tokens)}).") if token in tokens] != list(tokens):
+        raise UserError(f"train.placeholder: {placeholder!r} is not kept whole in a prompt; choose another word")
+    return extended
 
 
 def _save_inversion(model: TextToImage, settings: Concept, out: Path) -> None:
