@@ -1,4 +1,4 @@
-"""A limit on the total time of a call: the time-outs of sockets are for one read, and a slow sender never reaches them."""
+"""A limit on the total time of a call. The time-out of a socket is for one read: a slow sender never reaches it."""
 
 import contextvars
 import threading

@@ -173,7 +173,7 @@ def _connect(uri: str, file: Path | None) -> tuple["MlflowClient", str]:
     client = MlflowClient(tracking_uri=uri)
     found: Any = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
-        # By default mlflow puts a sqlite store's artifacts into the working directory: lost with a temporary experiment.
+        # By default mlflow puts them into the working directory: lost with a temporary experiment.
         place = (file.parent / ARTIFACTS).as_uri() if file else None
         try:
             return client, client.create_experiment(EXPERIMENT, artifact_location=place)
