@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from atelier.common.deadlines import call_within
 from atelier.common.errors import UserError
+from atelier.common.files import atomic_write
 from atelier.tracking.artifacts import ARTIFACTS, settle
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def locate() -> tuple[str, Path | None]:
 
     A path may hold characters that mean something in a URI: it is quoted, and read back, by SQLAlchemy alone.
     """
-    from sqlalchemy import URL, make_url
+    from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
@@ -103,10 +104,23 @@ def locate() -> tuple[str, Path | None]:
         return uri, None  # options of the user's own: not ours to take apart
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
     file = Path(url.database).resolve() if url is not None else root / "mlflow.db"
+    return _file_uri(file), file
+
+
+def _file_uri(file: Path) -> str:
+    """Return the URI of an SQLite file."""
+    from sqlalchemy import URL
+
     plain = f"sqlite:///{file}"
     quoted = URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
     # mlflow makes the parent of what follows `sqlite:///`, quoted as it is: a folder `what%3F` beside `what?`
-    return (plain if quoted == plain else quoted.replace("sqlite:", "sqlite+pysqlite:", 1)), file
+    return plain if quoted == plain else quoted.replace("sqlite:", "sqlite+pysqlite:", 1)
+
+
+def _client(uri: str) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
 
 
 def shown(uri: str) -> str:
@@ -158,6 +172,9 @@ def _alone(file: Path, write: bool) -> Iterator[None]:
         if write:
             raise
     try:
+        if write and (not file.exists() or not file.stat().st_size):
+            with atomic_write(file) as new:  # killed in the middle, the tables would be neither absent nor complete
+                _client(_file_uri(new)).search_experiments(max_results=1)
         with closing(sqlite3.connect(file, timeout=_BUSY_S)) as database:  # mlflow tries ten times, for 101 seconds
             database.execute("BEGIN IMMEDIATE" if write else "PRAGMA schema_version")
         yield
@@ -167,10 +184,9 @@ def _alone(file: Path, write: bool) -> Iterator[None]:
 
 def _connect(uri: str, file: Path | None) -> tuple["MlflowClient", str]:
     """Return a client and the id of the experiment, created if it does not exist."""
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(tracking_uri=uri)
+    client = _client(uri)
     found: Any = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
         # By default mlflow puts them into the working directory: lost with a temporary experiment.
