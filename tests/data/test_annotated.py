@@ -160,7 +160,7 @@ def test_a_source_without_its_files_gives_a_one_line_error(tmp_path):
     (tmp_path / "a.json").write_text("{")
     for where, schema, message in (
         ("a.json", "fashionpedia_json", r"a.json: not JSON"),
-        ("b.json", "fashionpedia_json", r"b.json: no such file; expected annotations in COCO format"),
+        ("b.json", "fashionpedia_json", r"b.json: no such file here; expected annotations in COCO format"),
         (".", "deepfashion2", r"no folder annos; a DeepFashion2 split holds annos/\*.json and image/\*.jpg"),
     ):
         with pytest.raises(UserError, match=message):

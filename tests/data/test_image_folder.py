@@ -121,7 +121,7 @@ def test_a_table_of_pictures_works_as_well(tmp_path):
         (".", {"a.txt": b""}, "holds no pictures"),
         (".", {"a.png": PICTURE, "metadata.csv": b"file_name"}, "metadata.csv: metadata is read from metadata.jsonl"),
         (".", {"metadata.jsonl": b"\n"}, "holds no rows"),
-        ("none", {}, r"no such folder; expected pictures, with or without a metadata.jsonl"),
+        ("none", {}, r"no such folder here; expected pictures, with or without a metadata.jsonl"),
     ],
 )
 def test_a_folder_without_rows_gives_a_one_line_error(tmp_path, folder, contents, message):

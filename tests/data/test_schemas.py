@@ -13,7 +13,7 @@ from PIL import Image
 from schema_files import BASE, WRITERS, as_bytes, embed, mask_bytes, read, write_deepfashion
 
 from atelier.common.errors import UserError
-from atelier.data.schemas import Request, read_items, tables
+from atelier.data.schemas import Request, parquet, read_items
 from atelier.images.phash import fingerprint
 from atelier.images.tensors import from_png
 
@@ -107,7 +107,7 @@ def test_skipped_row_groups_are_not_read(tmp_path, monkeypatch):
             calls.append((options["row_groups"], options["columns"]))
             return super().iter_batches(*words, **options)
 
-    monkeypatch.setattr(tables.pq, "ParquetFile", Watched)
+    monkeypatch.setattr(parquet.pq, "ParquetFile", Watched)
     assert ids(read(tmp_path / "0.parquet", "deepfashion", start=45))[0] == "45"
     ((groups, columns),) = calls
     assert groups == [2, 3]

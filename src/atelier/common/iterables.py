@@ -17,7 +17,14 @@ def batched(rows: Sequence[In], size: int) -> Iterator[Sequence[In]]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def map_in_order(function: Callable[[In], Out], inputs: Iterable[In], workers: int | None = None) -> Iterator[Out]:
+def map_in_order(
+    function: Callable[[In], Out],
+    inputs: Iterable[In],
+    workers: int | None = None,
+    *,
+    weigh: Callable[[In], int] = lambda _: 0,
+    limit: int = 0,
+) -> Iterator[Out]:
     """Map a function over inputs with a thread pool and yield the outputs in input order.
 
     The outputs equal those of `map` for any number of workers. An exception raised by the function or by the inputs is
@@ -25,28 +32,36 @@ def map_in_order(function: Callable[[In], Out], inputs: Iterable[In], workers: i
 
     Args:
         workers: number of threads; None: one per available core.
+        weigh: size of an input, such as its bytes.
+        limit: inputs are submitted only while their sizes add up to no more; one by itself may be larger.
     """
     workers = workers or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[Out]] = deque()
+        pending: deque[tuple[Future[Out], int]] = deque()
+        held = 0
         try:
-            for job in _jobs(function, inputs):
-                pending.append(pool.submit(job))
-                if len(pending) >= workers * AHEAD:
-                    yield pending.popleft().result()
+            for job, size in _jobs(function, inputs, weigh):
+                while pending and (held + size > limit > 0 or len(pending) >= workers * AHEAD - 1):
+                    future, freed = pending.popleft()
+                    held -= freed
+                    yield future.result()
+                pending.append((pool.submit(job), size))
+                held += size
             while pending:
-                yield pending.popleft().result()
+                yield pending.popleft()[0].result()
         finally:  # after an exception, or when the consumer closes the generator
-            for future in pending:
+            for future, _ in pending:
                 future.cancel()
 
 
-def _jobs(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Callable[[], Out]]:
+def _jobs(
+    function: Callable[[In], Out], inputs: Iterable[In], weigh: Callable[[In], int]
+) -> Iterator[tuple[Callable[[], Out], int]]:
     try:
         for value in inputs:
-            yield partial(function, value)
+            yield partial(function, value), weigh(value)
     except Exception as error:  # raised by the inputs: re-raise it at its position in the output
-        yield partial(_fail, error)
+        yield partial(_fail, error), 0
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
 from atelier.images.boxes import Box
 from atelier.images.tensors import MAX_PIXELS, inside_mask
 
@@ -29,10 +29,6 @@ _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: 
 
 # Pillow's own, lower limit only warns. Set once, not per file: warning filters are shared by all threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-
-class RefusedError(ValueError):
-    """The short reason why a row or a part of it cannot be used; reports count rows by it."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from functools import partial
 from itertools import islice
 from types import ModuleType
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.iterables import map_in_order
+from atelier.common.values import printable
 from atelier.data.schemas import deepfashion, deepfashion2, fashionpedia, fashionpedia_coco, image_folder, triplets
 from atelier.data.schemas.rows import ParsedRow, RawRow, Request, RowSpec
-from atelier.images.decode import RefusedError
 
 __all__ = ["ParsedRow", "Request", "read_items"]
 
@@ -25,6 +25,7 @@ _SCHEMAS: dict[str, ModuleType] = {
     "folder": image_folder,
     "triplets": triplets,
 }
+HELD_BYTES = 2**26  # of the cells of rows that are being read, unless a single row is larger
 
 
 def read_items(request: Request) -> Iterator[ParsedRow]:
@@ -39,19 +40,29 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
     module = _SCHEMAS[request.schema]
     rows = islice(module.open_source(request), max(0, request.rows - request.start))
     empty = True
-    for parsed in map_in_order(partial(_read, module, request), enumerate(rows, request.start)):
+    numbered = enumerate(rows, request.start)
+    for parsed in map_in_order(partial(_read, module, request), numbered, weigh=_size_of, limit=HELD_BYTES):
         empty = False
         yield parsed
     if empty and request.start == 0:
         raise UserError(f"{request.where}: holds no rows; expected pictures in the {request.schema} schema")
 
 
+def _size_of(numbered: tuple[int, RawRow]) -> int:
+    return numbered[1].size
+
+
 def _read(module: ModuleType, request: Request, numbered: tuple[int, RawRow]) -> ParsedRow:
-    number, (where, row) = numbered
+    number, raw = numbered
     # the row number keeps ids unique where a data set repeats its names
-    image_id = f"{request.domain}-{number:06d}-{module.name_row(row)}"
+    image_id = f"{request.domain}-{number:06d}-"
+    where = printable(raw.where)
     try:
-        item, remarks = module.read_row(row, RowSpec(image_id, request.domain, request.size, request.fit))
+        with row_boundary():
+            if raw.problem:
+                raise RefusedError(raw.problem)
+            image_id += module.name_row(raw.row)
+            item, remarks = module.read_row(raw.row, RowSpec(image_id, request.domain, request.size, request.fit))
     except RefusedError as refused:
         return ParsedRow(image_id, None, str(refused), where=where)
     return ParsedRow(image_id, item, remarks=remarks, where=where)

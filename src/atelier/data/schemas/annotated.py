@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from atelier.common.errors import RefusedError
 from atelier.data.schemas.coco_masks import draw_segmentation
 from atelier.data.schemas.item import Details, fit_garment, make_item
 from atelier.data.schemas.rows import Parsed, RowSpec
 from atelier.images.boxes import Box
-from atelier.images.decode import Picture, RefusedError, decode_picture, lay_mask, turn_box
+from atelier.images.decode import Picture, decode_picture, lay_mask, turn_box
 from atelier.images.letterbox import Fit, fit_box, fit_picture, plan_fit
 from atelier.text.garments import SLOTS
 from atelier.text.instructions import caption, describe

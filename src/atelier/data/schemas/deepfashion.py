@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from atelier.data.schemas.item import Details, fit_garment, make_item
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
+from atelier.common.errors import RefusedError
+from atelier.data.schemas.item import Details, fit_garment, make_item, scene_of
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, short_text, text_of
 from atelier.data.schemas.tables import choose_columns, open_table
-from atelier.images.decode import RefusedError, decode_mask, decode_picture
+from atelier.images.decode import decode_mask, decode_picture
 from atelier.images.letterbox import fit_picture, plan_fit
 from atelier.text.garments import CLOTH_TYPES, UNKNOWN_GARMENT
 
 COLUMNS = ("images", "gender", "pose", "cloth_type", "pid", "caption")
 OPTIONAL = ("mask", "scene", "person_id")
+TEXTS = ("gender", "pose", "cloth_type", "pid", "caption", "person_id")
 _POSE = re.compile(r"(?P<variant>[^_]+)_(?P<shot>[^_]+)_(?P<view>.+)")  # 06_1_front
 _GENDERS = {"women": "woman", "men": "man"}
 
@@ -46,6 +48,7 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     if parts is None:
         remarks += ("unknown pose",)
     caption, cut = short_text(row, "caption")
+    scene, unknown = scene_of(row)
     details = Details(
         garment=garment,
         item_id=pid,
@@ -56,6 +59,8 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
         gender=_GENDERS.get(text_of(row, "gender").lower(), "person"),
         caption=caption,
         mask=mask,
-        scene=row.get("scene"),
+        scene=scene,
     )
-    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut)
+    return Parsed(
+        make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + unknown + remark_lists(row, TEXTS)
+    )

@@ -1,11 +1,14 @@
 """Rows in Fashionpedia's hub schema: a picture and the boxes of its garments; no masks, captions or item ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from atelier.common.errors import RefusedError
+from atelier.common.values import is_absent, whole_number
 from atelier.data.schemas.annotated import Worn, frame_of, read_annotated
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, text_of
+from atelier.data.schemas.item import scene_of
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, text_of
 from atelier.data.schemas.tables import choose_columns, open_table
 from atelier.text.garments import CATEGORIES, garment_of
 
@@ -35,20 +38,29 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
         if (garment := _name_category(category)) is not None
     )
     frame = frame_of(row.get("width"), row.get("height"))
-    person_id, scene = text_of(row, "person_id"), row.get("scene")
-    return read_annotated(row.get("image"), worn, frame, spec, person_id=person_id, scene=scene)
+    scene, unknown = scene_of(row)
+    item, remarks = read_annotated(
+        row.get("image"), worn, frame, spec, person_id=text_of(row, "person_id"), scene=scene
+    )
+    return Parsed(item, remarks + unknown + remark_lists(row, ("image_id", "person_id")))
 
 
 def _objects(objects: Any) -> Iterator[tuple[Any, Any]]:
     """Yield (category, bbox) from either layout that `datasets` uses: a dict of lists or a list of dicts."""
     if isinstance(objects, dict):
-        yield from zip(objects.get("category") or (), objects.get("bbox") or (), strict=False)
-    else:
-        yield from ((found.get("category"), found.get("bbox")) for found in objects or ())
+        columns = [objects.get(name) or () for name in ("category", "bbox")]
+        if not all(isinstance(column, Sequence) and not isinstance(column, str | bytes) for column in columns):
+            raise RefusedError("unreadable objects")
+        yield from zip(*columns, strict=False)
+    elif isinstance(objects, list | tuple):
+        yield from ((one.get("category"), one.get("bbox")) for one in objects if isinstance(one, dict))
+    elif not is_absent(objects):
+        raise RefusedError("unreadable objects")
 
 
 def _name_category(category: Any) -> str | None:
     """Return the garment of a category, given by number or name; None for garment parts, shoes and accessories."""
     if isinstance(category, str):
         return garment_of(category)
-    return CATEGORIES[category][1] if category is not None and 0 <= category < len(CATEGORIES) else None
+    number = whole_number(category)
+    return CATEGORIES[number][1] if number is not None and 0 <= number < len(CATEGORIES) else None

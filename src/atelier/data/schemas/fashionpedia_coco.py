@@ -16,11 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
+from atelier.common.files import open_plain
+from atelier.common.listing import is_file
+from atelier.common.values import whole_number
 from atelier.data.schemas.annotated import Worn, frame_of, read_annotated
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, text_of
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, exists, local_path, not_here, text_of
 from atelier.images.decode import PictureFile
 from atelier.text.garments import garment_of
+
+Key = int | str | None
 
 
 def open_source(request: Request) -> Iterator[RawRow]:
@@ -29,21 +34,37 @@ def open_source(request: Request) -> Iterator[RawRow]:
     Raises:
         UserError: the file is missing, or not in COCO format.
     """
-    file = Path(request.where).expanduser()
+    file = local_path(request.where)
     content = _load(file)
-    garments = {entry["id"]: garment_of(str(entry["name"])) for entry in content["categories"]}
-    worn: dict[Any, list[Worn]] = defaultdict(list)
+    garments = {_key(entry["id"]): _name_category(entry["name"]) for entry in content["categories"]}
+    worn: dict[Key, list[Worn]] = defaultdict(list)
     for entry in content["annotations"]:
-        garment = garments.get(entry.get("category_id"))
+        garment = garments.get(_key(entry.get("category_id")))
         if garment is not None:
-            worn[entry.get("image_id")].append(Worn(garment, _corners(entry.get("bbox")), entry.get("segmentation")))
+            box = _corners(entry.get("bbox"))
+            worn[_key(entry.get("image_id"))].append(Worn(garment, box, entry.get("segmentation")))
     images, folders = content["images"], list(_picture_folders(file))
     del content  # frees the annotations: only `worn` is still needed
-    for image in images[request.start : request.rows]:
-        name = text_of(image, "file_name")
-        folder = next((folder for folder in folders if (folder / name).is_file()), file.parent)
-        found = {**image, "image": PictureFile(folder, name) if name else None, "worn": worn.get(image["id"], [])}
-        yield RawRow(f"{file.name} image {image['id']}", found)
+    for number, image in enumerate(images[request.start : request.rows], request.start):
+        key = _key(image["id"])
+        where = f"{file.name} {f'entry {number}' if key is None else f'image {key}'}"
+        try:
+            name = text_of(image, "file_name")
+        except RefusedError as refused:
+            yield RawRow(where, image, str(refused))
+            continue
+        folder = next((folder for folder in folders if is_file(folder / name)), file.parent)
+        found = {**image, "image": PictureFile(folder, name) if name else None, "worn": worn.get(key, [])}
+        yield RawRow(where, found, "id is no text" if key is None else "")
+
+
+def _key(value: Any) -> Key:
+    """Return an id: a number (12.0 is 12) or a text; None for anything else, which refers to nothing."""
+    return value if isinstance(value, str) else whole_number(value)
+
+
+def _name_category(name: Any) -> str | None:
+    return garment_of(name) if isinstance(name, str) else None
 
 
 def name_row(row: Row) -> str:
@@ -58,15 +79,17 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
         RefusedError: the picture cannot be read, or no garment is marked.
     """
     frame = frame_of(row.get("width"), row.get("height"))
-    return read_annotated(row["image"], row["worn"], frame, spec, item_id=f"image-{row['id']}")
+    return read_annotated(row["image"], row["worn"], frame, spec, item_id=f"image-{text_of(row, 'id')}")
 
 
 def _load(file: Path) -> dict[str, list[dict[str, Any]]]:
-    if not file.is_file():
-        raise UserError(f"{file}: no such file; expected annotations in COCO format, such as instances_attributes.json")
+    if not exists(file):
+        raise not_here(file, "file", "annotations in COCO format, such as instances_attributes.json")
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             content = json.load(stream, object_hook=_pack)
+    except UserError:
+        raise
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: not JSON: {error}") from None
     for part, keys in (("images", {"id"}), ("categories", {"id", "name"}), ("annotations", set())):

@@ -1,35 +1,61 @@
 """The user's own pictures: a folder in the layout of `imagefolder`, with or without a `metadata.jsonl`.
 
-Without metadata every picture below the folder, recognised by its extension, is a row; hidden files (`.DS_Store`) and
-files with other extensions are ignored. With metadata each of its lines is a row, and pictures that no line names are
-ignored. A line is `{"file_name": "a/photo.jpg", …}`, relative to the metadata's own folder, and may have: `caption` (or
-`text`), `garment`, `item_id`, `person_id`, `variant`, `view`, `gender` (woman, man) and `mask` (a file name). Two
-pictures form a same-item pair if item_id and view are the same and variant differs.
+Without metadata every picture below the folder, recognised by its extension, is a row. With metadata each of its lines
+is a row, and pictures that no line names are left out. Hidden files (`.DS_Store`) are passed over; what else is left
+out is counted by kind.
+
+A line is `{"file_name": "a/photo.jpg", …}`, relative to the metadata's own folder, and may have: `caption` (or `text`),
+`garment`, `item_id`, `person_id`, `variant`, `view`, `gender` (woman, man) and `mask` (a file name). Two pictures form
+a same-item pair if item_id and view are the same and variant differs. Without item_id a picture is an item of its own,
+known by its path below the source's folder; an item_id or person_id counts for the whole source.
 
 A mask is white inside the garment. It is the file that the metadata names, else `photo.mask.png` next to the picture,
 else `masks/photo.png`. A hub data set or a parquet file with a column `image` and any of those columns works as well.
 """
 
-import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
+from atelier.common.json_lines import read_json_lines
+from atelier.common.listing import FoundFile, Listing, count_kinds, is_file, join, list_files
+from atelier.common.notices import notice
+from atelier.common.values import printable
 from atelier.data.schemas.item import Details, fit_garment, make_item
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
-from atelier.data.schemas.tables import choose_columns, is_local, open_table
-from atelier.images.decode import PictureFile, RefusedError, check_name, decode_mask, decode_picture
+from atelier.data.schemas.rows import (
+    Parsed,
+    RawRow,
+    Request,
+    Row,
+    RowSpec,
+    exists,
+    local_path,
+    not_here,
+    picture_beside,
+    remark_lists,
+    short_text,
+    text_of,
+)
+from atelier.data.schemas.tables import HUB_PREFIX, WORLD, choose_columns, open_table
+from atelier.images.decode import PictureFile, check_name, decode_mask, decode_picture
 from atelier.images.letterbox import fit_picture, plan_fit
+from atelier.images.names import EXTENSIONS, MASKS, is_mask, is_picture
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 METADATA = "metadata.jsonl"
 UNREAD = ("metadata.csv", "metadata.parquet")  # formats that `imagefolder` accepts and atelier does not
-MASKS = "masks"
-COLUMNS = ("file_name", "caption", "text", "garment", "item_id", "person_id", "variant", "view", "gender", "mask")
+UNNAMED = "picture that no line names"  # kind of the pictures beside a metadata.jsonl that are left out
+_LIKE_METADATA = re.compile(
+    r"(meta-?data|captions?|annotations?|labels?|prompts?)\.(jsonl?|csv|tsv|txt|xlsx?|ya?ml|xml)", re.IGNORECASE
+)
+TEXTS = ("file_name", "caption", "text", "garment", "item_id", "person_id", "variant", "view", "gender")
+COLUMNS = (*TEXTS, "mask")
 _GENDERS = ("woman", "man")
 
 
@@ -39,18 +65,26 @@ def open_source(request: Request) -> Iterator[RawRow]:
     Raises:
         UserError: the folder is missing, or holds no picture.
     """
-    root = Path(request.where).expanduser()
-    if not is_local(request.where) or root.is_file():
+    where = request.where
+    root = local_path(where)
+    if where.startswith((WORLD, HUB_PREFIX)) or is_file(root):
         choose = partial(choose_columns, schema="folder", required=("image",), optional=COLUMNS)
         return open_table(request, choose)
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder; expected pictures, with or without a {METADATA}")
-    return islice(_list_rows(root), request.start, None)
+    if not exists(root):
+        hub = f"or, of the hub, {HUB_PREFIX}owner/name"
+        raise not_here(where, "folder", f"pictures, with or without a {METADATA} (a parquet file, {hub})")
+    return islice(_list_rows(root, list_files(root)), request.start, None)
+
+
+def count_left_out(request: Request) -> Counter[str]:
+    """Count the files that are neither read nor masks, by kind."""
+    root = local_path(request.where)
+    return _count(list_files(root)) if root.is_dir() else Counter()
 
 
 def name_row(row: Row) -> str:
-    """Return the data set's own name for a row's picture."""
-    return text_of(row, "file_name")
+    """Return the path of a row's picture below the source's folder, or the name that the table gives."""
+    return text_of(_describe(row), "file_name")
 
 
 def read_row(row: Row, spec: RowSpec) -> Parsed:
@@ -59,8 +93,7 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     Raises:
         RefusedError: the picture cannot be read, its name leads out of the folder, or the line is not valid metadata.
     """
-    if "problem" in row:
-        raise RefusedError(row["problem"])
+    row = _describe(row)
     picture = decode_picture(row.get("image"))
     plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     mask, remarks = fit_garment(lambda: decode_mask(_find_mask(row), picture), plan)
@@ -77,7 +110,9 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
         caption=caption,
         mask=mask,
     )
-    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + unsure)
+    return Parsed(
+        make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + unsure + remark_lists(row, TEXTS)
+    )
 
 
 def _name_garment(label: str, caption: str) -> tuple[str, tuple[str, ...]]:
@@ -86,53 +121,79 @@ def _name_garment(label: str, caption: str) -> tuple[str, tuple[str, ...]]:
     return (garment, ()) if garment else (UNKNOWN_GARMENT, ("unknown garment" if label else "no garment named",))
 
 
-def _list_rows(root: Path) -> Iterator[RawRow]:
-    files = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if _is_shown(file.relative_to(root)))
-    described = [name for name in files if Path(name).name == METADATA]
-    pictures = [name for name in files if _is_picture(Path(name))]
-    for other in files:
-        if Path(other).name in UNREAD:
-            raise UserError(f"{root / other}: metadata is read from {METADATA}, one JSON object per line")
+def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
+    described, pictures = _sort_out(listing)
+    for file in listing.files:
+        name = PurePosixPath(file.name).name
+        expected = f"metadata is read from {METADATA}, one JSON object per line"
+        if name in UNREAD:
+            raise UserError(f"{printable(str(root / file.name))}: {expected}")
+        if _LIKE_METADATA.fullmatch(name) and name != METADATA:
+            notice(f"{root / file.name}: left out; {expected}")
     if not described and not pictures:
-        raise UserError(f"{root}: holds no pictures ({', '.join(EXTENSIONS)}) and no {METADATA}")
-    for name in described:
-        yield from _read_metadata(root, name)
+        left_out = ", ".join(f"{kind} {count}" for kind, count in sorted(_count(listing).items()))
+        found = f"; left out: {left_out}" if left_out else ""
+        raise UserError(f"{root}: holds no pictures ({', '.join(EXTENSIONS)}) and no {METADATA}{found}")
+    for file in described:
+        if file.leads_out:
+            raise UserError(f"{root / file.name}: a link that leads out of the source; expected a file inside")
+        for line in read_json_lines(file.path):
+            yield RawRow(f"{file.name} line {line.number}", {"file": file, "line": line.row}, line.problem)
     if not described:
-        yield from (RawRow(name, {"file_name": name, "image": PictureFile(root, name)}) for name in pictures)
+        for file in pictures:
+            yield RawRow(file.name, {"file_name": file.name, "image": PictureFile(file.folder, file.inner)})
 
 
-def _is_shown(name: Path) -> bool:
-    return not any(part.startswith(".") for part in name.parts)
+def _sort_out(listing: Listing) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Return the files of metadata and the pictures."""
+    described = [file for file in listing.files if PurePosixPath(file.name).name == METADATA]
+    return described, [file for file in listing.files if is_picture(file.name)]
 
 
-def _is_picture(name: Path) -> bool:
-    """Decide by the name alone; mask files are not pictures."""
-    is_mask = name.stem.lower().endswith(".mask") or MASKS in name.parts[:-1]
-    return name.suffix.lower() in EXTENSIONS and not is_mask
+def _count(listing: Listing) -> Counter[str]:
+    described, pictures = _sort_out(listing)
+    read = {file.name for file in (*described, *pictures)}
+    counts = count_kinds(file.name for file in listing.files if file.name not in read and not is_mask(file.name))
+    if described:
+        named = {name for file in described if not file.leads_out for name in _names_in(file)}
+        counts[UNNAMED] += sum(file.name not in named for file in pictures)
+    return +(counts + listing.skipped)
 
 
-def _read_metadata(root: Path, name: str) -> Iterator[RawRow]:
-    folder = (root / name).parent
-    with (root / name).open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield RawRow(f"{name} line {number}", _read_line(line, folder))
+def _names_in(file: FoundFile) -> Iterator[str]:
+    """Yield the names below the source's folder of the pictures and masks that the lines of a metadata file name."""
+    for line in read_json_lines(file.path):
+        for column in ("file_name", "mask"):
+            try:
+                yield _place(file.name, text_of(line.row, column))
+            except RefusedError:  # counted as a row
+                continue
 
 
-def _read_line(line: bytes, folder: Path) -> Row:
+def _place(metadata: str, name: str) -> str:
+    """Return a name below the source's folder for one that is relative to a metadata file."""
+    return normpath(join(PurePosixPath(metadata).parent.as_posix(), name))
+
+
+def _describe(row: Row) -> Row:
+    """Return the columns of a row that is a line of metadata; other rows have them already.
+
+    Raises:
+        RefusedError: the line names no picture, or none inside the folder.
+    """
+    if "line" not in row:
+        return row
+    file, line = row["file"], row["line"]
+    name = text_of(line, "file_name")
+    if not name:
+        raise RefusedError("no file_name")
+    columns: dict[str, Any] = {key: line[key] for key in COLUMNS if key in line}
+    columns |= {"file_name": _place(file.name, check_name(name)), "image": picture_beside(file, name)}
     try:
-        metadata = json.loads(line)
-    except (ValueError, RecursionError):
-        metadata = None
-    if not isinstance(metadata, dict):
-        return {"problem": "line is no JSON object"}
-    if not text_of(metadata, "file_name"):
-        return {"problem": "no file_name"}
-    row: dict[str, Any] = {key: metadata[key] for key in COLUMNS if key in metadata}
-    row["image"] = PictureFile(folder, text_of(metadata, "file_name"))
-    if text_of(metadata, "mask"):
-        row["mask"] = PictureFile(folder, text_of(metadata, "mask"))
-    return row
+        mask = text_of(line, "mask")
+    except RefusedError:  # a mask that cannot be read is a remark
+        return columns
+    return columns | {"mask": picture_beside(file, mask) if mask else None}
 
 
 def _find_mask(row: Row) -> Any:
@@ -143,5 +204,5 @@ def _find_mask(row: Row) -> Any:
     endings = [case for ending in EXTENSIONS for case in (ending, ending.upper())]
     candidates = [name.with_name(f"{name.stem}.mask{ending}") for ending in endings]
     candidates += [name.parent / MASKS / f"{name.stem}{ending}" for ending in endings]
-    found = next((file for file in candidates if (folder / file).is_file()), None)
+    found = next((file for file in candidates if is_file(folder / file)), None)
     return PictureFile(folder, found.as_posix()) if found else None

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atelier.common.errors import RefusedError
 from atelier.common.records import Item
-from atelier.data.schemas.rows import RowSpec
+from atelier.data.schemas.rows import Row, RowSpec, text_of
 from atelier.images.boxes import Box
-from atelier.images.decode import RefusedError
 from atelier.images.letterbox import Fit, fit_mask
 from atelier.images.phash import fingerprint
 from atelier.images.tensors import to_png
+from atelier.synthetic import fashion
 from atelier.text.garments import SLOTS
 from atelier.text.instructions import caption, describe
 
@@ -58,6 +59,18 @@ def make_item(spec: RowSpec, pixels: np.ndarray, details: Details) -> Item:
         instruction=details.instruction,
         target=None if details.target is None else to_png(details.target),
     )
+
+
+def scene_of(row: Row) -> tuple[str | None, tuple[str, ...]]:
+    """Return the scene program (JSON) of a rendered row, else None; and a remark if there is something else."""
+    text = text_of(row, "scene")
+    if not text:
+        return None, ()
+    try:
+        fashion.Scene.from_json(text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None, ("unknown scene",)
+    return text, ()
 
 
 def fit_garment(decode: Callable[[], np.ndarray], plan: Fit) -> tuple[np.ndarray | None, tuple[str, ...]]:

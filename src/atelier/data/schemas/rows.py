@@ -1,10 +1,17 @@
 """Types that all data sources share: the request, a raw row, how a row is to be parsed, and the parsed row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any, NamedTuple
 
+from atelier.common.errors import RefusedError, UserError
+from atelier.common.listing import FoundFile, join
 from atelier.common.records import Item
+from atelier.common.values import is_listed, text_value
+from atelier.images.decode import PictureFile, check_name
 
 MAX_TEXT = 500  # longest caption or instruction kept, in characters
 
@@ -31,6 +38,8 @@ class RawRow(NamedTuple):
 
     where: str
     row: Row
+    problem: str = ""  # why the row could not be read; "" where it could
+    size: int = 0  # of its cells in memory, bytes, where they are large
 
 
 @dataclass(frozen=True)
@@ -61,13 +70,57 @@ class ParsedRow:
     where: str = ""  # file and row number for messages
 
 
+def local_path(where: str) -> Path:
+    """Return the path of a local source, with ~ as the home folder.
+
+    Raises:
+        UserError: there is no such home folder.
+    """
+    try:
+        return Path(where).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def exists(path: Path) -> bool:
+    """Whether a file or folder is there; False for a name that the system cannot hold, too."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def not_here(where: str | Path, kind: str, expected: str) -> UserError:
+    """Return the error for a local source that is not there; `kind` is "file", "folder" or both."""
+    hint = "in a temporary experiment only what git or DVC tracks is there"
+    return UserError(f"{where}: no such {kind} here; expected {expected}; {hint}")
+
+
+def picture_beside(file: FoundFile, name: str) -> PictureFile:
+    """Return the picture that a file of a source names, relative to its own folder; it may lie anywhere in the source.
+
+    A name that leads out is left as it is: it is refused where the picture is opened.
+    """
+    with suppress(RefusedError):
+        name = normpath(join(PurePosixPath(file.inner).parent.as_posix(), check_name(name)))
+    return PictureFile(file.folder, name)
+
+
 def text_of(row: Row, column: str) -> str:
-    """Return a text column, stripped; "" where the row has none."""
-    value = row.get(column)
-    return "" if value is None else str(value).strip()
+    """Return a text column, stripped; "" where the row has none.
+
+    Raises:
+        RefusedError: the value is no text (see `values.text_value`).
+    """
+    return text_value(row.get(column), column)
 
 
 def short_text(row: Row, column: str) -> tuple[str, tuple[str, ...]]:
     """Return a caption or instruction on one line, cut at MAX_TEXT characters, and a remark if it was cut."""
     text = " ".join(text_of(row, column).split())
     return (text, ()) if len(text) <= MAX_TEXT else (text[:MAX_TEXT].rstrip(), (f"{column} cut",))
+
+
+def remark_lists(row: Row, columns: Iterable[str]) -> tuple[str, ...]:
+    """Return a remark for each text column that holds a list, of which only the first text is read."""
+    return tuple(f"{column} is a list" for column in columns if is_listed(row.get(column)))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
 from atelier.data.schemas.item import Details, fit_garment, make_item
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, short_text, text_of
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, short_text, text_of
 from atelier.data.schemas.tables import open_table
-from atelier.images.decode import Picture, RefusedError, decode_mask, decode_picture, lay_mask, open_mask, same_shape
+from atelier.images.decode import Picture, decode_mask, decode_picture, lay_mask, open_mask, same_shape
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in
 
@@ -101,7 +101,8 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
         instruction=instruction,
         target=target,
     )
-    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + caption_cut)
+    remarks += cut + caption_cut + remark_lists(row, ("instruction", "item", "caption"))
+    return Parsed(make_item(spec, fit_picture(picture.pixels, plan), details), remarks)
 
 
 def decode_region(value: Any, picture: Picture) -> np.ndarray:
