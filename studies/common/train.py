@@ -53,7 +53,10 @@ def train(
     store = open_store(settings.model_dump() | {"threads": torch.get_num_threads()}, inputs)
     epochs: list[loop.Epoch] = []
     total = settings.epochs * loop.steps_per_epoch(len(task), settings)
-    with _record(name, settings, inputs) as log, tqdm(total=total, desc=name, unit="step", disable=None) as bar:
+    with (
+        _record(name, settings, inputs, store.folder.name) as log,
+        tqdm(total=total, desc=name, unit="step", disable=None) as bar,
+    ):
         for record in loop.train(task, store):
             match record:
                 case loop.Step():
@@ -74,9 +77,9 @@ def train(
     )
 
 
-def _record(name: str, settings: Concept, inputs: Sequence[str | Path]) -> AbstractContextManager:
+def _record(name: str, settings: Concept, inputs: Sequence[str | Path], key: str) -> AbstractContextManager:
     """Return an MLflow run in a DVC stage, a logger without effect otherwise."""
     if "DVC_STAGE" not in os.environ:
         return nullcontext(tracking.NullLogger())
     files = [Path(one) for one in inputs if Path(one).exists()]
-    return tracking.run(name, {"concept": settings}, reads=files)
+    return tracking.run(name, {"concept": settings}, reads=files, resume_key=key)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from atelier.common.errors import UserError
+from atelier.models.check import opening
+from atelier.models.parts import read_folder
 from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
 
 if TYPE_CHECKING:
@@ -36,12 +38,10 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
     """
     from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
 
-    try:
-        model = SegformerForSemanticSegmentation.from_pretrained(name, use_safetensors=True)
+    with opening(f"models.segmenter: {name}: not a SegFormer (model and image processor)"):
+        model = read_folder(SegformerForSemanticSegmentation, name, "segmenter").to(device).eval().requires_grad_(False)
         processor = SegformerImageProcessor.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"models.segmenter: {name}: not a SegFormer (model and image processor): {reason}") from None
+        find_garments(Segmenter(model, processor, {}), [np.zeros((64, 64, 3), np.uint8)], [UNKNOWN_GARMENT])
     labels: dict[str, list[int]] = {}
     for number, label in model.config.id2label.items():
         slot = slot_of_label(label)
@@ -50,7 +50,7 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
     if not labels:
         known = ", ".join(model.config.id2label.values())
         raise UserError(f"models.segmenter: {name}: none of its labels is a garment: {known}")
-    return Segmenter(model.to(device).eval().requires_grad_(False), processor, labels)
+    return Segmenter(model, processor, labels)
 
 
 @torch.inference_mode()

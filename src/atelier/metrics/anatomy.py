@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from atelier.common.errors import UserError
+from atelier.models.check import opening
+from atelier.models.parts import read_folder
 
 PARTS = ("background", "head", "torso", "arm", "leg")  # labels of the segmenter, and of `mannequins`' maps
 _BACKGROUND, _HEAD, _TORSO, _ARM, _LEG = range(len(PARTS))
@@ -46,11 +48,9 @@ def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarra
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    try:
-        model = SegformerForSemanticSegmentation.from_pretrained(folder, use_safetensors=True).eval()
+    with opening(f"{folder}: no segmenter of body parts"):
+        model = read_folder(SegformerForSemanticSegmentation, folder, "segmenter").eval()
         processor = SegformerImageProcessor.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no segmenter of body parts ({' '.join(str(error).split())[:150]})") from None
     labels = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
     if labels != PARTS:
         raise UserError(f"{folder}: its labels are {', '.join(labels)}; expected {', '.join(PARTS)}")

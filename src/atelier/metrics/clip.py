@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from atelier.common.errors import UserError
 from atelier.common.iterables import batched
+from atelier.models.check import opening
+from atelier.models.parts import PROBES, check_finite, read_folder, read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
@@ -46,21 +47,23 @@ class ClipScorer:
         """
         from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
-        try:
-            model = CLIPModel.from_pretrained(path, use_safetensors=True)
-            tokenizer = CLIPTokenizer.from_pretrained(path)
+        with opening(f"models.clip: {path}: no CLIP (model, tokenizer, image processor) here"):
+            model = read_folder(CLIPModel, path, "clip")
+            tokenizer = read_tokenizer(CLIPTokenizer, path, model)
             processor = CLIPImageProcessor.from_pretrained(path)
-        except (OSError, ValueError) as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise UserError(
-                f"models.clip: {path}: no CLIP (model, tokenizer, image processor) here: {first_line}"
-            ) from None
-        model = model.float().to(device).eval().requires_grad_(False)
-        mean, std = (
-            torch.tensor(values, device=device).view(1, 3, 1, 1)
-            for values in (processor.image_mean, processor.image_std)
-        )
-        return cls(path, model, tokenizer, mean, std)
+            model = model.float().to(device).eval().requires_grad_(False)
+            mean, std = (
+                torch.tensor(values, device=device).view(1, 3, 1, 1)
+                for values in (processor.image_mean, processor.image_std)
+            )
+            scorer = cls(path, model, tokenizer, mean, std)
+            side = model.config.vision_config.image_size
+            tried = {
+                "text": scorer.text_features(PROBES),
+                "image": scorer.image_features(torch.zeros(1, 3, side, side)),
+            }
+            check_finite(tried, "features of a first text and image")
+        return scorer
 
     @torch.no_grad()
     def image_features(self, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:

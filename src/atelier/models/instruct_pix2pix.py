@@ -18,7 +18,17 @@ from torch import Tensor
 from atelier.common.errors import UserError
 from atelier.models import lora
 from atelier.models.base import DiffusionModel, autocast, tokenize, with_tensors
-from atelier.models.loading import DTYPES, choose_device, freeze, limit_length, read_pipeline
+from atelier.models.check import opening
+from atelier.models.loading import (
+    DTYPES,
+    NO_CHECKER,
+    STABLE_DIFFUSION,
+    choose_device,
+    freeze,
+    limit_length,
+    read_pipeline,
+    rehearse,
+)
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -66,21 +76,24 @@ def load_editor(where: str | Path, dtype: str = "float32", device: str = "auto")
     from diffusers import DDIMScheduler, StableDiffusionInstructPix2PixPipeline
 
     chosen, precision = choose_device(device), DTYPES[dtype]
-    options = {"safety_checker": None, "requires_safety_checker": False}
-    parts = read_pipeline(StableDiffusionInstructPix2PixPipeline, where, "editor", **options)
-    latent, given = parts.vae.config.latent_channels, parts.unet.config.in_channels
-    if given not in (latent, 2 * latent):
-        wanted = f"an instruction editor takes {2 * latent}, a text-to-image model to start from {latent}"
-        raise UserError(f"{where}: its UNet takes {given} channels; {wanted}")
-    if given == latent:
-        _widen(parts.unet, 2 * latent)
-    for part in (parts.unet, parts.vae, parts.text_encoder):
-        freeze(part, precision, chosen)
-    limit_length(parts.tokenizer, parts.text_encoder)
-    scheduler = DDIMScheduler.from_config(parts.scheduler.config, clip_sample=False)  # latents are not in [-1, 1]
-    return Editor(
-        parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, scheduler, precision, chosen, given == latent
-    )
+    with opening(f"{where}: no editor to load"):
+        parts = read_pipeline(StableDiffusionInstructPix2PixPipeline, where, STABLE_DIFFUSION, **NO_CHECKER)
+        latent, given = parts.vae.config.latent_channels, parts.unet.config.in_channels
+        if given not in (latent, 2 * latent):
+            wanted = f"an instruction editor takes {2 * latent}, a text-to-image model to start from {latent}"
+            raise UserError(f"its UNet takes {given} channels; {wanted}")
+        if given == latent:
+            _widen(parts.unet, 2 * latent)
+        for part in (parts.unet, parts.vae, parts.text_encoder):
+            freeze(part, precision, chosen)
+        limit_length(parts.tokenizer, parts.text_encoder)
+        scheduler = DDIMScheduler.from_config(parts.scheduler.config, clip_sample=False)  # latents are not in [-1, 1]
+        networks = parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, scheduler
+        editor = Editor(*networks, precision, chosen, given == latent)
+        rehearse(
+            editor, lambda latents, time, texts: predict(editor, latents, latents, time, encode_texts(editor, texts))
+        )
+    return editor
 
 
 def _widen(unet: "UNet2DConditionModel", channels: int) -> None:

@@ -1,19 +1,30 @@
 """What loading a model consists of, whatever its kind; and text-to-image models from folders, the hub or a pipeline."""
 
-import json
+import copy
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.nn import Module
 
 from atelier.common.errors import UserError
+from atelier.models.base import DiffusionModel, decode_latents, to_latents
+from atelier.models.check import find_folder, opening
 from atelier.models.networks import TransformerOnly, UNetAndText
-from atelier.models.text_to_image import T5_TOKENS, StableDiffusion, StableDiffusion3, TextToImage
+from atelier.models.parts import PROBES, check_finite, read_parts
+from atelier.models.text_to_image import T5_TOKENS, StableDiffusion, StableDiffusion3, TextToImage, predict
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+STABLE_DIFFUSION = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")  # the parts that are loaded
+NO_CHECKER = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+_T5 = ("text_encoder_3", "tokenizer_3")
+_STABLE_DIFFUSION_3 = (
+    "transformer", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"
+)  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -30,21 +41,25 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def read_pipeline(pipeline: type["DiffusionPipeline"], where: str | Path, what: str, **options: Any) -> Any:
-    """Load a diffusers pipeline from a folder or a hub id, without progress bars.
+def read_pipeline(
+    pipeline: type["DiffusionPipeline"], where: str | Path, names: tuple[str, ...], **options: Any
+) -> Any:
+    """Load a diffusers pipeline from a folder or a hub id, without progress bars; its parts are checked.
+
+    Args:
+        names: the parts that are loaded; `options` are given to the pipeline's class for the others.
 
     Raises:
-        UserError: there is none; `what` says what was expected.
+        UserError: a part is missing, damaged, or does not belong to the others.
+        Exception: the library's own, of any type: use it within `check.opening`.
     """
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    try:
-        return pipeline.from_pretrained(str(where), use_safetensors=True, **options)
-    except (OSError, ValueError) as error:  # no such folder, no such hub id, no network, a part that is missing
-        raise UserError(f"{where}: no {what} to load ({' '.join(str(error).split())[:200]})") from None
+    folder = find_folder(where) or pipeline.download(str(where), use_safetensors=True, **options)
+    return pipeline(**read_parts(Path(folder), names), **options)
 
 
 def freeze(part: Module, dtype: torch.dtype, device: torch.device) -> None:
@@ -56,6 +71,27 @@ def freeze(part: Module, dtype: torch.dtype, device: torch.device) -> None:
 def limit_length(tokenizer: Any, text_encoder: Module) -> None:
     """Restore a CLIP tokenizer's maximal length, which transformers 5 can lose in saving."""
     tokenizer.model_max_length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
+
+
+@torch.no_grad()
+def rehearse(model: DiffusionModel, guess: Callable[[Tensor, Tensor, Sequence[str]], Tensor]) -> None:
+    """Take one sampling step on the smallest image, so that parts which do not work together are found on loading.
+
+    Args:
+        guess: latents (1, C, h, w), a timestep (1,) and a prompt → the denoiser's prediction (1, C, h, w).
+
+    Raises:
+        UserError: a result is not finite.
+        Exception: of any type: use it within `check.opening`.
+    """
+    config, scheduler = model.denoiser.config, copy.deepcopy(model.scheduler)
+    side = config.patch_size * 2 if "patch_size" in config else 2 ** (len(config.block_out_channels) - 1)
+    scheduler.set_timesteps(2)
+    latents = to_latents(model, torch.zeros(1, 3, side * model.latent_stride, side * model.latent_stride))
+    guessed = guess(latents, scheduler.timesteps[:1].to(model.device), PROBES[:1])
+    cleaner = scheduler.step(guessed, scheduler.timesteps[0], latents, return_dict=False)[0]
+    check_finite({"the picture": decode_latents(model, cleaner)}, "a first step")
+    int(model.size)
 
 
 def load_model(
@@ -73,20 +109,21 @@ def load_model(
     """
     from diffusers import DiffusionPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline
 
-    what = "text-to-image model"
-    try:
-        index = DiffusionPipeline.load_config(str(where))
-    except (OSError, ValueError, json.JSONDecodeError) as error:
-        raise UserError(f"{where}: no {what} to load ({' '.join(str(error).split())[:200]})") from None
-    name = index["_class_name"]
-    if name == "StableDiffusionPipeline":
-        options = {"safety_checker": None, "requires_safety_checker": False}
-        return open_pipeline(read_pipeline(StableDiffusionPipeline, where, what, **options), dtype, device)
-    if name == "StableDiffusion3Pipeline":
-        absent = not t5 or index.get("text_encoder_3", [None])[0] is None  # diffusers must be told so
-        options = {"text_encoder_3": None, "tokenizer_3": None} if absent else {}
-        return open_pipeline(read_pipeline(StableDiffusion3Pipeline, where, what, **options), dtype, device, t5_tokens)
-    raise UserError(f"{where}: a {name}; expected a StableDiffusionPipeline or a StableDiffusion3Pipeline")
+    with opening(f"{where}: no text-to-image model to load"):
+        index = DiffusionPipeline.load_config(str(find_folder(where) or where))
+        name = index["_class_name"]
+        if name == "StableDiffusionPipeline":
+            pipeline = read_pipeline(StableDiffusionPipeline, where, STABLE_DIFFUSION, **NO_CHECKER)
+        elif name == "StableDiffusion3Pipeline":
+            absent = not t5 or index.get("text_encoder_3", [None])[0] is None  # diffusers must be told so
+            options = dict.fromkeys(_T5) if absent else {}
+            names = _STABLE_DIFFUSION_3 if absent else (*_STABLE_DIFFUSION_3, *_T5)
+            pipeline = read_pipeline(StableDiffusion3Pipeline, where, names, **options)
+        else:
+            raise UserError(f"a {name}; expected a StableDiffusionPipeline or a StableDiffusion3Pipeline")
+        model = open_pipeline(pipeline, dtype, device, t5_tokens)
+        rehearse(model, lambda latents, time, texts: predict(model, latents, time, model.encode(texts)))
+    return model
 
 
 def open_pipeline(

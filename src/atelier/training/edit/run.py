@@ -63,10 +63,24 @@ class Job:
         return self.task.validate
 
 
+def open_checkpoints(models: Models, settings: Train, triplets: Path, zones: Path) -> CheckpointStore:
+    """Open the checkpoints of the training that these arguments identify."""
+    sections = {"models": models.model_dump(), "train": settings.model_dump()}
+    return open_store(sections, [triplets, zones, models.editor, models.clip])
+
+
 def open_job(
-    models: Models, settings: Train, triplets: Path, zones: Path, accelerator: "Accelerator | None" = None
+    models: Models,
+    settings: Train,
+    triplets: Path,
+    zones: Path,
+    accelerator: "Accelerator | None" = None,
+    store: CheckpointStore | None = None,
 ) -> Job:
     """Read the rows, load the editor and the scoring CLIP, and encode all triplets once (in every process).
+
+    Args:
+        store: what `open_checkpoints` returned, if it was called already.
 
     Raises:
         UserError: a file or a model is missing, the method's parameters do not fit the editor, a split has no triplet
@@ -82,8 +96,7 @@ def open_job(
     for name, part in split.items():
         if not part:
             raise UserError(f"{triplets}: no {name} triplet that has zones in {zones}")
-    sections = {"models": models.model_dump(), "train": settings.model_dump()}
-    store = open_store(sections, [triplets, zones, models.editor, models.clip])
+    store = store or open_checkpoints(models, settings, triplets, zones)
     base = load_editor(models.editor, models.dtype, models.device)
     trainable = methods.prepare(base, settings)
     data, validation = (encode_triplets(base, split[name], zone_of) for name in ("train", "val"))

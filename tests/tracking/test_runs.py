@@ -7,41 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures_tracking import stored
 from import_graph import ROOT
-from mlflow import MlflowClient
 from PIL import Image
 
 from atelier import tracking
 from atelier.common.errors import UserError
 from atelier.common.files import digest
 from atelier.config import read_params
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory) -> bytes:
-    """Content of a store with mlflow's tables and no runs: creating one takes seconds, copying does not."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
-    return file.read_bytes()
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch, empty_store: bytes) -> Path:
-    """A repository's root; the working directory is a temporary copy of it, as in a DVC experiment."""
-    (tmp_path / "mlflow.db").write_bytes(empty_store)
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    monkeypatch.chdir(copy)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-def stored(workspace: Path) -> tuple[MlflowClient, list]:
-    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
-    return client, client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
 
 
 def test_a_run_records_parameters_curves_images_and_digests(workspace):

@@ -1,0 +1,204 @@
+"""The store's place and its opening: odd paths, moved repositories, deleted experiments, several processes at once."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from import_graph import ROOT
+from mlflow import MlflowClient
+
+from atelier import tracking
+from atelier.common.errors import UserError
+from atelier.tracking.artifacts import local_path
+from atelier.tracking.store import EXPERIMENT, locate
+
+
+def record_figure() -> str:
+    """Record a run with one artifact; return the run's id."""
+    with tracking.run("pair", {"pair": {"n": 1}}) as run:
+        run.log_report({"figure": 1})
+    return run.run_id
+
+
+def files(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("report.json"))
+
+
+ODD = [
+    "what?",
+    "a%20b",
+    "a%3Fb",
+    "h#sh",
+    "sp ace",
+    "ümlaut",
+    "100%",
+    "q'uote",
+    'dq"',
+    "am&p=1",
+    "at@x:y",
+    "br[ack]",
+    "b\\s",
+]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["by default", "by MLFLOW_TRACKING_URI"])
+@pytest.mark.parametrize("name", ODD)
+def test_a_path_with_characters_of_a_uri_is_taken_as_it_is(workspace, monkeypatch, name, given):
+    folder = workspace / "odd" / name
+    folder.mkdir(parents=True)
+    shutil.copy(workspace / "mlflow.db", folder)
+    if given:
+        from sqlalchemy import URL
+
+        uri = URL.create("sqlite", database=str(folder / "mlflow.db")).render_as_string(hide_password=False)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    else:
+        monkeypatch.setenv("DVC_ROOT", str(folder))
+    run_id = record_figure()
+    assert os.listdir(workspace / "odd") == [name]  # noqa: PTH208
+    assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlartifacts"}
+    assert len(files(folder)) == 1
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        assert database.execute("SELECT run_uuid, status FROM runs").fetchall() == [(run_id, "FINISHED")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "uses_file"),
+    [
+        ("sqlite:///runs.db", "runs.db"),
+        ("sqlite:////abs/runs.db", "/abs/runs.db"),
+        ("sqlite+pysqlite:////abs/sp ace.db", "/abs/sp ace.db"),
+        ("sqlite:///file:runs.db?uri=true", None),
+        ("sqlite:///:memory:", None),
+        ("sqlite://", None),
+        ("postgresql://user:secret@host/runs", None),
+        ("https://host", None),
+    ],
+)
+def test_the_file_of_a_store_is_known(workspace, monkeypatch, uri, uses_file):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert locate()[1] == (None if uses_file is None else Path(uses_file).resolve())
+
+
+def refusal() -> str:
+    with pytest.raises(UserError) as error, tracking.run("pair", {}):
+        pytest.fail("the run began")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(workspace):
+    record_figure()
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    number = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    client.delete_experiment(number)
+    message = f"mlflow experiments restore --experiment-id {number}"
+    assert message in refusal()
+    with pytest.raises(UserError, match=message):
+        tracking.read_metrics("lora", "train")
+    client.restore_experiment(number)
+    record_figure()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.write_text("a text, and longer than a header of SQLite " * 9), Path.mkdir]
+)
+def test_a_text_file_or_a_folder_as_store_is_one_line(workspace, monkeypatch, make):
+    make(workspace / "other.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workspace}/other.db")
+    assert f"{workspace}/other.db: cannot be used as an MLflow store" in refusal()
+
+
+UNUSABLE = [
+    "sqlite:////proc/none/runs.db",
+    "sqlite:///{}/mlflow.db/below.db",
+    "sqlite:///file:{}/mlflow.db?mode=ro&uri=true",
+    "sqlite:///\x01/\x7f:/../..//",
+    "sqlite:/x",
+    "nonsense://x",
+    "http://[::1",
+    "{}/folder",
+    "https://a:secret@127.0.0.1:1/x",
+]
+
+
+@pytest.mark.parametrize("uri", UNUSABLE)
+def test_a_store_that_cannot_be_used_is_one_line_without_a_password(workspace, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(workspace))
+    message = refusal()
+    assert "MLFLOW_TRACKING_URI" in message
+    assert "secret" not in message
+
+
+def test_after_a_move_old_and_new_artifacts_are_beside_the_store(workspace, monkeypatch, capsys):
+    before = workspace / "before"
+    before.mkdir()
+    shutil.copy(workspace / "mlflow.db", before)
+    monkeypatch.setenv("DVC_ROOT", str(before))
+    first = record_figure()
+    after = before.rename(workspace / "after ü?")
+    monkeypatch.setenv("DVC_ROOT", str(after))
+    second = record_figure()
+    assert not before.exists()
+    assert len(files(after)) == 2
+    assert "it was moved from" in capsys.readouterr().err
+    client = MlflowClient(tracking_uri=locate()[0])
+    for run_id in (first, second):
+        assert after in local_path(client.get_run(run_id).info.artifact_uri).parents
+        assert Path(client.download_artifacts(run_id, "report.json")).exists()
+    capsys.readouterr()  # of the downloads
+    record_figure()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_copy_of_the_repository_keeps_its_artifacts_to_itself(workspace, monkeypatch):
+    record_figure()
+    copied = workspace / "copied"
+    copied.mkdir()
+    shutil.copy(workspace / "mlflow.db", copied)
+    shutil.copytree(workspace / "mlartifacts", copied / "mlartifacts")
+    original = files(workspace / "mlartifacts")
+    monkeypatch.setenv("DVC_ROOT", str(copied))
+    record_figure()
+    assert files(workspace / "mlartifacts") == original
+    assert len(files(copied)) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "beside", "kept", "told"),
+    [("chosen", [], True, False), ("mlartifacts", ["something"], True, True), ("mlartifacts", [], False, True)],
+)
+def test_an_artifact_folder_that_was_chosen_stays_and_one_left_behind_does_not(
+    workspace, capsys, place, beside, kept, told
+):
+    """The last is the old path that an earlier version has made again, which holds the artifacts of one run alone."""
+    chosen = workspace / "elsewhere" / place
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    number = client.create_experiment(EXPERIMENT, artifact_location=chosen.as_uri())
+    for name in beside:
+        (workspace / "elsewhere" / name).mkdir(parents=True)
+    early = client.create_run(number).info.run_id
+    client.log_dict(early, {"figure": 1}, "report.json")
+    record_figure()
+    assert len(files(chosen)) == (2 if kept else 1)
+    assert len(files(workspace / "mlartifacts")) == (0 if kept else 1)
+    assert ("artifacts" in capsys.readouterr().err) == told
+    assert Path(client.download_artifacts(early, "report.json")).exists()
+
+
+@pytest.mark.slow
+def test_several_processes_that_meet_a_new_store_all_record_their_run(tmp_path):
+    code = "from atelier import tracking\nwith tracking.run('x', {'a': {'b': 1}}): pass"
+    env = os.environ | {"PYTHONPATH": f"{ROOT}/src", "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/new/mlflow.db"}
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    told = [one.communicate()[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0, 0], told
+    with sqlite3.connect(tmp_path / "new" / "mlflow.db") as database:
+        assert database.execute("SELECT status FROM runs").fetchall() == [("FINISHED",)] * 3
