@@ -120,7 +120,8 @@ def _defaults(params: Path) -> tuple["Models", "Generate"]:
 def _load(weights: str | None, models: "Models") -> tuple["Editor", "Finder"]:
     """Load the editor, by default the fine-tuned one in models/finetuned, and the garment segmenter."""
     from atelier.masks.predict import make_finder
-    from atelier.models.instruct_pix2pix import TRAINED_FACTS, open_weights
+    from atelier.models.finetuned import TRAINED_FACTS
+    from atelier.models.instruct_pix2pix import open_weights
 
     if weights is None:
         weights = str(FINETUNED)

@@ -1,12 +1,10 @@
 """Export a fine-tuned editor: a diffusers pipeline with a model card, and the adapters alone if it is a LoRA."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from atelier.common.errors import UserError
@@ -14,7 +12,8 @@ from atelier.common.files import atomic_write
 from atelier.common.tensor_files import write_tensors
 from atelier.export.model_card import ADAPTERS, KOHYA_ADAPTERS, write_card
 from atelier.export.provenance import SHEET, trace
-from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Editor, open_weights
+from atelier.models.finetuned import TRAINED_FACTS, read_facts, read_trained
+from atelier.models.instruct_pix2pix import Editor, open_weights
 
 
 def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple[str, ...]:
@@ -30,15 +29,15 @@ def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple
         raise UserError(f"{folder}: no fine-tuned editor: {TRAINED_FACTS} is missing; `dvc repro train` makes one")
     if out.exists():
         raise UserError(f"{out}: exists already; remove it or choose another folder")
-    facts = json.loads((folder / TRAINED_FACTS).read_text(encoding="utf-8"))
+    facts = read_facts(folder)
     known = trace(folder, root)
-    matrices = read_adapters(folder, facts) if facts["method"] == "lora" else {}
+    matrices = read_adapters(folder, facts) if facts.get("method") == "lora" else {}
     with atomic_write(out) as partial:
         partial.mkdir()
         editor = open_weights(folder, "float32", "cpu")  # merge adapters before rounding
         if matrices:
             _save_adapters(matrices, partial)
-        if facts["method"] == "lora":  # W + (α / r) B A
+        if facts.get("method") == "lora":  # W + (α / r) B A
             editor.unet.fuse_lora()
             editor.unet.unload_lora()
         _save_pipeline(editor, partial, dtype)
@@ -72,7 +71,7 @@ def read_adapters(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:
     adapters cannot be used without it.
     """
     scale = facts["lora_alpha"] / facts["lora_rank"]
-    tensors = load_file(folder / TRAINED_TENSORS)
+    tensors = read_trained(folder, facts)
     if not all(".lora_" in name for name in tensors):
         return {}
     return {name: tensor * scale if ".lora_B." in name else tensor for name, tensor in tensors.items()}

@@ -12,13 +12,12 @@ float32 (B, 3, H, W) in [0, 1]; boxes are x1, y1, x2, y2 in px of the image.
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
@@ -29,7 +28,9 @@ from torchvision.ops.misc import Conv2dNormActivation
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.common.rng import derive_seed, make_generator
-from atelier.common.tensor_files import write_tensors
+from atelier.common.tensor_files import read_tensors, write_tensors
+from atelier.models.check import check_tensors, opening, read_object
+from atelier.models.config_check import check_numbers
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 _NEGATIVES = 3  # hardest negative anchors per positive anchor …
@@ -192,12 +193,12 @@ def load_detector(folder: Path) -> Detector:
     Raises:
         UserError: the folder holds no detector.
     """
-    try:
-        facts: Mapping[str, Sequence] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    with opening(f"{folder}: no detector ({_CONFIG}, {_WEIGHTS}) there"):
+        facts = read_object(folder / _CONFIG)
+        check_numbers(folder / _CONFIG, facts)
+        check_tensors(folder / _WEIGHTS)
         shape = Shape(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
         detector = Detector(shape, 0)
-        detector.load_state_dict(load_file(folder / _WEIGHTS))
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder}: no detector ({_CONFIG}, {_WEIGHTS}) there: {reason}") from None
+        detector.load_state_dict(read_tensors(folder / _WEIGHTS))
+        detector.detect(torch.zeros(1, 3, 32, 32))
     return detector.eval().requires_grad_(False)

@@ -10,13 +10,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.error import URLError
 
 import torch
 import torch.nn.functional as F
 
-from atelier.common.errors import UserError
+from atelier.models.check import opening
 from atelier.models.feature_net import FeatureNet
+from atelier.models.parts import check_finite
 
 if TYPE_CHECKING:
     import lpips
@@ -80,15 +80,25 @@ def distance_map(differences: Sequence[torch.Tensor], size: tuple[int, int]) -> 
 
 
 def _over_torchvision(network: str) -> "lpips.LPIPS":
-    import lpips
+    """Build the metric with torchvision's backbone; both files are unpickled as tensors only, so that no code runs.
 
-    try:
-        return _quietly(lambda: lpips.LPIPS(net=network, verbose=False))
-    except (URLError, OSError) as error:
-        raise UserError(
-            f"models.lpips: {network}: torchvision's weights are not in its cache and cannot be fetched ({error}); "
-            "a folder of a feature network needs no download"
-        ) from None
+    The package itself would have torchvision unpickle anything that its cache holds.
+    """
+    import lpips
+    from torchvision import models
+
+    weights = {"alex": models.AlexNet_Weights, "vgg": models.VGG16_Weights, "squeeze": models.SqueezeNet1_1_Weights}
+    problem = (
+        f"models.lpips: {network}: torchvision's weights are not in its cache and cannot be fetched, or are damaged"
+    )
+    with opening(f"{problem} (a folder of a feature network needs no download)"):
+        fetched = weights[network].IMAGENET1K_V1.get_state_dict(check_hash=True, weights_only=True)
+        with torch.random.fork_rng(devices=[]):  # the package initialises a random backbone, which is then replaced
+            metric = _quietly(lambda: lpips.LPIPS(net=network, pnet_rand=True, verbose=False))
+        own = metric.net.state_dict()  # slice2.3.weight here is features.3.weight there
+        metric.net.load_state_dict({name: fetched[f"features.{name.split('.', 1)[1]}"] for name in own})
+        check_finite(dict(metric.named_parameters()), "the cached file")
+    return metric
 
 
 def _over_features(folder: str) -> "lpips.LPIPS":

@@ -67,8 +67,8 @@ def find_folder(where: str | Path) -> Path | None:
         if _HUB_ID.fullmatch(str(where)) and not Path(path.parts[0]).exists():
             return None
     except (OSError, ValueError) as error:  # a name that is too long or has NUL
-        raise UserError(f"{str(where)[:100]!r}: {getattr(error, 'strerror', None) or error}") from None
-    raise UserError(f"{str(where)[:200]}: no such folder; expected a folder, or a hub id (owner/name)")
+        raise UserError(f"{getattr(error, 'strerror', None) or error}; expected a folder or a hub id") from None
+    raise UserError("no such folder; expected a folder, or a hub id (owner/name)")
 
 
 def read_object(path: Path, limit: int = CONFIG_BYTES) -> dict[str, Any]:
@@ -77,6 +77,7 @@ def read_object(path: Path, limit: int = CONFIG_BYTES) -> dict[str, Any]:
     Raises:
         UserError: there is no such plain file, it is larger than `limit` bytes, or not a JSON object of finite numbers.
     """
+    _need(path)
     try:
         value = json.loads(read_plain_text(path, limit), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -86,6 +87,11 @@ def read_object(path: Path, limit: int = CONFIG_BYTES) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path}: JSON of type {type(value).__name__}; expected an object")
     return value
+
+
+def _need(path: Path, remark: str = "") -> None:
+    if not path.exists():
+        raise UserError(f"{path.parent}: {path.name} is missing{remark}")
 
 
 def _refuse_constant(name: str) -> None:
@@ -160,8 +166,7 @@ def check_tensors(path: Path, names: set[str] = frozenset()) -> None:
     Raises:
         UserError: there is no such plain file, it is damaged, or lacks a tensor.
     """
-    if not path.exists():
-        raise UserError(f"{path.parent}: {path.name} is missing (weights are read from safetensors only)")
+    _need(path, " (weights are read from safetensors only)")
     open_plain(path).close()
     try:
         with safe_open(path, "pt") as tensors:
@@ -185,6 +190,7 @@ def check_tokenizer_files(folder: Path) -> None:
     for files in _VOCABULARIES:
         if (folder / files[0]).exists():
             for file in files:
+                _need(folder / file)
                 if file.endswith(".json"):
                     read_object(folder / file, TABLE_BYTES)
                 else:

@@ -17,12 +17,14 @@ from atelier.common.errors import UserError
 
 _LARGEST = {  # of a whole number in a configuration, by a part of its key: bounds what is allocated and built
     "layers": 1_000,
-    "depths": 1_000,
+    "depth": 1_000,
     "blocks": 1_000,
     "heads": 10_000,
     "pos_embed_max_size": 512,
     "image_size": 8_192,
     "sample_size": 8_192,
+    "side": 8_192,
+    "widths": 4_096,
     "": 2_000_000,
 }
 _UNET = (

@@ -10,12 +10,11 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from atelier.common.errors import UserError
-from atelier.common.tensor_files import write_tensors
+from atelier.common.tensor_files import read_tensors, write_tensors
+from atelier.models.check import check_tensors, opening, read_object
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -57,20 +56,18 @@ class FeatureNet(nn.Module):
         """Load a network that `save` wrote, for inference.
 
         Raises:
-            UserError: the folder lacks a file, or the weights do not match its config.
+            UserError: the folder lacks a file, a file is damaged, or the weights do not match the configuration.
         """
         folder = Path(folder)
-        try:
-            config = json.loads((folder / CONFIG).read_text())
+        with opening(f"{folder}: not a feature network"):
+            widths = read_object(folder / CONFIG).get("widths")
+            valid = isinstance(widths, list) and 0 < len(widths) <= 16
+            if not valid or not all(type(width) is int and 0 < width <= 65_536 for width in widths):
+                raise UserError(f"{CONFIG}: widths is {json.dumps(widths)[:60]}; expected a list of channels per stage")
+            check_tensors(folder / WEIGHTS)
             with torch.device("meta"):  # no random initial weights: loading does not consume RNG state
-                net = cls(tuple(config["widths"]))
-            net.load_state_dict(load_file(folder / WEIGHTS), assign=True)
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{folder}: no feature network here: {Path(error.filename or WEIGHTS).name} is missing"
-            ) from None
-        except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-            raise UserError(f"{folder}: not a feature network: {str(error).splitlines()[0]}") from None
+                net = cls(tuple(widths))
+            net.load_state_dict(read_tensors(folder / WEIGHTS), assign=True)
         return net.float().to(device).eval().requires_grad_(False)
 
 

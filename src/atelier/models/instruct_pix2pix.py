@@ -4,21 +4,19 @@ Legend: B batch, C channels, h w latent, T tokens. Two latents must not be confu
 multiplied by the VAE's scaling factor, the one that *conditions* the editor (the source's) is not (as in diffusers).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from atelier.common.errors import UserError
 from atelier.models import lora
 from atelier.models.base import DiffusionModel, autocast, tokenize, with_tensors
-from atelier.models.check import opening
+from atelier.models.check import find_folder, opening
+from atelier.models.finetuned import TRAINED_FACTS, TRAINED_TENSORS, read_facts, read_trained
 from atelier.models.loading import (
     DTYPES,
     NO_CHECKER,
@@ -33,9 +31,6 @@ from atelier.models.loading import (
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
-
-TRAINED_TENSORS = "trained.safetensors"  # in a fine-tuned editor's folder: the tensors that training changed, float32
-TRAINED_FACTS = "finetuned.json"  # beside them: the base they belong to, the method, counts, the best epoch
 
 
 @dataclass(frozen=True)
@@ -120,12 +115,8 @@ def apply_trained(editor: Editor, folder: Path) -> Editor:
         UserError: the tensors are missing or unreadable, or do not belong to this UNet.
     """
     path = Path(folder) / TRAINED_TENSORS
-    try:
-        trained = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    facts_path = Path(folder) / TRAINED_FACTS
-    facts = json.loads(facts_path.read_text()) if facts_path.exists() else {}
+    facts = read_facts(folder) if (Path(folder) / TRAINED_FACTS).exists() else {}
+    trained = read_trained(folder, facts)
     if facts.get("method") == "lora":
         options = (facts[f"lora_{name}"] for name in ("rank", "alpha", "targets"))
         editor = replace(editor, unet=lora.inject(editor.unet, *options))
@@ -141,12 +132,16 @@ def apply_trained(editor: Editor, folder: Path) -> Editor:
 
 
 def open_weights(where: str | Path, dtype: str = "float32", device: str = "auto") -> Editor:
-    """Load a base (folder or hub id), or a fine-tuned folder on top of the base that it names."""
-    facts = Path(where) / TRAINED_FACTS
-    if not facts.exists():
+    """Load a base (folder or hub id), or a fine-tuned folder on top of the base that it names.
+
+    Raises:
+        UserError: a file is missing or damaged, or the fine-tuned tensors do not belong to the base.
+    """
+    with opening(f"{where}: no editor to load"):
+        folder = find_folder(where)
+    if folder is None or not any((folder / name).exists() for name in (TRAINED_FACTS, TRAINED_TENSORS)):
         return load_editor(where, dtype, device)
-    base = json.loads(facts.read_text())["base"]
-    return apply_trained(load_editor(base, dtype, device), Path(where))
+    return apply_trained(load_editor(read_facts(folder)["base"], dtype, device), folder)
 
 
 @torch.no_grad()

@@ -166,7 +166,7 @@ def test_a_folder_that_lacks_an_adapter_is_refused(editor, tmp_path):
     tensors = {saved: chosen.model.unet.get_parameter(name) for name, saved in chosen.names.items()}
     tensors.popitem()
     save_file(tensors, tmp_path / "trained.safetensors")
-    (tmp_path / "finetuned.json").write_text(json.dumps({"method": "lora", **chosen.facts}))
+    (tmp_path / "finetuned.json").write_text(json.dumps({"base": "its base", "method": "lora", **chosen.facts}))
     with pytest.raises(UserError, match=r"lacks tensors of the adapters"):
         apply_trained(editor, tmp_path)
 

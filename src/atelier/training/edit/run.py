@@ -18,12 +18,13 @@ from tqdm import tqdm
 
 from atelier.common.checkpoints import CheckpointStore, open_store
 from atelier.common.errors import UserError
-from atelier.common.files import atomic_write, write_json
+from atelier.common.files import atomic_write, digest, write_json
 from atelier.common.records import Triplet, Zones, read_rows
 from atelier.common.tensor_files import write_tensors
 from atelier.config import Models, Train
 from atelier.metrics.clip import ClipScorer
-from atelier.models.instruct_pix2pix import TRAINED_FACTS, TRAINED_TENSORS, Editor, load_editor
+from atelier.models.finetuned import TRAINED_FACTS, TRAINED_TENSORS
+from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.training.distributed import is_sharded, make_accelerator
 from atelier.training.edit import block_sets, methods
 from atelier.training.edit.dataset import encode_triplets
@@ -126,6 +127,7 @@ def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) ->
     with atomic_write(out) as folder:
         folder.mkdir()
         write_tensors(folder / TRAINED_TENSORS, {names[name]: one.cpu() for name, one in finished.tensors.items()})
+        facts["sha256"] = digest(folder / TRAINED_TENSORS)  # checked on opening
         (folder / TRAINED_FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     write_json(report, _report(job, epochs, finished, headlines))
     with atomic_write(curves) as folder:
