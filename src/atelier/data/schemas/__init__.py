@@ -1,4 +1,6 @@
-"""Data sources (rendered, hub or local), one module per published schema. Public: `Request`, `ParsedRow`, `read_items`.
+"""Data sources (rendered, hub or local), one module per published schema.
+
+Public: `Request`, `ParsedRow`, `count_left_out`, `read_items`.
 
 A schema module has `open_source(request)` → raw rows, `name_row(row)` → the data set's name for a row's picture, and
 `read_row(row, spec)` → item and remarks.
@@ -11,11 +13,21 @@ from types import ModuleType
 
 from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.iterables import map_in_order
+from atelier.common.notices import notice
 from atelier.common.values import printable
-from atelier.data.schemas import deepfashion, deepfashion2, fashionpedia, fashionpedia_coco, image_folder, triplets
-from atelier.data.schemas.rows import ParsedRow, RawRow, Request, RowSpec
+from atelier.data.schemas import (
+    deepfashion,
+    deepfashion2,
+    fashionpedia,
+    fashionpedia_coco,
+    image_folder,
+    parquet,
+    tables,
+    triplets,
+)
+from atelier.data.schemas.rows import ParsedRow, RawRow, Request, RowSpec, exists, local_path
 
-__all__ = ["ParsedRow", "Request", "read_items"]
+__all__ = ["ParsedRow", "Request", "count_left_out", "read_items"]
 
 _SCHEMAS: dict[str, ModuleType] = {
     "deepfashion": deepfashion,
@@ -25,6 +37,7 @@ _SCHEMAS: dict[str, ModuleType] = {
     "folder": image_folder,
     "triplets": triplets,
 }
+_LEFT_OUT = {"deepfashion2": deepfashion2.count_left_out, "folder": image_folder.count_left_out}  # others: tables
 HELD_BYTES = 2**26  # of the cells of rows that are being read, unless a single row is larger
 
 
@@ -39,6 +52,9 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
     """
     module = _SCHEMAS[request.schema]
     rows = islice(module.open_source(request), max(0, request.rows - request.start))
+    if request.start == 0 and (left_out := count_left_out(request)):
+        kinds, total = ", ".join(f"{kind} {count}" for kind, count in left_out.items()), sum(left_out.values())
+        notice(f"{request.where}: {total} {'file' if total == 1 else 'files'} left out: {kinds}")
     empty = True
     numbered = enumerate(rows, request.start)
     for parsed in map_in_order(partial(_read, module, request), numbered, weigh=_size_of, limit=HELD_BYTES):
@@ -46,6 +62,19 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
         yield parsed
     if empty and request.start == 0:
         raise UserError(f"{request.where}: holds no rows; expected pictures in the {request.schema} schema")
+
+
+def count_left_out(request: Request) -> dict[str, int]:
+    """Count the files of a local folder that are not read, by kind: {".txt": 2, "broken link": 1}; sorted by kind.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    root = local_path(request.where)
+    if request.where.startswith((tables.WORLD, tables.HUB_PREFIX)) or not exists(root) or not root.is_dir():
+        return {}
+    count = _LEFT_OUT.get(request.schema, parquet.count_left_out)
+    return dict(sorted(count(root).items()))
 
 
 def _size_of(numbered: tuple[int, RawRow]) -> int:

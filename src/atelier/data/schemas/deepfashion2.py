@@ -43,9 +43,10 @@ def open_source(request: Request) -> Iterator[RawRow]:
         yield RawRow(f"annos/{name}", {"annotation": root / "annos" / name, "image": picture})
 
 
-def count_left_out(request: Request) -> Counter[str]:
+def count_left_out(root: Path) -> Counter[str]:
     """Count the files beside the annotations, and the pictures without one, by kind."""
-    root = local_path(request.where)
+    if not all((root / name).is_dir() for name in ("annos", "image")):
+        return Counter()
     annotated = {f"{Path(name).stem}.jpg" for name in _list_annotations(root)}
     others, pictures = (list_files(root / name, below=False) for name in ("annos", "image"))
     names = [file.name for file in others.files if not file.name.endswith(".json")]

@@ -37,8 +37,9 @@ def open_source(request: Request) -> Iterator[RawRow]:
     file = local_path(request.where)
     content = _load(file)
     garments = {_key(entry["id"]): _name_category(entry["name"]) for entry in content["categories"]}
+    garments.pop(None, None)
     worn: dict[Key, list[Worn]] = defaultdict(list)
-    for entry in content["annotations"]:
+    for entry in (entry for entry in content["annotations"] if isinstance(entry, dict)):
         garment = garments.get(_key(entry.get("category_id")))
         if garment is not None:
             box = _corners(entry.get("bbox"))
@@ -46,7 +47,10 @@ def open_source(request: Request) -> Iterator[RawRow]:
     images, folders = content["images"], list(_picture_folders(file))
     del content  # frees the annotations: only `worn` is still needed
     for number, image in enumerate(images[request.start : request.rows], request.start):
-        key = _key(image["id"])
+        if not isinstance(image, dict):
+            yield RawRow(f"{file.name} entry {number}", {}, "entry is no JSON object")
+            continue
+        key = _key(image.get("id"))
         where = f"{file.name} {f'entry {number}' if key is None else f'image {key}'}"
         try:
             name = text_of(image, "file_name")
@@ -55,7 +59,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
             continue
         folder = next((folder for folder in folders if is_file(folder / name)), file.parent)
         found = {**image, "image": PictureFile(folder, name) if name else None, "worn": worn.get(key, [])}
-        yield RawRow(where, found, "id is no text" if key is None else "")
+        yield RawRow(where, found, "no id" if key is None else "")
 
 
 def _key(value: Any) -> Key:
@@ -92,13 +96,15 @@ def _load(file: Path) -> dict[str, list[dict[str, Any]]]:
         raise
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: not JSON: {error}") from None
-    for part, keys in (("images", {"id"}), ("categories", {"id", "name"}), ("annotations", set())):
+    for part in ("images", "categories", "annotations"):
         entries = content.get(part) if isinstance(content, dict) else None
-        if not isinstance(entries, list) or not all(
-            isinstance(entry, dict) and keys <= entry.keys() for entry in entries
-        ):
+        if not isinstance(entries, list) or (part == "categories" and not all(map(_is_category, entries))):
             raise UserError(f"{file}: no usable {part!r}; expected COCO's lists images, annotations and categories")
     return content
+
+
+def _is_category(entry: Any) -> bool:
+    return isinstance(entry, dict) and {"id", "name"} <= entry.keys()
 
 
 def _pack(entry: dict[str, Any]) -> dict[str, Any]:
@@ -106,9 +112,10 @@ def _pack(entry: dict[str, Any]) -> dict[str, Any]:
     drawn = entry.get("segmentation")
     try:
         if isinstance(drawn, list):
-            return {**entry, "segmentation": [np.asarray(polygon, np.float32) for polygon in drawn]}
+            with np.errstate(over="ignore"):  # too large for float32: infinite, and refused when it is drawn
+                return {**entry, "segmentation": [np.asarray(polygon, np.float32) for polygon in drawn]}
         if isinstance(drawn, dict) and isinstance(drawn.get("counts"), list):
-            return {**entry, "segmentation": {**drawn, "counts": np.asarray(drawn["counts"], np.int64)}}
+            return {**entry, "segmentation": {**drawn, "counts": np.asarray(drawn["counts"], np.float64)}}
     except (TypeError, ValueError, OverflowError):  # not numeric: the mask is refused later, when it is drawn
         pass
     return entry

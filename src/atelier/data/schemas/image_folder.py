@@ -76,10 +76,9 @@ def open_source(request: Request) -> Iterator[RawRow]:
     return islice(_list_rows(root, list_files(root)), request.start, None)
 
 
-def count_left_out(request: Request) -> Counter[str]:
+def count_left_out(root: Path) -> Counter[str]:
     """Count the files that are neither read nor masks, by kind."""
-    root = local_path(request.where)
-    return _count(list_files(root)) if root.is_dir() else Counter()
+    return _count(list_files(root))
 
 
 def name_row(row: Row) -> str:

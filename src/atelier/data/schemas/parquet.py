@@ -86,8 +86,6 @@ def read_parquet(path: Path, start: int, choose: Choose) -> Iterator[RawRow]:
 
 def count_left_out(path: Path) -> Counter[str]:
     """Count the files of a folder that are no parquet files, by kind."""
-    if not path.is_dir():
-        return Counter()
     listing = list_files(path)
     return count_kinds(file.name for file in listing.files if not _is_parquet(file)) + listing.skipped
 
