@@ -20,7 +20,7 @@ from atelier.common.errors import UserError
 from atelier.common.records import Item, write_rows
 from atelier.common.rng import derive_seed
 from atelier.config import Prepare
-from atelier.data.schemas import Request, read_items
+from atelier.data.schemas import Request, count_left_out, read_items
 from atelier.data.shards import RowRecord, Shards
 
 FOREIGN_PERSON = "person in another split"
@@ -52,7 +52,10 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     kept = sum(not record.refused for record in chain(seen, unseen))
     write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
     store.discard()
-    return {"seen": summarise(seen), "unseen": summarise(unseen)}
+    return {
+        "seen": summarise(seen) | _count_left_out(params, "seen"),
+        "unseen": summarise(unseen) | _count_left_out(params, "unseen"),
+    }
 
 
 def _read(params: Prepare, domain: str, shards: Shards) -> list[RowRecord]:
@@ -67,6 +70,12 @@ def _read(params: Prepare, domain: str, shards: Shards) -> list[RowRecord]:
     records = _remark_repeats(shards.records())
     _check_refused(where, records, params.max_refused)
     return records
+
+
+def _count_left_out(params: Prepare, domain: str) -> dict[str, dict[str, int]]:
+    """Count the files of a local folder that are not read; {} where there are none."""
+    left_out = count_left_out(getattr(params, domain), getattr(params, f"{domain}_schema"))
+    return {"left_out": left_out} if left_out else {}
 
 
 def _remark_repeats(records: Sequence[RowRecord]) -> list[RowRecord]:

@@ -52,7 +52,7 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
     """
     module = _SCHEMAS[request.schema]
     rows = islice(module.open_source(request), max(0, request.rows - request.start))
-    if request.start == 0 and (left_out := count_left_out(request)):
+    if request.start == 0 and (left_out := count_left_out(request.where, request.schema)):
         kinds, total = ", ".join(f"{kind} {count}" for kind, count in left_out.items()), sum(left_out.values())
         notice(f"{request.where}: {total} {'file' if total == 1 else 'files'} left out: {kinds}")
     empty = True
@@ -64,16 +64,16 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
         raise UserError(f"{request.where}: holds no rows; expected pictures in the {request.schema} schema")
 
 
-def count_left_out(request: Request) -> dict[str, int]:
+def count_left_out(where: str, schema: str) -> dict[str, int]:
     """Count the files of a local folder that are not read, by kind: {".txt": 2, "broken link": 1}; sorted by kind.
 
     Raises:
         UserError: the folder cannot be read.
     """
-    root = local_path(request.where)
-    if request.where.startswith((tables.WORLD, tables.HUB_PREFIX)) or not exists(root) or not root.is_dir():
+    root = local_path(where)
+    if where.startswith((tables.WORLD, tables.HUB_PREFIX)) or not exists(root) or not root.is_dir():
         return {}
-    count = _LEFT_OUT.get(request.schema, parquet.count_left_out)
+    count = _LEFT_OUT.get(schema, parquet.count_left_out)
     return dict(sorted(count(root).items()))
 
 
