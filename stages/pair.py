@@ -10,7 +10,7 @@ from atelier import tracking
 from atelier.common import command
 from atelier.common.files import write_json
 from atelier.config import read_params
-from atelier.pairs import pair_items
+from atelier.pairs import load_limits, pair_items
 
 
 @command.stage
@@ -21,9 +21,10 @@ from atelier.pairs import pair_items
 @command.path_option("report", "JSON file for the numbers made and the shortfalls.")
 def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
     """Make aligned, given and same-item triplets of the seen items, and probes of the test pictures of both domains."""
-    settings = read_params(params).pair
-    with tracking.run("pair", {"pair": settings}, reads=[items], writes=[triplets, probes]) as record:
-        facts = pair_items(items, triplets, probes, settings)
+    settings = read_params(params)
+    sections = {"models": settings.models, "pair": settings.pair}
+    with tracking.run("pair", sections, reads=[items], writes=[triplets, probes]) as record:
+        facts = pair_items(items, triplets, probes, settings.pair, load_limits(settings.models))
         write_json(report, facts)
         record.log_report(facts)
 

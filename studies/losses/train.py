@@ -74,7 +74,7 @@ def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, 
         )
         folder.mkdir()
         write_rows(folder / "edits.parquet", Edit, tqdm(edits, "edit", total=len(jobs), unit="edit", disable=None))
-        facts = {key: facts[key] for key in KEPT} | {"changes": changes, **log.costs}
+        facts = {key: facts[key] for key in KEPT if key in facts} | {"changes": changes, **log.costs}
         (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
     click.echo(f"{out.name}: {facts['steps']} steps, {time.monotonic() - began:.0f} s")
 

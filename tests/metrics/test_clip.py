@@ -26,12 +26,21 @@ def test_features_equal_those_of_transformers(scorer, tiny_clip_folder):
     inputs = CLIPImageProcessor.from_pretrained(tiny_clip_folder)(images=list(PIXELS), return_tensors="pt")
     expected = F.normalize(model.get_image_features(**inputs).pooler_output)
     torch.testing.assert_close(scorer.image_features(to_tensor(PIXELS)), expected, atol=1e-5, rtol=0)
-    texts = ["a red shirt", "a woman in a blue dress and " + "much else that no short context can hold at all " * 3]
+    texts = ["a red shirt", "a woman in a blue dress and " + "so on " * 18]  # of 96 tokens: each letter is one here
     tokenizer = CLIPTokenizer.from_pretrained(tiny_clip_folder)
     for text, features in zip(texts, scorer.text_features(texts), strict=True):
-        tokens = tokenizer(text, truncation=True, max_length=96, return_tensors="pt")  # alone and without padding
+        tokens = tokenizer(text, return_tensors="pt")  # alone and without padding
         expected = model.get_text_features(**tokens).pooler_output[0]
         torch.testing.assert_close(features, expected / expected.norm(), atol=1e-5, rtol=0)
+
+
+def test_a_text_that_would_be_cut_has_no_features(scorer):
+    texts = ["a" * 94, "a" * 95, "a red shirt", "so on and on " * 40, "", "\N{CJK UNIFIED IDEOGRAPH-7D05}" * 90]
+    features = scorer.text_features(texts)
+    assert (
+        features.isnan().all(1).tolist() == features.isnan().any(1).tolist() == [False, True, False, True, False, True]
+    )
+    torch.testing.assert_close(features[2:3], scorer.text_features(["a red shirt"]), atol=1e-6, rtol=0)
 
 
 def test_features_depend_neither_on_the_images_side_nor_on_the_batch_size(scorer):

@@ -9,6 +9,7 @@ import click
 
 from atelier.common.command import PARAMS, PATH, Command
 from atelier.common.errors import UserError
+from atelier.common.notices import notice
 
 if TYPE_CHECKING:
     from atelier.config import Generate, Models
@@ -136,7 +137,7 @@ def _edit_one(
 ) -> None:
     from atelier.cli.seed_sheet import draw_seed_sheet
     from atelier.images.photo import check_format, open_photograph, save
-    from atelier.sampling.photos import AUTO, NONE, PhotoEdit, choose_mask, make_edits
+    from atelier.sampling.photos import AUTO, NONE, PhotoEdit, choose_mask, describe_cut, make_edits
 
     check_format(out)
     inputs = [photo] if mask in (AUTO, NONE) else [photo, Path(mask)]
@@ -144,6 +145,9 @@ def _edit_one(
         raise UserError(f"{out} is an input; write the edit to another file")
     open_photograph(photo, size=1)  # report a wrong name before the editor is loaded
     editor, find = load()
+    cut = describe_cut(editor, instruction)
+    if cut:
+        notice(cut)
     photograph = open_photograph(photo, editor.size)
     region = choose_mask(mask, photograph, instruction, find)
     requests = [PhotoEdit(photograph, instruction, seed, region) for seed in seeds]
@@ -160,7 +164,7 @@ def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", s
     from tqdm import tqdm
 
     from atelier.sampling.batch_csv import read_batch
-    from atelier.sampling.photos import edit_batch
+    from atelier.sampling.photos import describe_cut, edit_batch
 
     batch = read_batch(file, out_dir, mask=mask, seed=seed)
     for line, reason in batch.refused.items():
@@ -168,6 +172,10 @@ def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", s
     refused = len(batch.refused)
     if batch.requests:
         editor, find = load()
+        for request in batch.requests:
+            cut = describe_cut(editor, request.instruction)
+            if cut:
+                notice(f"{file}, line {request.line}: {cut}")
         results = edit_batch(editor, batch.requests, settings, find)
         for result in tqdm(results, "edit", total=len(batch.requests), unit="photo", disable=None):
             if result.refused is None:

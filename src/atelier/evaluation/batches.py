@@ -3,7 +3,7 @@
 Legend: B batch, H W pixels, D feature width. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,16 +67,18 @@ class Batch:
 
 
 class Texts:
-    """Unit CLIP features of texts; each distinct text is computed once."""
+    """Unit CLIP features of texts that are compared in groups (`ClipScorer.window`); each distinct one once."""
 
-    def __init__(self, texts: Sequence[str], scorers: Scorers) -> None:
-        distinct = sorted(set(texts))
+    def __init__(self, groups: Iterable[Sequence[str]], scorers: Scorers) -> None:
+        self._windows = {group: scorers.clip.window(group) for group in dict.fromkeys(map(tuple, groups))}
+        distinct = sorted({text for window in self._windows.values() for text in window})
         self._row_of = {text: row for row, text in enumerate(distinct)}
         self._features = scorers.clip.text_features(distinct) if distinct else torch.empty(0, 0)
 
-    def __call__(self, texts: Sequence[str]) -> torch.Tensor:
-        """Return the features (B, D) of B of the texts."""
-        return self._features[[self._row_of[text] for text in texts]]
+    def __call__(self, groups: Sequence[Sequence[str]]) -> torch.Tensor:
+        """Return the features (B, N, D) of B of the groups, of N texts each."""
+        rows = [[self._row_of[text] for text in self._windows[tuple(group)]] for group in groups]
+        return self._features[torch.tensor(rows)]
 
 
 def prepare_sources(samples: Sequence[Sample], scorers: Scorers, batch_size: int) -> Sources:

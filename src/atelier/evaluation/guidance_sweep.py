@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
-from atelier.evaluation.samples import Guidance, Sample
+from atelier.evaluation.samples import Guidance, Sample, captions_of
 from atelier.metrics import frontier, leakage
 from atelier.metrics.clip import directional
 from atelier.metrics.pixel import mean_over
@@ -27,10 +27,13 @@ POINTS = ["domain", "source_id", "probe_id", "model", *GUIDANCE, "success", "pre
 def score_sweep(
     sweep: Mapping[Guidance, Sequence[Sample]], sources: Sources, scorers: Scorers, batch_size: int
 ) -> pd.DataFrame:
-    """Score success and preservation (`metrics.frontier`): columns `POINTS`, a row per guidance, model and probe."""
+    """Score success and preservation (`metrics.frontier`): columns `POINTS`, a row per guidance, model and probe.
+
+    Success is NaN for a photograph whose captions have no direction; the functions below leave its probe out.
+    """
     rows = []
     photographs = [sample.probe for samples in sweep.values() for sample in samples if sample.probe.target is None]
-    texts = Texts([text for p in photographs for text in (p.source_caption, p.target_caption)], scorers)
+    texts = Texts(map(captions_of, photographs), scorers)
     for guidance, samples in sweep.items():
         for rendered in (True, False):  # a batch holds renderings or photographs
             alike = [sample for sample in samples if (sample.probe.target is not None) == rendered]
@@ -55,7 +58,7 @@ def _score(
         asked = frontier.asked_change(batch.source, batch.target, garment)
         outside = frontier.untouched(batch.source, batch.target, garment)
     else:
-        captions = texts([p.source_caption for p in batch.probes]), texts([p.target_caption for p in batch.probes])
+        captions = texts([captions_of(probe) for probe in batch.probes]).unbind(1)
         features = sources.features[sources.rows(batch.samples)], scorers.clip.image_features(edited)
         success = directional(*features, *captions).clamp_min(0)
         asked, outside = mean_over(change, garment), 1 - garment
@@ -64,7 +67,7 @@ def _score(
 
 def tabulate_frontiers(points: pd.DataFrame) -> pd.DataFrame:
     """Average `score_sweep`'s table: domain, model, guidance_text, guidance_image, success, preservation, n (edits)."""
-    groups = points.groupby(["domain", "model", *GUIDANCE])
+    groups = points.dropna(subset="success").groupby(["domain", "model", *GUIDANCE])
     means = groups[["success", "preservation"]].mean()
     return means.assign(n=groups.size()).reset_index()
 
@@ -72,12 +75,21 @@ def tabulate_frontiers(points: pd.DataFrame) -> pd.DataFrame:
 def summarise_frontiers(points: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
     """Return domain → baseline, finetuned, gain → area → estimate; each draw of sources has a frontier of its own.
 
+    `left_out`, where there are any, is the number of probes without a success, of which there is no estimate.
+
     The gain's p is of the permutation test that swaps the two models' edits, at all guidance points, by whole sources.
     """
     return {str(domain): _summarise(part, draws, seed) for domain, part in points.groupby("domain", sort=False)}
 
 
 def _summarise(points: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
+    unscored = points.loc[points["success"].isna(), "probe_id"].unique()
+    left_out = {"left_out": len(unscored)} if len(unscored) else {}
+    scored = points[~points["probe_id"].isin(unscored)]
+    return left_out if scored.empty else _areas_of(scored, draws, seed) | left_out
+
+
+def _areas_of(points: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
     sources = points.drop_duplicates("probe_id").set_index("probe_id")["source_id"].sort_index()
     clusters = Clusters.draw(sources.to_numpy(str), draws, seed)
     _, sizes = clusters.totals(np.ones((len(sources), 1)))

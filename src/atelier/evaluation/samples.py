@@ -85,6 +85,11 @@ def join_sweep(samples: Sequence[Sample], edits: Edits) -> dict[Guidance, list[S
     }
 
 
+def captions_of(probe: Probe) -> tuple[str, str]:
+    """Return the captions of source and target."""
+    return probe.source_caption, probe.target_caption
+
+
 def garment_phrase(probe: Probe) -> str:
     """Return the target caption's phrase for the garment ("a red striped shirt"), or one made from the prompt."""
     mention = find_mention(probe.target_caption, probe.garment)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
 from atelier.evaluation.references import REFERENCES, make_references, other_pictures
-from atelier.evaluation.samples import Sample, garment_phrase, pattern_captions
+from atelier.evaluation.samples import Sample, captions_of, garment_phrase, pattern_captions
 from atelier.images.boxes import box_of
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.metrics import clip_garment, leakage, pixel, regions
@@ -60,12 +60,12 @@ def score_samples(
 
     Returns:
         A row per probe and model: probe_id, domain, source_id, prompt, factor, model, and a column per metric, NaN if
-        it is not defined (`delta_e` of a pattern prompt, a distance to an unknown target).
+        it is not defined (`delta_e` of a pattern prompt, a distance to an unknown target, a CLIP score of captions that
+        CLIP does not read or between which it sees no difference).
     """
     tables = []
     probes = [sample.probe for sample in samples]
-    captions = [text for p in probes for text in (p.source_caption, p.target_caption, garment_phrase(p))]
-    texts = Texts(captions + [text for p in probes for text in pattern_captions(p)], scorers)
+    texts = Texts([g for p in probes for g in (captions_of(p), [garment_phrase(p)], pattern_captions(p))], scorers)
     others = other_pictures(samples)
     with tqdm(total=len(samples), desc="score", unit="probe", disable=None) as progress:
         for batch in iter_batches(samples, sources, scorers, batch_size):
@@ -114,12 +114,11 @@ def networks_of(metrics: Sequence[str]) -> dict[str, str]:
 def precompute(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -> Precomputed:
     """Compute what all models of a batch share: features of sources, targets and texts, regions, masks."""
     probes, rows = batch.probes, sources.rows(batch.samples)
-    alternatives = [caption for probe in probes for caption in pattern_captions(probe)]
     return Precomputed(
         source_features=sources.features[rows],
-        captions=(texts([p.source_caption for p in probes]), texts([p.target_caption for p in probes])),
-        phrase=texts([garment_phrase(probe) for probe in probes]),
-        patterns=texts(alternatives).unflatten(0, (len(probes), len(PATTERNS))),
+        captions=texts([captions_of(probe) for probe in probes]).unbind(1),
+        phrase=texts([[garment_phrase(probe)] for probe in probes])[:, 0],
+        patterns=texts([pattern_captions(probe) for probe in probes]),
         source_layers=scorers.lpips.features(batch.source),
         target_layers=scorers.lpips.features(batch.target),
         boxes=[box_of(mask) for mask in batch.garment[:, 0].cpu().numpy() > 0],

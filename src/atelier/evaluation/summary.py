@@ -1,6 +1,7 @@
 """Summary of the scores: means with intervals and what fine-tuning gained, per domain.
 
     domain (seen, unseen) → probes, sources, rendered (true for rendered images, false for photographs)
+    domain → left_out         → metric → edits without a score (see `CAPTIONED`); only where there are any
     domain → model (baseline, finetuned, copy, composite, target) → metric → {mean, ci_lo, ci_hi, n, clusters}
     domain → oracles          → reference edit → metric → the same; not compared with the models
     domain → gain             → metric → fine-tuned − baseline, paired: {mean, ci_lo, ci_hi, p, p_holm, n, clusters}
@@ -29,6 +30,15 @@ FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
 AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
 HEADLINE_DIGITS = 4
 
+# Metrics of captions or of the garment's phrase, and the factor of the prompts that have them: an edit has no score
+# where CLIP does not read these texts whole or, for directional similarity, sees no difference between the captions.
+CAPTIONED = {
+    "clip_similarity": None,
+    "clip_directional": None,
+    "clip_inside_box": None,
+    "pattern_recognised": "pattern",
+}
+
 Report = dict[str, Any]
 
 
@@ -50,6 +60,17 @@ def summarise_noops(noops: pd.DataFrame, draws: int, seed: int) -> Report:
         gain = compare(tables["finetuned"] - tables["baseline"], clusters, draws, seed)
         report[domain] = estimate_means(tables, clusters) | {"gain": gain}
     return report
+
+
+def count_left_out(scores: pd.DataFrame) -> dict[str, int]:
+    """Return metric of `CAPTIONED` → number of the fine-tuned editor's edits without a score; only those above 0."""
+    tuned = scores[scores["model"] == "finetuned"]
+    counts = {
+        name: int(tuned.loc[(tuned["factor"] == factor) if factor else slice(None), name].isna().sum())
+        for name, factor in CAPTIONED.items()
+        if name in tuned
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def headline(report: Report) -> Report:
@@ -82,6 +103,9 @@ def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
     described = estimate_means(tables, clusters)
     report: Report = {"probes": len(clusters.member), "sources": clusters.counts.shape[1]}
     report["rendered"] = "target" in tables
+    left_out = count_left_out(scores)
+    if left_out:
+        report["left_out"] = left_out
     report |= {model: described[model] for model in MODELS if model in described}
     report["oracles"] = {name: described[name] for name in REFERENCES if name in described}
     report |= _compare_models(tables, clusters, draws, seed)

@@ -8,6 +8,10 @@ With unit features I0, I1 of source and edited image, T0, T1 of their captions:
 
 All are in [-1, 1]; reports print them × 100, as the paper does.
 
+A text longer than the network reads has no features (NaN): its end would be cut off, often with the very words that
+name the edit. Of captions that differ in a few words `ClipScorer.window` chooses a part that is read and contains
+them. A score that is not defined is NaN, never 0: reports leave it out and count it.
+
 Legend: B batch, H W pixels, D feature width.
 """
 
@@ -19,8 +23,10 @@ import torch
 import torch.nn.functional as F
 
 from atelier.common.iterables import batched
+from atelier.metrics.windows import change_window
 from atelier.models.check import opening
 from atelier.models.parts import PROBES, check_finite, read_folder, read_tokenizer
+from atelier.models.tokens import TokenLimit
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
@@ -65,6 +71,18 @@ class ClipScorer:
             check_finite(tried, "features of a first text and image")
         return scorer
 
+    @property
+    def limit(self) -> TokenLimit:
+        """How much of a text the model reads."""
+        return TokenLimit(self.tokenizer, self.model.config.text_config.max_position_embeddings)
+
+    def window(self, texts: Sequence[str]) -> list[str]:
+        """Return the part of captions to compare: all of them, or if they are too long one that contains the change.
+
+        Texts that cannot be shortened are returned as they are, and have no features.
+        """
+        return change_window(texts, self.limit.fits)
+
     @torch.no_grad()
     def image_features(self, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
         """Return unit features (B, D) of square images (B, 3, H, H) in [0, 1].
@@ -88,15 +106,15 @@ class ClipScorer:
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
-        """Return unit features (B, D) of texts, truncated to the model's context length."""
-        length = self.model.config.text_config.max_position_embeddings
-        features = []
+        """Return unit features (B, D) of texts; NaN for a text longer than the model reads."""
+        length, features = self.limit.length, []
         for batch in batched(texts, batch_size):
             tokens = self.tokenizer(
                 list(batch), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
             ).to(self.mean.device)
             output = self.model.get_text_features(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
-            features.append(F.normalize(output.pooler_output, dim=-1))
+            unread = torch.tensor([not self.limit.fits(text) for text in batch], device=self.mean.device)
+            features.append(F.normalize(output.pooler_output, dim=-1).masked_fill(unread[:, None], torch.nan))
         return torch.cat(features)
 
 
@@ -108,9 +126,18 @@ def similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 def directional(
     source_image: torch.Tensor, edited_image: torch.Tensor, source_text: torch.Tensor, target_text: torch.Tensor
 ) -> torch.Tensor:
-    """Return cos(I1 − I0, T1 − T0), (B,), of unit features (B, D); 0 if image or caption did not change."""
+    """Return cos(I1 − I0, T1 − T0), (B,), of unit features (B, D).
+
+    0 if the image did not change: nothing was edited. NaN if the captions have no direction (`has_direction`): the
+    score is not defined then, whatever the image.
+    """
     change, wanted = edited_image - source_image, target_text - source_text
-    lengths = change.norm(dim=-1), wanted.norm(dim=-1)
-    has_direction = (lengths[0] > NO_DIRECTION) & (lengths[1] > NO_DIRECTION)
-    cosine = (change * wanted).sum(-1) / (lengths[0] * lengths[1]).clamp_min(NO_DIRECTION**2)
-    return torch.where(has_direction, cosine, torch.zeros_like(cosine))
+    length = change.norm(dim=-1)
+    cosine = (change * wanted).sum(-1) / (length * wanted.norm(dim=-1)).clamp_min(NO_DIRECTION**2)
+    scores = torch.where(length > NO_DIRECTION, cosine, torch.zeros_like(cosine))
+    return scores.masked_fill(~has_direction(source_text, target_text), torch.nan)
+
+
+def has_direction(source_text: torch.Tensor, target_text: torch.Tensor) -> torch.Tensor:
+    """Return whether captions differ for the network, bool (B,), from unit features (B, D); no if one was not read."""
+    return (target_text - source_text).norm(dim=-1) > NO_DIRECTION

@@ -21,10 +21,10 @@ BLANK = "{}"  # placeholder for the word in a template
 
 @dataclass(frozen=True)
 class Choice:
-    """Choice for each of B images."""
+    """Choice for each of B images; -1 and NaN where the CLIP does not read the word in the prompt."""
 
     chosen: Tensor  # (B,), int64: index of the most likely option
-    right: Tensor  # (B,), bool: whether it is the word of the prompt
+    right: Tensor  # (B,), float32: 1 if it is the word of the prompt, else 0
     probability: Tensor  # (B,), float32 in [0, 1]: of the word of the prompt
 
 
@@ -47,12 +47,14 @@ def choose(
             raise ValueError(f"{template!r} with {word!r}: expected one {BLANK} and one of {', '.join(options)}")
     scale, rows = scorer.model.logit_scale.exp(), []
     texts = {
-        template: scorer.text_features([template.replace(BLANK, option) for option in options])
+        template: scorer.text_features(scorer.window([template.replace(BLANK, option) for option in options]))
         for template in dict.fromkeys(templates)
     }
     for feature, template in zip(features, templates, strict=True):
         rows.append((scale * (texts[template] @ feature)).softmax(0))
     chances = torch.stack(rows) if rows else torch.zeros(0, len(options))
     asked = torch.tensor([list(options).index(word) for word in words], dtype=torch.int64)
-    chosen = chances.argmax(1)
-    return Choice(chosen, chosen == asked, chances.gather(1, asked[:, None])[:, 0])
+    unread = chances.isnan().any(1)
+    chosen = chances.argmax(1).masked_fill(unread, -1)
+    right = (chosen == asked).float().masked_fill(unread, torch.nan)
+    return Choice(chosen, right, chances.gather(1, asked[:, None])[:, 0])

@@ -61,7 +61,7 @@ def prompt_similarities(
 
 
 def text_similarities(scorer: ClipScorer, pictures: Tensor, texts: Sequence[str]) -> Tensor:
-    """Return CLIP-T: each image's cosine to its own text, (N,), of (N, D) and N texts.
+    """Return CLIP-T: each image's cosine to its own text, (N,), of (N, D) and N texts; NaN for one that is too long.
 
     The CLIP was not trained on the concept's word: the text should name the concept by its class.
     """

@@ -41,9 +41,12 @@ def crop_squares(pictures: torch.Tensor, boxes: Sequence[Sequence[float]], side:
 def recognised(image: torch.Tensor, texts: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
     """Return 1 if the requested text is the nearest of N, else 0, (B,). Higher is better; 1 / N by chance.
 
+    NaN where one of the texts was not read: its features are NaN.
+
     Args:
         image: unit features (B, D).
         texts: unit features of N alternatives per image, (B, N, D).
         asked: index of the requested text, int64 (B,).
     """
-    return (torch.einsum("bd,bnd->bn", image, texts).argmax(1) == asked).to(image)
+    cosines = torch.einsum("bd,bnd->bn", image, texts)
+    return (cosines.argmax(1) == asked).to(image).masked_fill(cosines.isnan().any(1), torch.nan)

@@ -27,6 +27,7 @@ from atelier.models.loading import (
     read_pipeline,
     rehearse,
 )
+from atelier.models.tokens import TokenLimit
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -52,6 +53,11 @@ class Editor(DiffusionModel):
         return self.unet
 
     denoiser = network
+
+    @property
+    def limit(self) -> TokenLimit:
+        """How much of an instruction the editor reads."""
+        return TokenLimit(self.tokenizer, self.tokenizer.model_max_length)
 
     def with_network(self, network: torch.nn.Module) -> "Editor":
         """Return the same editor with another UNet."""
@@ -146,7 +152,10 @@ def open_weights(where: str | Path, dtype: str = "float32", device: str = "auto"
 
 @torch.no_grad()
 def encode_texts(editor: Editor, texts: Sequence[str]) -> Tensor:
-    """Texts → float32 (B, T, C), padded or cut to the tokenizer's length, without attention mask as in training."""
+    """Texts → float32 (B, T, C), without attention mask as in training.
+
+    Padded or cut to the tokenizer's length; `Editor.limit` says what is cut off.
+    """
     return editor.text_encoder(tokenize(editor.tokenizer, texts).to(editor.device))[0].float()
 
 

@@ -48,14 +48,14 @@ def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
             raise UserError(f"{where}: the weights hold values that are not finite, in {name}")
 
 
-def read_tokenizer(kind: type, where: str | Path, network: Module | None = None) -> Any:
+def read_tokenizer(kind: type, where: str | Path, network: Module | None = None, *, subfolder: str = "") -> Any:
     """Load a tokenizer from a folder or a hub id, and check it against the text encoder that takes its tokens.
 
     Raises:
         UserError: its vocabulary is empty, not whole, or larger than the text encoder's, or a special token is missing.
         Exception: the library's own, of any type: use it within `check.opening`.
     """
-    tokenizer = kind.from_pretrained(str(where))
+    tokenizer = kind.from_pretrained(str(where), subfolder=subfolder)
     vocabulary = tokenizer.get_vocab()
     special = {tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.bos_token_id}
     first, second = (tokenizer(text, add_special_tokens=False).input_ids for text in PROBES)

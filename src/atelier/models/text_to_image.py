@@ -15,6 +15,7 @@ from torch.nn import Module
 from atelier.models.base import DiffusionModel, autocast, tokenize
 from atelier.models.diffusion import Diffusion, Flow, Process
 from atelier.models.networks import PromptEmbeds, TransformerOnly, UNetAndText
+from atelier.models.tokens import TokenLimit
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -33,6 +34,9 @@ class TextToImage(DiffusionModel, Protocol):
 
     def encode(self, texts: Sequence[str]) -> PromptEmbeds:
         """Encode prompts for the denoiser, without gradients."""
+
+    def unread(self, text: str) -> str:
+        """Return the end of a prompt that is cut off, because no text encoder reads so far; empty if all is read."""
 
     def pipeline(self) -> "DiffusionPipeline":
         """Return the model as diffusers' own pipeline; its networks are shared."""
@@ -85,9 +89,19 @@ class StableDiffusion(_Pipeline):
 
     def tokens(self, texts: Sequence[str]) -> PromptEmbeds:
         """Return prompts as token ids, padded or cut to the tokenizer's length."""
+        return PromptEmbeds(
+            tokens=tokenize(self.parts["tokenizer"], [self._write_out(text) for text in texts]).to(self.device)
+        )
+
+    def unread(self, text: str) -> str:
+        """Return the end of a prompt that is cut off."""
+        tokenizer = self.parts["tokenizer"]
+        return TokenLimit(tokenizer, tokenizer.model_max_length).unread(self._write_out(text))
+
+    def _write_out(self, text: str) -> str:
         for short, long in self.longhand.items():
-            texts = [text.replace(short, long) for text in texts]
-        return PromptEmbeds(tokens=tokenize(self.parts["tokenizer"], texts).to(self.device))
+            text = text.replace(short, long)
+        return text
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> PromptEmbeds:
@@ -134,6 +148,14 @@ class StableDiffusion3(_Pipeline):
         clips, width = torch.cat(states, dim=-1), self.denoiser.config.joint_attention_dim
         clips = torch.nn.functional.pad(clips, (0, width - clips.shape[-1]))
         return PromptEmbeds(context=torch.cat([clips, self._encode_t5(texts)], dim=1), pooled=torch.cat(pooled, dim=-1))
+
+    def unread(self, text: str) -> str:
+        """Return the end of a prompt that none of the text encoders reads."""
+        clips = [self.parts["tokenizer"], self.parts["tokenizer_2"]]
+        limits = [TokenLimit(tokenizer, tokenizer.model_max_length) for tokenizer in clips]
+        if self.parts["text_encoder_3"] is not None:
+            limits.append(TokenLimit(self.parts["tokenizer_3"], self.t5_tokens))
+        return min((limit.unread(text) for limit in limits), key=len)
 
     def _encode_t5(self, texts: Sequence[str]) -> Tensor:
         encoder = self.parts["text_encoder_3"]

@@ -1,4 +1,6 @@
-"""Make triplets (source, instruction, target) for training and probes for evaluation from items. Public: `pair_items`.
+"""Make triplets (source, instruction, target) for training and probes for evaluation from items.
+
+Public: `load_limits`, `pair_items`.
 
 Both pictures of a triplet come from one split, and no picture has a near duplicate in another split. Only metadata is
 held in memory: pictures are read by row, and triplets and probes are written as they are made.
@@ -14,15 +16,19 @@ from atelier.common.files import atomic_write, remove
 from atelier.common.records import Probe, Triplet, iter_rows, write_rows
 from atelier.config import Pair
 from atelier.pairs.index import IndexEntry, ItemIndex
+from atelier.pairs.lengths import Lengths, Limits, load_limits
 from atelier.pairs.probes import choose_sources, make_probes
 from atelier.pairs.report import summarise
 from atelier.pairs.splits import Splits, drop_near
 
-__all__ = ["pair_items"]
+__all__ = ["Limits", "load_limits", "pair_items"]
 
 
-def pair_items(items: Path, triplets: Path, probes: Path, params: Pair) -> dict[str, Any]:
+def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: Limits | None = None) -> dict[str, Any]:
     """Make the triplets of the seen domain (train, val, test) and the probes of both domains; write both files at once.
+
+    Args:
+        limits: how much of a text the editor and CLIP read; None: longer texts are not counted.
 
     Returns:
         The report for metrics/pair.json.
@@ -39,18 +45,18 @@ def pair_items(items: Path, triplets: Path, probes: Path, params: Pair) -> dict[
         for domain in ("seen", "unseen")
     }
     _check_probes(sources)
-    splits = Splits(kept, index.fetch, params)
+    splits, lengths = Splits(kept, index.fetch, params), Lengths(limits)
     with atomic_write(probes) as new_probes, atomic_write(triplets) as new_triplets:
         made = (probe for chosen in sources.values() for probe in make_probes(chosen, index.fetch))
-        write_rows(new_probes, Probe, _guarding(made, splits))
-        _write_triplets(new_triplets, splits)
+        write_rows(new_probes, Probe, lengths.watch(_guarding(made, splits)))
+        _write_triplets(new_triplets, splits, lengths)
         _check_triplets(splits, kept, params)
     near_duplicates = {
         "bits": params.near_duplicate,
         "items": len(index.entries) - len(kept),
         "targets": splits.near_targets,
     }
-    return {"near_duplicates": near_duplicates} | summarise(kept, splits.made, sources, params)
+    return {"near_duplicates": near_duplicates} | summarise(kept, splits.made, sources, params) | lengths.report()
 
 
 def _guarding(probes: Iterator[Probe], splits: Splits) -> Iterator[Probe]:
@@ -60,15 +66,15 @@ def _guarding(probes: Iterator[Probe], splits: Splits) -> Iterator[Probe]:
         yield probe
 
 
-def _write_triplets(path: Path, splits: Splits) -> None:
+def _write_triplets(path: Path, splits: Splits, lengths: Lengths) -> None:
     """Make test, val, train but write train, val, test: the first two, a fifth of all, wait in temporary files."""
     waiting = path.with_name(path.name + ".waiting")
     remove(waiting)
     try:
         for split in ("test", "val"):
-            write_rows(waiting / split, Triplet, splits.make(split))
+            write_rows(waiting / split, Triplet, lengths.watch(splits.make(split)))
         others = (iter_rows(waiting / split, Triplet) for split in ("val", "test"))
-        write_rows(path, Triplet, chain(splits.make("train"), *others))
+        write_rows(path, Triplet, chain(lengths.watch(splits.make("train")), *others))
     finally:
         remove(waiting)
 

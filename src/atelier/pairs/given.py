@@ -2,7 +2,7 @@
 
 Where such a data set gives no garment, factor or target caption, they are derived from the instruction: garment and
 factor are read from its words; the target's caption is the source's with that garment's new fabric or, if the
-instruction names no fabric, the source's caption followed by the instruction.
+instruction names no fabric, the source's caption with the instruction added.
 """
 
 import random
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from atelier.common.records import Item, Triplet
 from atelier.pairs.index import Fetch, IndexEntry
-from atelier.text.captions import PATTERN_WORDS, name_factor, recaption
+from atelier.text.captions import PATTERN_WORDS, add_phrase, name_factor, recaption
 from atelier.text.garments import garment_in
 from atelier.text.instructions import COLOURS
 
@@ -46,7 +46,7 @@ def _triplet(item: Item, instruction: str) -> Triplet:
     if garment and (colour or pattern):
         caption = recaption(item.caption, garment, colour=colour, pattern=pattern)
     else:
-        caption = f"{item.caption}, {instruction}"
+        caption = add_phrase(item.caption, instruction)
     return Triplet.from_item(
         item,
         kind="given",

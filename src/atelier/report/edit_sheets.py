@@ -10,6 +10,7 @@ from atelier.images.contact_sheet import SheetRow, contact_sheet, draw_change, d
 from atelier.images.tensors import from_png
 from atelier.metrics.registry import EDITORS
 from atelier.sampling.plan import spread
+from atelier.stats.tables import number
 from atelier.text.instructions import PROMPTS
 
 COLUMNS = (
@@ -68,7 +69,7 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
         f"({probe.garment})",
         "",
         "base | tuned",
-        f"direction {before['clip_directional']:.0f} | {after['clip_directional']:.0f}",
+        f"direction {number(before['clip_directional'], 0)} | {number(after['clip_directional'], 0)}",
         f"leakage {before['leakage_share']:.0%} | {after['leakage_share']:.0%}",
     ]
     return SheetRow(lines, pictures)

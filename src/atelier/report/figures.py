@@ -166,7 +166,9 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
         points: columns label, group, trained_share and `metric`, as `share_points` returns them, of one domain.
     """
     for group, left in (("ablation", True), ("method", False)):  # names of equal shares go on either side
-        part = points[points["group"] == group]
+        if metric not in points:
+            continue
+        part = points[points["group"] == group].dropna(subset=[metric])
         places = list(zip(part["trained_share"], part[metric], strict=True))
         (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)
         decimals = registry.metric(metric).decimals

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from atelier.evaluation.summary import metrics_of
-from atelier.metrics.registry import EDITORS, MODELS, beside_paper
+from atelier.metrics.registry import EDITORS, MODELS, beside_paper, metric
 from atelier.report import paper
 from atelier.stats.tables import DASH, interval, join_parts, markdown, number
 
@@ -69,6 +69,7 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
             kind = "rendered pictures" if report[domain]["rendered"] else "photographs"
             parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} {kind}", markdown(header, rows)]
             parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(report[domain])]
+            parts += [describe_left_out(report[domain])]
     return join_parts(parts)
 
 
@@ -76,7 +77,7 @@ def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
     found = dict(domain["gain"])
     found |= {f"{name}, over the copy": estimate for name, estimate in domain.get("gain_over_copy", {}).items()}
     found |= {f"{name}, no-op": estimate for name, estimate in domain.get("noop", {}).get("gain", {}).items()}
-    if "frontier" in domain:
+    if "gain" in domain.get("frontier", {}):
         found["area under the frontier"] = domain["frontier"]["gain"]["area"]
     return [
         [
@@ -85,6 +86,16 @@ def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
         ]
         for name, one in found.items()
     ]  # fmt: skip
+
+
+def describe_left_out(domain: Mapping[str, Any]) -> str:
+    """Say how many edits have no score of their captions, and why; empty if all have one."""
+    counts = dict(domain.get("left_out", {}))
+    if domain.get("frontier", {}).get("left_out"):
+        counts["area"] = domain["frontier"]["left_out"]
+    found = [f"{metric(key).title} {count}" for key, count in counts.items()]
+    reason = "CLIP does not read their captions whole, or sees no difference between them"
+    return f"Edits left out of {', '.join(found)}. {reason}." if found else ""
 
 
 def _ratios(domain: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from atelier.config import Generate
 from atelier.images.tensors import from_png, to_pixels, to_png, to_tensor
 from atelier.models.base import DiffusionModel, decode_latents, encode_images
 from atelier.models.instruct_pix2pix import Editor, encode_texts, predict
+from atelier.models.tokens import notice_unread
 from atelier.sampling.plan import PlannedEdit
 
 
@@ -126,6 +127,8 @@ def edit_all(
 
 def edit_probes(editor: Editor, planned: Sequence[PlannedEdit], model: str, settings: Generate) -> Iterator[Edit]:
     """Make every edit that `plan.plan_edits` planned; a probe's noise is always the same."""
+    instructions = dict.fromkeys(one.instruction for one in planned)
+    notice_unread(instructions, editor.limit.unread, "instructions are longer than the editor reads")
     for (text, image), group in itertools.groupby(planned, key=lambda one: one.guidance):
         alike = list(group)
         edited = edit_all(

@@ -25,6 +25,7 @@ from atelier.images.photo import (
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.masks.predict import Finder
 from atelier.models.instruct_pix2pix import Editor
+from atelier.models.tokens import describe_unread
 from atelier.sampling import edit as editing
 from atelier.sampling.batch_csv import EditRequest
 from atelier.text.captions import find_mention
@@ -93,6 +94,12 @@ def find_masks(find: Finder, requests: Sequence[tuple[Photograph, str]]) -> list
         mask if mask.any() else UserError(f"{one.path}: no {garment} found in it; --mask none edits all of it")
         for mask, (one, _), garment in zip(masks, requests, garments, strict=True)
     ]
+
+
+def describe_cut(editor: Editor, instruction: str) -> str:
+    """Say which words of an instruction the editor does not read; empty if it reads all."""
+    unread = editor.limit.unread(instruction)
+    return f"the instruction is longer than the editor reads; {describe_unread(unread)}" if unread else ""
 
 
 def make_edits(

@@ -11,6 +11,7 @@ from torch import Tensor
 from atelier.models.base import decode_latents
 from atelier.models.networks import join
 from atelier.models.text_to_image import TextToImage, latent_shape, predict
+from atelier.models.tokens import notice_unread
 from atelier.sampling.edit import denoise, draw_noise
 
 
@@ -42,6 +43,7 @@ def generate(
 
     Each starts from noise of its own seed, so that neither the order nor the batch matters.
     """
+    notice_unread(dict.fromkeys(prompts), model.unread, "prompts are longer than the text encoder reads")
     found = []
     for start in range(0, len(prompts), batch_size):
         batch = slice(start, start + batch_size)

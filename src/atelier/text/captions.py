@@ -10,6 +10,7 @@ PATTERN_WORDS = {
     "plain": "solid", "solid": "solid", "striped": "stripes", "stripe": "stripes", "floral": "floral",
     "flowered": "floral", "dotted": "dots", "plaid": "plaid", "checked": "plaid", "checkered": "plaid",
 }  # fmt: skip
+LONG = 12  # words: a phrase at the end of a longer caption can lie behind what a text encoder reads
 _STOP = "a|an|the|and|in|with|wearing|her|his|their|of|on"
 
 
@@ -57,12 +58,17 @@ def find_mention(caption: str, garment: str) -> Mention | None:
 def recaption(caption: str, garment: str, *, colour: str | None = None, pattern: str | None = None) -> str:
     """Replace the colour, the pattern or both of one garment in a caption; None: unchanged.
 
-    A garment that the caption does not name is appended: "a woman on a bench" → "a woman on a bench, in a red shirt".
+    A garment that the caption does not name is added: "a woman on a bench" → "a woman on a bench, in a red shirt".
     """
     found = find_mention(caption, garment)
     if found is None:
-        return f"{caption}, in {describe(garment, colour, pattern)}"
+        return add_phrase(caption, f"in {describe(garment, colour, pattern)}")
     phrase = describe(found.name, colour or found.colour, pattern or found.pattern)
     if not found.article:
         phrase = phrase.removeprefix("an ").removeprefix("a ")
     return caption[: found.start] + phrase + caption[found.end :]
+
+
+def add_phrase(caption: str, phrase: str) -> str:
+    """Add a phrase to a caption: at its end, or in front of a caption of more than LONG words."""
+    return f"{phrase}, {caption}" if len(caption.split()) > LONG else f"{caption}, {phrase}"

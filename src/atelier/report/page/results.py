@@ -11,7 +11,7 @@ from atelier.report.format import figure, heading, probability
 from atelier.report.page.answer import describe_domain, image_kind, sentence
 from atelier.report.page.charts import frontier_chart, metric_panels
 from atelier.report.page.data import PageData, Row, Table, with_interval
-from atelier.report.tables import average, rows_beside_paper
+from atelier.report.tables import average, describe_left_out, rows_beside_paper
 from atelier.stats.tables import DASH
 
 Section = dict[str, Any]
@@ -34,6 +34,11 @@ def with_paper(data: PageData) -> Section:
     networks = "; ".join(f"{role.replace('_', ' ')}: {name}" for role, name in data.report.get("networks", {}).items())
     return {
         "networks": networks,
+        "left_out": [
+            f"{name.capitalize()}. {text}"
+            for name, domain in data.domains.items()
+            if (text := describe_left_out(domain))
+        ],
         "tables": [_paper_table(name, domain) for name, domain in data.domains.items()],
         "folded": [_every_metric(name, domain) for name, domain in data.domains.items()],
     }

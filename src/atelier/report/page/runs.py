@@ -70,7 +70,7 @@ def learning_curves(data: PageData) -> Section | None:
         curves = {zone: (colour, _points(data.epochs, "epoch", f"val_{zone}")) for zone, colour in zones.items()}
         if curves:
             charts.append(curve_chart("Validation error by zone.", "", curves, "epoch", "mean squared error"))
-        if "val_directional" in data.epochs:
+        if "val_directional" in data.epochs and data.epochs["val_directional"].notna().any():
             curves = {"validation": ("finetuned", _points(data.epochs, "epoch", "val_directional"))}
             note = "On validation edits."
             charts.append(curve_chart("CLIP directional similarity.", note, curves, "epoch", "similarity × 100"))

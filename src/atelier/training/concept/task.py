@@ -36,7 +36,7 @@ class ConceptTask:
     """Training of a concept method on encoded rows.
 
     Raises:
-        UserError: no prompt contains the placeholder that is to be learnt.
+        UserError: no prompt contains the placeholder that is to be learnt, where the text encoder still reads it.
     """
 
     trainable: Trainable
@@ -46,8 +46,12 @@ class ConceptTask:
 
     def __post_init__(self) -> None:
         wanted = self.trainable.placeholder
-        if not any(wanted in prompt for prompt in self.data.prompts):
+        holding = [prompt for prompt in self.data.prompts if wanted in prompt]
+        if not holding:
             raise UserError(f"train.placeholder: no prompt contains {wanted!r}; nothing would be learnt")
+        unread = self.trainable.model.unread
+        if wanted and all(unread(prompt[: prompt.index(wanted) + len(wanted)]) for prompt in holding):
+            raise UserError(f"train.placeholder: every prompt is cut before {wanted!r}; put it further to the front")
 
     def __len__(self) -> int:
         return len(self.data)

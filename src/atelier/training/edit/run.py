@@ -19,12 +19,14 @@ from tqdm import tqdm
 from atelier.common.checkpoints import CheckpointStore, open_store
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, digest, write_json
+from atelier.common.notices import notice
 from atelier.common.records import Triplet, Zones, read_rows
 from atelier.common.tensor_files import write_tensors
 from atelier.config import Models, Train
 from atelier.metrics.clip import ClipScorer
 from atelier.models.finetuned import TRAINED_FACTS, TRAINED_TENSORS
 from atelier.models.instruct_pix2pix import Editor, load_editor
+from atelier.models.tokens import notice_unread
 from atelier.training.distributed import is_sharded, make_accelerator
 from atelier.training.edit import block_sets, methods
 from atelier.training.edit.dataset import encode_triplets
@@ -56,6 +58,7 @@ class Job:
     store: CheckpointStore
     models: Models
     without_zones: int  # triplets left out because `mask` has no zones for them
+    cut_instructions: int  # triplets whose instruction the editor does not read whole
     accelerator: "Accelerator"
 
     @property
@@ -100,13 +103,17 @@ def open_job(
     store = store or open_checkpoints(models, settings, triplets, zones)
     base = load_editor(models.editor, models.dtype, models.device)
     trainable = methods.prepare(base, settings)
+    texts = [row.instruction for row in usable if row.split in split] if accelerator.is_main_process else []
+    cut = notice_unread(texts, base.limit.unread, "training instructions are longer than the editor reads")
     data, validation = (encode_triplets(base, split[name], zone_of) for name in ("train", "val"))
     count = min(settings.validation, len(split["val"]))
     chosen = [split["val"][index * len(split["val"]) // count] for index in range(count)]  # evenly spread
     scorer = ClipScorer.load(models.clip, base.device)
     validator = Validator(validation, chosen, scorer, settings, accelerator)
+    if validator.without_direction == count and accelerator.is_main_process:
+        notice("train: CLIP sees no difference in the captions of any validated triplet; the lowest loss decides")
     task = EditTask(trainable, data, settings, validator)
-    return Job(base, task, store, models, len(rows) - len(usable), accelerator)
+    return Job(base, task, store, models, len(rows) - len(usable), cut, accelerator)
 
 
 def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) -> None:
@@ -191,10 +198,13 @@ def _report(job: Job, epochs: Sequence[Epoch], finished: Finished, headlines: Ma
     """metrics/train.json: numbers only, so that `dvc metrics diff` shows all of them."""
     numbers = headlines | {"epochs": epochs[-1].number, "steps": finished.steps}
     counts = {"train": len(job.task), "val": len(job.validator.data), "without_zones": job.without_zones}
+    left_out = {"cut_instructions": job.cut_instructions, "without_direction": job.validator.without_direction}
+    counts |= {name: count for name, count in left_out.items() if count}
     losses = {f"epoch_{epoch.number}": _short(epoch.train_loss) for epoch in epochs if epoch.train_loss is not None}
     scores = {
         f"val_{name}": {f"epoch_{epoch.number}": _short(epoch.validation.scores[name]) for epoch in epochs}
         for name in SCORES
+        if name in epochs[0].validation.scores
     }
     return numbers | {"triplets": counts, "train_loss": losses} | scores
 
@@ -206,7 +216,8 @@ def _write_curves(folder: Path, epochs: Sequence[Epoch], steps: Sequence[Step]) 
         writer.writerow(["epoch", "train_loss", *(f"val_{name}" for name in SCORES)])
         for epoch in epochs:
             loss = "" if epoch.train_loss is None else _short(epoch.train_loss)
-            writer.writerow([epoch.number, loss, *(_short(epoch.validation.scores[name]) for name in SCORES)])
+            found = [epoch.validation.scores.get(name) for name in SCORES]
+            writer.writerow([epoch.number, loss, *("" if score is None else _short(score) for score in found)])
     with (folder / "steps.csv").open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["step", "loss", "lr"])

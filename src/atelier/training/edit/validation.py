@@ -6,6 +6,7 @@ Legend: B batch, K validated edits, H W pixels.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from atelier.common.records import Triplet
 from atelier.common.rng import derive_seed, make_generator
 from atelier.config import Train
 from atelier.images.tensors import from_png, to_tensor
-from atelier.metrics.clip import ClipScorer, directional
+from atelier.metrics.clip import ClipScorer, directional, has_direction
 from atelier.models.instruct_pix2pix import Editor
 from atelier.sampling.edit import edit_all
 from atelier.training.distributed import micro_batches
@@ -39,7 +40,8 @@ class Validator:
 
     Several processes score a part each; the scores are those of all of them, the same in each. `loss` is the training
     loss; the zones' scores are unweighted mean squared errors of the prediction; `directional` is the mean directional
-    similarity of the edits, × 100, and decides which epoch is the best.
+    similarity, × 100, of the edits whose captions have a direction, and decides which epoch is the best. If none has,
+    it is left out and the lowest loss decides.
     """
 
     data: EncodedTriplets  # the whole validation split, for the errors
@@ -55,12 +57,27 @@ class Validator:
         edited = self._edit(editor)
         pictures = np.stack([from_png(triplet.source) for triplet in self.chosen]), edited
         images = [self.scorer.image_features(to_tensor(pixels)) for pixels in pictures]
-        captions = ([t.source_caption for t in self.chosen], [t.target_caption for t in self.chosen])
-        texts = [self.scorer.text_features(words) for words in captions]
-        own = torch.tensor(100 * float(directional(*images, *texts).mean()), dtype=torch.float64)
-        # broadcast: all ranks must take the same early-stopping decision
-        score = float(broadcast(own.to(self.accelerator.device)))
-        return Validation(score, dict(zip(SCORES, [*errors, score], strict=True)), torch.from_numpy(edited))
+        scores = dict(zip(SCORES, errors, strict=False))
+        found = directional(*images, *self._captions)
+        found = found[~found.isnan()]
+        if len(found):
+            own = torch.tensor(100 * float(found.mean()), dtype=torch.float64)
+            # broadcast: all ranks must take the same early-stopping decision
+            scores["directional"] = float(broadcast(own.to(self.accelerator.device)))
+        score = scores.get("directional", -scores["loss"])
+        return Validation(score, scores, torch.from_numpy(edited))
+
+    @cached_property
+    def _captions(self) -> tuple[Tensor, Tensor]:
+        """Features (K, D) of the source and target captions of the edits, each pair read in one window."""
+        windows = [self.scorer.window([one.source_caption, one.target_caption]) for one in self.chosen]
+        before, after = zip(*windows, strict=True)
+        return self.scorer.text_features(before), self.scorer.text_features(after)
+
+    @property
+    def without_direction(self) -> int:
+        """Number of the edits that directional similarity leaves out: CLIP sees no difference in their captions."""
+        return int((~has_direction(*self._captions)).sum())
 
     def picture(self, edits: Tensor) -> np.ndarray:
         """Arrange sources, edits and targets in three rows, at most 12 of each: uint8 (3 H, n W, 3)."""
