@@ -4,45 +4,45 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
+from atelier.config import Section, fields
 from atelier.training.concept.config import Concept
 
 
 class Base(Section):
-    model: str
-    segmenter: str
-    features: str
+    model: fields.Name
+    segmenter: fields.Name
+    features: fields.Name
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
-    threads: Threads
+    threads: fields.Threads
     t5: bool
-    t5_tokens: Count
+    t5_tokens: Annotated[int, Field(ge=1, le=4096)]
 
 
 class Images(Section):
-    count: Count
-    references: Annotated[int, Field(ge=20)]
-    size: Annotated[int, Field(ge=16, multiple_of=8)]
-    seed: Seed
+    count: fields.Count
+    references: Annotated[int, Field(ge=20, le=1_000_000)]
+    size: fields.Side
+    seed: fields.Seed
 
 
 class Sampling(Section):
-    prompts: Annotated[int, Field(ge=2)]
-    group: Annotated[int, Field(ge=2)]
-    steps: Count
-    guidance: Positive
-    batch_size: Count
-    seed: Seed
+    prompts: Annotated[int, Field(ge=2, le=10_000)]
+    group: Annotated[int, Field(ge=2, le=10_000)]
+    steps: fields.Steps
+    guidance: Annotated[fields.Guidance, Field(gt=0)]
+    batch_size: fields.Batch
+    seed: fields.Seed
 
 
 class Prior(Section):
-    pictures: Count
-    weight: NonNegative
+    pictures: fields.Count
+    weight: fields.NonNegative
 
 
 class Bootstrap(Section):
-    draws: Count
-    seed: Seed
+    draws: Annotated[int, Field(ge=1, le=100_000)]
+    seed: fields.Seed
 
 
 class Study(Section):

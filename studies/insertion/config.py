@@ -4,83 +4,74 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from atelier.config import Count, NonNegative, Positive, Section, Seed, Threads
+from atelier.config import Section, check_section, fields
 from atelier.training.concept.config import Concept
 
+Scales = fields.scale_list(-1000)
 METHODS = ("textual_inversion", "dreambooth", "lora")
 
 
 class Base(Section):
-    painter: str
+    painter: fields.Name
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
-    threads: Threads
+    threads: fields.Threads
 
 
 class Networks(Section):
-    clip: str
-    features: str
+    clip: fields.Name
+    features: fields.Name
 
 
 class TrainingImages(Section):
-    count: Annotated[int, Field(ge=2)]
-    others: Annotated[int, Field(ge=4, multiple_of=2)]
-    seed: Seed
+    count: Annotated[int, Field(ge=2, le=10_000)]
+    others: Annotated[int, Field(ge=4, le=10_000, multiple_of=2)]
+    seed: fields.Seed
 
 
 class Sampling(Section):
-    steps: Annotated[int, Field(ge=1, le=1000)]
-    guidance: NonNegative
-    plain: Annotated[int, Field(ge=2)]
-    complex: Count
-    batch_size: Count
-    seed: Seed
+    steps: fields.Steps
+    guidance: fields.Guidance
+    plain: Annotated[int, Field(ge=2, le=10_000)]
+    complex: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: fields.Batch
+    seed: fields.Seed
 
 
 class Training(Section):
-    identifier: Annotated[str, Field(pattern=r"^\S+$")]
-    placeholder: Annotated[str, Field(pattern=r"^\S+$")]
-    repeats: Count
-    batch_size: Count
-    seed: Seed
+    identifier: Annotated[fields.Name, Field(pattern=r"^\S+$")]
+    placeholder: Annotated[fields.Name, Field(pattern=r"^\S+$")]
+    repeats: fields.Count
+    batch_size: fields.Batch
+    seed: fields.Seed
 
 
 class TextualInversion(Section):
-    lr: Positive
-    epochs: Count
-    vectors: Count
+    lr: fields.Rate
+    epochs: fields.Count
+    vectors: Annotated[int, Field(ge=1, le=1000)]
 
 
 class DreamBooth(Section):
-    lr: Positive
-    epochs: Count
-    class_pictures: Annotated[int, Field(ge=0)]
-    class_weight: NonNegative
+    lr: fields.Rate
+    epochs: fields.Count
+    class_pictures: Annotated[int, Field(ge=0, le=10_000)]
+    class_weight: fields.NonNegative
 
 
 class Lora(Section):
-    lr: Positive
-    text_lr: NonNegative
-    epochs: Count
-    rank: Count
-    alpha: Positive
+    lr: fields.Rate
+    text_lr: fields.NonNegative
+    epochs: fields.Count
+    rank: fields.Rank
+    alpha: fields.Positive
 
 
 class Frontier(Section):
-    checkpoints: Annotated[int, Field(ge=0)]
-    plain: Count
-    complex: Count
-    scales: Annotated[str, Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Frontier":
-        try:
-            wrong = not self.strengths or len(set(self.strengths)) < len(self.strengths)
-        except ValueError:
-            wrong = True
-        if wrong:
-            raise ValueError(f"scales: {self.scales!r} is not a list of different scales, as 0.5+1.0+1.5")
-        return self
+    checkpoints: Annotated[int, Field(ge=0, le=1000)]
+    plain: fields.Count
+    complex: fields.Count
+    scales: Scales
 
     def epochs(self, last: int) -> set[int]:
         """Return the epochs after which a run of `last` epochs is sampled, evenly spread, without the last."""
@@ -90,12 +81,12 @@ class Frontier(Section):
     @property
     def strengths(self) -> list[float]:
         """The scales that the finished LoRAs are sampled at."""
-        return [float(part) for part in self.scales.split("+")]
+        return fields.parse_scales(self.scales)
 
 
 class Bootstrap(Section):
-    draws: Annotated[int, Field(ge=100)]
-    seed: Seed
+    draws: fields.Draws
+    seed: fields.Seed
 
 
 class Study(Section):
@@ -129,7 +120,7 @@ def settings_of(method: str, noun: str, shared: Training, own: TextualInversion 
     match own:
         case TextualInversion():
             words = {"placeholder": shared.placeholder, "initialiser": noun, "vectors": own.vectors}
-            return Concept(**common, **words, weight_decay=0.0)  # decay would pull the embedding towards zero
+            common |= words | {"weight_decay": 0.0}  # decay would pull the embedding towards zero
         case Lora():
-            return Concept(**common, lora_rank=own.rank, lora_alpha=own.alpha, text_lr=own.text_lr)
-    return Concept(**common)
+            common |= {"lora_rank": own.rank, "lora_alpha": own.alpha, "text_lr": own.text_lr}
+    return check_section(Concept, common, f"settings of {method}")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from atelier.common.rng import derive_seed
+from atelier.config import check_section
 from atelier.images.tensors import to_pixels
 from atelier.models.loading import load_model
 from atelier.models.text_to_image import TextToImage
@@ -64,7 +65,7 @@ def settings_of(run: Run, training: Training, factors: Factors, token: str) -> C
         }  # fmt: skip
     else:
         own = {"lr": run.lr * factors.dreambooth}
-    return Concept(**common, **own)
+    return check_section(Concept, common | own, f"settings of {run.method}: learning rates times factors")
 
 
 def sample_all(model: TextToImage, setup: Setup) -> torch.Tensor:

@@ -13,7 +13,7 @@ from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.tensor_files import write_tensors
 from atelier.common.threads import set_threads
-from atelier.config import read_sections
+from atelier.config import check_section, read_sections
 from studies.logo.config import Run, Study
 from studies.logo.results import FACTS, PICTURES
 from studies.logo.runs import Setup, train_run
@@ -31,7 +31,7 @@ def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photog
     """Train the logo by one method with one setting; sample the six prompts every few epochs."""
     study = read_sections(params, Study)
     set_threads(study.bases.threads)
-    run = Run(method=method, lr=lr, text_lr=text_lr, rank=rank)
+    run = check_section(Run, {"method": method, "lr": lr, "text_lr": text_lr, "rank": rank}, "options")
     began = time.monotonic()
     setup = Setup(
         study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 import pandas as pd
-from ruamel.yaml import YAML
 
 from atelier.common import command
 from atelier.common.files import atomic_write
 from atelier.common.records import Edit, Probe, Zones, read_rows
 from atelier.common.threads import set_threads
-from atelier.config import read_params
+from atelier.config import Section, fields, read_params, read_sections
 from atelier.evaluation.batches import prepare_sources
 from atelier.evaluation.evaluate import load_scorers
 from atelier.evaluation.samples import join_samples
@@ -20,6 +19,21 @@ from atelier.stats.tables import to_csv
 from studies.losses.contrasts import MEASURES
 
 MODEL = "finetuned"
+
+
+class PlannedRun(Section):
+    """A line of the plan: the pairs that a run learns from, and the parameters that it changes."""
+
+    pairs: fields.Name
+    set: fields.Text
+
+
+class Plan(Section):
+    """The study's params.yaml."""
+
+    threads: fields.Threads
+    pairs: dict[fields.Name, fields.Text]
+    runs: dict[fields.Name, PlannedRun]
 
 
 @command.stage
@@ -33,7 +47,7 @@ MODEL = "finetuned"
 def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
     """Score every run of the plan as the root's evaluate does; a source image's score is the mean over its prompts."""
     set_threads(threads)
-    names = list(YAML(typ="safe").load(plan)["runs"])
+    names = list(read_sections(plan, Plan).runs)
     chosen = read_params(params)
     scorers, images, masks = load_scorers(chosen.models), read_rows(probes, Probe), read_rows(zones, Zones)
     scores, facts, sources = [], [], None

@@ -203,7 +203,9 @@ def folder(tmp_path_factory) -> Path:
 
 def mask_files(folder: Path, triplets: list[Triplet], probes: list[Probe], segmenter: Path):
     """Mask rows in files; return the zones of both files and the report."""
-    models = Models(editor="", clip="", lpips="", segmenter=str(segmenter), dtype="float32", device="cpu", threads=1)
+    models = Models(
+        editor="none", clip="none", lpips="none", segmenter=str(segmenter), dtype="float32", device="cpu", threads=1
+    )
     write_rows(folder / "triplets", Triplet, triplets)
     write_rows(folder / "probes", Probe, probes)
     outs = folder / "zones" / "triplets", folder / "zones" / "probes"

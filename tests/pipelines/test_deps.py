@@ -11,7 +11,7 @@ from import_graph import CODE, ROOT, reached
 from ruamel.yaml import YAML
 
 # Their values are DVC params (config), or they only observe (tracking): they cannot change what a stage writes.
-WITHOUT_EFFECT = frozenset({"atelier.config", "atelier.tracking"})
+WITHOUT_EFFECT = frozenset({"atelier.config", "atelier.config.fields", "atelier.tracking"})
 SHARED = {("pretrain", "common"), ("studies", "common")}  # packages outside src
 
 

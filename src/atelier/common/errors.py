@@ -1,5 +1,8 @@
-"""Errors of input: of a whole command (`UserError`) and of one row (`RefusedError`), and the boundary around a row."""
+"""Errors of input: of a whole command (`UserError`) and of one row (`RefusedError`), the boundary around a row, and
+values shortened for messages.
+"""
 
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,3 +31,22 @@ def row_boundary() -> Iterator[None]:
     # Rows are untrusted, and the libraries that read them (Pillow, NumPy, Arrow, json) raise exceptions of any type.
     except Exception as error:
         raise RefusedError(f"unreadable row: {type(error).__name__}") from error
+
+
+class _Short(reprlib.Repr):
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = limit
+        self.maxlevel = 2
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Write a whole number; one of thousands of digits, which Python refuses to write, by its size."""
+        return super().repr_int(x, level) if x.bit_length() < 1024 else f"<a number of {x.bit_length():,} bits>"
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """Write a value for a message: on one line, control characters escaped, in at most `limit` characters and "…"."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = int(value)  # a subclass is written as the number that it is
+    text = " ".join(_Short(limit).repr(value).split())
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from atelier.config import Count, LoopSettings, NonNegative, Positive, Share
+from atelier.config import LoopSettings, fields
 
 
 class Concept(LoopSettings):
@@ -15,29 +15,29 @@ class Concept(LoopSettings):
 
     method: Literal["dreambooth", "textual_inversion", "lora"]
     # textual_inversion: as many new tokens as there are vectors, each initialised as a copy of the initialiser's
-    placeholder: str = ""
-    initialiser: str = ""
-    vectors: Count = 1
+    placeholder: fields.Text = ""
+    initialiser: fields.Text = ""
+    vectors: Annotated[int, Field(ge=1, le=1000)] = 1
     # lora
-    lora_rank: Count = 4
-    lora_alpha: Positive = 4.0
-    lora_targets: Annotated[str, Field(min_length=1)] = "to_q+to_k+to_v+to_out.0"
-    text_lr: NonNegative = 0.0  # of the text encoder's adapters; 0: none
-    text_targets: Annotated[str, Field(min_length=1)] = "q_proj+k_proj+v_proj+out_proj"
+    lora_rank: fields.Rank = 4
+    lora_alpha: fields.Positive = 4.0
+    lora_targets: fields.NameList = "to_q+to_k+to_v+to_out.0"
+    text_lr: fields.NonNegative = 0.0  # of the text encoder's adapters; 0: none
+    text_targets: fields.NameList = "q_proj+k_proj+v_proj+out_proj"
     # factors on a sample's squared error, besides its row's own weight
-    snr_gamma: Positive | None = None  # noise and velocity: Min-SNR-γ
+    snr_gamma: fields.Positive | None = None  # noise and velocity: Min-SNR-γ
     flow_error: Literal["velocity", "clean"] = "velocity"  # flow matching: `clean` is the velocity's times σ²
     # the loop, as in params.yaml's `train`
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup: Share = 0.0
+    warmup: fields.Share = 0.0
     optimizer: Literal["adamw", "adamw8bit"] = "adamw"
-    weight_decay: NonNegative = 0.01
-    clip_norm: Positive = 1.0
-    accumulate: Count = 1
+    weight_decay: fields.NonNegative = 0.01
+    clip_norm: fields.Positive = 1.0
+    accumulate: fields.Batch = 1
     gradient_checkpointing: bool = False
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0: the EMA is the trained tensors themselves
-    patience: Count = 1_000_000  # epochs without a better score
-    checkpoint_steps: Count = 100
+    ema: fields.Decay = 0.0  # 0: the EMA is the trained tensors themselves
+    patience: fields.Count = 1_000_000  # epochs without a better score
+    checkpoint_steps: fields.Count = 100
 
     @model_validator(mode="after")
     def _consistent(self) -> "Concept":

@@ -1,37 +1,13 @@
 """Parameters: the shipped file is read with its types; errors are one line that names the key."""
 
-import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
-from import_graph import ROOT
+from fixtures_config import SHIPPED, refusal, write
 from pydantic import ValidationError
 
-from atelier.common.errors import UserError
 from atelier.config import Train, read_params
 from atelier.training.edit.block_sets import BLOCK_SETS
-
-SHIPPED = ROOT / "params.yaml"
-
-
-def write(path: Path, where: str, line: str) -> Path:
-    """Write the shipped parameters with the line of one key (`section.key`) replaced; return the path."""
-    section, _, key = where.partition(".")
-    pattern = rf"(?ms)^({section}:.*?^)  {key}: [^\n]*\n"
-    text, count = re.subn(pattern, rf"\g<1>  {line}\n", SHIPPED.read_text(), count=1)
-    assert count == 1, f"params.yaml has no {where}"
-    path.write_text(text)
-    return path
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read_params(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(path) in message
-    return message
 
 
 def test_shipped_parameters_are_read_with_their_types():
