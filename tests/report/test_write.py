@@ -31,7 +31,7 @@ SETTINGS = Evaluate(batch_size=16, draws=200, seed=7, sheet_rows=3)
 @pytest.fixture(scope="module")
 def models(tiny_clip_folder, tiny_features_folder, tiny_editor_folder) -> Models:
     return Models(
-        editor=str(tiny_editor_folder), clip=str(tiny_clip_folder), lpips=str(tiny_features_folder), segmenter="",
+        editor=str(tiny_editor_folder), clip=str(tiny_clip_folder), lpips=str(tiny_features_folder), segmenter="none",
         dtype="float32", device="cpu", threads=1,
     )  # fmt: skip
 

@@ -185,7 +185,7 @@ def test_every_methods_parameters_reach_its_training():
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
-        ("frontier", "scales", "0+0", "not a list of different scales"),
+        ("frontier", "scales", "0+0", "frontier.scales.*not a list of distinct scales"),
         ("frontier", "plain", 17, "at most those of painting"),
         ("teaching", "identifier", "two words", "identifier"),
         ("lora", "rnak", 4, "rnak"),
