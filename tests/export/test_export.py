@@ -1,6 +1,7 @@
 """Export an editor, and compare the edits of diffusers' own pipeline with ours."""
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import Mock
@@ -10,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from diffusers import StableDiffusionInstructPix2PixPipeline
+from fixtures_finetuned import WORDS, finetune_adapters, finetune_selectively
 from import_graph import ROOT
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -18,11 +20,7 @@ from atelier.cli import main
 from atelier.common.errors import UserError
 from atelier.export import pipeline as exporting
 from atelier.export.pipeline import export
-from atelier.models import lora
 from atelier.models.instruct_pix2pix import load_editor, open_weights
-
-WORDS = "make the shirt red"
-TARGETS = "to_q+to_k+to_out.0+conv2"
 
 
 class Project(NamedTuple):
@@ -32,29 +30,6 @@ class Project(NamedTuple):
     finetuned: Path
     photo: Path
     edited: np.ndarray
-
-
-def save_finetuned(folder: Path, tensors: dict[str, torch.Tensor], **facts: object) -> Path:
-    folder.mkdir(parents=True)
-    save_file(tensors, folder / "trained.safetensors")
-    (folder / "finetuned.json").write_text(json.dumps(facts))
-    return folder
-
-
-def finetune_selectively(folder: Path, base: Path) -> Path:
-    own = dict(load_editor(base, device="cpu").unet.named_parameters())
-    names = [name for name in own if ".attn2.to_k." in name or name.startswith("mid_block.resnets")]
-    tensors = {name: own[name] + 0.3 * torch.randn(own[name].shape) for name in names}
-    facts = {"method": "selective", "unfreeze": "attn+mid", "trained_parameters": 1234, "best_epoch": 2}
-    return save_finetuned(folder, tensors, base=str(base), **facts)
-
-
-def finetune_adapters(folder: Path, base: Path) -> Path:
-    unet = lora.inject(load_editor(base, device="cpu").unet, 3, 6.0, TARGETS)
-    shapes = {name: parameter.shape for name, parameter in unet.named_parameters()}
-    tensors = {saved: torch.randn(shapes[name]) * 0.3 for name, saved in lora.names(unet).items()}
-    facts = {"lora_rank": 3, "lora_alpha": 6.0, "lora_targets": TARGETS, "trained_parameters": 567, "best_epoch": 1}
-    return save_finetuned(folder, tensors, base=str(base), method="lora", **facts)
 
 
 def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
@@ -144,6 +119,26 @@ def test_a_widened_base_s_adapters_are_not_saved_alone(tiny_editor_folder, tmp_p
     export(finetuned, tmp_path / "exported", tmp_path)
     assert not list((tmp_path / "exported").glob("*lora*"))
     assert torch.equal(open_weights(tmp_path / "exported", device="cpu").unet.conv_in.weight, first)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_every_exported_file_has_the_umask_s_permissions(project, tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        export(project.finetuned, tmp_path / "exported", tmp_path)
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "exported").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".safetensors", ".json", ".md"}
+    assert {path.stat().st_mode & 0o777 for path in files} == {mode}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_an_export_loads_in_one_dtype_without_options_and_edits(project, tmp_path, dtype):
+    export(project.finetuned, tmp_path / "out", tmp_path, dtype)
+    edited = run_diffusers(tmp_path / "out", project.photo)  # fails in its first call where dtypes are mixed
+    assert np.abs(edited - project.edited).mean() <= (0.1 if dtype == "float32" else 3)
+    assert np.abs(edited - edit(project.photo, tmp_path / "out", tmp_path / "again.png")).max() <= 1
 
 
 def test_bfloat16_halves_the_weights(project, tmp_path):

@@ -13,6 +13,7 @@ from atelier.stats.tables import DASH, interval, markdown
 ADAPTERS, KOHYA_ADAPTERS = "pytorch_lora_weights.safetensors", "lora-kohya.safetensors"
 _SETTINGS = ("loss", "lambda_preserve", "lambda_ctx", "lambda_bg", "lr", "epochs", "batch_size", "ema", "seed")
 _MODELS = {model: MODEL_TITLES[model] for model in ("baseline", "finetuned", "copy")} | {"finetuned": "**this editor**"}
+_PIPELINE = "StableDiffusionInstructPix2PixPipeline"
 _SAMPLING = {  # argument of the diffusers pipeline → parameter of `generate`
     "num_inference_steps": "steps", "guidance_scale": "guidance_text", "image_guidance_scale": "guidance_image",
 }  # fmt: skip
@@ -28,6 +29,9 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         adapters: whether LoRA adapters are saved beside the card.
     """
     sampling = known.params.get("generate", {})
+    given = {name: sampling[key] for name, key in _SAMPLING.items() if key in sampling}
+    options = {key: sampling[key] for key in _SAMPLING.values() if key in sampling}
+    unguided = _is_unguided(given)
     text = files("atelier.export").joinpath("model_card.md").read_text("utf-8")
     return Template(
         text, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
@@ -36,7 +40,11 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         on_hub=facts["base"].count("/") == 1 and facts["base"][0].isalnum(),  # a hub id; folders have more parts
         sheet=known.sheet and SHEET.name,
         size=size,
-        sampling="".join(f", {name}={sampling[key]}" for name, key in _SAMPLING.items() if key in sampling),
+        is_trained_size=bool(facts.get("size")),
+        sampling="".join(f", {name}={value}" for name, value in given.items()),
+        options="".join(f" --{key.replace('_', '-')} {value}" for key, value in options.items()),
+        unguided=unguided,
+        pipeline="Pipeline" if unguided else _PIPELINE,
         adapters=adapters and ADAPTERS,
         kohya=KOHYA_ADAPTERS,
         training=list(_training(facts, known)),
@@ -44,8 +52,15 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
     )
 
 
+def _is_unguided(given: Mapping[str, float]) -> bool:
+    """Whether diffusers' pipeline leaves guidance out; its defaults are 7.5 and 1.5."""
+    return given.get("guidance_scale", 7.5) <= 1 or given.get("image_guidance_scale", 1.5) < 1
+
+
 def _training(facts: Mapping[str, Any], known: Provenance) -> Iterator[str]:
     for name, value in facts.items():
+        if name == "size":
+            continue  # said with the call
         grouped = isinstance(value, int) and not isinstance(value, bool)
         yield f"{name.replace('_', ' ')}: {value:,}" if grouped else f"{name.replace('_', ' ')}: {value}"
     settings = known.params.get("train", {})

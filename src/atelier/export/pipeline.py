@@ -14,6 +14,7 @@ from atelier.export.model_card import ADAPTERS, KOHYA_ADAPTERS, write_card
 from atelier.export.provenance import SHEET, trace
 from atelier.models.finetuned import TRAINED_FACTS, read_facts, read_trained
 from atelier.models.instruct_pix2pix import Editor, open_weights
+from atelier.models.saving import save_pipeline
 
 
 def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple[str, ...]:
@@ -52,8 +53,7 @@ def export(folder: Path, out: Path, root: Path, dtype: str = "float32") -> tuple
 def _save_pipeline(editor: Editor, out: Path, dtype: str) -> None:
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
-    for part in (editor.unet, editor.vae):
-        part.register_to_config(_name_or_path="")  # otherwise the local path of the base is saved
+    editor.unet.register_to_config(sample_size=editor.size // editor.latent_stride)  # what it was fine-tuned at
     if dtype == "bfloat16":
         for part in (editor.unet, editor.vae, editor.text_encoder):
             part.bfloat16()
@@ -61,7 +61,7 @@ def _save_pipeline(editor: Editor, out: Path, dtype: str) -> None:
         vae=editor.vae, text_encoder=editor.text_encoder, tokenizer=editor.tokenizer, unet=editor.unet,
         scheduler=editor.scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
-    pipeline.save_pretrained(out)
+    save_pipeline(pipeline, out)
 
 
 def read_adapters(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from atelier.common.tensor_files import read_tensors
 from atelier.models.check import check_tensors, read_object
 
 TRAINED_TENSORS = "trained.safetensors"  # the tensors that training changed, float32
-TRAINED_FACTS = "finetuned.json"  # beside them: the base they belong to, the method, counts, the best epoch
+TRAINED_FACTS = "finetuned.json"  # beside them: the base they belong to, size, method, counts, the best epoch
 
 
 class _Facts(BaseModel):
@@ -23,6 +23,8 @@ class _Facts(BaseModel):
     base: str = Field(min_length=1, max_length=1000)
     method: Literal["selective", "lora", "full"] | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")  # of the tensors' file; older folders have none
+    base_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")  # of the base: see `digest`
+    size: int | None = Field(None, ge=8, le=8192)  # side of the images that it was fine-tuned on, px
 
 
 class _LoraFacts(_Facts):

@@ -16,6 +16,7 @@ from atelier.common.errors import UserError
 from atelier.models import lora
 from atelier.models.base import DiffusionModel, autocast, tokenize, with_tensors
 from atelier.models.check import find_folder, opening
+from atelier.models.digest import check_base
 from atelier.models.finetuned import TRAINED_FACTS, TRAINED_TENSORS, read_facts, read_trained
 from atelier.models.loading import (
     DTYPES,
@@ -46,6 +47,14 @@ class Editor(DiffusionModel):
     dtype: torch.dtype
     device: torch.device
     widened: bool = False  # the source's channels of `conv_in` are new and zero: they must be among what is trained
+    trained_size: int | None = (
+        None  # side of the images that it was fine-tuned on, px; None: not fine-tuned, or unknown
+    )
+
+    @property
+    def size(self) -> int:
+        """The side of the square images to edit, in pixels: what it was fine-tuned at, or else the base's."""
+        return self.trained_size or super().size
 
     @property
     def network(self) -> "UNet2DConditionModel":
@@ -134,20 +143,24 @@ def apply_trained(editor: Editor, folder: Path) -> Editor:
             raise UserError(f"{path}: {name!r} does not fit this UNet; was it fine-tuned from another base?")
     if not tensors.keys() >= set(adapters.values()):
         raise UserError(f"{path}: lacks tensors of the adapters that {TRAINED_FACTS} beside it names")
-    return with_tensors(editor, tensors)
+    return replace(with_tensors(editor, tensors), trained_size=facts.get("size"))
 
 
 def open_weights(where: str | Path, dtype: str = "float32", device: str = "auto") -> Editor:
     """Load a base (folder or hub id), or a fine-tuned folder on top of the base that it names.
 
     Raises:
-        UserError: a file is missing or damaged, or the fine-tuned tensors do not belong to the base.
+        UserError: a file is missing or damaged, the base is another than the one that was fine-tuned, or the fine-tuned
+            tensors do not belong to it.
     """
     with opening(f"{where}: no editor to load"):
         folder = find_folder(where)
     if folder is None or not any((folder / name).exists() for name in (TRAINED_FACTS, TRAINED_TENSORS)):
         return load_editor(where, dtype, device)
-    return apply_trained(load_editor(read_facts(folder)["base"], dtype, device), folder)
+    facts = read_facts(folder)
+    base = load_editor(facts["base"], dtype, device)
+    check_base(facts, folder)
+    return apply_trained(base, folder)
 
 
 @torch.no_grad()

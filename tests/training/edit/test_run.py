@@ -19,6 +19,7 @@ from atelier.common.errors import UserError
 from atelier.common.files import digest
 from atelier.common.records import Triplet, Zones, read_rows, write_rows
 from atelier.data import prepare
+from atelier.models.digest import digest_base
 from atelier.models.instruct_pix2pix import load_editor, open_weights
 
 TRIPLETS = 36  # 27 to train on: 7 steps an epoch, 14 in all
@@ -70,6 +71,8 @@ def test_the_outputs(undisturbed, tiny_editor_folder):
     trained = sum(tensor.numel() for tensor in tensors.values())
     assert report["trained_parameters"] == facts["trained_parameters"] == trained
     assert report["trained_share"] == pytest.approx(trained / facts["parameters"], rel=1e-5)
+    assert (facts["size"], facts["base_sha256"]) == (32, digest_base(tiny_editor_folder))
+    assert open_weights(folder / "finetuned", device="cpu").size == 32
     assert report["triplets"] == {"train": 27, "val": 9, "without_zones": 0}
     assert set(report["train_loss"]) == {"epoch_1", "epoch_2"}
     assert set(report["val_directional"]) == {"epoch_0", "epoch_1", "epoch_2"}

@@ -15,6 +15,7 @@ from atelier.common.tensor_files import write_tensors
 from atelier.models import lora
 from atelier.models.base import share, with_tensors
 from atelier.models.networks import ExtendedEmbedding
+from atelier.models.saving import save_pipeline
 from atelier.models.text_to_image import StableDiffusion, TextToImage
 from atelier.training.concept.config import Concept
 from atelier.training.task import Trainable
@@ -53,11 +54,8 @@ def _prepare_dreambooth(base: TextToImage, settings: Concept) -> Trainable:
 
 
 def _save_dreambooth(model: TextToImage, settings: Concept, out: Path) -> None:
-    """Save a whole pipeline, without the path of the base on this machine."""
-    pipeline = model.pipeline()
-    for part in (getattr(pipeline, model.denoiser_name), pipeline.vae):
-        part.register_to_config(_name_or_path="")
-    pipeline.save_pretrained(out)
+    """Save a whole pipeline."""
+    save_pipeline(model.pipeline(), out)
 
 
 def _prepare_inversion(base: TextToImage, settings: Concept) -> Trainable:

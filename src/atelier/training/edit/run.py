@@ -24,6 +24,7 @@ from atelier.common.records import Triplet, Zones, read_rows
 from atelier.common.tensor_files import write_tensors
 from atelier.config import Models, Train
 from atelier.metrics.clip import ClipScorer
+from atelier.models.digest import digest_base
 from atelier.models.finetuned import TRAINED_FACTS, TRAINED_TENSORS
 from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.models.tokens import notice_unread
@@ -183,8 +184,11 @@ def _facts(job: Job, finished: Finished) -> dict[str, Any]:
     trainable = job.task.trainable
     total = block_sets.count(job.base.unet)
     trained = block_sets.count(trainable.model.unet, trainable.names)
+    base_digest = digest_base(job.models.editor)
     return {
         "base": job.models.editor,
+        **({"base_sha256": base_digest} if base_digest else {}),
+        "size": job.task.data.sources.shape[-1] * job.base.latent_stride,
         "method": job.task.settings.method,
         **trainable.facts,
         "trained_parameters": trained,
