@@ -9,7 +9,7 @@ from atelier import tracking
 from atelier.common import command
 from atelier.common.files import write_json
 from atelier.config import read_params
-from atelier.data.prepare import prepare_items
+from atelier.data.prepare import open_shards, prepare_items
 
 
 @command.stage
@@ -19,8 +19,9 @@ from atelier.data.prepare import prepare_items
 def main(params: Path, out: Path, report: Path) -> None:
     """Read both sources, fit every picture into a square, and split the seen items by garment and person."""
     settings = read_params(params).prepare
-    with tracking.run("prepare", {"prepare": settings}, writes=[out]) as record:
-        facts = prepare_items(settings, out)
+    store = open_shards(settings)
+    with store.owned(), tracking.run("prepare", {"prepare": settings}, writes=[out]) as record:
+        facts = prepare_items(settings, out, store)
         write_json(report, facts)
         record.log_report(facts)
 

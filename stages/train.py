@@ -27,11 +27,11 @@ def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, cur
     sections = {"models": chosen.models, "train": chosen.train}
     with distributed.join(chosen.models.device) as accelerator:
         set_threads(chosen.models.threads)  # after the launcher and accelerate, which set their own number
-        store = run.open_checkpoints(chosen.models, chosen.train, triplets, zones)
-        key = store.folder.name
+        job = run.open_job(chosen.models, chosen.train, triplets, zones, accelerator)
+        key = job.store.folder.name
         record = tracking.run("train", sections, reads=[triplets, zones], writes=[out], resume_key=key)
-        with record if accelerator.is_main_process else nullcontext(tracking.NullLogger()) as log:
-            job = run.open_job(chosen.models, chosen.train, triplets, zones, accelerator, store)
+        main = accelerator.is_main_process
+        with job.owned(), record if main else nullcontext(tracking.NullLogger()) as log:
             run.finetune(job, log, out=out, report=report, curves=curves)
             log.log_artifact(out, "finetuned")
 

@@ -26,9 +26,8 @@ def main(params: Path, arm: str, pictures: Path, out: Path) -> None:
     set_threads(chosen.base.threads)
     base = open_base(chosen.base)
     rows = training_rows(base, pictures, arm, chosen.prior, chosen.painting)
-    inputs = [pictures, chosen.base.model, arm, chosen.prior.model_dump_json()]  # the arms' settings are the same
-    trained = train(base, rows, chosen.teaching, inputs, name=arm)
-    with atomic_write(out) as folder:
+    inputs = [pictures, chosen.base.model]
+    with train(base, rows, chosen.teaching, inputs, name=arm) as trained, atomic_write(out) as folder:
         folder.mkdir()
         save(trained.model, chosen.teaching, folder / "adapters")
         write_groups(generate_all(trained.model, chosen.painting), folder / "painted.safetensors")

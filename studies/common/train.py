@@ -4,16 +4,14 @@ In a DVC stage it is logged as an MLflow run, with its settings, curves and the 
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from atelier import tracking
-from atelier.common.checkpoints import open_store
 from atelier.models.base import with_tensors
 from atelier.models.text_to_image import TextToImage
 from atelier.training import loop
@@ -35,6 +33,7 @@ class Trained:
     parameters: int  # number of trained parameters
 
 
+@contextmanager
 def train(
     base: TextToImage,
     rows: Sequence[ConceptRow],
@@ -42,39 +41,41 @@ def train(
     inputs: Sequence[str | Path],
     validate: Validate = keep_last,
     name: str = "train",
-) -> Trained:
-    """Train to the end; resume an interrupted run with the same settings and inputs.
+) -> Iterator[Trained]:
+    """Train to the end, and yield the result to the block that writes it; resume an equal run that was interrupted.
+
+    The checkpoints are removed when the block has ended without an exception.
 
     Args:
-        inputs: files and folders that rows and validation depend on; with others a run starts from scratch.
+        inputs: files and folders that rows and validation depend on; their digests are logged.
         name: of the progress bar and of the run.
     """
     task = ConceptTask(prepare(base, settings), encode_rows(base, rows), settings, validate)
-    store = open_store(settings.model_dump() | {"threads": torch.get_num_threads()}, inputs)
+    store = loop.open_store(task)
     epochs: list[loop.Epoch] = []
     total = settings.epochs * loop.steps_per_epoch(len(task), settings)
-    with (
-        _record(name, settings, inputs, store.folder.name) as log,
-        tqdm(total=total, desc=name, unit="step", disable=None) as bar,
-    ):
-        for record in loop.train(task, store):
-            match record:
-                case loop.Step():
-                    bar.update()
-                case loop.Epoch(number, loss, validation):
-                    epochs.append(record)
-                    scores = {"score": validation.score, **validation.scores}
-                    log.log_metrics(scores | ({} if loss is None else {"train_loss": loss}), number)
-                case loop.Finished():
-                    finished = record
-    store.discard()
-    return Trained(
-        model=with_tensors(task.trainable.model, finished.tensors),
-        best=finished.best,
-        losses=tuple(epoch.train_loss for epoch in epochs[1:]),
-        validations=tuple(epoch.validation for epoch in epochs),
-        parameters=sum(tensor.numel() for tensor in finished.tensors.values()),
-    )
+    with store.owned():
+        with (
+            _record(name, settings, inputs, store.folder.name) as log,
+            tqdm(total=total, desc=name, unit="step", disable=None) as bar,
+        ):
+            for record in loop.train(task, store):
+                match record:
+                    case loop.Step():
+                        bar.update()
+                    case loop.Epoch(number, loss, validation):
+                        epochs.append(record)
+                        scores = {"score": validation.score, **validation.scores}
+                        log.log_metrics(scores | ({} if loss is None else {"train_loss": loss}), number)
+                    case loop.Finished():
+                        finished = record
+        yield Trained(
+            model=with_tensors(task.trainable.model, finished.tensors),
+            best=finished.best,
+            losses=tuple(epoch.train_loss for epoch in epochs[1:]),
+            validations=tuple(epoch.validation for epoch in epochs),
+            parameters=sum(tensor.numel() for tensor in finished.tensors.values()),
+        )
 
 
 def _record(name: str, settings: Concept, inputs: Sequence[str | Path], key: str) -> AbstractContextManager:

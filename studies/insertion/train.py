@@ -33,10 +33,11 @@ def main(params: Path, concept: str, method: str, photographs: Path, out: Path) 
         rows += class_rows(base, concept, chosen.dreambooth, chosen.painting)
     requests = list_requests(concept, name, chosen.painting)
     validate = sampling_validation(requests, chosen.painting, chosen.frontier, settings.epochs)
-    trained = train(base, rows, settings, [chosen.base.painter, photographs, params], validate, f"{concept} {method}")
-    pictures = generate_run(trained, settings, requests, chosen.painting, chosen.frontier)
-    facts = facts_of(trained, settings, rows)
-    write_run(out, trained, settings, pictures, facts)
+    inputs = [chosen.base.painter, photographs, params]
+    with train(base, rows, settings, inputs, validate, f"{concept} {method}") as trained:
+        pictures = generate_run(trained, settings, requests, chosen.painting, chosen.frontier)
+        facts = facts_of(trained, settings, rows)
+        write_run(out, trained, settings, pictures, facts)
     click.echo(f"{out.name}: {facts['steps']} steps, loss {facts['first_loss']:.3f} → {facts['last_loss']:.3f}")
 
 

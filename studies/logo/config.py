@@ -53,6 +53,7 @@ class Training(Section):
     repeats: fields.Count
     warmup: fields.Share
     ema: fields.Decay
+    ema_warmup: bool
     initialiser: fields.Words
     vectors: Annotated[int, Field(ge=1, le=1000)]
     lora_alpha: fields.Positive

@@ -3,7 +3,8 @@
 Legend: P images per epoch (six prompts × `sampling.pictures`), S side in px.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def settings_of(run: Run, training: Training, factors: Factors, token: str) -> C
     """Return the training settings of one run: the paper's learning rates times our factors."""
     common = {
         "method": run.method, "epochs": training.epochs, "batch_size": training.batch_size, "seed": training.seed,
-        "warmup": training.warmup, "ema": training.ema,
+        "warmup": training.warmup, "ema": training.ema, "ema_warmup": training.ema_warmup,
     }  # fmt: skip
     if run.method == "lora":
         own = {
@@ -98,8 +99,9 @@ def training_rows(base: TextToImage, run: Run, setup: Setup) -> list[ConceptRow]
     return rows
 
 
-def train_run(run: Run, setup: Setup, name: str) -> RunResult:
-    """Train and sample; for the base only sample.
+@contextmanager
+def train_run(run: Run, setup: Setup, name: str) -> Iterator[RunResult]:
+    """Train and sample, and yield the result to the block that writes it; for the base only sample.
 
     Raises:
         UserError: the base model or the training images do not exist, or the loss is not finite.
@@ -107,9 +109,12 @@ def train_run(run: Run, setup: Setup, name: str) -> RunResult:
     where = setup.bases
     base = load_model(where.painter, where.dtype, where.device)
     if run.method == BASE:
-        return RunResult({0: sample_all(base, setup)}, (), 0)
+        yield RunResult({0: sample_all(base, setup)}, (), 0)
+        return
     settings = settings_of(run, setup.teaching, setup.factors, setup.token)
     inputs = [where.painter, setup.photographs, setup.params]
-    trained = train(base, training_rows(base, run, setup), settings, inputs, sampling_validation(setup), name)
-    seen = {epoch: validation.images for epoch, validation in enumerate(trained.validations) if len(validation.images)}
-    return RunResult(seen, trained.losses, trained.parameters)
+    rows = training_rows(base, run, setup)
+    with train(base, rows, settings, inputs, sampling_validation(setup), name) as trained:
+        images = {epoch: validation.images for epoch, validation in enumerate(trained.validations)}
+        seen = {epoch: found for epoch, found in images.items() if len(found)}
+        yield RunResult(seen, trained.losses, trained.parameters)

@@ -36,16 +36,16 @@ def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photog
     setup = Setup(
         study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
     )  # fmt: skip
-    result = train_run(run, setup, out.name)
-    facts = run.model_dump() | {"trained_parameters": result.trained_parameters}
-    facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(result.losses, 1)}}
-    with atomic_write(out) as folder:
-        folder.mkdir()
-        write_tensors(folder / PICTURES, {f"{epoch:03d}": seen for epoch, seen in result.pictures.items()})
-        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-    click.echo(
-        f"{out.name}: sampled after {', '.join(map(str, result.pictures))} epochs, {time.monotonic() - began:.0f} s"
-    )
+    with train_run(run, setup, out.name) as result:
+        facts = run.model_dump() | {"trained_parameters": result.trained_parameters}
+        facts |= {"loss": {f"epoch_{n}": loss for n, loss in enumerate(result.losses, 1)}}
+        with atomic_write(out) as folder:
+            folder.mkdir()
+            write_tensors(folder / PICTURES, {f"{epoch:03d}": seen for epoch, seen in result.pictures.items()})
+            (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
+        click.echo(
+            f"{out.name}: sampled after {', '.join(map(str, result.pictures))} epochs, {time.monotonic() - began:.0f} s"
+        )
 
 
 if __name__ == "__main__":

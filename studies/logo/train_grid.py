@@ -30,17 +30,17 @@ def main(params: Path, grid: Path, photographs: Path, detector: Path, out: Path)
     setup = Setup(
         study.bases, study.teaching, study.factors, study.sampling, study.photographs.token, photographs, params
     )  # fmt: skip
-    result = train_run(run, setup, "grid")
-    size = next(iter(result.pictures.values())).shape[1]
-    paths = ScorerPaths(study.bases.clip, study.photographs, study.detecting, detector, photographs, size)
-    scorers = load_scorers(paths)
-    epochs = {}
-    for epoch, pixels in result.pictures.items():
-        means = score_images(pixels.numpy(), scorers)[list(KEPT)].mean()
-        epochs[f"epoch_{epoch:03d}"] = {name: round(float(value), 4) for name, value in means.items()}
-    best = max(epochs.values(), key=lambda one: one["od"] + one["ocr"])
-    write_json(out, {"settings": chosen.model_dump(), "best": best, "epochs": epochs})
-    click.echo(f"{chosen}: detector {best['od']:.3f}, reader {best['ocr']:.3f}")
+    with train_run(run, setup, "grid") as result:
+        size = next(iter(result.pictures.values())).shape[1]
+        paths = ScorerPaths(study.bases.clip, study.photographs, study.detecting, detector, photographs, size)
+        scorers = load_scorers(paths)
+        epochs = {}
+        for epoch, pixels in result.pictures.items():
+            means = score_images(pixels.numpy(), scorers)[list(KEPT)].mean()
+            epochs[f"epoch_{epoch:03d}"] = {name: round(float(value), 4) for name, value in means.items()}
+        best = max(epochs.values(), key=lambda one: one["od"] + one["ocr"])
+        write_json(out, {"settings": chosen.model_dump(), "best": best, "epochs": epochs})
+        click.echo(f"{chosen}: detector {best['od']:.3f}, reader {best['ocr']:.3f}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from atelier.tracking import NullLogger
 from atelier.training.edit.run import finetune, open_job
 
 KEPT = ("trained_parameters", "trained_share", "best_epoch", "epochs", "steps", "val_directional")
+_FIXED = {"generate.sweep_probes": "0", "train.ema_warmup": "false"}  # of every run
 
 
 class Timed(NullLogger):
@@ -61,12 +62,12 @@ def parse_changes(text: str) -> dict[str, str]:
 def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
     """Fine-tune, edit every probe, and write the edits and the costs."""
     set_threads(threads)
-    chosen = read_params(params, parse_changes(changes) | {"generate.sweep_probes": "0"})
+    chosen = read_params(params, parse_changes(changes) | _FIXED)
     rows, log, began = read_rows(probes, Probe), Timed(), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch, atomic_write(out) as folder:
+    job = open_job(chosen.models, chosen.train, triplets, zones)
+    with job.owned(), tempfile.TemporaryDirectory() as scratch, atomic_write(out) as folder:
         made, report = Path(scratch) / "finetuned", Path(scratch) / "train.json"
-        finetune(open_job(chosen.models, chosen.train, triplets, zones), log, out=made, report=report,
-                 curves=Path(scratch) / "curves")  # fmt: skip
+        finetune(job, log, out=made, report=report, curves=Path(scratch) / "curves")
         facts = json.loads(report.read_text())
         jobs = plan_edits(rows, chosen.generate)
         edits = edit_probes(

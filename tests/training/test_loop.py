@@ -110,7 +110,7 @@ def test_every_epoch_sees_each_triplet_once_in_its_own_order():
 
 def test_a_loss_that_is_not_finite_stops_with_advice(editor, data, tmp_path):
     broken = replace(data, targets=data.targets * math.inf)
-    with pytest.raises(UserError, match=r"loss in epoch 1 is nan; lower train\.lr"):
+    with pytest.raises(UserError, match=r"the loss of step 1 is nan; lower train\.lr"):
         run(editor, broken, tmp_path, Scripted(0))
 
 

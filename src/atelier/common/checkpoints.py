@@ -1,90 +1,136 @@
 """Checkpoints of an interrupted run, outside DVC: `$DVC_ROOT/.ckpt/<key>/step-00000100/`, removed on success.
 
 DVC deletes a stage's outputs before it runs, and an output kept across runs would resume under other parameters. The
-key is a digest of settings, inputs, torch's version and the code that the result depends on, so that only the same run
-finds a checkpoint. Tensors are safetensors and facts are JSON: nothing is unpickled.
+key is a digest of what the run computes with, torch's version and the code that the result depends on, so that only the
+same run finds a checkpoint. Tensors are safetensors and facts are JSON: nothing is unpickled. What is read is compared
+with what was written, and one process at a time owns a run.
 """
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 import atelier
-from atelier.common.files import atomic_write, digest, remove
+from atelier.common.files import digest, remove, write_json
+from atelier.common.notices import notice
+from atelier.common.sealed import DamagedError, check_sealed, set_aside, write_sealed
+from atelier.common.tensor_files import read_tensors, write_tensors
 
 # The packages that the trainings import: the code in a key. A test compares them with the import graph.
 TRAINING = ("common", "images", "masks", "metrics", "models", "sampling", "training")
-_TENSORS = "tensors.safetensors"
-_FACTS = "facts.json"
+RUN = "run.json"  # in a store's folder: what its key was made of
+_TENSORS, _FACTS = "tensors.safetensors", "facts.json"
+_KEPT = 2  # checkpoints: should the newest be damaged, the run continues from the one before it
 
 
 @dataclass(frozen=True)
 class CheckpointStore:
-    """The checkpoints of one run; only the newest is kept."""
+    """The checkpoints of one run; the newest two are kept."""
 
     folder: Path
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what the key was made of
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the run during the block, and remove its checkpoints when the block ends without an exception.
+
+        An equal run in another process waits until this one has ended or was killed.
+        """
+        with self.lock():
+            if not (self.folder / RUN).exists():
+                write_json(self.folder / RUN, self.facts)
+            yield
+            self.discard()
+            self._lock_file.unlink(missing_ok=True)  # a waiting process notices, and makes a new one
+
+    @contextmanager
+    def lock(self, wait: bool = True) -> Iterator[None]:
+        """Hold the run's lock during the block.
+
+        Raises:
+            Timeout: another process holds it, and `wait` is false.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not wait:
+                raise
+            notice(f"{self.folder}: another process computes the same; waiting for it to end")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Replace the last checkpoint by the state after `step` steps. Killed at any point, a complete one remains."""
+        """Write the state after `step` steps. Killed at any point, a complete checkpoint remains.
+
+        Raises:
+            UserError: a tensor is not finite.
+            OSError: the file system refuses, or does not give back what was written.
+        """
         newest = self.folder / f"step-{step:08d}"
-        with atomic_write(newest) as partial:
-            partial.mkdir()
-            save_file(_apart(tensors), partial / _TENSORS)
-            (partial / _FACTS).write_text(json.dumps(facts))
-        for older in self._whole():
-            if older != newest:
-                remove(older)
+        with write_sealed(newest) as partial:
+            write_tensors(partial / _TENSORS, tensors)
+            (partial / _FACTS).write_text(json.dumps({"step": step, **facts}, allow_nan=False))
+        try:
+            check_sealed(newest)
+        except DamagedError as damage:
+            raise OSError(errno.EIO, f"reads back otherwise than written: {damage}", str(newest)) from None
+        for older in self._steps()[:-_KEPT]:
+            remove(older)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Return tensors (on the CPU) and facts of the newest checkpoint, None if there is none."""
-        found = self._whole()
-        if not found:
-            return None
-        return load_file(found[-1] / _TENSORS), json.loads((found[-1] / _FACTS).read_text())
+        """Return tensors (on the CPU) and facts (with `step`) of the newest undamaged checkpoint, if any.
+
+        A damaged one is set aside with a notice.
+        """
+        for folder in reversed(self._steps()):
+            try:
+                check_sealed(folder)
+                return read_tensors(folder / _TENSORS), json.loads((folder / _FACTS).read_text())
+            except (DamagedError, ValueError) as damage:  # ValueError: sealed, but no checkpoint
+                set_aside(folder, str(damage))
+        return None
 
     def discard(self) -> None:
         """Remove the checkpoints: the run has succeeded."""
         remove(self.folder)
 
-    def _whole(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("step-*") if path.suffix != ".partial")
+    @property
+    def _lock_file(self) -> Path:
+        return self.folder.with_suffix(".lock")
+
+    def _steps(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*"))
 
 
-def open_store(
-    settings: Mapping[str, Any], inputs: Iterable[str | Path], code: Iterable[str] = TRAINING
-) -> CheckpointStore:
-    """Open the store of the run that these arguments and torch's version identify.
+def open_store(facts: Mapping[str, Any], code: Iterable[str] = TRAINING) -> CheckpointStore:
+    """Open the store of the run that `facts`, the code and torch's version identify.
 
     Args:
-        inputs: files or folders, known by their content, or hub names.
+        facts: what the run computes with, as JSON: settings, and digests of data and models.
         code: files and folders of this package that the result depends on.
     """
     root = Path(os.environ.get("DVC_ROOT", "."))
+    known = {**facts, **environment(code)}
+    key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+    return CheckpointStore(root / ".ckpt" / key, known)
+
+
+def environment(code: Iterable[str]) -> dict[str, Any]:
+    """Return what a key holds of this installation: digests of its code, and torch's version."""
     package = Path(atelier.__file__).parent
-    facts = {
-        "settings": settings,
-        "inputs": [digest(Path(name)) if Path(name).exists() else str(name) for name in inputs],
-        "code": {name: digest(package / name, "*.py") for name in sorted(code)},
-        "torch": torch.__version__,
-    }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    return CheckpointStore(root / ".ckpt" / key)
-
-
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors contiguous, each with memory of its own, as safetensors requires."""
-    found: dict[str, Tensor] = {}
-    taken: set[int] = set()
-    for name, tensor in tensors.items():
-        place = tensor.untyped_storage().data_ptr()
-        found[name] = tensor.clone() if place in taken else tensor.contiguous()
-        taken.add(place)
-    return found
+    return {"code": {name: digest(package / name, "*.py") for name in sorted(code)}, "torch": torch.__version__}

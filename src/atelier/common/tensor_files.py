@@ -17,14 +17,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     """Write tensors as safetensors, contiguous and each with memory of its own; call it under `atomic_write`.
 
     Raises:
-        ValueError: a tensor is not finite; the error names it.
+        UserError: a tensor is not finite.
         OSError: the file system refuses.
     """
     own: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, tensor in tensors.items():
         if not is_finite(tensor):
-            raise ValueError(f"{path.name}: {name} is not finite")
+            raise UserError(f"{path.name}: {name} is not finite; nothing is written")
         place = tensor.untyped_storage().data_ptr()
         own[name] = tensor.clone() if place in taken else tensor.contiguous()
         taken.add(place)

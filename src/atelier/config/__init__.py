@@ -100,6 +100,7 @@ class LoopSettings(Section):
     warmup: Share
     clip_norm: Positive
     ema: Decay
+    ema_warmup: bool
     checkpoint_steps: Count
     seed: Seed
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from atelier.common.checkpoints import open_store
+from atelier.common.checkpoints import CheckpointStore, open_store
 from atelier.common.counts import name_first, tally, tally_refused
 from atelier.common.errors import UserError
+from atelier.common.files import digest, remove
 from atelier.common.records import Item, write_rows
 from atelier.common.rng import derive_seed
 from atelier.config import Prepare
@@ -30,8 +31,20 @@ REPEATED = "repeated id"
 CODE = ("common", "data", "images", "synthetic", "text")
 
 
-def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
+def open_shards(params: Prepare) -> CheckpointStore:
+    """Open the folder of the rows that an equal run has read before it was interrupted."""
+    # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
+    settings = params.model_dump(exclude={"max_refused"})
+    sources = (Path(name).expanduser() for name in (params.seen, params.unseen))
+    inputs = {str(path): digest(path) if path.exists() else "" for path in sources}
+    return open_store({"stage": "prepare", "settings": settings, "inputs": inputs}, CODE)
+
+
+def prepare_items(params: Prepare, out: Path, store: CheckpointStore) -> dict[str, Any]:
     """Read, check and split the items of both domains and write them to `out` in row order, seen before unseen.
+
+    Args:
+        store: `open_shards(params)`, owned by the caller until the report is written.
 
     Returns:
         The report for metrics/prepare.json.
@@ -39,9 +52,6 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     Raises:
         UserError: a source cannot be read or is empty, too many rows are refused, or too few items remain to split.
     """
-    # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
-    settings = {"stage": "prepare", **params.model_dump(exclude={"max_refused"})}
-    store = open_store(settings, [Path(name).expanduser() for name in (params.seen, params.unseen)], CODE)
     stores = {domain: Shards(store.folder / domain) for domain in ("seen", "unseen")}
     seen = assign_splits(_read(params, "seen", stores["seen"]), params.seed)
     unseen = [
@@ -50,8 +60,10 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
     ]
     items = chain(_split(stores["seen"], seen), _split(stores["unseen"], unseen))
     kept = sum(not record.refused for record in chain(seen, unseen))
-    write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
-    store.discard()
+    written = write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
+    if written != kept:  # the rows are spread over many files, which another process could have removed
+        remove(out)
+        raise UserError(f"{out}: {written} of {kept} rows written; rows below {store.folder} vanished meanwhile")
     return {
         "seen": summarise(seen) | _count_left_out(params, "seen"),
         "unseen": summarise(unseen) | _count_left_out(params, "unseen"),
@@ -61,6 +73,7 @@ def prepare_items(params: Prepare, out: Path) -> dict[str, Any]:
 def _read(params: Prepare, domain: str, shards: Shards) -> list[RowRecord]:
     """Read the rows of a domain that are not yet stored; return the records of all its rows."""
     where, schema, rows = (getattr(params, f"{domain}{key}") for key in ("", "_schema", "_rows"))
+    shards.check()
     if not shards.complete:
         start = len(shards.records())
         request = Request(where, schema, domain, rows, params.size, params.fit, params.seed, params.columns, start)

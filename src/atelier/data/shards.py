@@ -1,7 +1,7 @@
 """Rows that `prepare` has read, stored in shards, so that memory stays constant and an interrupted run can resume.
 
-A shard is a folder: the kept items (parquet) and a record of every row (JSON). It is written atomically, so that a
-killed run leaves only complete shards.
+A shard is a sealed folder: the kept items (parquet) and a record of every row (JSON). A killed run leaves only complete
+shards, and a damaged one is read again with all that follow it.
 """
 
 import json
@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from atelier.common.files import atomic_write
+from atelier.common.files import remove, write_json
 from atelier.common.records import Item, iter_rows, write_rows
+from atelier.common.sealed import DamagedError, check_sealed, set_aside, write_sealed
 from atelier.data.schemas import ParsedRow
 
 SHARD = 256  # rows per shard; an interruption loses the work on one shard, a few seconds
@@ -45,14 +46,32 @@ class Shards:
         for first in rows:
             records: list[RowRecord] = []
             shard = islice(chain([first], rows), SHARD)
-            with atomic_write(self.folder / f"shard-{number:06d}") as partial:
-                partial.mkdir()
+            with write_sealed(self.folder / _name(number)) as partial:
                 write_rows(partial / _ITEMS, Item, _record(shard, records))
                 text = json.dumps([asdict(record) for record in records])
                 (partial / _RECORDS).write_text(text, encoding="utf-8")
             number += 1
-        with atomic_write(self._end) as partial:
-            partial.touch()
+        write_json(self._end, {"shards": number, "rows": len(self.records())})
+
+    def check(self) -> None:
+        """Set damaged shards aside, with those after them: their rows are read again."""
+        whole = 0
+        for folder in self._folders():
+            try:
+                if folder.name != _name(whole):
+                    raise DamagedError(f"{_name(whole)} is missing before it")
+                check_sealed(folder)
+                whole += 1
+            except DamagedError as damage:
+                set_aside(folder, str(damage))
+        try:
+            end = json.loads(self._end.read_bytes())
+        except FileNotFoundError:
+            return
+        except ValueError:
+            end = None
+        if end != {"shards": whole, "rows": len(self.records())}:
+            remove(self._end)
 
     @property
     def complete(self) -> bool:
@@ -71,10 +90,14 @@ class Shards:
 
     @property
     def _end(self) -> Path:
-        return self.folder / "end"
+        return self.folder / "end.json"
 
     def _folders(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("shard-*") if path.suffix != ".partial")
+        return sorted(self.folder.glob("shard-*"))
+
+
+def _name(number: int) -> str:
+    return f"shard-{number:06d}"
 
 
 def _record(rows: Iterator[ParsedRow], records: list[RowRecord]) -> Iterator[Item]:

@@ -14,8 +14,10 @@ import torch
 from accelerate.utils import broadcast
 from torch import Tensor
 
+from atelier.common import checkpoints
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
+from atelier.common.fingerprint import fingerprint
 from atelier.common.notices import notice
 from atelier.common.rng import make_generator
 from atelier.config import LoopSettings
@@ -80,6 +82,17 @@ def rows_of(step: int, rows: int, settings: LoopSettings) -> Tensor:
     return order.split(settings.batch_size)[batch]
 
 
+def open_store(task: Task) -> CheckpointStore:
+    """Open the checkpoints of a run: its key is a digest of the encoded data, the model, the settings and the code."""
+    facts = {
+        "stage": "train",
+        "settings": task.settings.model_dump(),
+        "threads": torch.get_num_threads(),
+        "task": fingerprint(task),
+    }
+    return checkpoints.open_store(facts)
+
+
 def train(task: Task, store: CheckpointStore, accelerator: "Accelerator | None" = None) -> Iterator[Record]:
     """Train what a task names of its model, which does not change.
 
@@ -89,7 +102,7 @@ def train(task: Task, store: CheckpointStore, accelerator: "Accelerator | None" 
     `train.epochs`, or after `train.patience` epochs without a better validation score.
 
     Raises:
-        UserError: the loss is not finite.
+        UserError: the loss or a tensor is not finite. The last checkpoint is from before.
     """
     settings, model = task.settings, task.trainable.model
     accelerator = accelerator or make_accelerator(model.device)
@@ -108,13 +121,16 @@ def train(task: Task, store: CheckpointStore, accelerator: "Accelerator | None" 
         batch = task.draw(rows, make_generator(settings.seed, "step", step))
         parts = micro_batches(len(rows), settings.accumulate, accelerator.process_index, accelerator.num_processes)
         lr = task.learning_rate(step, total)
-        progress.losses[step] = state.step(batch, parts, lr)
+        progress.losses[step] = state.step(batch, parts, lr, step)
         progress.step = step + 1
         yield Step(progress.step, progress.losses[step], lr)
         ends = progress.step % batches == 0
+        saves = ends or progress.step % settings.checkpoint_steps == 0
+        if saves:
+            _check_finite(state, progress, store, accelerator)
         if ends:
             yield _close_epoch(state, progress, batches, task, accelerator)
-        if ends or progress.step % settings.checkpoint_steps == 0:
+        if saves:
             _save(store, state, progress, accelerator)
     yield Finished(progress.best, best_epoch(progress.epochs), progress.step)
 
@@ -123,13 +139,26 @@ def _close_epoch(state: TrainState, progress: _Progress, batches: int, task: Tas
     """Validate the model with its EMA, and keep the EMA if it is the best so far."""
     number = progress.step // batches
     loss = float(progress.losses[progress.step - batches : progress.step].mean())
-    if not math.isfinite(loss):
-        raise UserError(f"train: the loss in epoch {number} is {loss}; lower train.lr")
     epoch = Epoch(number, loss, task.validate(state.ema_model(), number))
     progress.epochs.append(epoch)
     if best_epoch(progress.epochs) == number:
         progress.best = {name: value.to("cpu", copy=True) for name, value in gather(accelerator, state.ema).items()}
     return epoch
+
+
+def _check_finite(state: TrainState, progress: _Progress, store: CheckpointStore, accelerator: "Accelerator") -> None:
+    """Check all losses and the state, before anything of them is kept.
+
+    Raises:
+        UserError: one is not finite, in this process or another; the error names the step.
+    """
+    losses = progress.losses[: progress.step]
+    failed = (~losses.isfinite()).nonzero().flatten().tolist()
+    broken = torch.tensor(int(bool(failed) or not state.is_finite()), device=accelerator.device)
+    if accelerator.reduce(broken, "sum"):
+        step = failed[0] + 1 if failed else progress.step
+        what = f"the loss of step {step} is {float(losses[step - 1])}" if failed else f"step {step} is not finite"
+        raise UserError(f"train: {what}; lower train.lr (checkpoints in {store.folder} are from before it)")
 
 
 def _stops_early(epochs: Sequence[Epoch], patience: int) -> bool:
@@ -158,7 +187,7 @@ def _save(store: CheckpointStore, state: TrainState, progress: _Progress, accele
         found = epoch.validation
         tensors[f"images/{epoch.number}"] = found.images
         epochs.append([epoch.number, epoch.train_loss, found.score, found.scores])
-    store.save(progress.step, tensors, {"step": progress.step, "epochs": epochs})
+    store.save(progress.step, tensors, {"epochs": epochs})
 
 
 def _resume(store: CheckpointStore, state: TrainState, progress: _Progress, accelerator: "Accelerator") -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from atelier.common.errors import UserError
+from atelier.common.tensor_files import is_finite
 from atelier.config import LoopSettings
 from atelier.models.base import with_tensors
 from atelier.training.distributed import MicroBatch, full_tensor, gather, is_sharded, local_part, shard_like
@@ -27,6 +28,12 @@ def learning_rate(step: int, total: int, warmup: float, peak: float, schedule: s
     if step < rising:
         return peak * (step + 1) / rising
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
+
+
+# d_i = min(d, (1 + i) / (10 + i))
+def ema_decay(step: int, decay: float, warmup: bool) -> float:
+    """EMA decay at step i = `step` (from 0), as in diffusers' `EMAModel`: a short run's average leaves the base."""
+    return min(decay, (1 + step) / (10 + step)) if warmup else decay
 
 
 def make_optimizer(settings: LoopSettings, tensors: Sequence[Tensor]) -> torch.optim.Optimizer:
@@ -79,7 +86,6 @@ class TrainState:
         own = dict(network.named_parameters())
         self.trained = {name: own[name] for name in names}
         self.ema = {name: tensor.detach().clone() for name, tensor in self.trained.items()}
-        self._update_ema = get_ema_multi_avg_fn(self._settings.ema)
 
     def _make_optimizer(self, own: Mapping[str, Tensor]) -> torch.optim.Optimizer:
         """One optimizer, with a parameter group for each factor on the learning rate."""
@@ -97,8 +103,8 @@ class TrainState:
         """Return the model with the EMA of its tensors. Collective: every process must call it."""
         return with_tensors(self._task.trainable.model, {name: full_tensor(value) for name, value in self.ema.items()})
 
-    def step(self, batch: Any, parts: Sequence[MicroBatch], lr: float) -> Tensor:
-        """Take one optimizer step on a batch, micro-batch by micro-batch, and update the EMA.
+    def step(self, batch: Any, parts: Sequence[MicroBatch], lr: float, number: int) -> Tensor:
+        """Take optimizer step `number` (from 0) on a batch, micro-batch by micro-batch, and update the EMA.
 
         Returns:
             The loss of the whole step, over all processes: a scalar on the device, which is not waited for.
@@ -118,12 +124,17 @@ class TrainState:
             group["lr"] = lr * factor
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self._update_ema([local_part(t) for t in self.ema.values()], [local_part(t) for t in trained], None)
+        update_ema = get_ema_multi_avg_fn(ema_decay(number, self._settings.ema, self._settings.ema_warmup))
+        update_ema([local_part(t) for t in self.ema.values()], [local_part(t) for t in trained], None)
         return accelerator.reduce(torch.stack(losses).sum(), "sum")
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that a resumed run needs, by flat names: not copied, on the main process only. Collective."""
         return {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
+
+    def is_finite(self) -> bool:
+        """Whether all that a checkpoint holds of this process's shards is finite."""
+        return all(is_finite(local_part(tensor)) for part in self._state() for tensor in part.values())
 
     def _state(self) -> Iterator[dict[str, Tensor]]:
         yield {f"trained/{name}": tensor.detach() for name, tensor in self.trained.items()}

@@ -34,7 +34,8 @@ def _finetuned(request, tiny_editor_folder, tiny_clip_folder, tmp_path_factory):
         patch.setenv("DVC_ROOT", str(folder))
         job = open_training(folder, tiny_editor_folder, tiny_clip_folder, method=request.param, **changes)
         out, report, curves = (folder / name for name in ("finetuned", "train.json", "curves"))
-        run.finetune(job, NoLog(), out=out, report=report, curves=curves)
+        with job.owned():
+            run.finetune(job, NoLog(), out=out, report=report, curves=curves)
         return request.param, folder, job
 
 

@@ -36,6 +36,7 @@ class Concept(LoopSettings):
     accumulate: fields.Batch = 1
     gradient_checkpointing: bool = False
     ema: fields.Decay = 0.0  # 0: the EMA is the trained tensors themselves
+    ema_warmup: bool = True
     patience: fields.Count = 1_000_000  # epochs without a better score
     checkpoint_steps: fields.Count = 100
 

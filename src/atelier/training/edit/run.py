@@ -8,6 +8,7 @@ logged.
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from atelier.common.checkpoints import CheckpointStore, open_store
+from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, digest, write_json
 from atelier.common.notices import notice
@@ -33,7 +34,7 @@ from atelier.training.edit import block_sets, methods
 from atelier.training.edit.dataset import encode_triplets
 from atelier.training.edit.task import EditTask
 from atelier.training.edit.validation import SCORES, Validator
-from atelier.training.loop import Epoch, Finished, Record, Step, steps_per_epoch, train
+from atelier.training.loop import Epoch, Finished, Record, Step, open_store, steps_per_epoch, train
 from atelier.training.throughput import Meter
 
 if TYPE_CHECKING:
@@ -67,25 +68,15 @@ class Job:
         """What scores an epoch."""
         return self.task.validate
 
-
-def open_checkpoints(models: Models, settings: Train, triplets: Path, zones: Path) -> CheckpointStore:
-    """Open the checkpoints of the training that these arguments identify."""
-    sections = {"models": models.model_dump(), "train": settings.model_dump()}
-    return open_store(sections, [triplets, zones, models.editor, models.clip])
+    def owned(self) -> AbstractContextManager:
+        """Own the run on the main process during a block (see `CheckpointStore.owned`)."""
+        return self.store.owned() if self.accelerator.is_main_process else nullcontext()
 
 
 def open_job(
-    models: Models,
-    settings: Train,
-    triplets: Path,
-    zones: Path,
-    accelerator: "Accelerator | None" = None,
-    store: CheckpointStore | None = None,
+    models: Models, settings: Train, triplets: Path, zones: Path, accelerator: "Accelerator | None" = None
 ) -> Job:
     """Read the rows, load the editor and the scoring CLIP, and encode all triplets once (in every process).
-
-    Args:
-        store: what `open_checkpoints` returned, if it was called already.
 
     Raises:
         UserError: a file or a model is missing, the method's parameters do not fit the editor, a split has no triplet
@@ -101,7 +92,6 @@ def open_job(
     for name, part in split.items():
         if not part:
             raise UserError(f"{triplets}: no {name} triplet that has zones in {zones}")
-    store = store or open_checkpoints(models, settings, triplets, zones)
     base = load_editor(models.editor, models.dtype, models.device)
     trainable = methods.prepare(base, settings)
     texts = [row.instruction for row in usable if row.split in split] if accelerator.is_main_process else []
@@ -114,13 +104,14 @@ def open_job(
     if validator.without_direction == count and accelerator.is_main_process:
         notice("train: CLIP sees no difference in the captions of any validated triplet; the lowest loss decides")
     task = EditTask(trainable, data, settings, validator)
-    return Job(base, task, store, models, len(rows) - len(usable), cut, accelerator)
+    return Job(base, task, open_store(task), models, len(rows) - len(usable), cut, accelerator)
 
 
 def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) -> None:
-    """Train, then write the tensors of the best epoch, the report and the curves, and discard the checkpoints.
+    """Train, then write the tensors of the best epoch, the report and the curves.
 
-    Of several processes all train, and the main one writes and logs.
+    The caller owns the run (`Job.owned`) until all is written. Of several processes all train, and the main
+    one writes and logs.
     """
     meter = Meter(job.base.device)
     records = list(_watch(train(job.task, job.store, job.accelerator), job, log, meter))
@@ -143,7 +134,6 @@ def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) ->
         _write_curves(folder, epochs, [record for record in records if isinstance(record, Step)])
         picture = job.validator.picture(epochs[finished.best].validation.images)
         Image.fromarray(picture).save(folder / "validation.png")
-    job.store.discard()
 
 
 def _watch(records: Iterable[Record], job: Job, log: Logger, meter: Meter) -> Iterator[Record]:

@@ -5,7 +5,7 @@ Legend: B batch, K validated edits, H W pixels.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import torch
 from accelerate.utils import broadcast
 from torch import Tensor
 
+from atelier.common.fingerprint import SKIPPED
 from atelier.common.records import Triplet
 from atelier.common.rng import derive_seed, make_generator
 from atelier.config import Train
@@ -48,7 +49,7 @@ class Validator:
     chosen: Sequence[Triplet]  # some of it, for the edits
     scorer: ClipScorer
     settings: Train
-    accelerator: "Accelerator"
+    accelerator: "Accelerator" = field(metadata=SKIPPED)
 
     @torch.no_grad()
     def __call__(self, editor: Editor, epoch: int) -> Validation:
