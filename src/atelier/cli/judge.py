@@ -17,7 +17,12 @@ REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 @click.option("--out", required=True, type=PATH, help="Folder to write report.json, answers.jsonl and the cache to.")
 @click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
 @click.option("--question", help="Question to ask the models.  [default: Which picture looks more natural?]")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, help="Seconds to wait for a reply.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    help="Seconds for a request and its whole reply.",
+)
 def judge(
     pairs: Path,
     url: str,

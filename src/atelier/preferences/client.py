@@ -13,15 +13,17 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from atelier.common.deadlines import call_within
 from atelier.common.errors import UserError
-from atelier.common.files import atomic_write
+from atelier.common.files import read_plain_text, remove, write_text
+from atelier.common.notices import notice
 
 KEY = "ATELIER_JUDGE_KEY"  # environment variable
 PAUSE, MAX_PAUSE = 1.0, 60.0  # seconds before the second try, doubled before each further one, and their maximum
@@ -49,7 +51,7 @@ class Client:
     url: str
     cache: Path
     key: str = field(repr=False)
-    timeout: float  # seconds
+    timeout: float  # seconds for one request, from the connection to the last byte of the reply
     tries: int = 5
     sleep: Callable[[float], None] = time.sleep
 
@@ -62,28 +64,35 @@ class Client:
         body = json.dumps(request, sort_keys=True).encode()
         cached = self.cache / f"{hashlib.sha256(body).hexdigest()}.json"
         if cached.exists():
-            return json.loads(cached.read_text(encoding="utf-8"))["reply"]
+            reply = _read_cached(cached)
+            if reply is not None:
+                return reply
         reply = self._ask_with_retries(body)
-        with atomic_write(cached) as partial:
-            text = json.dumps({"model": request["model"], "reply": reply}, ensure_ascii=False)
-            partial.write_text(text + "\n", encoding="utf-8")
+        entry = {"model": request["model"], "reply": reply, "digest": _digest(reply)}
+        write_text(cached, json.dumps(entry, ensure_ascii=False) + "\n")
         return reply
 
     def _ask_with_retries(self, body: bytes) -> str:
         for number in range(self.tries):
             try:
-                return self._redact(_parse_reply(self._send(body), self.url))
+                return self._redact(self._send(body))
             except RetryError as error:
                 reason = str(error)
                 if number + 1 < self.tries:
                     self.sleep(min(max(PAUSE * 2**number, error.after), MAX_PAUSE))
         raise UserError(f"{self.url}: {reason}, {self.tries} times; replies so far are cached, so run it again later")
 
-    def _send(self, body: bytes) -> bytes:
+    def _send(self, body: bytes) -> str:
+        try:  # a socket's time-out is for one read: a server that sends a byte now and then would never reach it
+            return call_within(self.timeout, self._exchange, body, time.monotonic() + self.timeout)
+        except TimeoutError:
+            raise RetryError(f"no answer within {self.timeout:g} s") from None
+
+    def _exchange(self, body: bytes, end: float) -> str:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         try:
             with build_opener(_NoRedirect).open(Request(self.url, body, headers), timeout=self.timeout) as response:
-                return response.read(MAX_REPLY)
+                return _parse_reply(*_read_reply(response, end), self.url)
         except HTTPError as error:
             with error:
                 raise self._refusal(error) from None
@@ -138,12 +147,62 @@ def endpoint(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v1') else path + '/v1'}/chat/completions"
 
 
-def _parse_reply(content: bytes, url: str) -> str:
-    """Return the text of the first choice, empty where the model gave none."""
+def _read_reply(response: HTTPResponse, end: float) -> tuple[bytes, bool]:
+    """Return the body, at most MAX_REPLY bytes, and whether its length tells that it is complete.
+
+    Raises:
+        TimeoutError: it is after `end`, by `time.monotonic`.
+        RetryError: the body is shorter than the server said.
+    """
+    length, content = response.length, b""  # None: not told, or told with each chunk
+    most = MAX_REPLY if length is None else min(length, MAX_REPLY)
+    while len(content) < most and (part := response.read1(most - len(content))):
+        content += part
+        if time.monotonic() > end:
+            raise TimeoutError
+    if length is not None and len(content) < most:
+        raise RetryError("the reply broke off")
+    return content, length is not None or response.chunked or len(content) == MAX_REPLY
+
+
+def _parse_reply(content: bytes, complete: bool, url: str) -> str:
+    """Return the text of the first choice, empty where the model gave none.
+
+    Raises:
+        UserError: the body is no chat completion.
+        RetryError: it may have been one before it broke off.
+    """
     try:
         text = json.loads(content)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except ValueError:
+        if not complete:
+            raise RetryError("the reply broke off") from None
+        text = 0
+    except (LookupError, TypeError, RecursionError):
         text = 0
     if not isinstance(text, str | None):
         raise UserError(f"{url}: the response is not a chat completion")
     return (text or "").encode(errors="replace").decode()  # a lone surrogate cannot be encoded as UTF-8
+
+
+def _read_cached(file: Path) -> str | None:
+    """Return the reply in a cache file; set a damaged file aside and return None.
+
+    The digest tells that the reply is the one that was written. Files of earlier versions have none.
+    """
+    try:
+        entry = json.loads(read_plain_text(file, 8 * MAX_REPLY))
+        reply = entry["reply"]
+        if isinstance(reply, str) and entry.get("digest", _digest(reply)) == _digest(reply):
+            return reply
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # also UserError: no plain file
+        pass
+    aside = file.with_name(f"{file.name}.damaged")
+    remove(aside)
+    file.rename(aside)
+    notice(f"{file}: damaged; set aside as {aside.name}, and the model is asked again")
+    return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

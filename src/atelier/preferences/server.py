@@ -7,11 +7,15 @@ contain no paths. Neither the page nor the picture addresses reveal which system
 
 import base64
 import hashlib
+import io
 import re
+import socket
+import sys
+import time
 from importlib.resources import files
 from socketserver import ThreadingMixIn
 from typing import Annotated, Any, Literal
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from flask import Flask, Response, abort, request
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
@@ -23,8 +27,9 @@ from atelier.preferences.pairs import media_type, validation_message
 from atelier.preferences.survey import MAX_NAME, Survey
 
 ADDRESS = "127.0.0.1"
+MAX_LINE = 65536  # bytes of the request's first line
 MAX_BODY = 4096  # bytes of an answer
-TIMEOUT = 30  # seconds after which a silent connection is closed
+TIMEOUT = 30  # seconds for a request to arrive, and again for the response to be taken
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -78,14 +83,71 @@ class SurveyServer(ThreadingMixIn, WSGIServer):
             raise UserError(f"port {port}: {error.strerror}; choose another with --port") from None
         self.set_app(make_app(survey, {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}))
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of an error, unless it is a client that has left or is too slow."""
+        if not isinstance(sys.exception(), _GONE):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         """The page's address."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
 
+_GONE = (ConnectionError, TimeoutError)  # what the socket raises when the client has left, or is too slow
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until a point in time, however slowly the bytes come: each read has what is left."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._end = connection, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        usual, left = self._connection.gettimeout(), self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request came too slowly")
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(usual)
+
+
+class _Responder(ServerHandler):
+    def log_exception(self, exc_info: Any) -> None:
+        """Print a traceback, unless the client has left or is too slow."""
+        if not isinstance(exc_info[1], _GONE):
+            super().log_exception(exc_info)
+
+
 class _SilentHandler(WSGIRequestHandler):
     timeout = TIMEOUT
+
+    def setup(self) -> None:
+        """Limit the time for the whole request."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_TimedReader(self.connection, self.timeout))
+
+    def handle(self) -> None:
+        """Handle one request, as the base class does, with a `_Responder`."""
+        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if len(self.raw_requestline) > MAX_LINE:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(414)
+        elif self.parse_request():
+            responder = _Responder(self.rfile, self.wfile, self.get_stderr(), self.get_environ(), multithread=True)
+            responder.request_handler = self
+            responder.run(self.server.get_app())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name of the base class
         """Print nothing: the command prints what its user needs."""
