@@ -38,7 +38,7 @@ def test_csv_and_jsonl_give_the_same_pairs_with_paths_relative_to_the_file(pairs
     ("change", "message"),
     [
         (("p01,", "p00,"), "line 3: pair_id 'p00' occurs twice"),
-        (("original-2.png", "none.png"), "line 4: .*none.png: no such file"),
+        (("original-2.png", "none.png"), "line 4: .*none.png: No such file"),
         (("original-2.png", "pairs.csv"), "line 4: .*pairs.csv: not a picture in PNG"),
         (("original,finetuned\r\np02", "original,original\r\np02"), "line 3: system_a and system_b must differ"),
         (("original,finetuned\r\np02", "original,tie\r\np02"), "line 3: .* neither may be 'tie'"),
@@ -59,8 +59,8 @@ def test_an_invalid_row_is_reported_with_its_line(pairs, change, message):
         ("none.csv", None, "No such file"),
         ("empty.csv", ",".join(COLUMNS).encode(), "contains no pairs"),
         ("a.jsonl", b"{}\n{", "line 1: pair_id: Field required"),
-        ("b.jsonl", b"\n{", "line 2: not a JSON object"),
-        ("c.csv", b"\xff\xfe", "not UTF-8"),
+        ("b.jsonl", b"\n{", "line 2: line is no JSON object"),
+        ("c.csv", b"\xff\xfe", "line 1 is not UTF-8"),
     ],
 )
 def test_files_without_pairs_are_refused(tmp_path, name, content, message):

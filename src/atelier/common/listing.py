@@ -38,10 +38,15 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a folder by name, and how many entries are none, by kind."""
+    """The files of a folder, sorted by name, and the kinds of the entries that are none, by name."""
 
     files: list[FoundFile]
-    skipped: Counter[str]
+    others: dict[str, str]
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """How many entries are no files, by kind."""
+        return Counter(self.others.values())
 
 
 def list_files(root: Path, *, below: bool = True) -> Listing:
@@ -56,7 +61,7 @@ def list_files(root: Path, *, below: bool = True) -> Listing:
     Raises:
         UserError: the folder cannot be read.
     """
-    found, skipped = [], Counter()
+    found, others = [], {}
     real_root = root.resolve()
     seen, links = {real_root}, [FoundFile("", root, "")]
     while links:  # real folders first: a folder inside keeps its own name, whatever link leads there
@@ -65,16 +70,16 @@ def list_files(root: Path, *, below: bool = True) -> Listing:
             real = link.path.resolve()
             if link.name:
                 if real in seen or _is_below(real_root, real):
-                    skipped["link to a folder read already"] += 1
+                    others[link.name] = "link to a folder read already"
                     continue
                 inside = any(_is_below(real, home.resolve()) for home in (root, link.folder))
                 link = link if inside else FoundFile(link.name, link.path, "")
-            links += _walk(link, seen, found, skipped, below)
-    return Listing(sorted(found, key=lambda file: file.name), skipped)
+            links += _walk(link, seen, found, others, below)
+    return Listing(sorted(found, key=lambda file: file.name), others)
 
 
 def _walk(
-    start: FoundFile, seen: set[Path], found: list[FoundFile], skipped: Counter[str], below: bool
+    start: FoundFile, seen: set[Path], found: list[FoundFile], others: dict[str, str], below: bool
 ) -> list[FoundFile]:
     """Collect the files of a folder and of its real folders below; return the links to folders."""
     links, folders = [], [start]
@@ -89,7 +94,7 @@ def _walk(
         except OSError as error:
             if not folder.name:
                 raise UserError(f"{folder.path}: {error.strerror}") from None
-            skipped["folder that cannot be read"] += 1
+            others[folder.name] = "folder that cannot be read"
             continue
         for entry in entries:
             if entry.name.startswith("."):
@@ -99,11 +104,11 @@ def _walk(
             if kind == "file":
                 found.append(one)
             elif kind not in ("folder", "link"):
-                skipped[kind] += 1
+                others[one.name] = kind
             elif below:
                 (folders if kind == "folder" else links).append(one)
             else:
-                skipped["folder"] += 1
+                others[one.name] = "folder"
     return links
 
 

@@ -68,6 +68,11 @@ def whole_number(value: Any) -> int | None:
     return number if number == value else None
 
 
+def shorten(text: str, length: int = 60) -> str:
+    """Return a value for a message: at most `length` characters, the last one "…" if it was cut."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def printable(text: str) -> str:
     r"""Return a name for messages and reports, with what is not Unicode (in names of files) written as \udcff."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from atelier.common.errors import UserError
+from atelier.common.files import open_plain
 from atelier.preferences.pairs import TIE, Text, validation_message
 
 Choice = Literal["left", "right", "tie"]
@@ -37,6 +38,12 @@ class Answer(BaseModel):
     reply: str | None = None  # full text of a model's reply
     seconds: float | None = None  # from both pictures being loaded to the answer
     at: str | None = None  # UTC, ISO 8601
+
+    @model_validator(mode="after")
+    def _check_systems(self) -> Self:
+        if self.left == self.right or TIE in (self.left, self.right):
+            raise ValueError(f"left and right must be two systems, neither called {TIE!r}")
+        return self
 
     @property
     def winner(self) -> str:
@@ -62,10 +69,8 @@ def read_answers(file: Path) -> Answers:
     Raises:
         UserError: the file does not exist, or a line before the last is not an answer.
     """
-    try:
-        return _parse(file.read_bytes(), file)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
+    with open_plain(file) as stream:
+        return _parse(stream.read(), file)
 
 
 def append_answer(file: Path, make: Callable[[list[Answer]], Answer | None]) -> Answers:
@@ -73,6 +78,8 @@ def append_answer(file: Path, make: Callable[[list[Answer]], Answer | None]) -> 
 
     The file is locked from the read to the write, against other processes and threads.
     """
+    if file.exists():
+        open_plain(file).close()  # a pipe or a folder is refused before it is waited for
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         stream = file.open("a+b")

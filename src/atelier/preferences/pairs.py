@@ -4,7 +4,6 @@ Columns: pair_id, prompt, picture_a, picture_b, system_a, system_b, and optional
 the file's folder. One bad row refuses the whole file, because a pair cannot be added once a survey has begun.
 """
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator
@@ -14,7 +13,10 @@ from typing import Annotated, Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from atelier.common.errors import UserError
+from atelier.common.csv_rows import read_csv
+from atelier.common.errors import RefusedError, UserError, row_boundary
+from atelier.common.files import open_plain
+from atelier.common.json_lines import read_json_lines
 
 FORMATS = ("PNG", "JPEG", "WEBP")  # formats that browsers and model servers accept
 MAX_BYTES = 20 * 2**20  # per picture, about what model servers accept
@@ -70,24 +72,22 @@ def media_type(picture: Path) -> str:
     """Return a picture's MIME type, determined from its content.
 
     Raises:
-        UserError: the file does not exist, is in none of FORMATS, or is larger than MAX_BYTES.
+        UserError: the file does not exist, is no plain file, is in none of FORMATS, or is larger than MAX_BYTES.
     """
-    try:
-        if picture.stat().st_size > MAX_BYTES:
-            raise UserError(f"{picture}: larger than {MAX_BYTES // 2**20} MiB")
-        with Image.open(picture, formats=FORMATS) as opened:
-            return Image.MIME[opened.format or ""]
-    except FileNotFoundError:
-        raise UserError(f"{picture}: no such file") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        raise UserError(f"{picture}: not a picture in {', '.join(FORMATS)}") from None
+    with open_plain(picture, MAX_BYTES) as stream:
+        try:
+            with row_boundary(), Image.open(stream, formats=FORMATS) as opened:
+                return Image.MIME[opened.format or ""]
+        except RefusedError:
+            raise UserError(f"{picture}: not a picture in {', '.join(FORMATS)}") from None
 
 
 def pair_digest(pair: Pair) -> str:
     """Return 16 hex digits of the SHA-256 of prompt, systems and the pictures' bytes."""
     total = hashlib.sha256(json.dumps([pair.prompt, pair.system_a, pair.system_b]).encode())
     for picture in (pair.picture_a, pair.picture_b):
-        total.update(hashlib.sha256(picture.read_bytes()).digest())
+        with open_plain(picture, MAX_BYTES) as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()[:16]
 
 
@@ -102,30 +102,18 @@ def _read_rows(file: Path) -> Iterator[tuple[int, Any]]:
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl}
     if file.suffix.lower() not in readers:
         raise UserError(f"{file}: the name of a pairs file ends in {' or '.join(readers)}")
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            yield from readers[file.suffix.lower()](file, stream)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file}: not UTF-8") from None
+    return readers[file.suffix.lower()](file)
 
 
-def _read_csv(file: Path, stream: Any) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(stream)
-    try:
-        for row in reader:
-            if None in row:
-                raise UserError(f"{file}, line {reader.line_num}: more values than columns")
-            yield reader.line_num, {name: value or "" for name, value in row.items()}
-    except csv.Error as error:
-        raise UserError(f"{file}, line {reader.line_num}: not CSV: {error}") from None
+def _read_csv(file: Path) -> Iterator[tuple[int, Any]]:
+    for line, row in read_csv(file)[1]:
+        if None in row:
+            raise UserError(f"{file}, line {line}: more values than columns")
+        yield line, row
 
 
-def _read_jsonl(file: Path, stream: Any) -> Iterator[tuple[int, Any]]:
-    for line, text in enumerate(stream, start=1):
-        if text.strip():
-            try:
-                yield line, json.loads(text)
-            except (ValueError, RecursionError):
-                raise UserError(f"{file}, line {line}: not a JSON object") from None
+def _read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
+    for line, row, problem in read_json_lines(file):
+        if problem:
+            raise UserError(f"{file}, line {line}: {problem}")
+        yield line, row

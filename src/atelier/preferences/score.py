@@ -26,10 +26,12 @@ def score_answers(answers: Answers, *, draws: int, seed: int) -> dict[str, Any]:
         draws: number of bootstrap draws over raters and prompts.
 
     Raises:
-        UserError: there are no valid answers, they are to several questions, or one pair_id names several pairs.
+        UserError: there are no valid first answers, they are to several questions, or one pair_id names several pairs.
     """
     valid = check_alike(answers.rows)
     outcomes = vote(valid)
+    if not outcomes:
+        raise UserError("only repeats, without the first answers to the same pairs; expected the whole file of answers")
     report: dict[str, Any] = {
         "question": valid[0].question,
         "answers": len(outcomes),

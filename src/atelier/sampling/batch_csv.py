@@ -4,12 +4,13 @@ Columns: image and instruction; optionally mask (auto, none or a file), seed, an
 Paths are relative to the CSV file's folder.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from atelier.common.errors import UserError
+from atelier.common.csv_rows import CsvRow, read_csv
+from atelier.common.errors import RefusedError, UserError, row_boundary
+from atelier.common.values import shorten
 from atelier.images.photo import check_format
 
 REQUIRED, OPTIONAL = ("image", "instruction"), ("mask", "seed", "output")
@@ -47,15 +48,16 @@ def read_batch(file: Path, out_dir: Path, *, mask: str, seed: int) -> EditBatch:
         UserError: the file cannot be read, contains no rows, or does not have the right columns.
     """
     rows = _read_rows(file)
-    images = {(file.parent / (row.get("image") or "").strip()).resolve() for _, row in rows}
+    images = {(file.parent / name).resolve() for _, row in rows if _is_name(name := row.get("image", "").strip())}
     requests: list[EditRequest] = []
     refused: dict[int, str] = {}
     taken: dict[Path, int] = dict.fromkeys(images, 0)  # paths that must not be written → line that writes them, or 0
     for number, (line, row) in enumerate(rows, start=1):
         try:
-            request = _parse_row(row, line, number, file.parent, out_dir, mask, seed)
-            _check_free(request.output, taken)
-        except UserError as error:
+            with row_boundary():
+                request = _parse_row(row, line, number, file.parent, out_dir, mask, seed)
+                _check_free(request.output, taken)
+        except (UserError, RefusedError) as error:
             refused[line] = str(error)
         else:
             taken[request.output.resolve()] = line
@@ -63,41 +65,35 @@ def read_batch(file: Path, out_dir: Path, *, mask: str, seed: int) -> EditBatch:
     return EditBatch(requests, refused)
 
 
-def _read_rows(file: Path) -> list[tuple[int, dict[str, str | None]]]:
-    """Return (line, row) of every row that is not blank; values beyond the header have the key None."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            rows = [(reader.line_num, row) for row in reader]
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{file}: not CSV in UTF-8: {error}") from None
+def _read_rows(file: Path) -> list[CsvRow]:
+    columns, rows = read_csv(file)
     expected = f"expected {', '.join(REQUIRED)} and optionally {', '.join(OPTIONAL)}"
     for name in REQUIRED:
         if name not in columns:
             raise UserError(f"{file}: no column {name!r}; {expected}")
     for name in columns:
         if name not in REQUIRED + OPTIONAL:
-            raise UserError(f"{file}: unknown column {name!r}; {expected}")
+            raise UserError(f"{file}: unknown column {shorten(name)!r}; {expected}")
     if not rows:
         raise UserError(f"{file}: contains no rows below its header")
     return rows
 
 
 def _parse_row(
-    row: Mapping[str, str | None], line: int, number: int, folder: Path, out_dir: Path, mask: str, seed: int
+    row: Mapping[str | None, str], line: int, number: int, folder: Path, out_dir: Path, mask: str, seed: int
 ) -> EditRequest:
     if None in row:
         raise UserError("more values than columns; put quotes around a value that contains a comma")
-    given = dict.fromkeys(OPTIONAL, "") | {name: (value or "").strip() for name, value in row.items()}
+    given = dict.fromkeys(OPTIONAL, "") | {name: value.strip() for name, value in row.items()}
     for name in REQUIRED:
         if not given[name]:
             raise UserError(f"{name} is empty")
+    for name in ("image", "mask", "output"):
+        if not _is_name(given[name]):
+            raise UserError(f"{name} {shorten(given[name])!r} cannot be the name of a file; expected at most 255 bytes")
     if given["seed"]:
-        if not given["seed"].isdecimal() or int(given["seed"]) > MAX_SEED:
-            raise UserError(f"seed {given['seed']!r} is not a whole number from 0 to {MAX_SEED}")
+        if not given["seed"].isdecimal() or len(given["seed"]) > 20 or int(given["seed"]) > MAX_SEED:
+            raise UserError(f"seed {shorten(given['seed'])!r} is not a whole number from 0 to {MAX_SEED}")
         seed = int(given["seed"])
     if given["mask"]:
         mask = given["mask"] if given["mask"] in ("auto", "none") else str(folder / given["mask"])
@@ -109,6 +105,11 @@ def _parse_row(
         raise UserError(f"output {name!r} is not inside {out_dir}")
     check_format(output)
     return EditRequest(line, image, given["instruction"], mask, seed, output)
+
+
+def _is_name(name: str) -> bool:
+    """Whether a file can have a name: no NUL, and no part of over 255 bytes, which no common file system holds."""
+    return "\0" not in name and len(name) < 4096 and all(len(part.encode()) <= 255 for part in name.split("/"))
 
 
 def _check_free(output: Path, taken: Mapping[Path, int]) -> None:

@@ -13,7 +13,6 @@ A mask is white inside the garment. It is the file that the metadata names, else
 else `masks/photo.png`. A hub data set or a parquet file with a column `image` and any of those columns works as well.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +24,6 @@ from typing import Any
 from atelier.common.errors import RefusedError, UserError
 from atelier.common.json_lines import read_json_lines
 from atelier.common.listing import FoundFile, Listing, count_kinds, is_file, join, list_files
-from atelier.common.notices import notice
 from atelier.common.values import printable
 from atelier.data.schemas.item import Details, fit_garment, make_item
 from atelier.data.schemas.rows import (
@@ -45,15 +43,11 @@ from atelier.data.schemas.rows import (
 from atelier.data.schemas.tables import HUB_PREFIX, WORLD, choose_columns, open_table
 from atelier.images.decode import PictureFile, check_name, decode_mask, decode_picture
 from atelier.images.letterbox import fit_picture, plan_fit
-from atelier.images.names import EXTENSIONS, MASKS, is_mask, is_picture
+from atelier.images.names import EXTENSIONS, MASKS, METADATA, find_metadata, is_mask, is_picture
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 
-METADATA = "metadata.jsonl"
 UNREAD = ("metadata.csv", "metadata.parquet")  # formats that `imagefolder` accepts and atelier does not
 UNNAMED = "picture that no line names"  # kind of the pictures beside a metadata.jsonl that are left out
-_LIKE_METADATA = re.compile(
-    r"(meta-?data|captions?|annotations?|labels?|prompts?)\.(jsonl?|csv|tsv|txt|xlsx?|ya?ml|xml)", re.IGNORECASE
-)
 TEXTS = ("file_name", "caption", "text", "garment", "item_id", "person_id", "variant", "view", "gender")
 COLUMNS = (*TEXTS, "mask")
 _GENDERS = ("woman", "man")
@@ -121,21 +115,15 @@ def _name_garment(label: str, caption: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
-    described, pictures = _sort_out(listing)
     for file in listing.files:
-        name = PurePosixPath(file.name).name
-        expected = f"metadata is read from {METADATA}, one JSON object per line"
-        if name in UNREAD:
-            raise UserError(f"{printable(str(root / file.name))}: {expected}")
-        if _LIKE_METADATA.fullmatch(name) and name != METADATA:
-            notice(f"{root / file.name}: left out; {expected}")
+        if PurePosixPath(file.name).name in UNREAD:
+            raise UserError(f"{printable(str(file.path))}: metadata is read from {METADATA}, one JSON object per line")
+    described, pictures = find_metadata(listing), [file for file in listing.files if is_picture(file.name)]
     if not described and not pictures:
         left_out = ", ".join(f"{kind} {count}" for kind, count in sorted(_count(listing).items()))
         found = f"; left out: {left_out}" if left_out else ""
         raise UserError(f"{root}: holds no pictures ({', '.join(EXTENSIONS)}) and no {METADATA}{found}")
     for file in described:
-        if file.leads_out:
-            raise UserError(f"{root / file.name}: a link that leads out of the source; expected a file inside")
         for line in read_json_lines(file.path):
             yield RawRow(f"{file.name} line {line.number}", {"file": file, "line": line.row}, line.problem)
     if not described:
@@ -143,14 +131,9 @@ def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
             yield RawRow(file.name, {"file_name": file.name, "image": PictureFile(file.folder, file.inner)})
 
 
-def _sort_out(listing: Listing) -> tuple[list[FoundFile], list[FoundFile]]:
-    """Return the files of metadata and the pictures."""
-    described = [file for file in listing.files if PurePosixPath(file.name).name == METADATA]
-    return described, [file for file in listing.files if is_picture(file.name)]
-
-
 def _count(listing: Listing) -> Counter[str]:
-    described, pictures = _sort_out(listing)
+    described = [file for file in listing.files if PurePosixPath(file.name).name == METADATA]
+    pictures = [file for file in listing.files if is_picture(file.name)]
     read = {file.name for file in (*described, *pictures)}
     counts = count_kinds(file.name for file in listing.files if file.name not in read and not is_mask(file.name))
     if described:

@@ -95,7 +95,11 @@ def _parquet_files(path: Path) -> list[FoundFile]:
         raise not_here(path, "file or folder", "parquet files, world:studio, or a hub name")
     if not path.is_dir():
         return [FoundFile(path.name, path.parent, path.name)]
-    files = [file for file in list_files(path).files if _is_parquet(file)]
+    listing = list_files(path)
+    for name in listing.others:
+        if name.endswith(".parquet"):
+            raise UserError(f"{path / name}: {listing.others[name]}; expected a parquet file")
+    files = [file for file in listing.files if _is_parquet(file)]
     if not files:
         raise UserError(f"{path}: holds no parquet files")
     for file in files:

@@ -3,19 +3,25 @@
 Legend: N rows, U distinct prompts, C channels, h w latent, H W pixels.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import normpath
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.iterables import batched
+from atelier.common.json_lines import read_json_lines
+from atelier.common.listing import count_kinds, list_files
+from atelier.common.notices import notice
 from atelier.common.rng import derive_seed
-from atelier.images.photo import FORMATS, open_photograph, to_square
+from atelier.common.values import is_listed, shorten, text_value
+from atelier.images.decode import check_name
+from atelier.images.names import EXTENSIONS, METADATA, find_metadata, is_picture
+from atelier.images.photo import open_photograph, to_square
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.models.base import to_latents
 from atelier.models.text_to_image import TextToImage
@@ -23,7 +29,6 @@ from atelier.models.tokens import notice_unread
 from atelier.sampling.text_to_image import generate
 
 _BATCH = 16
-_METADATA = "metadata.jsonl"
 
 
 @dataclass(frozen=True)
@@ -52,34 +57,58 @@ class EncodedRows:
 def read_folder(folder: Path, size: int, prompt: str = "", *, repeats: int = 1) -> list[ConceptRow]:
     """Read the images of a folder in the order of their names, letterboxed into a square of side `size` (pixels).
 
-    A file metadata.jsonl beside them gives prompts of their own (`file_name` and `prompt` in each line).
+    A file metadata.jsonl beside them gives prompts of their own (`file_name` and `prompt` in each line). Masks, hidden
+    files, files that are no images and folders are left out; a line on stderr counts them.
 
     Raises:
-        UserError: there are none, one cannot be read, or one has no prompt.
+        UserError: there are none, one cannot be read, one has no prompt, or a line of the metadata is wrong.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in FORMATS)
-    if not paths:
-        raise UserError(f"{folder}: no pictures there ({', '.join(FORMATS)})")
-    own = _read_prompts(folder / _METADATA)
+    listing = list_files(folder, below=False)
+    pictures = [file for file in listing.files if is_picture(file.name)]
+    if not pictures:
+        raise UserError(f"{folder}: no pictures there ({', '.join(EXTENSIONS)})")
+    names = {file.name for file in pictures}
+    own: dict[str, str] = {}
+    described = find_metadata(listing)
+    for metadata in described:
+        own |= _read_prompts(metadata.path, names)
+    rest = {file.name for file in listing.files} - names - {metadata.name for metadata in described}
+    if left_out := count_kinds(rest) + listing.skipped:
+        notice(f"{folder}: left out: {', '.join(f'{kind} {count}' for kind, count in sorted(left_out.items()))}")
     rows = []
-    for path in paths:
-        words = own.get(path.name, prompt)
+    for file in pictures:
+        words = own.get(file.name, prompt)
         if not words:
-            raise UserError(f"{path}: no prompt for it; give one for all, or one in {_METADATA}")
-        rows.append(ConceptRow(to_square(open_photograph(path, size)), words, repeats=repeats))
+            raise UserError(f"{file.path}: no prompt for it; give one for all, or one in {METADATA}")
+        if file.leads_out:
+            raise UserError(f"{file.path}: a link that leads out of the folder; expected a file inside")
+        rows.append(ConceptRow(to_square(open_photograph(file.path, size)), words, repeats=repeats))
     return rows
 
 
-def _read_prompts(path: Path) -> dict[str, str]:
-    """Return prompts by file name; none if there is no such file."""
-    found = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
+def _read_prompts(path: Path, pictures: Collection[str]) -> dict[str, str]:
+    """Return prompts by the names of the pictures beside the file.
+
+    Raises:
+        UserError: a line is no JSON object, has no text as prompt, or names no picture there or one twice.
+    """
+    found: dict[str, str] = {}
+    for line in read_json_lines(path):
         try:
-            row = json.loads(line)
-            found[row["file_name"]] = row["prompt"]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise UserError(f'{path}: line {number}: expected {{"file_name": …, "prompt": …}}') from None
+            with row_boundary():
+                if line.problem:
+                    raise RefusedError(line.problem)
+                name, words = (text_value(line.row.get(key), key) for key in ("file_name", "prompt"))
+                name = normpath(check_name(name))
+                if is_listed(line.row.get("prompt")) or not words:
+                    raise RefusedError("prompt is no text")
+                if name not in pictures or name in found:
+                    problem = "has a prompt already" if name in found else "is no picture in this folder"
+                    raise RefusedError(f"{shorten(name)!r} {problem}")
+                found[name] = words
+        except RefusedError as refused:
+            expected = 'expected {"file_name": …, "prompt": …}'
+            raise UserError(f"{path}: line {line.number}: {expected}; {refused}") from None
     return found
 
 

@@ -1,0 +1,37 @@
+"""Read CSV files whose first line names the columns."""
+
+import csv
+import io
+from pathlib import Path
+
+from atelier.common.errors import UserError
+from atelier.common.files import open_plain
+
+MAX_FILE = 2**28  # largest file, bytes
+
+CsvRow = tuple[int, dict[str | None, str]]  # number of its last line, from 1; column → value (None: beyond the columns)
+
+
+def read_csv(file: Path) -> tuple[list[str], list[CsvRow]]:
+    """Return the columns and the rows that are not blank.
+
+    Raises:
+        UserError: the file cannot be opened, is no plain file or no CSV in UTF-8, or names a column twice.
+    """
+    with open_plain(file, MAX_FILE) as stream:
+        content = stream.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{file}: not CSV in UTF-8: line {line} is not UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns = list(reader.fieldnames or [])
+        if len(set(columns)) < len(columns):
+            twice = next(name for name in columns if columns.count(name) > 1)
+            raise UserError(f"{file}: column {twice!r} occurs twice; expected it once")
+        rows = [(reader.line_num, {name: value or "" for name, value in row.items()}) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{file}: not CSV in UTF-8: line {reader.line_num}: {error}") from None
+    return columns, rows
