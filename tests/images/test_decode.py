@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 from schema_files import as_bytes, png_header
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
 from atelier.images.boxes import box_of
-from atelier.images.decode import Picture, PictureFile, RefusedError, decode_mask, decode_picture, turn_box
+from atelier.images.decode import Picture, PictureFile, decode_mask, decode_picture, turn_box
 from atelier.images.tensors import MAX_PIXELS
 
 GREY = Image.fromarray(np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1)))  # 60 × 40

@@ -155,7 +155,7 @@ def _edit_one(
     if len(edits) == 1:
         save(edits[seeds[0]], out, photograph.profile)
     else:
-        save(draw_seed_sheet(photograph.pixels, edits), out, photograph.profile)
+        save(draw_seed_sheet(photograph.own_pixels, edits), out, photograph.profile)
         click.echo("wrote a contact sheet; use --seed for one of the edits at full size", err=True)
     click.echo(out)
 

@@ -1,6 +1,7 @@
 """A photo of any size: letterboxed into the editor's square, and the edit back at the photo's size and orientation.
 
-Legend: H W pixels of the upright photo. Images are uint8 (H, W, 3), masks bool (H, W).
+The editor sees sRGB. What is written is in the photo's own colour profile, its own numbers where nothing was edited.
+Legend: H W pixels of the upright photo. Images are uint8 (H, W, 3), in sRGB unless said otherwise; masks bool (H, W).
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from atelier.common.errors import UserError
+from atelier.common.errors import RefusedError, UserError
 from atelier.common.files import atomic_write
 from atelier.images.boxes import box_of
-from atelier.images.decode import Picture, RefusedError, decode_mask, decode_picture, open_picture
+from atelier.images.colour import from_srgb, is_two_way, to_srgb
+from atelier.images.decode import decode_mask, decode_own
+from atelier.images.frames import Picture, turn
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
+from atelier.images.opening import open_file
+from atelier.images.tensors import mask_pixels
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # output formats by suffix
+_STRIP = 1 << 20  # pixels that are composited at a time
 _SAVE_OPTIONS = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
@@ -26,12 +32,18 @@ class Photograph:
     path: Path
     picture: Picture
     fit: Fit
-    profile: bytes | None  # ICC colour profile; without it the colours of phone photos would change
+    own: Image.Image  # RGB, upright, in the numbers of the file if `profile` is given, else in sRGB
+    profile: bytes | None  # ICC colour profile of `own`; None: sRGB without one
 
     @property
     def pixels(self) -> np.ndarray:
-        """Image, uint8 (H, W, 3); transparent pixels are composited over white."""
+        """Image in sRGB, uint8 (H, W, 3); transparent pixels are composited over white."""
         return np.asarray(self.picture.pixels)
+
+    @property
+    def own_pixels(self) -> np.ndarray:
+        """Image in its own profile, uint8 (H, W, 3)."""
+        return np.asarray(self.own)
 
     @property
     def scale(self) -> float:
@@ -45,16 +57,16 @@ def open_photograph(path: Path, size: int) -> Photograph:
     Raises:
         UserError: the file does not exist or is not a readable image.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     try:
-        data = path.read_bytes()
-        picture = decode_picture(data)
-        profile = open_picture(data).info.get("icc_profile")
+        numbers, profile, orientation = decode_own({"path": path})
     except RefusedError as refused:
         raise UserError(f"{path}: {refused}") from None
-    of_rgb = profile is not None and profile[16:20] == b"RGB "  # a CMYK or grey profile does not fit the RGB edit
-    return Photograph(path, picture, plan_fit(*picture.pixels.size, size, "letterbox"), profile if of_rgb else None)
+    own = turn(numbers, orientation)
+    pixels = to_srgb(own, profile)
+    if profile is None or not is_two_way(profile):  # an edit is coloured: no grey or CMYK profile fits it
+        own, profile = pixels, None
+    picture = Picture(pixels, numbers.size, orientation)
+    return Photograph(path, picture, plan_fit(*pixels.size, size, "letterbox"), own.convert("RGB"), profile)
 
 
 def to_square(photograph: Photograph) -> np.ndarray:
@@ -68,10 +80,9 @@ def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
     Raises:
         UserError: the file does not exist, is not readable, is empty, or has another shape than the photo.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     try:
-        return decode_mask(path.read_bytes(), photograph.picture)
+        open_file(path).close()
+        return decode_mask({"path": path}, photograph.picture)
     except RefusedError as refused:
         width, height = photograph.picture.pixels.size
         wanted = f"expected white where {photograph.path.name} may change, {width} × {height} px or that shape"
@@ -95,20 +106,31 @@ def _enlarge(layer: np.ndarray, photograph: Photograph, resample: Image.Resampli
     return inner if inner.size == size else inner.resize(size, resample)
 
 
-def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Composite the edit over the photo inside a non-empty mask: uint8 (H, W, 3).
+def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Composite an edit over the photo, in the photo's own profile: uint8 (H, W, 3).
 
     The edge is feathered inwards by about one pixel of the editor's square: no pixel outside the mask changes.
+
+    Args:
+        edited: uint8 (H, W, 3), in sRGB.
+        mask: not empty; None: everywhere.
     """
-    layer = Image.fromarray(mask.astype(np.uint8) * 255)
+    if mask is None:
+        return edited if photograph.profile is None else from_srgb(edited, photograph.profile)
+    layer = Image.fromarray(mask_pixels(mask))
     blurred = layer.filter(ImageFilter.GaussianBlur(photograph.scale))
+    mixed = photograph.own_pixels.copy()
     left, top, right, bottom = (int(edge) for edge in box_of(mask))
-    region = np.s_[top:bottom, left:right]  # convert only this part of a large photo to float
-    inside = np.asarray(blurred, np.uint8)[region].astype(np.float32) / 255
-    share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[..., None]  # 0 at a straight edge, 1 well inside
-    mixed = photograph.pixels.copy()
-    before = mixed[region].astype(np.float32)
-    mixed[region] = (before + share * (edited[region] - before)).round().astype(np.uint8)
+    rows = max(1, _STRIP // (right - left))
+    for start in range(top, bottom, rows):  # so that only a part of a large photo is held as floats
+        region = np.s_[start : min(start + rows, bottom), left:right]
+        new = edited[region] if photograph.profile is None else from_srgb(edited[region], photograph.profile)
+        inside = np.asarray(blurred.crop((left, start, right, region[0].stop)), np.float32) / 255
+        share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[
+            ..., None
+        ]  # 0 at a straight edge, 1 well inside
+        before = mixed[region].astype(np.float32)
+        mixed[region] = (before + share * (new - before)).round().astype(np.uint8)
     return mixed
 
 

@@ -105,7 +105,7 @@ def describe_cut(editor: Editor, instruction: str) -> str:
 def make_edits(
     editor: Editor, edits: Sequence[PhotoEdit], settings: Generate, *, progress: bool = False
 ) -> Iterator[np.ndarray]:
-    """Edit in batches of `settings.batch_size`; yield uint8 (H, W, 3) for each edit, in order.
+    """Edit in batches of `settings.batch_size`; yield uint8 (H, W, 3) in the photo's profile for each edit, in order.
 
     Args:
         progress: show the sampling steps of each batch.
@@ -122,8 +122,7 @@ def make_edits(
             progress=progress,
         )
         for one, square in zip(batch, to_pixels(edited), strict=True):
-            pixels = from_square(square, one.photograph)
-            yield pixels if one.mask is None else composite(one.photograph, pixels, one.mask)
+            yield composite(one.photograph, from_square(square, one.photograph), one.mask)
 
 
 def edit_batch(

@@ -6,21 +6,23 @@ tops); among several of one slot, the largest. These data sets have no captions:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from atelier.common.errors import RefusedError
 from atelier.data.schemas.coco_masks import draw_segmentation
 from atelier.data.schemas.item import Details, fit_garment, make_item
 from atelier.data.schemas.rows import Parsed, RowSpec
 from atelier.images.boxes import Box
-from atelier.images.decode import Picture, decode_picture, lay_mask, turn_box
+from atelier.images.decode import decode_picture
+from atelier.images.frames import Frame, Picture, fits_frame, lay_mask, settle_frame, turn_box
 from atelier.images.letterbox import Fit, fit_box, fit_picture, plan_fit
 from atelier.text.garments import SLOTS
 from atelier.text.instructions import caption, describe
 
 _RANK = {"upper": 0, "full": 1, "lower": 2}
-
-Frame = tuple[float, float]  # width, height of the picture that boxes and segmentations refer to, px
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,15 @@ def read_annotated(value: Any, worn: Iterable[Worn], frame: Frame | None, spec: 
         known: further fields of `Details`; those of the main garment take precedence.
 
     Raises:
-        RefusedError: the picture cannot be read, or no garment is visible in the fitted picture.
+        RefusedError: the picture cannot be read, the frame has another shape than it (`settle_frame`), or no garment
+            is visible in the fitted picture.
     """
     picture = decode_picture(value)
     plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
+    worn = list(worn)
     frame = frame or picture.stored
+    if not fits_frame(frame, picture):
+        frame = settle_frame(frame, picture, _points(worn))
     shown = sorted(_visible(worn, frame, picture, plan), key=lambda found: _rank(*found))
     if not shown:
         raise RefusedError("no main garment with a usable box")
@@ -68,6 +74,19 @@ def frame_of(width: Any, height: Any) -> Frame | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return frame if min(frame) > 0 and max(frame) < float("inf") else None
+
+
+def _points(worn: Iterable[Worn]) -> np.ndarray:
+    """Return the corners of all boxes and polygons that can be read: float (N, 2)."""
+    drawn = [found.segmentation for found in worn if isinstance(found.segmentation, list)]
+    points = [np.zeros((0, 2))]
+    for shape in chain((found.box for found in worn), *drawn):
+        try:
+            points.append(np.asarray(shape, float).reshape(-1, 2))
+        except (TypeError, ValueError, OverflowError):  # refused when it is used
+            continue
+    together = np.concatenate(points)
+    return together[np.isfinite(together).all(axis=1)]
 
 
 def _visible(worn: Iterable[Worn], frame: Frame, picture: Picture, plan: Fit) -> Iterator[tuple[Worn, Box]]:

@@ -39,7 +39,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
         if not (root / name).is_dir():
             raise UserError(f"{root}: no folder {name}; a DeepFashion2 split holds annos/*.json and image/*.jpg")
     for name in _list_annotations(root)[request.start : request.rows]:
-        picture = PictureFile(root / "image", f"{Path(name).stem}.jpg")
+        picture = PictureFile(root / "image", f"{Path(name).stem}.jpg", root)
         yield RawRow(f"annos/{name}", {"annotation": root / "annos" / name, "image": picture})
 
 

@@ -44,7 +44,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
         if garment is not None:
             box = _corners(entry.get("bbox"))
             worn[_key(entry.get("image_id"))].append(Worn(garment, box, entry.get("segmentation")))
-    images, folders = content["images"], list(_picture_folders(file))
+    images, folders, root = content["images"], list(_picture_folders(file)), _homes(file)[-1]
     del content  # frees the annotations: only `worn` is still needed
     for number, image in enumerate(images[request.start : request.rows], request.start):
         if not isinstance(image, dict):
@@ -58,7 +58,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
             yield RawRow(where, image, str(refused))
             continue
         folder = next((folder for folder in folders if is_file(folder / name)), file.parent)
-        found = {**image, "image": PictureFile(folder, name) if name else None, "worn": worn.get(key, [])}
+        found = {**image, "image": PictureFile(folder, name, root) if name else None, "worn": worn.get(key, [])}
         yield RawRow(where, found, "no id" if key is None else "")
 
 
@@ -130,8 +130,11 @@ def _corners(box: Any) -> list[float] | None:
     return [x, y, x + width, y + height]
 
 
+def _homes(file: Path) -> list[Path]:
+    return [file.parent, file.parent.parent] if file.parent.name == "annotations" else [file.parent]
+
+
 def _picture_folders(file: Path) -> Iterator[Path]:
-    homes = [file.parent, file.parent.parent] if file.parent.name == "annotations" else [file.parent]
-    for home in homes:
+    for home in _homes(file):
         yield home
         yield from sorted(folder for folder in home.iterdir() if folder.is_dir())

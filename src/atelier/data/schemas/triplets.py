@@ -19,7 +19,16 @@ from atelier.common.errors import RefusedError, UserError
 from atelier.data.schemas.item import Details, fit_garment, make_item
 from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, short_text, text_of
 from atelier.data.schemas.tables import open_table
-from atelier.images.decode import Picture, decode_mask, decode_picture, lay_mask, open_mask, same_shape
+from atelier.images.decode import (
+    Picture,
+    decode_picture,
+    grey_levels,
+    lay_mask,
+    opacity,
+    open_mask,
+    read_inside,
+    same_shape,
+)
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in
 
@@ -112,14 +121,13 @@ def decode_region(value: Any, picture: Picture) -> np.ndarray:
         RefusedError: there is no mask, or it does not mark a part of the picture.
     """
     mask, orientation = open_mask(value)
-    if mask.has_transparency_data:
-        clear = np.asarray(mask.convert("RGBA").getchannel("A")) < 255
-        if clear.any():
-            return lay_mask(clear, picture, orientation)
-    grey = np.asarray(mask.convert("L"))
+    alpha = opacity(mask)
+    if alpha is not None and (alpha < 255).any():
+        return lay_mask(alpha < 255, picture, orientation)
+    grey = grey_levels(mask)
     if ((grey > 16) & (grey < 239)).mean() > MIDTONES:
         raise RefusedError("mask is a picture")
-    return decode_mask(mask, picture)
+    return lay_mask(read_inside(mask), picture, orientation)
 
 
 def _fit_target(value: Any, picture: Picture, plan: Fit) -> np.ndarray:
