@@ -78,9 +78,10 @@ def test_a_soft_mask_keeps_its_half_through_every_palette(colours, how):
     forms = {"quantize": lambda: SOFT.quantize(colours), "web": lambda: SOFT.convert("RGB").convert("P", dither=0),
              "adaptive": lambda: SOFT.convert("RGB").convert("P", **ADAPTIVE, colors=colours)}  # fmt: skip
     mask = forms[how]()
-    expected = np.asarray(mask.convert("L")) >= 128
-    np.testing.assert_array_equal(read_inside(mask), expected)
-    assert (read_inside(mask) != HALF).mean() < 0.08
+    greys = np.asarray(mask.convert("L"))
+    dark = greys.max() < 128  # 2 colours: the mean of the lighter half
+    np.testing.assert_array_equal(read_inside(mask), greys == greys.max() if dark else greys >= 128)
+    assert (read_inside(mask) != HALF).mean() < 0.12
 
 
 def gradient_mode(mode: str) -> Image.Image:
@@ -142,7 +143,7 @@ def test_the_order_of_a_grey_palette_does_not_matter(order, low, high, mode, rev
     index_of = np.argsort(order)  # grey → index
     palette = [(grey, grey, grey) for grey in order]
     mask = indexed(palette, index_of[greys[::-1] if reverse else greys]).convert(mode)
-    expected = greys > 0 if greys.max() <= 1 else greys >= 128
+    expected = greys >= (max(low, high) if low != high and max(low, high) < 128 else 128)
     np.testing.assert_array_equal(read_inside(mask), expected[::-1] if reverse else expected)
 
 

@@ -11,6 +11,7 @@ from atelier.images import depth
 from atelier.images.colour import flatten
 from atelier.images.tensors import inside_mask, mask_pixels
 
+HALF = 128  # of 255: the least level that is inside
 _TOLERANCE = 16  # levels of 255 by which an entry of a palette may miss grey, or black
 _INDEXED, _RGB, _GREY = ("P", "PA"), ("RGB", "RGBA", "RGBX", "RGBa"), ("L", "LA", "La")
 
@@ -18,9 +19,9 @@ _INDEXED, _RGB, _GREY = ("P", "PA"), ("RGB", "RGBA", "RGBX", "RGBa"), ("L", "LA"
 def read_inside(mask: Image.Image) -> np.ndarray:
     """Return the inside of a mask of any mode: bool (H, W), as stored.
 
-    Grey is inside from half of its range on; a colour counts by its brightest channel. If no value is above 1, they
-    are class numbers: all but 0 is inside. A palette whose used entries are grey is read as grey. One with colours is
-    that of a label map (as in PASCAL VOC) if its first entry is black: all labels but 0 are inside.
+    Grey is inside from half of its range on; a colour counts by its brightest channel. Of two values below half, such
+    as the class numbers 0 and 1, the larger is inside. A palette whose used entries are grey is read as grey. One with
+    colours is that of a label map (as in PASCAL VOC) if its first entry is black: all labels but 0 are inside.
 
     Raises:
         RefusedError: the range of the values is unknown.
@@ -31,7 +32,8 @@ def read_inside(mask: Image.Image) -> np.ndarray:
     elif mask.mode == "F":
         inside = _read_floats(np.asarray(mask))
     else:
-        inside = _from_half_on(np.asarray(_brightness(mask)))
+        grey = _brightness(mask)
+        inside = np.asarray(grey) >= _threshold(_used(grey, opaque))
     return inside if opaque is None else inside & opaque
 
 
@@ -71,12 +73,23 @@ def _brightness(mask: Image.Image) -> Image.Image:
 def _read_indexed(indices: Image.Image, entries: list[int], opaque: np.ndarray | None) -> np.ndarray:
     palette = np.zeros((256, 3), np.uint8)  # an index without an entry is black
     palette[: len(entries) // 3] = np.reshape(entries, (-1, 3))
-    seen = indices.histogram(None if opaque is None else Image.fromarray(opaque))
-    used = palette[np.asarray(seen[:256]) > 0]
+    used = palette[_used(indices, opaque)]
     grey = used.size == 0 or np.ptp(used, axis=1).max() <= _TOLERANCE
     if not grey and palette[0].max() <= _TOLERANCE:
         return np.asarray(indices) > 0
-    return _from_half_on(palette.max(axis=1), used.max(initial=0))[np.asarray(indices)]
+    brightness = palette.max(axis=1)
+    return (brightness >= _threshold(used.max(axis=1)))[np.asarray(indices)]
+
+
+def _used(values: Image.Image, opaque: np.ndarray | None) -> np.ndarray:
+    """Return the values, of 0 to 255, that the opaque pixels have."""
+    return np.flatnonzero(values.histogram(None if opaque is None else Image.fromarray(opaque))[:256])
+
+
+def _threshold(used: np.ndarray) -> int:
+    """Return the least value that is inside."""
+    levels = np.unique(used)
+    return int(levels[1]) if levels.size == 2 and levels[1] < HALF else HALF
 
 
 def _read_floats(values: np.ndarray) -> np.ndarray:
@@ -85,8 +98,3 @@ def _read_floats(values: np.ndarray) -> np.ndarray:
     if not 0 <= least <= most <= depth.BYTE:
         raise RefusedError("mask of an unknown range")
     return values >= (depth.BYTE if most > 1 else 1) / 2
-
-
-def _from_half_on(values: np.ndarray, most: int | None = None) -> np.ndarray:
-    most = int(values.max(initial=0)) if most is None else most
-    return values > 0 if most <= 1 else inside_mask(values)
