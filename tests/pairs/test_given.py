@@ -4,12 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from fixtures_pairs import PAIR, noise, pair, photograph, write_index
+from fixtures_pairs import ALL_GIVEN, PAIR, SPLITS, given, pair, photograph, write_index
 
 from atelier.common.records import Item
-from atelier.images.tensors import to_png
 from atelier.pairs.given import make_given, requested_fabric
-from atelier.text.garments import SLOTS, garment_in
 
 
 @pytest.mark.parametrize(
@@ -26,21 +24,6 @@ from atelier.text.garments import SLOTS, garment_in
 )
 def test_the_fabric_that_an_instruction_requests(instruction, meaning):
     assert requested_fabric(instruction) == meaning
-
-
-SPLITS = ("train", "val", "test")
-ALL_GIVEN = PAIR.model_copy(update={"aligned": 0.0, "given": 1.0})
-
-
-def given(number: int, instruction: str = "make the dress green", caption: str = "a woman", **changes) -> Item:
-    """Make an item of a data set of triplets, with unique pictures; its split is the next one in turn."""
-    garment = garment_in(instruction) or "clothes"
-    values = {
-        "image_id": f"g-{number}", "item_id": f"given-{number}", "garment": garment, "slot": SLOTS[garment], "view": "",
-        "split": SPLITS[number % 3], "image": to_png(noise(2 * number)), "mask": None,
-        "instruction": instruction, "target": to_png(noise(2 * number + 1)),
-    }  # fmt: skip
-    return photograph("01", caption, **values | changes)
 
 
 def test_a_given_triplet_is_used_unchanged(tmp_path):
