@@ -125,6 +125,22 @@ def test_without_params_yaml_the_full_size_settings_are_used(networks, monkeypat
     assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
 
 
+LONG_WORDS = "red " * 14 + "and make the\n shirt blue"  # the tiny editor reads 16 tokens
+
+
+def test_words_that_the_editor_does_not_read_are_named_once_and_in_a_batch_by_line():
+    said = "the instruction is longer than the editor reads; not read: “and make the shirt blue”"
+    several = run_edit("small.png", LONG_WORDS, "-o", "long.png", "--mask", "none", "--seeds", "2")
+    assert (several.exit_code, several.stdout) == (0, "long.png\n")
+    notices = [line for line in several.stderr.splitlines() if line.startswith("atelier:")]
+    assert notices == [f"atelier: {said}"]
+    Path("jobs.csv").write_text(f'image,instruction\nsmall.png,{WORDS}\nsmall.png,"{LONG_WORDS}"\nsmall.png,{WORDS}\n')
+    batch = run_edit("--batch", "jobs.csv", "--out-dir", "edits", "--mask", "none")
+    assert batch.exit_code == 0
+    assert [line for line in batch.stderr.splitlines() if "not read" in line] == [f"atelier: jobs.csv, line 4: {said}"]
+    assert "not read" not in run_edit("small.png", WORDS, "-o", "short.png", "--mask", "none").stderr
+
+
 def test_only_a_named_output_is_overwritten_and_never_an_input():
     Path("out.jpg").write_text("old")
     assert run_edit("small.png", WORDS, "-o", "out.jpg", "--mask", "none").exit_code == 0

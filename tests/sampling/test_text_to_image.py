@@ -86,6 +86,17 @@ def test_class_rows_are_the_base_s_images_with_a_weight(sd):
     assert all(np.array_equal(one.pixels, other.pixels) for one, other in zip(rows, again, strict=True))
 
 
+def test_prompts_that_no_text_encoder_reads_whole_are_counted_in_one_line(sd, tiny_editor_folder, capsys):
+    prompts = ["make the shirt red", "red " * 14 + "and the shirt", "red " * 14 + "make blue"]
+    generate(sd, [*prompts, prompts[1]], [1, 2, 3, 4], **SAMPLING)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("atelier:")]
+    assert line.startswith("atelier: 2 of 3 prompts are longer than the text encoder reads")
+    assert line.endswith("not read: “and the shirt”")
+    for t5, tokens, unread in ((False, 30, "make blue"), (True, 30, ""), (True, 17, "blue")):
+        model = open_pipeline(build_sd3(tiny_editor_folder, t5=t5), device="cpu", t5_tokens=tokens)
+        assert model.unread(prompts[2]) == unread
+
+
 def test_a_folder_without_t5_is_loaded_as_it_is(sd3_folder, sd3):
     model = load_model(sd3_folder, device="cpu", t5_tokens=8)
     assert model.parts["text_encoder_3"] is None

@@ -24,6 +24,23 @@ def test_recaptioning(caption, garment, change, expected):
     assert recaption(caption, garment, **change) == expected
 
 
+LONG = "a woman stands in a plain room with soft light and looks at us"
+
+
+@pytest.mark.parametrize(
+    ("caption", "garment", "expected"),
+    [
+        (LONG, "shirt", f"in a red shirt, {LONG}"),
+        (LONG.rsplit(" ", 1)[0], "shirt", f"in a red shirt, {LONG.rsplit(' ', 1)[0]}"),
+        (" ".join(LONG.split()[:12]), "shirt", f"{' '.join(LONG.split()[:12])}, in a red shirt"),
+        (f"{LONG}, in a shirt", "shirt", f"{LONG}, in a red shirt"),
+        (LONG, "clothes", f"in red clothes, {LONG}"),
+    ],
+)
+def test_a_garment_that_a_long_caption_does_not_name_comes_first(caption, garment, expected):
+    assert recaption(caption, garment, colour="red") == expected
+
+
 def test_captions_of_rendered_scenes_are_parsed_and_rewritten():
     rng, change = np.random.default_rng(3), {"colour": "red", "pattern": "plaid"}
     for _ in range(200):

@@ -1,10 +1,11 @@
 """A placeholder is read as the tokens that were learnt, here and by diffusers, or it is refused in one line."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from diffusers.loaders import TextualInversionLoaderMixin
-from fixtures_concepts import INVERSION, make_concept
+from fixtures_concepts import INVERSION, make_concept, make_rows, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,3 +115,16 @@ def test_diffusers_reads_a_saved_placeholder_as_the_vectors_that_were_learnt(
         text = prompt.replace("{}", placeholder)
         assert learnt_by_diffusers(pipeline.tokenizer, first, text) == learnt(model, text)
         assert len(learnt(model, text)) == vectors * prompt.count("{}")
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+def test_a_placeholder_behind_the_words_that_are_read_is_refused_and_a_cut_prompt_named(sd, vectors, capsys):
+    changes = {**INVERSION, "vectors": vectors}
+    room = 14 - vectors  # tokens before the placeholder
+    prompts = ["red " * (room + 1) + "<logo>", "red " * room + "<logo> shirt"]
+    behind, last = ([replace(row, prompt=prompt) for row in make_rows(2)] for prompt in prompts)
+    with pytest.raises(UserError, match=r"train\.placeholder: every prompt is cut before '<logo>'"):
+        make_task(sd, behind, **changes)
+    make_task(sd, [*behind, *last], **changes)
+    said = "2 of 2 training prompts are longer than the text encoder reads"
+    assert [line for line in capsys.readouterr().err.splitlines() if said in line]

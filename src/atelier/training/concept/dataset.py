@@ -25,7 +25,6 @@ from atelier.images.photo import open_photograph, to_square
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.models.base import to_latents
 from atelier.models.text_to_image import TextToImage
-from atelier.models.tokens import notice_unread
 from atelier.sampling.text_to_image import generate
 
 _BATCH = 16
@@ -137,7 +136,6 @@ def encode_rows(model: TextToImage, rows: Sequence[ConceptRow]) -> EncodedRows:
         [to_latents(model, to_tensor([row.pixels for row in batch])) for batch in batched(rows, _BATCH)]
     )
     prompts = tuple(dict.fromkeys(row.prompt for row in rows))
-    notice_unread(prompts, model.unread, "prompts are longer than the text encoder reads")
     seen = torch.tensor([number for number, row in enumerate(rows) for _ in range(row.repeats)])
     prompt_of = torch.tensor([prompts.index(row.prompt) for row in rows])
     weights = torch.tensor([row.weight for row in rows])

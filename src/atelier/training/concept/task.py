@@ -13,6 +13,7 @@ from atelier.common.errors import UserError
 from atelier.models.diffusion import Noised
 from atelier.models.networks import PromptEmbeds
 from atelier.models.text_to_image import TextToImage, predict
+from atelier.models.tokens import notice_unread
 from atelier.training.concept.config import Concept
 from atelier.training.concept.dataset import EncodedRows
 from atelier.training.state import learning_rate
@@ -52,6 +53,7 @@ class ConceptTask:
         unread = self.trainable.model.unread
         if wanted and all(unread(prompt[: prompt.index(wanted) + len(wanted)]) for prompt in holding):
             raise UserError(f"train.placeholder: every prompt is cut before {wanted!r}; put it further to the front")
+        notice_unread(self.data.prompts, unread, "training prompts are longer than the text encoder reads")
 
     def __len__(self) -> int:
         return len(self.data)
