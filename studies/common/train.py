@@ -51,7 +51,7 @@ def train(
         name: of the progress bar and of the run.
     """
     task = ConceptTask(prepare(base, settings), encode_rows(base, rows), settings, validate)
-    store = loop.open_store(task)
+    store = loop.open_store(task, inputs)
     epochs: list[loop.Epoch] = []
     total = settings.epochs * loop.steps_per_epoch(len(task), settings)
     with store.owned():

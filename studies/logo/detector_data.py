@@ -61,7 +61,8 @@ def write_labelled(path: Path, shots: Sequence[Shot], kinds: Sequence[str]) -> N
     boxes = torch.tensor([shot.box or (float("nan"),) * 4 for shot in shots], dtype=torch.float32)
     pixels = torch.from_numpy(np.stack([shot.pixels for shot in shots]))
     with atomic_write(path) as partial:
-        write_tensors(partial, {"pictures": pixels, "boxes": boxes}, {"kinds": json.dumps(list(kinds))})
+        metadata = {"kinds": json.dumps(list(kinds))}
+        write_tensors(partial, {"pictures": pixels, "boxes": boxes}, metadata, finite=False)  # NaN: no box
 
 
 def read_labelled(path: Path) -> tuple[Labelled, list[str]]:

@@ -3,6 +3,7 @@
 import click
 
 from atelier import __version__
+from atelier.cli.clean import clean
 from atelier.cli.edit import edit
 from atelier.cli.export import export
 from atelier.cli.judge import judge
@@ -18,5 +19,5 @@ def main() -> None:
     """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 
-for command in (config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge):
+for command in (config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge, clean):
     main.add_command(command)

@@ -117,17 +117,25 @@ class CheckpointStore:
         return sorted(self.folder.glob("step-*"))
 
 
-def open_store(facts: Mapping[str, Any], code: Iterable[str] = TRAINING) -> CheckpointStore:
+def open_store(
+    facts: Mapping[str, Any], code: Iterable[str] = TRAINING, inputs: Iterable[str | Path] = ()
+) -> CheckpointStore:
     """Open the store of the run that `facts`, the code and torch's version identify.
 
     Args:
         facts: what the run computes with, as JSON: settings, and digests of data and models.
         code: files and folders of this package that the result depends on.
+        inputs: files and folders that the data was read from; recorded beside the checkpoints, not part of the key.
     """
-    root = Path(os.environ.get("DVC_ROOT", "."))
     known = {**facts, **environment(code)}
     key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
-    return CheckpointStore(root / ".ckpt" / key, known)
+    files = {str(name): digest(Path(name)) for name in inputs if Path(name).exists()}
+    return CheckpointStore(root() / key, known | {"inputs": files})
+
+
+def root() -> Path:
+    """Return the folder of all checkpoints; in a temporary DVC experiment it is that of the main workspace."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt"
 
 
 def environment(code: Iterable[str]) -> dict[str, Any]:

@@ -13,8 +13,13 @@ from torch import Tensor
 from atelier.common.errors import UserError
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, finite: bool = True
+) -> None:
     """Write tensors as safetensors, contiguous and each with memory of its own; call it under `atomic_write`.
+
+    Args:
+        finite: whether NaN and infinity are refused, as in weights.
 
     Raises:
         UserError: a tensor is not finite.
@@ -23,7 +28,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     own: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, tensor in tensors.items():
-        if not is_finite(tensor):
+        if finite and not is_finite(tensor):
             raise UserError(f"{path.name}: {name} is not finite; nothing is written")
         place = tensor.untyped_storage().data_ptr()
         own[name] = tensor.clone() if place in taken else tensor.contiguous()

@@ -36,8 +36,9 @@ def open_shards(params: Prepare) -> CheckpointStore:
     # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
     settings = params.model_dump(exclude={"max_refused"})
     sources = (Path(name).expanduser() for name in (params.seen, params.unseen))
-    inputs = {str(path): digest(path) if path.exists() else "" for path in sources}
-    return open_store({"stage": "prepare", "settings": settings, "inputs": inputs}, CODE)
+    found = [path for path in sources if path.exists()]
+    facts = {"stage": "prepare", "settings": settings, "sources": [digest(path) for path in found]}
+    return open_store(facts, CODE, found)
 
 
 def prepare_items(params: Prepare, out: Path, store: CheckpointStore) -> dict[str, Any]:

@@ -6,8 +6,9 @@ need not know that there was one.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -82,15 +83,19 @@ def rows_of(step: int, rows: int, settings: LoopSettings) -> Tensor:
     return order.split(settings.batch_size)[batch]
 
 
-def open_store(task: Task) -> CheckpointStore:
-    """Open the checkpoints of a run: its key is a digest of the encoded data, the model, the settings and the code."""
+def open_store(task: Task, inputs: Iterable[str | Path] = ()) -> CheckpointStore:
+    """Open the checkpoints of a run: its key is a digest of the encoded data, the model, the settings and the code.
+
+    Args:
+        inputs: files and folders that the data was read from, for `atelier clean`.
+    """
     facts = {
         "stage": "train",
         "settings": task.settings.model_dump(),
         "threads": torch.get_num_threads(),
         "task": fingerprint(task),
     }
-    return checkpoints.open_store(facts)
+    return checkpoints.open_store(facts, inputs=inputs)
 
 
 def train(task: Task, store: CheckpointStore, accelerator: "Accelerator | None" = None) -> Iterator[Record]:

@@ -104,7 +104,7 @@ def open_job(
     if validator.without_direction == count and accelerator.is_main_process:
         notice("train: CLIP sees no difference in the captions of any validated triplet; the lowest loss decides")
     task = EditTask(trainable, data, settings, validator)
-    return Job(base, task, open_store(task), models, len(rows) - len(usable), cut, accelerator)
+    return Job(base, task, open_store(task, [triplets, zones]), models, len(rows) - len(usable), cut, accelerator)
 
 
 def finetune(job: Job, log: Logger, *, out: Path, report: Path, curves: Path) -> None:
