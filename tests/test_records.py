@@ -1,14 +1,16 @@
 """Rows in parquet: round trips, atomic writes, small row groups, required columns; the index of items."""
 
+import os
 from dataclasses import fields, replace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fixtures_pairs import photograph, write_index
 
 from atelier.common import records
 from atelier.common.errors import UserError
-from atelier.common.records import GROUP_BYTES, Edit, Item, ItemMetadata, read_rows, write_rows
+from atelier.common.records import GROUP_BYTES, Edit, Item, ItemMetadata, Zones, read_rows, write_rows
 from atelier.pairs.index import IndexEntry
 
 UNREADABLE = r"rows\.parquet: cannot be read as parquet: "
@@ -71,6 +73,51 @@ def test_a_damaged_row_group_gives_a_one_line_error(tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match=UNREADABLE):
         read_rows(path, Edit)
+
+
+def store(path, rows: int = 3, **columns: pa.Array) -> None:
+    """Write zones with other columns in place of their own."""
+    write_rows(path, Zones, [Zones(f"row {n}", b"png", [0.0, 1.0, 2.0, 3.0], "given") for n in range(rows)])
+    table = pq.read_table(path)
+    for name, column in columns.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "told"),
+    [
+        ("row_id", pa.array([1, 2, 3]), "holds int64; expected string"),
+        ("row_id", pa.array([b"a", b"b", b"c"]), "holds binary; expected string"),
+        ("tight", pa.array(["a", "b", "c"]), "holds string; expected binary"),
+        ("tight", pa.array([{"bytes": b"png"}] * 3), "holds struct<bytes: binary>; expected binary"),
+        ("box", pa.array([1.0, 2.0, 3.0]), "holds double; expected list"),
+        ("box", pa.array([["a"]] * 3), "holds list<.*string>; expected list"),
+        ("origin", pa.array([None] * 3), "holds null; expected string"),
+        ("origin", pa.array(["given", None, "given"]), "lacks values, in row group 1"),
+        ("box", pa.array([[1.0, None, 2.0, 3.0]] * 3), "lacks values, in row group 1"),
+    ],
+)
+def test_a_column_of_another_type_or_without_a_value_is_one_line_with_its_name(tmp_path, name, column, told):
+    path = tmp_path / "rows.parquet"
+    store(path, **{name: column})
+    with pytest.raises(UserError, match=rf"rows\.parquet: column '{name}' {told}") as refusal:
+        read_rows(path, Zones)
+    assert "\n" not in str(refusal.value)
+
+
+def test_text_that_is_not_utf_8_and_a_pipe_are_one_line_and_texts_of_other_programs_are_read(tmp_path):
+    path = tmp_path / "rows.parquet"
+    wrong = pa.Array.from_buffers(pa.string(), 3, pa.array([b"\xff", b"a", b"b"]).buffers())
+    store(path, row_id=wrong)
+    with pytest.raises(UserError, match=UNREADABLE):
+        read_rows(path, Zones)
+    store(path, row_id=pa.array(["a", "b", "c"], pa.large_string()))
+    assert [row.row_id for row in read_rows(path, Zones)] == ["a", "b", "c"]
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=rf"{UNREADABLE}not a plain file"):
+        read_rows(path, Zones)
 
 
 # --- the index ------------------------------------------------------------------------------------------------------

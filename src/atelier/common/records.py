@@ -7,7 +7,7 @@ side of `prepare.size`; a mask is L, of the same size, 255 in the garment and 0 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -150,6 +150,10 @@ _ARROW = {
     list[float]: pa.list_(pa.float64()),
     list[float] | None: pa.list_(pa.float64()),
 }
+_LARGE = {
+    pa.string(): pa.large_string(),
+    pa.binary(): pa.large_binary(),
+}  # the same values, as other programs write them
 
 
 def write_rows(path: Path, row_type: type[Row], rows: Iterable[Row]) -> int:
@@ -180,7 +184,7 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
     """Read all rows of a file that `write_rows` wrote.
 
     Raises:
-        UserError: the file is missing, not parquet, or lacks a column of `row_type`.
+        UserError: the file is missing, not parquet, or lacks a column of `row_type` or has it with another type.
     """
     return list(iter_rows(path, row_type))
 
@@ -211,13 +215,21 @@ def open_table(path: Path, row_type: type[Row]) -> pq.ParquetFile:
     Raises:
         UserError: as `read_rows`.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: cannot be read as parquet: not a plain file")
     try:
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        schema = file.schema_arrow
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
-    missing = [field.name for field in fields(row_type) if field.name not in file.schema_arrow.names]
-    if missing:
-        raise UserError(f"{path}: no column {missing[0]!r}; expected the columns of {row_type.__name__}")
+    hints = get_type_hints(row_type)
+    for field in fields(row_type):
+        wanted, number = _ARROW[hints[field.name]], schema.get_field_index(field.name)
+        if number < 0:
+            raise UserError(f"{path}: no column {field.name!r}; expected the columns of {row_type.__name__}")
+        found = schema.field(number).type
+        if found not in (wanted, _LARGE.get(wanted)):
+            raise UserError(f"{path}: column {field.name!r} holds {str(found)[:60]}; expected {wanted}")
     return file
 
 
@@ -225,13 +237,22 @@ def read_group(file: pq.ParquetFile, path: Path, number: int, row_type: type[Row
     """Read one row group of an open file, with the columns of `row_type` and `more`.
 
     Raises:
-        UserError: the row group is damaged.
+        UserError: the row group is damaged, or a value is missing that every row has.
     """
+    hints = get_type_hints(row_type)
     try:
-        return file.read_row_group(number, [*(field.name for field in fields(row_type)), *more])
-    except (OSError, pa.ArrowInvalid) as error:
+        table = file.read_row_group(number, [*(field.name for field in fields(row_type)), *more])
+        table.validate(full=True)  # text must be UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
+    for name, hint in hints.items():
+        column = table.column(name)
+        inner = column.combine_chunks().values.null_count if pa.types.is_list(column.type) else 0
+        if inner or (column.null_count and type(None) not in get_args(hint)):
+            raise UserError(f"{path}: column {name!r} lacks values, in row group {number + 1}; every row has one")
+    return table
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cannot be read as parquet: {str(error).splitlines()[0]}")
+    reason = " ".join(str(error).split())[:200]
+    return UserError(f"{path}: cannot be read as parquet: {reason}")

@@ -32,6 +32,7 @@ _PARTS = {  # of a pipeline: the classes that are expected, by the file that con
     "tokenizer_3": ("tokenizer_config.json", _TOKENIZERS),
     "scheduler": ("scheduler_config.json", ()),  # any of diffusers' schedulers
 }
+_LEAST_TOKENS = 3  # of a text that a tokenizer takes: start, one token, end
 _HUB_ID = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}")
 _VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))  # one of them is needed
 
@@ -46,7 +47,7 @@ def opening(problem: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{problem}: {error}") from None
+        raise UserError(str(error) if str(error).startswith(problem) else f"{problem}: {error}") from None
     # What a damaged file leads to inside transformers, diffusers, safetensors and torch has any type (KeyError,
     # TypeError, AssertionError, ZeroDivisionError, RuntimeError, SafetensorError, RecursionError, …): no list is whole.
     except Exception as error:
@@ -187,6 +188,10 @@ def check_tokenizer_files(folder: Path) -> None:
     for key in ("model_max_length", "eos_token", "pad_token"):
         if key not in config:
             raise UserError(f"{folder}/tokenizer_config.json: no {key}; expected a tokenizer's configuration")
+    length = config["model_max_length"]
+    if type(length) not in (int, float) or length < _LEAST_TOKENS:
+        told = f"model_max_length is {json.dumps(length)[:60]}; expected a number of tokens"
+        raise UserError(f"{folder}/tokenizer_config.json: {told}")
     for files in _VOCABULARIES:
         if (folder / files[0]).exists():
             for file in files:
@@ -211,3 +216,8 @@ def _check_image_processor(path: Path) -> None:
     for key in ("size", "resample", "do_resize", "do_normalize"):
         if config.get(key) is None:
             raise UserError(f"{path}: no {key}; expected the configuration of an image processor")
+    for key in config:
+        if key.startswith("do_") and not isinstance(config[key], bool):
+            raise UserError(f"{path}: {key} is {json.dumps(config[key])[:60]}; expected true or false")
+    if type(config.get("rescale_factor", 1)) not in (int, float):
+        raise UserError(f"{path}: rescale_factor is {json.dumps(config['rescale_factor'])[:60]}; expected a number")

@@ -90,7 +90,7 @@ def check_diffusers_config(path: Path, config: Mapping[str, Any], kind: type) ->
 
 
 def check_transformers_config(path: Path, config: Mapping[str, Any], kind: str) -> None:
-    """Check the configuration of one of transformers' networks, whose own classes check the values' types.
+    """Check the configuration of one of transformers' networks; its own classes check the values' types later.
 
     Args:
         kind: its `model_type`.
@@ -101,6 +101,9 @@ def check_transformers_config(path: Path, config: Mapping[str, Any], kind: str) 
     if config.get("model_type") != kind:
         raise UserError(f"{path}: model_type is {_show(config.get('model_type'))}; expected {kind!r}")
     check_numbers(path, config)
+    labels = config.get("id2label", {})
+    if not isinstance(labels, dict) or not all(isinstance(label, str) for label in labels.values()):
+        raise UserError(f"{path}: id2label is {_show(labels)}; expected a text for each number")
     if _parse(config.get("transformers_version")) < (5,):
         return
     _need(path, config, _WRITTEN[kind].split())

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import Module
 
 from atelier.common.errors import UserError
-from atelier.models.check import check_folder, check_pipeline, find_folder, read_object
+from atelier.models.check import check_folder, check_pipeline, find_folder, opening, read_object
 from atelier.models.config_check import check_diffusers_config, check_transformers_config
 
 PROBES = ("make the shirt red", "a blue dress")  # a tokenizer must tell them apart
+_UNUSUAL = "é ☃ 1"  # raises where the vocabulary lacks it and has no token for what is unknown
 _LEAST = 10  # tokens of a vocabulary
 _DERIVED = ("position_ids", "num_batches_tracked")  # buffers that old checkpoints hold or lack, and no result rests on
 
@@ -63,6 +64,7 @@ def read_tokenizer(kind: type, where: str | Path, network: Module | None = None,
         raise UserError(
             f"{where}: the tokenizer has no vocabulary ({len(vocabulary)} tokens), or it tells no words apart"
         )
+    tokenizer(_UNUSUAL)
     if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:
         raise UserError(f"{where}: the tokenizer has no end or padding token; expected eos_token and pad_token")
     lost = _unmerged(tokenizer)
@@ -104,8 +106,7 @@ def read_folder(kind: type, where: str | Path, role: str) -> Module:
     folder = find_folder(where)
     if folder is not None:
         check_folder(folder, role)
-        path = folder / "config.json"
-        check_transformers_config(path, read_object(path), kind.config_class.model_type)
+        _check_config(folder / "config.json", kind)
     return read_network(kind, where)
 
 
@@ -121,22 +122,26 @@ def read_parts(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
 
     classes, parts = check_pipeline(folder, names), {}
     for name in sorted(names, key=lambda name: name.startswith("tokenizer")):
-        place = folder / name
         kind = getattr(diffusers, classes[name], None) or getattr(transformers, classes[name])
-        if name.startswith("tokenizer"):
-            parts[name] = read_tokenizer(kind, place, parts[name.replace("tokenizer", "text_encoder")])
-        elif name == "scheduler":
-            path = place / "scheduler_config.json"
-            check_diffusers_config(path, read_object(path), kind)
-            parts[name] = kind.from_pretrained(str(place))
-        else:
-            _check_config(place / "config.json", kind)
-            parts[name] = read_network(kind, place)
+        with opening(f"{folder / name}"):
+            if name.startswith("tokenizer"):
+                encoder = parts[name.replace("tokenizer", "text_encoder")]
+                parts[name] = read_tokenizer(kind, folder / name, encoder)
+            elif name == "scheduler":
+                _check_config(folder / name / "scheduler_config.json", kind)
+                parts[name] = kind.from_pretrained(str(folder / name))
+            else:
+                _check_config(folder / name / "config.json", kind)
+                parts[name] = read_network(kind, folder / name)
     return parts
 
 
 def _check_config(path: Path, kind: type) -> None:
-    if kind.__module__.startswith("transformers."):
-        check_transformers_config(path, read_object(path), kind.config_class.model_type)
-    else:
-        check_diffusers_config(path, read_object(path), kind)
+    """Check a configuration against the class that is to be built from it."""
+    config = read_object(path)
+    if not hasattr(kind, "config_class"):
+        return check_diffusers_config(path, config, kind)
+    check_transformers_config(path, config, kind.config_class.model_type)
+    with opening(f"{path}"):
+        kind.config_class.from_pretrained(str(path.parent))  # checks the values' types
+    return None
