@@ -121,6 +121,20 @@ def test_a_widened_base_s_adapters_are_not_saved_alone(tiny_editor_folder, tmp_p
     assert torch.equal(open_weights(tmp_path / "exported", device="cpu").unet.conv_in.weight, first)
 
 
+def test_atelier_edit_edits_at_the_size_that_was_trained_at_and_so_does_the_export(
+    project, tiny_editor_folder, tmp_path
+):
+    folders = {}
+    for size in (None, 16):
+        with torch.random.fork_rng():
+            torch.manual_seed(4)
+            folders[size] = finetune_selectively(tmp_path / f"of-{size}", tiny_editor_folder, size=size)
+    at_base_size, small = (edit(project.photo, folders[size], tmp_path / f"{size}.png") for size in (None, 16))
+    assert np.abs(small - at_base_size).mean() > 2
+    export(folders[16], tmp_path / "exported", tmp_path)
+    assert np.abs(edit(project.photo, tmp_path / "exported", tmp_path / "again.png") - small).max() <= 1
+
+
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
 def test_every_exported_file_has_the_umask_s_permissions(project, tmp_path, umask, mode):
     before = os.umask(umask)

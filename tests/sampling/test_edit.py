@@ -88,6 +88,14 @@ def test_a_sweep_is_edited_with_the_guidance_that_its_rows_name(editor):
     assert len({row.edited for row in rows}) == 3
 
 
+def test_one_line_says_that_probes_have_another_size_than_the_editor_was_fine_tuned_at(editor, capsys):
+    for size, told in ((None, ""), (32, ""), (64, "fine-tuned at 64 px, but the images to edit have 32 px")):
+        edit_probes(dataclasses.replace(editor, trained_size=size), PICTURES[:1], "finetuned", batch_size=1)
+        printed = capsys.readouterr().err
+        assert told in printed
+        assert len(printed.splitlines()) == bool(told)
+
+
 def test_pictures_of_another_size_and_shape_keep_it(editor):
     wide = torch.rand(1, 3, 40, 56)
     assert edit.edit(editor, wide, WORDS[:1], [1], **SAMPLING).shape == wide.shape

@@ -54,9 +54,10 @@ def edit(
 ) -> None:
     """Edit PHOTO by an INSTRUCTION, at the photo's own size and orientation.
 
-    With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square. Transparent pixels are
-    composited over white. An existing file named by -o is overwritten, but never the photo itself. Defaults come from
-    params.yaml; without that file they are those of `atelier config full-size`, with seed 0.
+    With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square, of the size that it
+    was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o is overwritten, but
+    never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
+    full-size`, with seed 0.
 
     With --batch, rows that cannot be edited are reported and skipped, and the exit code is then 2. Paths in the CSV
     file are relative to it; `output` is a name inside --out-dir.

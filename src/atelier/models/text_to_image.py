@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from atelier.common.errors import UserError
 from atelier.models.base import DiffusionModel, autocast, tokenize
 from atelier.models.diffusion import Diffusion, Flow, Process
 from atelier.models.networks import PromptEmbeds, TransformerOnly, UNetAndText
@@ -88,7 +89,11 @@ class StableDiffusion(_Pipeline):
         return Diffusion(self.scheduler.alphas_cumprod, self.scheduler.config.prediction_type, snr_gamma=snr_gamma)
 
     def tokens(self, texts: Sequence[str]) -> PromptEmbeds:
-        """Return prompts as token ids, padded or cut to the tokenizer's length."""
+        """Return prompts as token ids, padded or cut to the tokenizer's length.
+
+        Raises:
+            UserError: a prompt has a placeholder in other letters, of which one vector only would be read.
+        """
         return PromptEmbeds(
             tokens=tokenize(self.parts["tokenizer"], [self._write_out(text) for text in texts]).to(self.device)
         )
@@ -99,7 +104,10 @@ class StableDiffusion(_Pipeline):
         return TokenLimit(tokenizer, tokenizer.model_max_length).unread(self._write_out(text))
 
     def _write_out(self, text: str) -> str:
+        """Replace placeholders by their tokens, where the tokenizer finds them."""
         for short, long in self.longhand.items():
+            if self.parts["tokenizer"].tokenize(text).count(short) != text.count(short):
+                raise UserError(f"prompt {text[:100]!r}: write the placeholder as {short!r}, apart from other words")
             text = text.replace(short, long)
         return text
 

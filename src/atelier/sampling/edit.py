@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from atelier.common.notices import notice
 from atelier.common.records import Edit
 from atelier.common.rng import derive_seed
 from atelier.config import Generate
@@ -129,6 +130,9 @@ def edit_probes(editor: Editor, planned: Sequence[PlannedEdit], model: str, sett
     """Make every edit that `plan.plan_edits` planned; a probe's noise is always the same."""
     instructions = dict.fromkeys(one.instruction for one in planned)
     notice_unread(instructions, editor.limit.unread, "instructions are longer than the editor reads")
+    side = from_png(planned[0].probe.source).shape[0] if planned else editor.trained_size
+    if editor.trained_size not in (None, side):
+        notice(f"{model}: fine-tuned at {editor.trained_size} px, but the images to edit have {side} px (prepare.size)")
     for (text, image), group in itertools.groupby(planned, key=lambda one: one.guidance):
         alike = list(group)
         edited = edit_all(
