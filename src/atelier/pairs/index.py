@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from atelier.common.records import Item, ItemMetadata, open_table, read_group
+from atelier.common.records import Item, ItemMetadata
+from atelier.common.row_files import open_table, read_group
 
 GROUPS = 4  # row groups kept in memory: the pictures of one garment item are neighbours in the file
 
