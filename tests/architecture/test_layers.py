@@ -78,7 +78,10 @@ def test_src_imports_neither_stages_nor_studies_nor_tests_and_no_stage_imports_a
 
 def test_only_tracking_imports_mlflow_and_only_the_command_line_click():
     assert {package_of(name) for name in importers("mlflow", ATELIER | STAGES)} == {"tracking"}
-    assert {name for name in importers("click", ATELIER) if package_of(name) != "cli"} == {"atelier.common.command"}
+    assert {name for name in importers("click", ATELIER) if package_of(name) != "cli"} == {
+        "atelier.common.command",
+        "atelier.common.options",
+    }
 
 
 def test_only_config_reads_the_parameters_file():

@@ -9,11 +9,12 @@ from atelier.cli.export import export
 from atelier.cli.judge import judge
 from atelier.cli.study import ablations, blocks, config, memory, methods, seeds
 from atelier.cli.survey import survey
+from atelier.common.command import Group
 
 __all__ = ["main"]
 
 
-@click.group(context_settings={"show_default": True})
+@click.group(cls=Group, context_settings={"show_default": True})
 @click.version_option(__version__)
 def main() -> None:
     """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""

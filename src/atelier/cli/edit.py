@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atelier.common.command import PARAMS, PATH, Command
+from atelier.common.command import PARAMS, Command
 from atelier.common.errors import UserError
 from atelier.common.notices import notice
+from atelier.common.options import FREE_TEXT, OUT_FILE, OUT_FOLDER, PATH, SCALE, SEED, TEXT, check_output, echo_path
 
 if TYPE_CHECKING:
     from atelier.config import Generate, Models
@@ -19,23 +20,29 @@ if TYPE_CHECKING:
     Load = Callable[[], tuple[Editor, Finder]]
 
 FINETUNED = Path("models/finetuned")
-SEED, SCALE = click.IntRange(0, 2**31 - 1), click.FloatRange(min=0)
+MOST_SEEDS = 64
 MASK_HELP = "Region that may change: the instruction's garment (auto), everything (none), or the white pixels of FILE."
 
 
 @click.command(cls=Command)
 @click.argument("photo", required=False, type=PATH)
-@click.argument("instruction", required=False)
-@click.option("-o", "--out", type=PATH, help="Image file to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]")
-@click.option("--mask", default="auto", metavar="auto|none|FILE", help=MASK_HELP)
-@click.option("--weights", help="Folder or hub id of an editor.  [default: models/finetuned, or else models.editor]")
+@click.argument("instruction", required=False, type=FREE_TEXT)
+@click.option(
+    "-o", "--out", type=OUT_FILE, help="Image file to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]"
+)
+@click.option("--mask", default="auto", type=TEXT, metavar="auto|none|FILE", help=MASK_HELP)
+@click.option(
+    "--weights", type=TEXT, help="Folder or hub id of an editor.  [default: models/finetuned, or else models.editor]"
+)
 @click.option("--steps", type=click.IntRange(1, 1000), help="Number of sampling steps.  [default: generate.steps]")
 @click.option("--guidance-text", type=SCALE, help="Text guidance scale s_T.  [default: generate.guidance_text]")
 @click.option("--guidance-image", type=SCALE, help="Image guidance scale s_I.  [default: generate.guidance_image]")
 @click.option("--seed", type=SEED, multiple=True, help="Seed of the noise; repeatable.  [default: generate.seed]")
-@click.option("--seeds", type=click.IntRange(1, 64), help="Number of seeds from --seed on, for a contact sheet.")
+@click.option(
+    "--seeds", type=click.IntRange(1, MOST_SEEDS), help="Number of seeds from --seed on, for a contact sheet."
+)
 @click.option("--batch", type=PATH, help="CSV file: image, instruction[, mask, seed, output]; instead of PHOTO.")
-@click.option("--out-dir", type=PATH, help="Folder for the outputs of --batch.")
+@click.option("--out-dir", type=OUT_FOLDER, help="Folder for the outputs of --batch.")
 @click.option("--params", default=PARAMS, type=PATH, help="Parameters file to read defaults from.")
 def edit(
     photo: Path | None,
@@ -94,6 +101,8 @@ def _check_form(
     """Return the file or, for --batch, the folder to write to. Refuse options of the other form of the command."""
     if seeds and len(seed) > 1:
         raise UserError("--seeds counts from a single --seed, but several are given")
+    if len(seed) > MOST_SEEDS:
+        raise UserError(f"--seed: given {len(seed)} times; at most {MOST_SEEDS}")
     if batch is not None:
         if photo is not None or out is not None or seeds or len(seed) > 1 or out_dir is None:
             raise UserError("--batch requires --out-dir and excludes PHOTO, -o, --seeds and repeated --seed")
@@ -101,7 +110,10 @@ def _check_form(
     if photo is None or not instruction or not instruction.strip() or out_dir is not None:
         raise UserError('expected PHOTO "INSTRUCTION" [-o OUT], or --batch CSV --out-dir FOLDER')
     if out is None:
+        if not photo.name:
+            raise UserError(f"{photo}: is a folder, not a picture")
         out = photo.with_name(f"{photo.stem}-edited.png")
+        check_output(out)
         if out.exists():
             raise UserError(f"{out} exists already; name the file to write with -o")
     return out
@@ -158,7 +170,7 @@ def _edit_one(
     else:
         save(draw_seed_sheet(photograph.own_pixels, edits), out, photograph.profile)
         click.echo("wrote a contact sheet; use --seed for one of the edits at full size", err=True)
-    click.echo(out)
+    echo_path(out)
 
 
 def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", settings: "Generate") -> None:
@@ -180,7 +192,7 @@ def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", s
         results = edit_batch(editor, batch.requests, settings, find)
         for result in tqdm(results, "edit", total=len(batch.requests), unit="photo", disable=None):
             if result.refused is None:
-                click.echo(result.request.output)
+                echo_path(result.request.output)
             else:
                 refused += 1
                 click.echo(f"{file}, line {result.request.line}: {result.refused}", err=True)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from atelier.common.command import PATH, Command
+from atelier.common.command import Command
+from atelier.common.options import OUT_FOLDER, PATH, echo_path
 
 
 @click.command(cls=Command)
 @click.argument("folder", default=Path("models/finetuned"), type=PATH)
-@click.option("--out", required=True, type=PATH, help="Folder to write; it must not exist yet.")
+@click.option("--out", required=True, type=OUT_FOLDER, help="Folder to write; it must not exist yet.")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16"]),
@@ -32,4 +33,4 @@ def export(folder: Path, out: Path, dtype: str) -> None:
 
     for remark in write(folder, out, Path.cwd(), dtype):
         click.echo(remark, err=True)
-    click.echo(out)
+    echo_path(out)

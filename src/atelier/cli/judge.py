@@ -4,24 +4,30 @@ from pathlib import Path
 
 import click
 
-from atelier.common.command import PATH, Command
+from atelier.common.command import Command
 from atelier.common.errors import UserError
+from atelier.common.options import FREE_TEXT, OUT_FOLDER, PATH, TEXT, Number, check_output
 
 REPORT, ANSWERS, CACHE = "report.json", "answers.jsonl", "cache"
 
 
 @click.command(cls=Command)
 @click.argument("pairs", type=PATH)
-@click.option("--url", required=True, help="Address of an OpenAI-compatible server: http(s)://HOST[:PORT][/v1].")
-@click.option("--model", "models", required=True, multiple=True, help="Model name on the server; repeatable.")
-@click.option("--out", required=True, type=PATH, help="Folder to write report.json, answers.jsonl and the cache to.")
-@click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
-@click.option("--question", help="Question to ask the models.  [default: Which picture looks more natural?]")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    help="Seconds for a request and its whole reply.",
+    "--url", required=True, type=TEXT, help="Address of an OpenAI-compatible server: http(s)://HOST[:PORT][/v1]."
+)
+@click.option(
+    "--model", "models", required=True, multiple=True, type=TEXT, help="Model name on the server; repeatable."
+)
+@click.option(
+    "--out", required=True, type=OUT_FOLDER, help="Folder to write report.json, answers.jsonl and the cache to."
+)
+@click.option("--answers", type=PATH, help="People's answers from `atelier survey` to compare with.")
+@click.option(
+    "--question", type=FREE_TEXT, help="Question to ask the models.  [default: Which picture looks more natural?]"
+)
+@click.option(
+    "--timeout", type=Number(0, 86_400, min_open=True), default=60.0, help="Seconds for a request and its whole reply."
 )
 def judge(
     pairs: Path,
@@ -53,6 +59,8 @@ def judge(
     from atelier.preferences.survey import check_question
     from atelier.preferences.tables import judge_table
 
+    for name, is_folder in ((REPORT, False), (ANSWERS, False), (CACHE, True)):
+        check_output(out / name, folder=is_folder)
     client = Client(endpoint(url), out / CACHE, read_key(), timeout)
     chosen = list(dict.fromkeys(name.strip() for name in models))
     if not all(chosen):

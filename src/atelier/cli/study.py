@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from atelier.common.command import PARAMS, PATH, Command
+from atelier.common.command import PARAMS, Command
+from atelier.common.options import OUT_FOLDER, PATH, TEXT, echo_path
 
 BASE = click.option(
     "--base",
@@ -15,11 +16,11 @@ BASE = click.option(
 FULL_SIZE = click.option(
     "--full-size", is_flag=True, help="Use the SD-1.5 layout of the public editor instead; needs no files."
 )
-NAMES = click.argument("names", nargs=-1, required=True)
+NAMES = click.argument("names", nargs=-1, required=True, type=TEXT)
 
 
 @click.command(cls=Command)
-@click.argument("preset")
+@click.argument("preset", type=TEXT)
 @click.option("--params", default=PARAMS, type=PATH, help="Parameters file to change.")
 def config(preset: str, params: Path) -> None:
     """Write the parameters of PRESET (full-size or embedded) into params.yaml and print the changes.
@@ -59,7 +60,7 @@ def blocks(base: Path, full_size: bool) -> None:
 
 @click.command(cls=Command)
 @NAMES
-@click.option("--out", default=Path("metrics"), type=PATH, help="Folder for ablations.csv, .md and .png.")
+@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for ablations.csv, .md and .png.")
 def ablations(names: tuple[str, ...], out: Path) -> None:
     """Tabulate metrics, losses and trained share of finished DVC experiments beside the paper's tables 3 and 4.
 
@@ -70,12 +71,12 @@ def ablations(names: tuple[str, ...], out: Path) -> None:
     from atelier.report.experiment_tables import collect_ablations
 
     for path in collect_ablations(names, out, Path.cwd()):
-        click.echo(path)
+        echo_path(path)
 
 
 @click.command(cls=Command)
 @NAMES
-@click.option("--out", default=Path("metrics"), type=PATH, help="Folder for methods.csv and methods.md.")
+@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for methods.csv and methods.md.")
 def methods(names: tuple[str, ...], out: Path) -> None:
     """Tabulate metrics, trained share, training seconds and peak memory of finished DVC experiments.
 
@@ -89,12 +90,12 @@ def methods(names: tuple[str, ...], out: Path) -> None:
     from atelier.report.experiment_tables import collect_methods
 
     for path in collect_methods(names, out, Path.cwd(), lambda name: tracking.read_metrics(name, "train")):
-        click.echo(path)
+        echo_path(path)
 
 
 @click.command(cls=Command)
 @NAMES
-@click.option("--out", default=Path("metrics"), type=PATH, help="Folder for seeds.csv and seeds.md.")
+@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for seeds.csv and seeds.md.")
 def seeds(names: tuple[str, ...], out: Path) -> None:
     """Tabulate finished DVC experiments that differ in their seed: variation between seeds and between source images.
 
@@ -105,16 +106,19 @@ def seeds(names: tuple[str, ...], out: Path) -> None:
     from atelier.report.experiment_tables import collect_seeds
 
     for path in collect_seeds(names, out, Path.cwd()):
-        click.echo(path)
+        echo_path(path)
 
 
 @click.command(cls=Command)
 @BASE
 @FULL_SIZE
 @click.option("--params", default=PARAMS, type=PATH, help="Parameters file; block set and adapters are read from it.")
-@click.option("--size", default=512, type=click.IntRange(8), help="Side of the images in pixels.")
+@click.option("--size", default=512, type=click.IntRange(8, 8192), help="Side of the images in pixels.")
 @click.option(
-    "--samples", default=1, type=click.IntRange(1), help="Samples per pass: batch_size / (accumulate × processes)."
+    "--samples",
+    default=1,
+    type=click.IntRange(1, 65_536),
+    help="Samples per pass: batch_size / (accumulate × processes).",
 )
 @click.option(
     "--dtype", default="bfloat16", type=click.Choice(["float32", "bfloat16"]), help="Type of the frozen weights."

@@ -4,19 +4,24 @@ from pathlib import Path
 
 import click
 
-from atelier.common.command import PATH, Command
+from atelier.common.command import Command
 from atelier.common.errors import UserError
+from atelier.common.options import FREE_TEXT, OUT_FILE, PATH, SEED, Number, check_output
 
 DRAWS = 1000
 
 
 @click.command(cls=Command)
 @click.argument("pairs", required=False, type=PATH)
-@click.option("--out", type=PATH, help="JSONL file to append answers to; with --score, the report (ANSWERS as .json).")
+@click.option(
+    "--out", type=OUT_FILE, help="JSONL file to append answers to; with --score, the report (ANSWERS as .json)."
+)
 @click.option("--score", type=PATH, metavar="ANSWERS", help="Score these answers instead of serving the page.")
-@click.option("--question", help="Question to ask the raters.  [default: Which picture looks more natural?]")
-@click.option("--repeats", type=click.FloatRange(0, 0.5), default=0.1, help="Share of pairs to repeat, sides swapped.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of order and sides, or of the bootstrap.")
+@click.option(
+    "--question", type=FREE_TEXT, help="Question to ask the raters.  [default: Which picture looks more natural?]"
+)
+@click.option("--repeats", type=Number(0, 0.5), default=0.1, help="Share of pairs to repeat, sides swapped.")
+@click.option("--seed", type=SEED, default=0, help="Seed of order and sides, or of the bootstrap.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8777, help="Port to listen on; 0 takes a free one.")
 def survey(
     pairs: Path | None, out: Path | None, score: Path | None, question: str | None, repeats: float, seed: int, port: int
@@ -37,11 +42,20 @@ def survey(
       atelier survey --score answers.jsonl
     """
     if score is not None and pairs is None:
-        _score(score, out or score.with_suffix(".json"), seed)
+        _score(score, out or _report_of(score), seed)
     elif pairs is not None and score is None and out is not None:
         _serve(pairs, out, question, repeats, seed, port)
     else:
         raise UserError("expected PAIRS --out ANSWERS, or --score ANSWERS")
+
+
+def _report_of(answers: Path) -> Path:
+    """Return the default name of the report."""
+    if not answers.name:
+        raise UserError(f"{answers}: is a folder, not a file of answers")
+    report = answers.with_suffix(".json")
+    check_output(report)
+    return report
 
 
 def _serve(pairs: Path, out: Path, question: str | None, repeats: float, seed: int, port: int) -> None:

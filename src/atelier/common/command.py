@@ -4,15 +4,16 @@ Imports neither the subcommands nor torch, so that a stage starts without them.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from atelier.common.errors import UserError
+from atelier.common.errors import UserError, one_line
+from atelier.common.options import PATH
 
-PATH = click.Path(path_type=Path)  # no `exists=True`: the code that opens the file raises a UserError that names it
 PARAMS = Path("params.yaml")
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -27,9 +28,14 @@ _OUTSIDE = {"fsspec", "httpx", "huggingface_hub", "pyarrow", "requests", "safete
 class Command(click.Command):
     """A command that reports an error as one line on stderr, without a traceback.
 
-    Exit codes: 2 for a `UserError`, 1 for an error of the system (disk, permission, memory, network, damaged file).
-    Other exceptions are faults in this code and keep their traceback; ATELIER_DEBUG=1 shows it for all.
+    Exit codes: 2 for a `UserError` or wrong options, 1 for an error of the system (disk, permission, memory, network,
+    damaged file). Other exceptions are faults in this code and keep their traceback; ATELIER_DEBUG=1 shows it for all.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options; turn click's `UsageError`, of several lines, into a one-line `ClickException`."""
+        with _usage_in_one_line(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn user and system errors into a one-line `ClickException`."""
@@ -38,9 +44,7 @@ class Command(click.Command):
         except Exception as error:  # which libraries are installed, and so what they raise, differs between commands
             if not _is_expected(error) or os.environ.get(DEBUG) == "1":
                 raise
-            shown = click.ClickException(describe_error(error))
-            shown.exit_code = 2 if isinstance(error, UserError) else 1
-            raise shown from None
+            raise _refusal(describe_error(error), 2 if isinstance(error, UserError) else 1) from None
 
 
 def _is_expected(error: Exception) -> bool:
@@ -54,8 +58,40 @@ def describe_error(error: Exception) -> str:
         text = f"{Path(os.fsdecode(error.filename))}: {error.strerror}"
     else:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    text = " ".join(text.split()) or "no message"
+    text = one_line(text) or "no message"
     return text if isinstance(error, UserError) else f"{text} ({DEBUG}=1 shows where)"
+
+
+class Group(click.Group):
+    """A group of commands that reports wrong words in one line, as `Command` does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command's name."""
+        with _usage_in_one_line(ctx):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command by its name."""
+        with _usage_in_one_line(ctx):
+            return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _usage_in_one_line(ctx: click.Context) -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise  # no arguments at all: the help is what is wanted
+    except click.UsageError as error:
+        raise _refusal(f"{error.format_message()} (see {ctx.command_path} --help)") from None
+
+
+def _refusal(text: str, exit_code: int = 2) -> click.ClickException:
+    error = click.ClickException(one_line(text))
+    error.exit_code = exit_code
+    return error
 
 
 def stage(function: Callable[..., None]) -> click.Command:

@@ -1,5 +1,5 @@
 """Errors of input: of a whole command (`UserError`) and of one row (`RefusedError`), the boundary around a row, and
-values shortened for messages.
+their messages: one short line.
 """
 
 import reprlib
@@ -42,6 +42,12 @@ class _Short(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
         """Write a whole number; one of thousands of digits, which Python refuses to write, by its size."""
         return super().repr_int(x, level) if x.bit_length() < 1024 else f"<a number of {x.bit_length():,} bits>"
+
+
+def one_line(text: str, limit: int = 1000) -> str:
+    """Return a message as one printable line: white space joined, other control characters escaped, the middle cut."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split()))
+    return text if len(text) <= limit else f"{text[: limit * 2 // 3]} … {text[-limit // 3 :]}"
 
 
 def shorten(value: object, limit: int = 60) -> str:

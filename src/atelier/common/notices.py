@@ -4,7 +4,9 @@ import sys
 
 from tqdm import tqdm
 
+from atelier.common.errors import one_line
+
 
 def notice(text: str) -> None:
-    """Print one line on stderr; runs of white space become one space."""
-    tqdm.write(f"atelier: {' '.join(text.split())}", file=sys.stderr)
+    """Print one line on stderr."""
+    tqdm.write(f"atelier: {one_line(text)}", file=sys.stderr)

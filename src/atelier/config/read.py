@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import ScalarNode
 
-from atelier.common.errors import UserError, shorten
+from atelier.common.errors import UserError, one_line, shorten
 from atelier.common.files import read_plain_text
 from atelier.config.fields import Section, WrittenInt
 
@@ -104,12 +104,12 @@ def parse_yaml(text: str, where: str) -> Any:
     except YAMLError as error:
         problem, mark = getattr(error, "problem", None) or str(error), getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        raise UserError(f"{where}: not YAML: {_one_line(problem)}{line}") from None
+        raise UserError(f"{where}: not YAML: {one_line(problem, 200)}{line}") from None
     except UserError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         # what ruamel raises for a scalar whose text does not fit its tag: `!!int x`, `!!bool x`, 5,000 digits
-        raise UserError(f"{where}: not YAML: a value does not fit its type: {_one_line(str(error))}") from None
+        raise UserError(f"{where}: not YAML: a value does not fit its type: {one_line(str(error), 200)}") from None
 
 
 def _check_size(events: Iterable[Event], where: str) -> None:
@@ -159,7 +159,3 @@ def _place(parts: Iterable[int | str]) -> str:
     """Join the names of nested keys with dots, each shortened and without control characters."""
     texts = [str(part) for part in parts]
     return ".".join(part if part.isprintable() and len(part) <= 60 else shorten(part) for part in texts)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
