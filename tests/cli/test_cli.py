@@ -30,7 +30,7 @@ def test_help_imports_no_slow_library_and_a_stage_no_subcommand(imported, unwant
 def test_every_command_s_help_has_an_example(name):
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
-    assert re.search(rf"(?m)Examples?:\n\s+atelier {name} ", result.output)
+    assert re.search(rf"(?m)Examples?:\n\s+atelier {name}\b", result.output)
     assert len(result.output.split("Usage:")[1]) > 200
 
 
