@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,6 +157,29 @@ def test_a_killed_process_ends_all_and_the_next_run_resumes(places, monkeypatch,
     main, other = (json.loads((places / f"log-{rank}.json").read_text()) for rank in (0, 1))
     assert main[:2] == other[:2] == [2, sharded]
     assert len(main[3]) == 3  # a picture for the base and for each epoch
+
+
+@pytest.mark.slow
+def test_workers_of_accelerate_end_with_a_killed_launcher(tmp_path):
+    """One of them waits in a collective, which runs no handler of a signal."""
+    (tmp_path / "worker.py").write_text(
+        "import os, pathlib, sys, time\nfrom atelier.training import distributed\n"
+        "with distributed.join('cpu') as accelerator:\n"
+        "    pathlib.Path(sys.argv[1], str(os.getpid())).touch()\n"
+        "    accelerator.wait_for_everyone() if accelerator.is_main_process else time.sleep(120)\n"
+    )
+    (tmp_path / "pids").mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [*LAUNCH, "--multi_gpu", str(tmp_path / "worker.py"), str(tmp_path / "pids")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as launcher:
+        deadline = time.monotonic() + 120
+        while len(pids := list((tmp_path / "pids").iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        launcher.kill()
+    assert len(pids) == 2
+    while any(Path("/proc", file.name).exists() for file in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert time.monotonic() < deadline
 
 
 def test_only_full_training_is_sharded(places):

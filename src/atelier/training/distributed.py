@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from atelier.common.errors import UserError
+from atelier.common.launcher import follow_launcher
 from atelier.models.loading import choose_device
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def micro_batches(samples: int, passes: int, rank: int = 0, world_size: int = 1)
 
 
 def make_accelerator(device: str | torch.device) -> "Accelerator":
-    """Connect this process with those that a launcher started beside it, if any.
+    """Connect this process with those that a launcher started beside it, if any; end it when the launcher ends.
 
     Args:
         device: `models.device`; on several GPUs each process takes its own.
@@ -64,6 +65,7 @@ def make_accelerator(device: str | torch.device) -> "Accelerator":
         raise UserError("train.launcher: DeepSpeed is not supported; use --use_fsdp --fsdp_version 2")
     if _asked("ACCELERATE_USE_FSDP") and os.environ.get("FSDP_VERSION") != "2":
         raise UserError("train.launcher: only version 2 of FSDP is supported; add --fsdp_version 2")
+    follow_launcher()
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
