@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from import_graph import ROOT
+from processes import running
 
 WORKER = """
 import signal, sys, time
@@ -29,14 +29,6 @@ workers = [
 print(*(worker.pid for worker in workers if worker.stdout.readline() == "ready\\n"), flush=True)
 workers[0].wait()
 """
-
-
-def running(process: int) -> bool:
-    """Tell whether a process runs; one that has ended and waits for its parent to ask does not."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import torch
 from import_graph import ROOT
 from mlflow import MlflowClient
+from processes import running
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
@@ -161,7 +162,7 @@ def test_a_killed_process_ends_all_and_the_next_run_resumes(places, monkeypatch,
 
 @pytest.mark.slow
 def test_workers_of_accelerate_end_with_a_killed_launcher(tmp_path):
-    """One of them waits in a collective, which runs no handler of a signal."""
+    """One of them waits for the other in a collective."""
     (tmp_path / "worker.py").write_text(
         "import os, pathlib, sys, time\nfrom atelier.training import distributed\n"
         "with distributed.join('cpu') as accelerator:\n"
@@ -177,7 +178,7 @@ def test_workers_of_accelerate_end_with_a_killed_launcher(tmp_path):
             time.sleep(0.1)
         launcher.kill()
     assert len(pids) == 2
-    while any(Path("/proc", file.name).exists() for file in pids) and time.monotonic() < deadline:
+    while any(running(int(file.name)) for file in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert time.monotonic() < deadline
 
