@@ -18,6 +18,8 @@ _WHITE = {"L": 255, "RGB": (255, 255, 255)}
 _CHANNELS = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}  # colour space in a profile's header → mode
 _SAME = 1  # a profile that changes no colour by more than this is sRGB, in levels of 255
 
+_LEVELS = np.arange(256, dtype=np.uint8)[None]
+
 Transform = ImageCms.ImageCmsTransform
 
 
@@ -43,7 +45,7 @@ def flatten(picture: Image.Image) -> Image.Image:
 
 def _over_white(picture: Image.Image) -> Image.Image:
     grey = picture.mode in ("1", "L", "LA", "La")
-    layered = picture.convert("LA" if grey else "RGBA")
+    layered = picture if picture.mode in ("LA", "RGBA") else picture.convert("LA" if grey else "RGBA")  # no copy
     flat = Image.new("L" if grey else "RGB", picture.size, _WHITE["L" if grey else "RGB"])
     flat.paste(layered.getchannel("L") if grey else layered, mask=layered.getchannel("A"))
     return flat
@@ -68,6 +70,9 @@ def to_srgb(flat: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is None or _is_srgb(profile):
         return flat if flat.mode == "RGB" else flat.convert("RGB")
     mode = _CHANNELS[profile[16:20]]
+    if mode == "L":
+        shown = ImageCms.applyTransform(Image.fromarray(_LEVELS), _into_srgb(profile))
+        return Image.merge("RGB", [flat.point(list(channel.tobytes())) for channel in shown.split()])
     return ImageCms.applyTransform(flat if flat.mode == mode else flat.convert(mode), _into_srgb(profile))
 
 
@@ -89,10 +94,8 @@ def _is_srgb(profile: bytes) -> bool:
     mode = _CHANNELS[profile[16:20]]
     if mode == "CMYK":
         return False
-    levels = np.arange(256, dtype=np.uint8)[None]
-    if mode == "RGB":
-        levels = np.stack(np.meshgrid(*[levels[0, ::15]] * 3, indexing="ij"), -1).reshape(1, -1, 3)
-    probe = Image.fromarray(levels)
+    cube = np.stack(np.meshgrid(*[_LEVELS[0, ::15]] * 3, indexing="ij"), -1).reshape(1, -1, 3)
+    probe = Image.fromarray(_LEVELS if mode == "L" else cube)
     changed = np.asarray(ImageCms.applyTransform(probe, _into_srgb(profile)), int) - np.asarray(probe.convert("RGB"))
     return bool(np.abs(changed).max() <= _SAME)
 
@@ -113,6 +116,7 @@ def _build(profile: bytes, *, inverse: bool) -> Transform | None:
         spaces = [ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")]
         modes = [_CHANNELS[profile[16:20]], "RGB"]
         order = -1 if inverse else 1
-        return ImageCms.buildTransform(*spaces[::order], *modes[::order])
+        exact = ImageCms.Flags.NOOPTIMIZE if modes[0] == "L" else ImageCms.Flags.NONE  # tables are coarse in the dark
+        return ImageCms.buildTransform(*spaces[::order], *modes[::order], flags=exact)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None

@@ -28,6 +28,7 @@ __all__ = [
 
 MIN_SIDE = 8  # pictures with a shorter side are refused, px
 _ORIENTATION = 0x0112  # the EXIF tag
+_BUFFERED = ("WEBP", "AVIF")  # their decoders keep several more copies of the pixels than a copy does
 _INVERSE = {6: 8, 8: 6}  # orientations that do not undo themselves
 _free, _freed = MAX_PIXELS, threading.Condition()  # pixels that may be decoded now, and what guards them
 
@@ -66,6 +67,8 @@ def _load(picture: Image.Image) -> tuple[Image.Image, int]:
         raise
     except Exception:  # Pillow's decoders raise struct.error, EOFError, IndexError and others for corrupt bytes
         raise RefusedError("corrupt picture") from None
+    if picture.format in _BUFFERED:
+        picture = picture.copy()
     if orientation not in TURNS:
         return picture, UPRIGHT
     return turn(picture, _INVERSE.get(orientation, orientation)) if turned else picture, orientation
