@@ -102,7 +102,10 @@ def test_it_says_where_diffusers_leaves_guidance_out_and_keeps_it_only_there(mad
         left_out = text <= 1 or image < 1
         assert ("class Pipeline(" in card) == left_out
         assert ("leaves guidance out and makes another" in card) != left_out
-    assert "class Pipeline(" not in card_for(made)
+    unknown = card_for(made)
+    assert "class Pipeline(" not in unknown
+    assert "num_inference_steps=100, guidance_scale=7.5, image_guidance_scale=1.5" in unknown  # diffusers' defaults
+    assert "--steps 100 --guidance-text 7.5 --guidance-image 1.5" in unknown
 
 
 def test_without_the_subclass_diffusers_makes_another_edit_there(made):

@@ -96,7 +96,8 @@ def test_the_card_shows_all_facts(root):
     for fact in (
         "base_model: timbrooks/instruct-pix2pix\n", "- trained parameters: 204,885,120\n", "- lr: 1e-05\n", "![",
         "SaffalPoosh/x (2000 triplets requested, 512 px)", f"MD5 `{dvc_digest(root / 'data/pairs/triplets.parquet')}`",
-        "num_inference_steps=20, guidance_scale=7.5, generator=noise", "### Seen domain: 2 images, 8 edits",
+        "num_inference_steps=20, guidance_scale=7.5, image_guidance_scale=1.5, generator=noise",
+        "### Seen domain: 2 images, 8 edits",
         "| **this editor** | – | 12.3 (11.5 … 13.2) |",
     ):  # fmt: skip
         assert fact in card

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
+from diffusers import DiffusionPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline
 from fixtures_concepts import ADAPTERS, INVERSION, NO_T5, SAMPLING, learn, make_concept, make_task
+from import_graph import ROOT
 from safetensors.torch import load_file
 
 from atelier.common.errors import UserError
@@ -16,6 +17,7 @@ from atelier.sampling.edit import draw_noise
 from atelier.sampling.text_to_image import generate
 from atelier.training.concept.methods import save
 
+BASES = sorted(ROOT.glob("models/base/*/model_index.json"))
 WORDS = "make the shirt red <logo>"
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
@@ -55,6 +57,20 @@ def test_dreambooth_is_a_pipeline(sd, sd_folder, tmp_path):
     assert not [text for text in texts if str(sd_folder) in text or str(tmp_path) in text]
     again = load_model(tmp_path / "out", device="cpu")
     torch.testing.assert_close(generate(again, [WORDS], [5], **SAMPLING), generate(model, [WORDS], [5], **SAMPLING))
+
+
+def test_dreambooth_of_a_base_in_bfloat16_loads_in_one_dtype_without_options(sd_folder, tmp_path):
+    base = load_model(sd_folder, "bfloat16", "cpu")
+    save(base, make_concept(), tmp_path / "out")
+    assert np.isfinite(by_diffusers(open_sd(tmp_path / "out"), latent_shape(base))).all()  # mixed dtypes fail
+
+
+@pytest.mark.parametrize("index", BASES, ids=[index.parent.name for index in BASES])
+def test_an_embedded_base_loads_in_one_dtype_as_the_documentation_says(index):
+    options = NO_T5 if "3Pipeline" in index.read_text() else {}
+    pipeline = DiffusionPipeline.from_pretrained(index.parent, **options).to(torch.float32)
+    parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    assert {parameter.dtype for part in parts for parameter in part.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("vectors", [1, 3])

@@ -14,9 +14,11 @@ ADAPTERS, KOHYA_ADAPTERS = "pytorch_lora_weights.safetensors", "lora-kohya.safet
 _SETTINGS = ("loss", "lambda_preserve", "lambda_ctx", "lambda_bg", "lr", "epochs", "batch_size", "ema", "seed")
 _MODELS = {model: MODEL_TITLES[model] for model in ("baseline", "finetuned", "copy")} | {"finetuned": "**this editor**"}
 _PIPELINE = "StableDiffusionInstructPix2PixPipeline"
-_SAMPLING = {  # argument of the diffusers pipeline → parameter of `generate`
-    "num_inference_steps": "steps", "guidance_scale": "guidance_text", "image_guidance_scale": "guidance_image",
-}  # fmt: skip
+_SAMPLING = {  # parameter of `generate` → argument of the diffusers pipeline and its default, for an unknown value
+    "steps": ("num_inference_steps", 100),
+    "guidance_text": ("guidance_scale", 7.5),
+    "guidance_image": ("image_guidance_scale", 1.5),
+}
 
 
 def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapters: bool) -> str:
@@ -28,10 +30,8 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         size: side of the editor's square images, px.
         adapters: whether LoRA adapters are saved beside the card.
     """
-    sampling = known.params.get("generate", {})
-    given = {name: sampling[key] for name, key in _SAMPLING.items() if key in sampling}
-    options = {key: sampling[key] for key in _SAMPLING.values() if key in sampling}
-    unguided = _is_unguided(given)
+    sampling = {key: known.params.get("generate", {}).get(key, default) for key, (_, default) in _SAMPLING.items()}
+    unguided = sampling["guidance_text"] <= 1 or sampling["guidance_image"] < 1  # diffusers leaves guidance out
     text = files("atelier.export").joinpath("model_card.md").read_text("utf-8")
     return Template(
         text, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
@@ -41,8 +41,8 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         sheet=known.sheet and SHEET.name,
         size=size,
         is_trained_size=bool(facts.get("size")),
-        sampling="".join(f", {name}={value}" for name, value in given.items()),
-        options="".join(f" --{key.replace('_', '-')} {value}" for key, value in options.items()),
+        sampling="".join(f", {_SAMPLING[key][0]}={value}" for key, value in sampling.items()),
+        options="".join(f" --{key.replace('_', '-')} {value}" for key, value in sampling.items()),
         unguided=unguided,
         pipeline="Pipeline" if unguided else _PIPELINE,
         adapters=adapters and ADAPTERS,
@@ -50,11 +50,6 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         training=list(_training(facts, known)),
         scores=list(_scores(known.report or {})),
     )
-
-
-def _is_unguided(given: Mapping[str, float]) -> bool:
-    """Whether diffusers' pipeline leaves guidance out; its defaults are 7.5 and 1.5."""
-    return given.get("guidance_scale", 7.5) <= 1 or given.get("image_guidance_scale", 1.5) < 1
 
 
 def _training(facts: Mapping[str, Any], known: Provenance) -> Iterator[str]:
