@@ -153,7 +153,7 @@ def test_one_call_of_a_server_that_drips_is_cut(monkeypatch):
     assert opened.call(lambda one, two=0: one + two, 1, two=2) == 3
     with opened.patience(10**7) as patient:
         assert patient.limit == pytest.approx(10.1)
-        assert store.os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "6"
+        assert store.os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "5"
 
 
 @pytest.mark.parametrize("key", ["people's", "a//b", "/a", "a/../b", "..", "", "a/", "ümlaut, (zwei)", "x" * 300, "."])

@@ -75,6 +75,8 @@ def test_a_path_with_characters_of_a_uri_is_taken_as_it_is(workspace, monkeypatc
         ("sqlite:///file:runs.db?uri=true", None),
         ("sqlite:///:memory:", None),
         ("sqlite://", None),
+        ("sqlite+pysqlcipher:////abs/runs.db", None),
+        ("sqlite:////abs/runs.db?timeout=3", None),
         ("postgresql://user:secret@host/runs", None),
         ("https://host", None),
     ],
@@ -134,6 +136,26 @@ def test_a_store_that_cannot_be_used_is_one_line_without_a_password(workspace, m
     assert "secret" not in message
 
 
+def test_a_folder_whose_name_is_no_text_is_one_line(workspace, monkeypatch):
+    folder = os.fsdecode(os.fsencode(workspace) + b"/\xff")
+    Path(folder).mkdir()
+    monkeypatch.setenv("DVC_ROOT", folder)
+    assert "cannot be used as an MLflow store" in refusal()
+
+
+def test_the_metrics_of_a_store_that_can_only_be_read_are_read(workspace, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "lora's")
+    with tracking.run("train", {}) as run:
+        run.log_metrics({"seconds": 3})
+    monkeypatch.setattr("filelock.FileLock.acquire", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only")))
+    assert tracking.read_metrics("lora's", "train") == {"seconds": 3}
+    with pytest.raises(UserError, match="no finished"):
+        tracking.read_metrics("lora", "train")
+    with pytest.raises(UserError, match="cannot hold both"):
+        tracking.read_metrics("'\"", "train")
+    assert "Read-only" in refusal()
+
+
 def test_after_a_move_old_and_new_artifacts_are_beside_the_store(workspace, monkeypatch, capsys):
     before = workspace / "before"
     before.mkdir()
@@ -145,7 +167,7 @@ def test_after_a_move_old_and_new_artifacts_are_beside_the_store(workspace, monk
     second = record_figure()
     assert not before.exists()
     assert len(files(after)) == 2
-    assert "it was moved from" in capsys.readouterr().err
+    assert "moved or copied from" in capsys.readouterr().err
     client = MlflowClient(tracking_uri=locate()[0])
     for run_id in (first, second):
         assert after in local_path(client.get_run(run_id).info.artifact_uri).parents

@@ -39,7 +39,7 @@ def settle(file: Path, experiment: str, location: str) -> None:
             )
         return
     _move(file, experiment, location, place)
-    notice(f"{file}: it was moved from {old.parent}; artifacts are kept in {place}")
+    notice(f"{file}: moved or copied from {old.parent}; artifacts are kept in {place}")
 
 
 def local_path(location: str) -> Path | None:

@@ -17,6 +17,7 @@ from atelier.tracking.artifacts import ARTIFACTS, settle
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as StoredRun
+    from sqlalchemy import URL
 
 Given, Out = ParamSpec("Given"), TypeVar("Out")
 
@@ -24,7 +25,7 @@ EXPERIMENT = "atelier"
 _LOCK_S = 120.0  # to wait for another process that opens the same store; a new one takes seconds
 _BUSY_S = 10  # to wait for another process that writes
 # A server that is gone must not stall a training: MLflow's own limits add up to minutes for every call.
-_REQUEST_S, _CALL_S = 5, 15.0  # seconds for one request, and for a call with its second try
+_REQUEST_S, _CALL_S = 4, 10.0  # seconds for one request, and for a call with its second try
 _LIMITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_REQUEST_S),
@@ -77,7 +78,8 @@ def open_store(write: bool = True) -> Store:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     for name, value in _LIMITS.items():
         os.environ.setdefault(name, value)
-    uri, file = locate()
+    with store_faults(os.environ.get("MLFLOW_TRACKING_URI") or "mlflow.db"):
+        uri, file = locate()
     limited = uri.startswith(("http:", "https:")) and all(os.environ[name] == value for name, value in _LIMITS.items())
     limit = _CALL_S if limited else None
     with store_faults(uri), _alone(file, write) if file else nullcontext():
@@ -100,11 +102,18 @@ def locate() -> tuple[str, Path | None]:
         url = make_url(uri) if uri else None
     except (ArgumentError, ValueError) as error:
         raise UserError(f"MLFLOW_TRACKING_URI={uri}: {error}; expected sqlite:////FOLDER/NAME.db") from None
-    if url is not None and (url.query or url.database in (None, "", ":memory:") or url.database.startswith("file:")):
-        return uri, None  # options of the user's own: not ours to take apart
+    if url is not None and not _is_plain_file(url):
+        return uri, None
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
     file = Path(url.database).resolve() if url is not None else root / "mlflow.db"
     return _file_uri(file), file
+
+
+def _is_plain_file(url: "URL") -> bool:
+    """Tell whether a URL names an SQLite file and nothing else; options of the user's own are not taken apart."""
+    path = url.database or ""
+    own = url.query or url.host or url.drivername not in ("sqlite", "sqlite+pysqlite")
+    return not own and path not in ("", ":memory:") and not path.startswith("file:")
 
 
 def _file_uri(file: Path) -> str:
@@ -164,11 +173,12 @@ def _alone(file: Path, write: bool) -> Iterator[None]:
     """
     from filelock import FileLock
 
+    write = write or not file.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{file}.lock", timeout=_LOCK_S)
     try:
         lock.acquire()
-    except PermissionError:  # a folder for reading only: what is in it can be read, and is not about to be created
+    except OSError:  # a folder for reading only: what is in it can be read, and is not about to be created
         if write:
             raise
     try:
