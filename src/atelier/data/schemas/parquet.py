@@ -7,7 +7,7 @@ file can hold cells of any size (one long text, stored once and repeated), so si
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,11 +18,14 @@ from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.files import open_plain
 from atelier.common.listing import FoundFile, count_kinds, join, list_files
 from atelier.common.values import MAX_BYTES
+from atelier.data.schemas.parquet_pages import page_sizes
 from atelier.data.schemas.rows import RawRow, Row, exists, not_here, picture_beside
 from atelier.images.decode import HUB
 
 BATCH = 16  # rows decoded at a time, at most
 BATCH_BYTES = 2**26  # of their cells, unless a single row is larger
+PAGE_BYTES = 2**30  # of a page of pictures, which is decompressed whole: writers put up to 1,024 pictures into one
+TEXT_BYTES = 2**28  # of a page of texts, and of the numbers in a column's lists
 ROW_BYTES = 2**27  # of one row's cells: a larger row is refused
 BUFFER = 1 << 16  # bytes of a column that are read ahead
 NUMBER_BYTES = 32  # of a number as a Python object
@@ -70,16 +73,21 @@ def read_parquet(path: Path, start: int, choose: Choose) -> Iterator[RawRow]:
     """
     for file in _parquet_files(path):
         try:
-            open_plain(file.path).close()
-            metadata = pq.read_metadata(file.path)
+            with open_plain(file.path) as stream:
+                metadata = pq.read_metadata(file.path)
+                columns = choose_from(str(path), choose, metadata.schema.to_arrow_schema().names)
+                groups, first = _choose_groups(metadata, start)
+                largest = _largest_row(stream, metadata, groups, list(columns.values()))
             options = {"pre_buffer": False, "buffer_size": BUFFER, "read_dictionary": _nested_texts(metadata)}
             with pq.ParquetFile(file.path, metadata=metadata, **options) as table:
-                columns = choose_from(str(path), choose, table.schema_arrow.names)
-                for number, row in _table_rows(table, columns, start):
-                    yield _pick_row(row, columns, f"{file.name} row {number}", file)
+                size = min(BATCH, max(1, BATCH_BYTES // largest))
+                for number, row in _table_rows(table, columns, groups, first, start, size):
+                    raw = _pick_row(row, columns, f"{file.name} row {number}", file)
+                    del row  # it holds its whole batch
+                    yield raw
                 start = max(0, start - metadata.num_rows)
-        except UserError:
-            raise
+        except UserError as error:
+            raise UserError(str(error) if str(path) in str(error) else f"{file.path}: {error}") from None
         except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
             raise UserError(f"{file.path}: cannot be read: {' '.join(str(error).split())[:300]}") from None
 
@@ -118,44 +126,63 @@ def _nested_texts(metadata: pq.FileMetaData) -> list[str]:
     return [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level > 0]
 
 
-def _table_rows(table: pq.ParquetFile, columns: Mapping[str, str], start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield (number in the file, row) from `start` on; earlier row groups are not read."""
-    number, groups, largest = 0, [], 1
-    names = list(columns.values())
-    for group in range(table.num_row_groups):
-        facts = table.metadata.row_group(group)
-        if not groups and number + facts.num_rows <= start:
-            number += facts.num_rows
-        else:
-            groups.append(group)
-            largest = max(largest, _largest_row(table.metadata, facts, names))
+def _choose_groups(metadata: pq.FileMetaData, start: int) -> tuple[list[int], int]:
+    """Return the row groups from the one that holds row `start` on, and the number of their first row."""
+    number = 0
+    for group in range(metadata.num_row_groups):
+        count = metadata.row_group(group).num_rows
+        if number + count > start:
+            return list(range(group, metadata.num_row_groups)), number
+        number += count
+    return [], number
+
+
+def _table_rows(
+    table: pq.ParquetFile, columns: Mapping[str, str], groups: list[int], number: int, start: int, size: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield (number in the file, row) of some row groups from row `start` on; their first row has number `number`."""
     if not groups:
         return
-    size = min(BATCH, max(1, BATCH_BYTES // largest))
+    names = list(columns.values())
     for batch in table.iter_batches(size, row_groups=groups, columns=names, use_threads=False):
         for place in range(min(max(0, start - number), len(batch)), len(batch)):
             yield number + place, batch.slice(place, 1)
         number += len(batch)
+        del batch  # before the next one is read
 
 
-def _largest_row(metadata: pq.FileMetaData, group: pq.RowGroupMetaData, names: Sequence[str]) -> int:
-    """Return what one row of a group can hold at most, in bytes: each text is stored at least once in its column.
+def _largest_row(stream: BinaryIO, metadata: pq.FileMetaData, groups: Sequence[int], names: Sequence[str]) -> int:
+    """Return what one row can hold at most, in bytes: each text is stored at least once in its column.
 
     Raises:
-        UserError: the numbers in the lists of a column take more than ROW_BYTES.
+        UserError: a page, or the numbers in the lists of a column, are too large.
     """
-    total = 0
-    for number in range(group.num_columns):
-        chunk, leaf = group.column(number), metadata.schema.column(number)
-        column = leaf.path.split(".")[0]
-        if column not in names and leaf.path not in names:
-            continue
-        nested = 8 * chunk.num_values if leaf.max_repetition_level > 0 else 8
-        if nested > ROW_BYTES:
-            limit = f"{ROW_BYTES // 2**20} MiB, the limit"
-            raise UserError(f"column {column!r} holds more than {limit}, in one row group; write smaller row groups")
-        total += nested + (chunk.total_uncompressed_size if leaf.physical_type == "BYTE_ARRAY" else 0)
-    return total
+    largest = 1
+    for group in map(metadata.row_group, groups):
+        total = 0
+        for number in range(group.num_columns):
+            chunk, leaf = group.column(number), metadata.schema.column(number)
+            if leaf.path in names or leaf.path.split(".")[0] in names:
+                total += _largest_cell(stream, chunk, leaf)
+        largest = max(largest, total)
+    return largest
+
+
+def _largest_cell(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema) -> int:
+    try:
+        pages = list(page_sizes(stream, chunk))
+    except ValueError:  # damaged, which pyarrow reports
+        pages = [chunk.total_uncompressed_size]
+    numbers = 8 * chunk.num_values if leaf.max_repetition_level > 0 else 8
+    for size, most, what in (
+        (max(pages, default=0), TEXT_BYTES if leaf.logical_type.type == "STRING" else PAGE_BYTES, "page"),
+        (numbers, TEXT_BYTES, "row group"),
+    ):
+        if size > most:
+            raise UserError(
+                f"column {leaf.path!r}: a {what} over {most // 2**20} MiB, the limit; write smaller {what}s"
+            )
+    return numbers + (sum(pages) if leaf.physical_type == "BYTE_ARRAY" else 0)
 
 
 def _pick_row(row: pa.RecordBatch, columns: Mapping[str, str], where: str, table: FoundFile) -> RawRow:
