@@ -33,5 +33,5 @@ def read_csv(file: Path) -> tuple[list[str], list[CsvRow]]:
             raise UserError(f"{file}: column {twice!r} occurs twice; expected it once")
         rows = [(reader.line_num, {name: value or "" for name, value in row.items()}) for row in reader]
     except csv.Error as error:
-        raise UserError(f"{file}: not CSV in UTF-8: line {reader.line_num}: {error}") from None
+        raise UserError(f"{file}: not CSV in UTF-8: line {reader.reader.line_num}: {error}") from None
     return columns, rows

@@ -61,7 +61,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
     """
     where = request.where
     root = local_path(where)
-    if where.startswith((WORLD, HUB_PREFIX)) or is_file(root):
+    if where.startswith((WORLD, HUB_PREFIX)) or (exists(root) and not root.is_dir()):
         choose = partial(choose_columns, schema="folder", required=("image",), optional=COLUMNS)
         return open_table(request, choose)
     if not exists(root):

@@ -25,7 +25,7 @@ from atelier.images.decode import HUB
 BATCH = 16  # rows decoded at a time, at most
 BATCH_BYTES = 2**26  # of their cells, unless a single row is larger
 PAGE_BYTES = 2**30  # of a page of pictures, which is decompressed whole: writers put up to 1,024 pictures into one
-TEXT_BYTES = 2**28  # of a page of texts, and of the numbers in a column's lists
+TEXT_BYTES = 2**26  # of a page of texts, which pyarrow holds four times, and of the numbers in a column's lists
 ROW_BYTES = 2**27  # of one row's cells: a larger row is refused
 BUFFER = 1 << 16  # bytes of a column that are read ahead
 NUMBER_BYTES = 32  # of a number as a Python object
