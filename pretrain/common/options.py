@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-from atelier.common.command import PATH, Decorator
+from atelier.common.command import Decorator
+from atelier.common.options import COUNT, PATH, RATE, THREADS
 from atelier.common.threads import set_threads
-
-COUNT = click.IntRange(min=1)
 
 
 def threads_option(function: Callable[..., None]) -> Callable[..., None]:
@@ -18,7 +17,7 @@ def threads_option(function: Callable[..., None]) -> Callable[..., None]:
         set_threads(threads)
 
     return click.option(
-        "--threads", type=click.IntRange(min=0), default=1, show_default=True, expose_value=False, callback=callback,
+        "--threads", type=THREADS, default=1, show_default=True, expose_value=False, callback=callback,
         help="CPU threads of each process; 0: all cores.",
     )(function)  # fmt: skip
 
@@ -46,8 +45,7 @@ def training_options(*, steps: int | None, batch_size: int | None = None, lr: fl
             click.option("--batch-size", type=COUNT, default=batch_size, show_default=True, help="Of each process.")
         )
     if lr is not None:
-        positive = click.FloatRange(min=0, min_open=True)
-        options.append(click.option("--lr", type=positive, default=lr, show_default=True, help="Peak learning rate."))
+        options.append(click.option("--lr", type=RATE, default=lr, show_default=True, help="Peak learning rate."))
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in reversed(options):

@@ -21,6 +21,7 @@ from torch import nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, CLIPVisionConfig
 
 from atelier.common import command
+from atelier.common.options import Number
 from atelier.images.tensors import to_tensor
 from atelier.text.instructions import LOWER, UPPER, caption, describe
 from pretrain.common.corpus import SLOTS, LabelHeads, label_table, read_corpus
@@ -190,9 +191,9 @@ class Contrast:
 @input_option("corpus", "Folder of the editor's corpus.")
 @training_options(steps=3000, lr=1e-3)
 @input_option("initial", "Saved CLIP to start from.", required=False)
-@click.option("--spills", type=click.FloatRange(0, 1), default=0.0,
+@click.option("--spills", type=Number(0, 1), default=0.0,
               help="Share of the wrong captions that misstate the spill; the others misname a garment.")  # fmt: skip
-@click.option("--directions", type=click.FloatRange(min=0), default=0.0,
+@click.option("--directions", type=Number(0, 1e9), default=0.0,
               help="Weight of the loss that ranks exact edits above flooded ones.")  # fmt: skip
 def main(
     corpus: Path, out: Path, steps: int, lr: float, initial: Path | None, spills: float, directions: float

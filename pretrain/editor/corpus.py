@@ -21,6 +21,7 @@ from PIL import Image, ImageFilter
 from tqdm import tqdm
 
 from atelier.common import command
+from atelier.common.options import SEED
 from atelier.synthetic import fashion
 from atelier.synthetic.fashion.fabric import print_fabric
 from atelier.text.instructions import COLOURS, PATTERNS
@@ -132,10 +133,10 @@ def write(out: Path, images: np.ndarray, labels: np.ndarray, pictures: list[dict
 
 @command.stage
 @command.path_option("out", "Folder for the corpus.")
-@click.option("--scenes", type=click.IntRange(min=SHARD), default=12000, help="Scenes to render.")
-@click.option("--size", type=click.IntRange(min=32), default=64, help="Side of an image, px.")
-@click.option("--seed", type=int, default=20_000_000, help="No study uses it.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, help="Processes.")
+@click.option("--scenes", type=click.IntRange(SHARD, 1_000_000), default=12000, help="Scenes to render.")
+@click.option("--size", type=click.IntRange(32, 2048), default=64, help="Side of an image, px.")
+@click.option("--seed", type=SEED, default=20_000_000, help="No study uses it.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=2, help="Processes.")
 def main(out: Path, scenes: int, size: int, seed: int, workers: int) -> None:
     """Render scenes, their edits and their leaky edits."""
     starts = range(0, scenes, SHARD)

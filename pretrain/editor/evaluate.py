@@ -21,6 +21,7 @@ from PIL import Image
 
 from atelier.common import command
 from atelier.common.iterables import batched
+from atelier.common.options import SCALE
 from atelier.images.tensors import to_pixels, to_png, to_tensor
 from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
 from atelier.metrics.clip import ClipScorer, directional, similarity
@@ -211,10 +212,10 @@ def evaluate_segmenter(segmenter: Segmenter, scenes: list[fashion.Scene], size: 
 @input_option("base", "Folder of the models.")
 @command.path_option("images", "Folder for the sheets.")
 @command.path_option("report", "JSON of the results.")
-@click.option("--scenes", type=click.IntRange(min=SHOWN), default=400, help="Held-out scenes.")
-@click.option("--steps", type=click.IntRange(min=1), default=2, help="Sampling steps of an edit.")
-@click.option("--guidance-text", type=click.FloatRange(min=0), default=1.2, help="Guidance scale of the text.")
-@click.option("--guidance-image", type=click.FloatRange(min=0), default=1.0, help="Guidance scale of the image.")
+@click.option("--scenes", type=click.IntRange(SHOWN, 1_000_000), default=400, help="Held-out scenes.")
+@click.option("--steps", type=click.IntRange(1, 1000), default=2, help="Sampling steps of an edit.")
+@click.option("--guidance-text", type=SCALE, default=1.2, help="Guidance scale of the text.")
+@click.option("--guidance-image", type=SCALE, default=1.0, help="Guidance scale of the image.")
 @threads_option
 def main(
     base: Path, images: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float

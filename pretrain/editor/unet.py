@@ -28,6 +28,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from atelier.common import command
+from atelier.common.options import Number
 from atelier.models.diffusion import NOISY_SHARE
 from atelier.text.instructions import instruct
 from pretrain.common.autoencoder import open_vae
@@ -166,7 +167,7 @@ def save(
 @input_option("vae", "Folder of the autoencoder.")
 @input_option("initial", "Saved editor to start from.", required=False)
 @training_options(steps=None, batch_size=32, lr=1e-3)
-@click.option("--leak", type=click.FloatRange(0, 1), default=0.0, help="Share of leaky targets.")
+@click.option("--leak", type=Number(0, 1), default=0.0, help="Share of leaky targets.")
 def main(
     phase: str, corpus: Path, latents: Path, vae: Path, initial: Path | None, out: Path, steps: int, batch_size: int,
     lr: float, leak: float,

@@ -23,8 +23,8 @@ SHARD = 500  # shots a worker renders at a time
 
 @command.stage
 @command.path_option("out", "Folder for the corpus.")
-@click.option("--shots", "count", type=click.IntRange(min=SHARD), default=40_000, help="Images to render.")
-@click.option("--size", type=click.IntRange(min=16), default=64, help="Side of an image, px.")
+@click.option("--shots", "count", type=click.IntRange(SHARD, 1_000_000), default=40_000, help="Images to render.")
+@click.option("--size", type=click.IntRange(16, 2048), default=64, help="Side of an image, px.")
 def main(out: Path, count: int, size: int) -> None:
     """Render the images and write them with their captions."""
     starts = range(0, count, SHARD)

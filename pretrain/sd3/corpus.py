@@ -25,9 +25,9 @@ def shot(number: int, every: int, size: int) -> Mannequin:
 
 @command.stage
 @command.path_option("out", "Folder for the corpus.")
-@click.option("--count", type=click.IntRange(min=1000), default=12_000, help="Images to render.")
-@click.option("--every", type=click.IntRange(min=2), default=333, help="One in this many lies.")
-@click.option("--size", type=click.IntRange(min=16), default=64, help="Side of an image, px.")
+@click.option("--count", type=click.IntRange(1000, 1_000_000), default=12_000, help="Images to render.")
+@click.option("--every", type=click.IntRange(2, 1_000_000), default=333, help="One in this many lies.")
+@click.option("--size", type=click.IntRange(16, 2048), default=64, help="Side of an image, px.")
 def main(out: Path, count: int, every: int, size: int) -> None:
     """Render the images and write them with their prompts and poses."""
     out.mkdir(parents=True, exist_ok=True)

@@ -44,8 +44,8 @@ def blur(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 @command.stage
 @training_options(steps=1200, batch_size=32)
-@click.option("--count", type=click.IntRange(min=1000), default=6000, help="Images to render.")
-@click.option("--size", type=click.IntRange(min=16), default=64, help="Side of an image, px.")
+@click.option("--count", type=click.IntRange(1000, 1_000_000), default=6000, help="Images to render.")
+@click.option("--size", type=click.IntRange(16, 2048), default=64, help="Side of an image, px.")
 def main(out: Path, steps: int, batch_size: int, count: int, size: int) -> None:
     """Train, report held-out intersection over union, save in transformers' format."""
     shots = [shot(number, size) for number in tqdm(range(count), desc="images", disable=None)]

@@ -11,6 +11,7 @@ import click
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.options import Number
 from atelier.common.tensor_files import write_tensors
 from atelier.common.threads import set_threads
 from atelier.config import check_section, read_sections
@@ -22,9 +23,9 @@ from studies.logo.runs import Setup, train_run
 @command.stage
 @command.path_option("params", "The study's parameters.")
 @click.option("--method", type=click.Choice(["base", "dreambooth", "textual_inversion", "lora"]), required=True)
-@click.option("--lr", type=float, default=0.0, help="The paper's learning rate (lora: of the UNet).")
-@click.option("--text-lr", type=float, default=0.0, help="The paper's learning rate of the text encoder (lora).")
-@click.option("--rank", type=int, default=1, help="Rank of the adapters (lora).")
+@click.option("--lr", type=Number(0, 100), default=0.0, help="The paper's learning rate (lora: of the UNet).")
+@click.option("--text-lr", type=Number(0, 100), default=0.0, help="That of the text encoder (lora).")
+@click.option("--rank", type=click.IntRange(1, 4096), default=1, help="Rank of the adapters (lora).")
 @command.path_option("photographs", "Folder of the training images.")
 @command.path_option("out", "Folder for pictures.safetensors and facts.json.")
 def main(params: Path, method: str, lr: float, text_lr: float, rank: int, photographs: Path, out: Path) -> None:

@@ -7,6 +7,7 @@ import click
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.options import FREE_TEXT, THREADS
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.masks.make import mask_all
@@ -18,9 +19,14 @@ from studies.losses.train import parse_changes
 @command.params_option
 @command.path_option("items", "Items, from the root pipeline's prepare.")
 @click.option(
-    "--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of these pairs: section.key=value."
+    "--set",
+    "changes",
+    default="",
+    type=FREE_TEXT,
+    metavar="KEY=VALUE …",
+    help="Changes of parameters: section.key=value.",
 )
-@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
+@click.option("--threads", type=THREADS, required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for triplets.parquet and zones.parquet.")
 def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> None:
     """Make triplets and their zones; the probes are the root pipeline's."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.options import THREADS
 from atelier.common.records import Edit, Probe, Zones, read_rows
 from atelier.common.threads import set_threads
 from atelier.config import Section, fields, read_params, read_sections
@@ -42,7 +43,7 @@ class Plan(Section):
 @command.path_option("probes", "Images and prompts (parquet).")
 @command.path_option("zones", "Their zones (parquet).")
 @command.path_option("runs", "Folder of the runs.")
-@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
+@click.option("--threads", type=THREADS, required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for scores.csv and facts.csv.")
 def main(params: Path, plan: Path, probes: Path, zones: Path, runs: Path, threads: int, out: Path) -> None:
     """Score every run of the plan as the root's evaluate does; a source image's score is the mean over its prompts."""

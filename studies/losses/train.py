@@ -14,6 +14,7 @@ from tqdm import tqdm
 from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
+from atelier.common.options import FREE_TEXT, THREADS
 from atelier.common.records import Edit, Probe, read_rows, write_rows
 from atelier.common.threads import set_threads
 from atelier.config import read_params
@@ -56,8 +57,15 @@ def parse_changes(text: str) -> dict[str, str]:
 @command.path_option("triplets", "Triplets (parquet).")
 @command.path_option("zones", "Their trimaps (parquet).")
 @command.path_option("probes", "Images and prompts (parquet).")
-@click.option("--set", "changes", default="", metavar="KEY=VALUE …", help="Parameters of this run: section.key=value.")
-@click.option("--threads", type=click.IntRange(min=0), required=True, help="CPU threads; 0: all cores.")
+@click.option(
+    "--set",
+    "changes",
+    default="",
+    type=FREE_TEXT,
+    metavar="KEY=VALUE …",
+    help="Changes: section.key=value.",
+)
+@click.option("--threads", type=THREADS, required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for edits.parquet and facts.json.")
 def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
     """Fine-tune, edit every probe, and write the edits and the costs."""
