@@ -18,14 +18,7 @@ from studies.losses.train import parse_changes
 @command.stage
 @command.params_option
 @command.path_option("items", "Items, from the root pipeline's prepare.")
-@click.option(
-    "--set",
-    "changes",
-    default="",
-    type=FREE_TEXT,
-    metavar="KEY=VALUE …",
-    help="Changes of parameters: section.key=value.",
-)
+@click.option("--set", "changes", default="", type=FREE_TEXT, metavar="KEY=VALUE …", help="Changed parameters.")
 @click.option("--threads", type=THREADS, required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for triplets.parquet and zones.parquet.")
 def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> None:

@@ -57,14 +57,7 @@ def parse_changes(text: str) -> dict[str, str]:
 @command.path_option("triplets", "Triplets (parquet).")
 @command.path_option("zones", "Their trimaps (parquet).")
 @command.path_option("probes", "Images and prompts (parquet).")
-@click.option(
-    "--set",
-    "changes",
-    default="",
-    type=FREE_TEXT,
-    metavar="KEY=VALUE …",
-    help="Changes: section.key=value.",
-)
+@click.option("--set", "changes", default="", type=FREE_TEXT, metavar="KEY=VALUE …", help="Changed parameters.")
 @click.option("--threads", type=THREADS, required=True, help="CPU threads; 0: all cores.")
 @command.path_option("out", "Folder for edits.parquet and facts.json.")
 def main(params: Path, triplets: Path, zones: Path, probes: Path, changes: str, threads: int, out: Path) -> None:
