@@ -1,11 +1,15 @@
 """LPIPS over a FeatureNet against a loop; features, saving and loading of a FeatureNet."""
 
+import os
+import warnings
 from pathlib import Path
 from unittest.mock import Mock
 
+import lpips
 import numpy as np
 import pytest
 import torch
+from torchvision import models
 
 from atelier.common.errors import UserError
 from atelier.metrics.lpips import Lpips
@@ -44,9 +48,89 @@ def test_loading_names_the_network_and_does_not_consume_global_rng_state(tiny_fe
 
 
 def test_torchvision_without_weights_is_a_user_error(monkeypatch):
-    monkeypatch.setattr("lpips.LPIPS", Mock(side_effect=OSError("no network")))
+    monkeypatch.setattr("torch.hub.download_url_to_file", Mock(side_effect=OSError("no network")))
+    monkeypatch.setattr("torch.hub.get_dir", lambda: "/no/such/cache")
     with pytest.raises(UserError, match=r"models\.lpips: alex: torchvision's weights"):
         Lpips.load("alex")
+
+
+@pytest.fixture(name="cache")
+def _cache(tmp_path, monkeypatch) -> Path:
+    """Return torchvision's own cache, which is empty; nothing is downloaded."""
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", Mock(side_effect=OSError("no network")))
+    (tmp_path / "checkpoints").mkdir()
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture(name="unpicklers")
+def _unpicklers(monkeypatch) -> list[bool]:
+    """Return whether each file that torch reads is unpickled as tensors only; other unpickling fails."""
+    found, load = [], torch.load
+
+    def watch(*values, weights_only: bool = True, **more):
+        found.append(weights_only)
+        return load(*values, weights_only=weights_only, **more)
+
+    monkeypatch.setattr("torch.load", watch)
+    monkeypatch.setattr("torch.hub.torch.load", watch)
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(f"pickle.{name}", Mock(side_effect=AssertionError("unpickled")))
+    return found
+
+
+def backbone(network: str) -> tuple[torch.nn.Module, str]:
+    """Return a random backbone of torchvision, and the name of its file in the cache."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        net = {"alex": models.alexnet, "vgg": models.vgg16, "squeeze": models.squeezenet1_1}[network]()
+    kinds = {"alex": models.AlexNet_Weights, "vgg": models.VGG16_Weights, "squeeze": models.SqueezeNet1_1_Weights}
+    return net, kinds[network].IMAGENET1K_V1.url.rsplit("/", 1)[1]
+
+
+def test_a_backbone_of_torchvision_gives_the_distances_of_the_package(cache):
+    net, file = backbone("squeeze")
+    torch.save(net.state_dict(), cache / file)
+    found = Lpips.load("squeeze")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = lpips.LPIPS(net="squeeze", verbose=False)
+    first, second = IMAGES[:1], IMAGES[1:2]
+    wanted = expected(first * 2 - 1, second * 2 - 1).flatten()
+    torch.testing.assert_close(found.distance(first, second), wanted)
+    assert wanted.item() > 0
+
+
+def test_alexnets_layers_are_those_of_torchvision_and_only_tensors_are_unpickled(cache, unpicklers):
+    net, file = backbone("alex")
+    torch.save({name: value for name, value in net.state_dict().items() if name.startswith("features")}, cache / file)
+    layers = Lpips.load("alex").metric.net(IMAGES.repeat(1, 1, 2, 2))
+    torch.testing.assert_close(layers[-1], net.features[:12](IMAGES.repeat(1, 1, 2, 2)))
+    assert unpicklers == [True, True]  # the backbone, and LPIPS' learnt weights
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", {"features.0.weight": torch.zeros(1)}, "code", "not finite"])
+def test_a_damaged_or_hostile_file_in_torchvisions_cache_is_one_line_and_runs_nothing(cache, tmp_path, content):
+    net, file = backbone("squeeze")
+    if isinstance(content, bytes):
+        (cache / file).write_bytes(content)
+    else:
+        state = {name: value.clone().fill_(torch.nan) for name, value in net.state_dict().items()}
+        torch.save({"code": _Hostile(tmp_path / "ran"), "not finite": state}.get(str(content), content), cache / file)
+    with pytest.raises(UserError, match=r"models\.lpips: squeeze: torchvision's weights") as refusal:
+        Lpips.load("squeeze")
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "ran").exists()
+
+
+class _Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
 
 
 def test_features_are_local_halve_the_grid_and_pool_to_the_last_width(tiny_features_folder):

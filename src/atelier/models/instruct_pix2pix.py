@@ -157,10 +157,11 @@ def open_weights(where: str | Path, dtype: str = "float32", device: str = "auto"
         folder = find_folder(where)
     if folder is None or not any((folder / name).exists() for name in (TRAINED_FACTS, TRAINED_TENSORS)):
         return load_editor(where, dtype, device)
-    facts = read_facts(folder)
-    base = load_editor(facts["base"], dtype, device)
-    check_base(facts, folder)
-    return apply_trained(base, folder)
+    with opening(f"{where}"):
+        facts = read_facts(folder)
+        base = load_editor(facts["base"], dtype, device)
+        check_base(facts, folder)
+        return apply_trained(base, folder)
 
 
 @torch.no_grad()
