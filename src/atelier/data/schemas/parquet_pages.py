@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pyarrow.parquet as pq
 
-_MAX_DEPTH = 8  # of structs in a header
+_MAX_DEPTH, _MAX_FIELDS = 4, 64  # of structs in a header; real ones have two levels and ten fields
 
 
 def page_sizes(stream: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[int]:
@@ -36,14 +36,16 @@ def _read_struct(stream: BinaryIO, depth: int) -> dict[int, int]:
     """Read a struct to its end; return its whole numbers by field number."""
     numbers: dict[int, int] = {}
     field = 0
-    while head := _read_byte(stream):
+    for _ in range(_MAX_FIELDS):
+        if not (head := _read_byte(stream)):
+            return numbers
         field = field + (head >> 4) if head >> 4 else _read_signed(stream)
         kind = head & 15
         if kind in (4, 5, 6):
             numbers[field] = _read_signed(stream)
         elif kind > 2:  # 1 and 2 are true and false, without a value of their own
             _skip(stream, kind, depth)
-    return numbers
+    raise ValueError("the header of a page has no end")
 
 
 def _skip(stream: BinaryIO, kind: int, depth: int) -> None:
@@ -56,7 +58,10 @@ def _skip(stream: BinaryIO, kind: int, depth: int) -> None:
         stream.seek(_read_varint(stream), 1)
     elif kind in (9, 10):
         head = _read_byte(stream)
-        for _ in range(head >> 4 if head >> 4 < 15 else _read_varint(stream)):
+        count = head >> 4 if head >> 4 < 15 else _read_varint(stream)
+        if count > _MAX_FIELDS:
+            raise ValueError("a long list in the header of a page")
+        for _ in range(count):
             _skip(stream, head & 15, depth)
     elif kind == 12 and depth < _MAX_DEPTH:
         _read_struct(stream, depth + 1)
