@@ -182,6 +182,7 @@ def test_a_majority_is_a_tie_if_two_are_equal():
     [
         ([], "no valid answers"),
         ([answer("ann", 0, "invalid")], "no valid answers"),
+        ([answer("ann", 0, "left", repeat=True)], "only repeats, without the first answers"),
         ([answer("ann", 0, "left"), answer("bob", 0, "left", question="Which?")], "several questions"),
         ([answer("ann", 0, "left"), answer("bob", 0, "left", content="x")], "'p00' is the name of two different pairs"),
         ([answer("ann", 0, "left"), answer("ann", 0, "tie")], "'ann' answered pair 'p00' twice"),

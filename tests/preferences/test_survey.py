@@ -1,13 +1,17 @@
 """The survey's data: pairs files, trials in order, and answers on disk."""
 
 import json
+import os
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from multiprocessing import get_context
 
 import pytest
 from fixtures_preferences import COLUMNS, answer, write_pairs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from atelier.common.errors import UserError
 from atelier.preferences.answers import append_answer, read_answers
@@ -60,6 +64,7 @@ def test_an_invalid_row_is_reported_with_its_line(pairs, change, message):
         ("empty.csv", ",".join(COLUMNS).encode(), "contains no pairs"),
         ("a.jsonl", b"{}\n{", "line 1: pair_id: Field required"),
         ("b.jsonl", b"\n{", "line 2: line is no JSON object"),
+        ("d.csv", f"{','.join(COLUMNS)},prompt".encode(), "column 'prompt' occurs twice"),
         ("c.csv", b"\xff\xfe", "line 1 is not UTF-8"),
     ],
 )
@@ -155,3 +160,54 @@ def test_the_file_is_locked_from_read_to_write(tmp_path):
 
     run_together([threading.Thread(target=append_answer, args=(file, if_none)) for _ in range(2)])
     assert len(read_answers(file).rows) == 1
+
+
+ODD = {
+    "NUL": "a\0b.png",
+    "over 255 bytes": "a" * 300 + ".png",
+    "surrogate": "\ud800.png",
+    "a pipe": "pipe.png",
+    "a folder": ".",
+}
+
+
+@pytest.mark.parametrize("name", ODD.values(), ids=ODD)
+def test_a_pair_with_a_picture_that_cannot_be_opened_ends_in_one_line(pairs, tmp_path, name):
+    os.mkfifo(tmp_path / "pipe.png")
+    row = read_pairs(pairs)[0].model_dump(mode="json") | {"picture_a": name}
+    (tmp_path / "pairs.jsonl").write_text("\ufeff\n" + json.dumps(row), encoding="utf-8")
+    with pytest.raises(UserError, match=r"pairs.jsonl, line 2: ") as caught:
+        read_pairs(tmp_path / "pairs.jsonl")
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    odd=st.binary(max_size=80), row=st.dictionaries(st.sampled_from(COLUMNS), st.text() | st.floats() | st.booleans())
+)
+def test_any_pairs_and_answers_are_read_or_refused_in_one_line(tmp_path_factory, odd, row):
+    file = tmp_path_factory.getbasetemp() / "odd.jsonl"
+    for content in (odd, json.dumps(row).encode(), json.dumps(row).encode() + b"\n" + odd + b"\n"):
+        file.write_bytes(content)
+        for reader in (read_pairs, read_answers):
+            with suppress(UserError):
+                reader(file)
+        file.with_suffix(".csv").write_bytes(b"prompt,pair_id\n" + content)
+        with suppress(UserError):
+            read_pairs(file.with_suffix(".csv"))
+
+
+def test_answers_are_read_from_and_written_to_plain_files_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for act in (read_answers, lambda file: append_answer(file, lambda rows: None)):
+        with pytest.raises(UserError, match="not a plain file"):
+            act(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(("left", "right"), [("a", "a"), ("tie", "a"), ("a", "tie")])
+def test_an_answer_is_about_two_systems(tmp_path, left, right):
+    line = answer("ann", 0, "left").model_dump_json()
+    line = line.replace('"left":"finetuned"', f'"left":"{left}"').replace('"right":"original"', f'"right":"{right}"')
+    (tmp_path / "answers.jsonl").write_text(line + "\n")
+    with pytest.raises(UserError, match=r"line 1: not an answer: .*must be two systems"):
+        read_answers(tmp_path / "answers.jsonl")

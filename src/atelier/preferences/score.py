@@ -30,8 +30,6 @@ def score_answers(answers: Answers, *, draws: int, seed: int) -> dict[str, Any]:
     """
     valid = check_alike(answers.rows)
     outcomes = vote(valid)
-    if not outcomes:
-        raise UserError("only repeats, without the first answers to the same pairs; expected the whole file of answers")
     report: dict[str, Any] = {
         "question": valid[0].question,
         "answers": len(outcomes),
@@ -80,8 +78,15 @@ def check_alike(rows: Sequence[Answer]) -> list[Answer]:
 
 
 def vote(valid: Sequence[Answer]) -> list[Outcome]:
-    """Return the outcomes of the first trials."""
-    return [outcome_of(row, row.winner) for row in valid if not row.repeat]
+    """Return the outcomes of the first trials.
+
+    Raises:
+        UserError: there are only repeats.
+    """
+    outcomes = [outcome_of(row, row.winner) for row in valid if not row.repeat]
+    if valid and not outcomes:
+        raise UserError("only repeats, without the first answers to the same pairs; expected the whole file of answers")
+    return outcomes
 
 
 def win_rates(outcomes: Sequence[Outcome], *, draws: int = 0, seed: int = 0) -> dict[str, dict[str, float]]:

@@ -67,3 +67,49 @@ def test_what_cannot_be_used_is_refused(folder, sd, tmp_path):
         encode_rows(sd, [])
     with pytest.raises(UserError, match=r"row 0 is \(16, 32, 3\); letterbox it to \(32, 32, 3\)"):
         encode_rows(sd, [ConceptRow(np.zeros((16, SIDE, 3), np.uint8), "a <logo>")])
+
+
+PROMPTS = {
+    "byte order mark": (b"\xef\xbb\xbf" + b'{"file_name": "a.png", "prompt": "own words"}', ""),
+    "blank line": (b'\n{"file_name": "a.png", "prompt": "own words"}\n\n', ""),
+    "name from the folder": (b'{"file_name": "./a.png", "prompt": "own words"}', ""),
+    "latin-1": ('{"file_name": "a.png", "prompt": "rayé"}'.encode("latin-1"), "line 1: .*line is not UTF-8"),
+    "no such file": (b'\n{"file_name": "9.png", "prompt": "own"}', "line 2: .*'9.png' is no picture in this folder"),
+    "list": (b'{"file_name": "a.png", "prompt": ["own", "words"]}', "line 1: .*prompt is no text"),
+    "number": (b'{"file_name": "a.png", "prompt": true}', "line 1: .*prompt is no text"),
+    "surrogate": (b'{"file_name": "a.png", "prompt": "\\ud800"}', "line 1: .*prompt is not Unicode"),
+    "twice": (b'{"file_name": "a.png", "prompt": "b"}\n' * 2, "line 2: .*'a.png' has a prompt already"),
+    "outside": (b'{"file_name": "../a.png", "prompt": "b"}', "line 1: .*name leads out of its folder"),
+    "no object": (b"[1]", "line 1: .*line is no JSON object"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), PROMPTS.values(), ids=PROMPTS)
+def test_metadata_is_read_as_that_of_a_data_source(folder, content, message):
+    (folder / "metadata.jsonl").write_bytes(content)
+    if message:
+        with pytest.raises(UserError, match=f"metadata.jsonl: {message}"):
+            read_folder(folder, SIDE, "a <logo>")
+    else:
+        assert [row.prompt for row in read_folder(folder, SIDE, "a <logo>")] == ["own words", "a <logo>"]
+
+
+def test_pictures_of_every_readable_format_are_taken_and_the_rest_is_counted(folder, capsys, tmp_path):
+    with Image.open(folder / "a.png") as picture:
+        for name in ("c.bmp", "d.tif", "e.gif", "f.avif", "g.mask.png", ".h.png"):
+            picture.save(folder / name)
+        picture.save(folder / "i.jfif", "JPEG")
+    (folder / "sub").mkdir()
+    assert len(read_folder(folder, SIDE, "a <logo>")) == 7
+    assert capsys.readouterr().err.endswith(f"{tmp_path}: left out: .png 1, .txt 1, folder 1\n")
+    (folder / "metadata.json").write_text("[]")
+    read_folder(folder, SIDE, "a <logo>")
+    assert "metadata.json: left out; metadata is read from metadata.jsonl" in capsys.readouterr().err
+
+
+def test_links_out_of_a_concept_s_folder_are_refused(folder, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "x.png"
+    outside.write_bytes((folder / "a.png").read_bytes())
+    (folder / "x.png").symlink_to(outside)
+    with pytest.raises(UserError, match=r"x\.png: a link that leads out of the folder"):
+        read_folder(folder, SIDE, "a <logo>")
