@@ -122,7 +122,7 @@ def test_an_editor_is_exported_and_described_at_the_size_it_was_fine_tuned_at(ma
     export(folder, tmp_path / "exported", tmp_path)
     mine = made._replace(folder=folder, exported=tmp_path / "exported")
     card = card_for(mine, steps=2)
-    assert f"It was fine-tuned at {size} × {size} px." in card
+    assert f"The editor was fine-tuned at {size} × {size} px." in card
     theirs = run_card(card, mine)
     assert theirs.shape == (size, size, 3)
     for weights in (folder, mine.exported):
@@ -131,4 +131,4 @@ def test_an_editor_is_exported_and_described_at_the_size_it_was_fine_tuned_at(ma
 
 
 def test_weights_whose_size_is_unknown_are_described_at_the_base_s(made):
-    assert "It edits at 32 × 32 px." in card_for(made)
+    assert "The editor works at 32 × 32 px." in card_for(made)
