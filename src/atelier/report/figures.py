@@ -165,9 +165,8 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
     Args:
         points: columns label, group, trained_share and `metric`, as `share_points` returns them, of one domain.
     """
+    points = points if metric in points else points.assign(**{metric: math.nan})
     for group, left in (("ablation", True), ("method", False)):  # names of equal shares go on either side
-        if metric not in points:
-            continue
         part = points[points["group"] == group].dropna(subset=[metric])
         places = list(zip(part["trained_share"], part[metric], strict=True))
         (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)
