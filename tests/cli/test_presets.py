@@ -55,6 +55,18 @@ def test_a_second_call_changes_nothing_and_embedded_restores_the_file_to_the_byt
     assert params.read_bytes() == SHIPPED.read_bytes()
 
 
+def test_a_link_stays_a_link_and_an_alias_an_alias(params, recwarn):
+    params.write_text(
+        params.read_text().replace("threads: 2 ", "threads: &n 2 ").replace("patience: 2 ", "patience: *n ")
+    )
+    link = params.with_name("link.yaml")
+    link.symlink_to(params.name)
+    apply_preset("full-size", link)
+    assert link.is_symlink()
+    assert (read_params(params).prepare.size, read_params(params).train.patience) == (512, 2)
+    assert len(recwarn) == 0
+
+
 def test_other_values_and_comments_of_the_user_stay(params):
     text = params.read_text().replace("  weight_decay: 0.01  ", "  weight_decay: 0.03  ").replace("# AdamW", "# mine")
     params.write_text(text)

@@ -77,6 +77,17 @@ def test_other_weights_and_a_repository_without_a_lock_have_no_facts(root):
     assert trace(root / "models/finetuned", root).params == {}
 
 
+@pytest.mark.parametrize("text", [
+    "<<<<<<< HEAD\nstages: {}\n", "", "stages: 1", "stages: {train: 1}", "stages: {train: {outs: [1]}}", "[" * 2000,
+    "stages: {train: {outs: {}}}", "other: {}", "a: &a [*a]",
+])  # fmt: skip
+def test_a_damaged_lock_gives_no_facts_and_says_so(root, text):
+    (root / "dvc.lock").write_text(text)
+    known = trace(root / "models/finetuned", root)
+    assert (known.params, known.data, known.report, known.sheet) == ({}, {}, None, None)
+    assert known.missing[0].startswith("dvc.lock ")
+
+
 def test_scores_of_another_run_and_parameters_of_other_triplets_are_left_out(root):
     (root / "metrics/evaluate.json").write_text("{}")
     known = trace(root / "models/finetuned", root)

@@ -4,6 +4,7 @@ A preset is a YAML file in this package, structured like params.yaml, with only 
 the reason for each value.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,12 @@ def apply_preset(name: str, params: Path) -> list[Change]:
     """
     preset = read_preset(name)
     read_params(params)  # raises before anything is changed
+    params = params.resolve()  # a link stays one
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
-    values = yaml.load(params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in several lines, on an anchor that is used twice
+        values = yaml.load(params)
     for section, pairs in preset.items():
         if unknown := pairs.keys() - values.get(section, {}).keys():
             raise UserError(f"{params}: {section}.{min(unknown)} is not a parameter, but the preset {name} sets it")

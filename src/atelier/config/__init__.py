@@ -1,7 +1,7 @@
 """Parameters: params.yaml as frozen, strict models, one per section; unknown keys are errors.
 
 Public: `Evaluate`, `Generate`, `LoopSettings`, `Mask`, `Models`, `Pair`, `Params`, `Prepare`, `Section`, `Train`,
-`check_section`, `fields`, `read_params`, `read_sections`.
+`check_section`, `fields`, `parse_yaml`, `read_params`, `read_sections`.
 """
 
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ from atelier.config.fields import (
     parse_scales,
     scale_list,
 )  # fmt: skip
-from atelier.config.read import check_section, read_sections
+from atelier.config.read import check_section, parse_yaml, read_sections
 
-__all__ = ["LoopSettings", "Params", "Section", "Train", "check_section", "read_params", "read_sections"]
+__all__ = ["LoopSettings", "Params", "Section", "Train", "check_section", "parse_yaml", "read_params", "read_sections"]
 
 Schema = Literal["deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "triplets"]
 Scales = scale_list(0)

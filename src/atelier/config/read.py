@@ -35,8 +35,13 @@ _EXPECTED = {  # instead of pydantic's words, where they do not say how YAML wri
     "int_type": "Input should be a valid integer, a whole number without decimal point or exponent",
     "bool_type": "Input should be a valid boolean: true or false, without quotes",
     "string_type": "Input should be a valid string; put it in quotes",
+    "model_type": "Input should be a section: keys with values",
+    "dict_type": "Input should be a section: keys with values",
     "string_unicode": "Input should be a valid string, without half a surrogate pair",
 }
+
+
+_YAML = {True: "true", False: "false", None: "null"}
 
 
 class _Constructor(SafeConstructor):
@@ -88,8 +93,8 @@ def check_section(model: type[Sections], values: Mapping[Any, Any], where: str) 
         raise UserError(f"{where}: {_say(error.errors()[0], model)}") from None
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """Return the value of one YAML document.
+def parse_yaml(text: str, where: str, most_nodes: int = MOST_NODES) -> Any:
+    """Return the value of one YAML document with at most `most_nodes` values and collections.
 
     Raises:
         UserError: it is not YAML of safe types, nests too deep or is too large; the message begins with `where`.
@@ -97,7 +102,7 @@ def parse_yaml(text: str, where: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on numbers of YAML 1.1, in several lines
-            _check_size(YAML(typ="safe", pure=True).parse(text), where)
+            _check_size(YAML(typ="safe", pure=True).parse(text), where, most_nodes)
             yaml = YAML(typ="safe", pure=True)
             yaml.Constructor = _Constructor
             return yaml.load(text)
@@ -112,7 +117,7 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}: not YAML: a value does not fit its type: {one_line(str(error), 200)}") from None
 
 
-def _check_size(events: Iterable[Event], where: str) -> None:
+def _check_size(events: Iterable[Event], where: str, most_nodes: int) -> None:
     """Bound depth and number of nodes; an alias, which a merge copies, counts as all that it stands for."""
     sizes: dict[str, int] = {}  # anchor → nodes
     opened: list[tuple[str | None, int]] = []  # enclosing collections: anchor, nodes before it
@@ -127,12 +132,12 @@ def _check_size(events: Iterable[Event], where: str) -> None:
             if isinstance(event, CollectionStartEvent):
                 opened.append((event.anchor, total))
             if event.anchor:  # an alias inside what its anchor stands for has no end
-                sizes[event.anchor] = MOST_NODES if isinstance(event, CollectionStartEvent) else 1
+                sizes[event.anchor] = most_nodes if isinstance(event, CollectionStartEvent) else 1
             total += 1
         if len(opened) > DEEPEST:
             raise UserError(f"{where}: nested more than {DEEPEST} deep")
-        if total > MOST_NODES:
-            raise UserError(f"{where}: more than {MOST_NODES:,} values, with aliases expanded")
+        if total > most_nodes:
+            raise UserError(f"{where}: more than {most_nodes:,} values, with aliases expanded")
 
 
 def _say(problem: ErrorDetails, model: type[Section]) -> str:
@@ -141,7 +146,8 @@ def _say(problem: ErrorDetails, model: type[Section]) -> str:
     text = _EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden" and (near := get_close_matches(str(place[-1])[:100], _keys(model, place), 1)):
         text += f"; did you mean {near[0]}?"
-    shown = "" if isinstance(given, dict) or shorten(given) in text else f" (it is {shorten(given)})"
+    value = _YAML[given] if given is None or isinstance(given, bool) else shorten(given)
+    shown = "" if isinstance(given, dict) or value in text else f" (it is {value})"
     return f"{_place(place)}: {text}{shown}"
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from atelier.common.errors import UserError
+from atelier.common.files import read_plain_text
+from atelier.config import parse_yaml
 
 LOCK = "dvc.lock"
+_LARGEST_LOCK, _MOST_NODES = 4_000_000, 200_000  # bytes; values
 SHEET = Path("metrics/sheets/overview.png")
 _REPORT = Path("metrics/evaluate.json")
 _TRIPLETS, _ITEMS = "data/pairs/triplets.parquet", "data/prepared/items.parquet"
@@ -33,7 +36,14 @@ class Provenance:
 def trace(folder: Path, root: Path) -> Provenance:
     """Look up the folder of a fine-tuned editor in the dvc.lock of the repository `root`."""
     lock = root / LOCK
-    stages = YAML(typ="safe").load(lock)["stages"] if lock.is_file() else {}
+    try:
+        text = read_plain_text(lock, _LARGEST_LOCK) if lock.exists() else "stages: {}"
+        return _trace(folder, root, parse_yaml(text, LOCK, _MOST_NODES)["stages"])
+    except (UserError, LookupError, TypeError, AttributeError):  # not YAML, as after a merge, or not as DVC writes it
+        return Provenance(missing=(f"{LOCK} is damaged: parameters, data and scores are left out",))
+
+
+def _trace(folder: Path, root: Path, stages: Mapping[str, Any]) -> Provenance:
     own = dvc_digest(folder)
     trained = next((stage for stage in stages.values() if own in _outs(stage).values()), None)
     if trained is None:
