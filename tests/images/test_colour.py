@@ -81,6 +81,14 @@ def test_a_profile_that_is_damaged_or_of_another_kind_or_srgb_changes_no_number(
     np.testing.assert_array_equal(read(picture, "TIFF", icc_profile=BROKEN[kind]), CUBE)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_a_large_profile_is_read(kind):
+    large = WIDE + np.random.default_rng(2).bytes(3 << 20)
+    large = len(large).to_bytes(4, "big") + large[4:]
+    found = read(Image.fromarray(CUBE), kind, icc_profile=large, **({"lossless": True} if kind == "WEBP" else {}))
+    np.testing.assert_allclose(found, icc.srgb_of_wide(CUBE), atol=1.2)
+
+
 def test_a_profile_of_another_type_is_ignored():
     picture = Image.fromarray(CUBE)
     for value in (7, "text", (1, 2), None):

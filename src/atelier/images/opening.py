@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from atelier.common.errors import RefusedError, UserError
 from atelier.common.files import open_plain
@@ -37,6 +37,9 @@ class PictureFile:
     folder: Path
     name: str
     root: Path | None = None
+
+
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes; its 1 MiB refuses pictures with a printer's profile
 
 
 def _silence_libraries() -> None:

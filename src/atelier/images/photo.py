@@ -15,13 +15,14 @@ from atelier.common.files import atomic_write
 from atelier.images.boxes import box_of
 from atelier.images.colour import from_srgb, is_two_way, to_srgb
 from atelier.images.decode import decode_mask, decode_own
+from atelier.images.depth import strips
 from atelier.images.frames import Picture, turn
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
 from atelier.images.opening import open_file
 from atelier.images.tensors import mask_pixels
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # output formats by suffix
-_STRIP = 1 << 20  # pixels that are composited at a time
+_STRIP = 1 << 18  # pixels that are composited at a time
 _SAVE_OPTIONS = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
@@ -65,8 +66,9 @@ def open_photograph(path: Path, size: int) -> Photograph:
     pixels = to_srgb(own, profile)
     if profile is None or not is_two_way(profile):  # an edit is coloured: no grey or CMYK profile fits it
         own, profile = pixels, None
+    own = own if own.mode == "RGB" else own.convert("RGB")  # grey numbers in an RGB profile
     picture = Picture(pixels, numbers.size, orientation)
-    return Photograph(path, picture, plan_fit(*pixels.size, size, "letterbox"), own.convert("RGB"), profile)
+    return Photograph(path, picture, plan_fit(*pixels.size, size, "letterbox"), own, profile)
 
 
 def to_square(photograph: Photograph) -> np.ndarray:
@@ -91,7 +93,7 @@ def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
 
 def from_square(square: np.ndarray, photograph: Photograph) -> np.ndarray:
     """Crop the padding off an edited square and resize it to the photo: uint8 (H, W, 3)."""
-    return np.asarray(_enlarge(square, photograph, Image.Resampling.LANCZOS))
+    return _to_array(_enlarge(square, photograph, Image.Resampling.LANCZOS))
 
 
 def mask_from_square(mask: np.ndarray, photograph: Photograph) -> np.ndarray:
@@ -117,9 +119,8 @@ def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray | Non
     """
     if mask is None:
         return edited if photograph.profile is None else from_srgb(edited, photograph.profile)
-    layer = Image.fromarray(mask_pixels(mask))
-    blurred = layer.filter(ImageFilter.GaussianBlur(photograph.scale))
-    mixed = photograph.own_pixels.copy()
+    blurred = Image.fromarray(mask_pixels(mask)).filter(ImageFilter.GaussianBlur(photograph.scale))
+    mixed = _to_array(photograph.own)
     left, top, right, bottom = (int(edge) for edge in box_of(mask))
     rows = max(1, _STRIP // (right - left))
     for start in range(top, bottom, rows):  # so that only a part of a large photo is held as floats
@@ -132,6 +133,14 @@ def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray | Non
         before = mixed[region].astype(np.float32)
         mixed[region] = (before + share * (new - before)).round().astype(np.uint8)
     return mixed
+
+
+def _to_array(picture: Image.Image) -> np.ndarray:
+    """Copy an RGB picture to uint8 (H, W, 3), without the further copy of a large one that `numpy.asarray` makes."""
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for (_, top, _, bottom), values in strips(picture):
+        pixels[top:bottom] = values
+    return pixels
 
 
 def check_format(path: Path) -> None:
