@@ -22,11 +22,11 @@ from atelier.report.write import Outputs, write_evaluation
 @command.path_option("trained", "Report (JSON) of the train stage.")
 @command.path_option("ablations", "Results of `make ablations` (CSV).")
 @command.path_option("methods", "Results of `make methods` (CSV).")
-@command.path_option("report", "Metrics to write (JSON).")
-@command.path_option("headline", "Headline numbers for `dvc metrics diff` to write (JSON).")
-@command.path_option("tables", "Folder of tables to write.")
-@command.path_option("sheets", "Folder of contact sheets and figures to write.")
-@command.path_option("page", "Report page to write (HTML).")
+@command.output_option("report", "Metrics to write (JSON).")
+@command.output_option("headline", "Headline numbers for `dvc metrics diff` to write (JSON).")
+@command.output_option("tables", "Folder of tables to write.", folder=True)
+@command.output_option("sheets", "Folder of contact sheets and figures to write.", folder=True)
+@command.output_option("page", "Report page to write (HTML).")
 def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
     """Compare the edits of the baseline and of the fine-tuned editor with exact targets, named colours and sources."""
     settings, inputs = read_params(params), [probes, zones, baseline, finetuned]

@@ -20,7 +20,7 @@ from atelier.sampling.plan import plan_edits
 @command.path_option("probes", "Images and prompts (parquet).")
 @command.path_option("weights", "An editor's folder or hub id, or a fine-tuned folder.")
 @click.option("--model", type=click.Choice(["baseline", "finetuned"]), required=True, help="Its name in the edits.")
-@command.path_option("out", "Edited images (parquet).")
+@command.output_option("out", "Edited images (parquet).")
 def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
     """Edit every probe, at the study's guidance and in a sweep over it; a probe's noise is the same for every model."""
     chosen = read_params(params)

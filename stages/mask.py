@@ -18,9 +18,9 @@ from atelier.masks.make import mask_all
 @command.params_option
 @command.path_option("triplets", "Triplets written by pair.")
 @command.path_option("probes", "Probes written by pair.")
-@command.path_option("out-triplets", "Parquet file for the zones of the triplets.")
-@command.path_option("out-probes", "Parquet file for the zones of the probes.")
-@command.path_option("report", "JSON file for the counts of given, predicted and refused masks.")
+@command.output_option("out-triplets", "Parquet file for the zones of the triplets.")
+@command.output_option("out-probes", "Parquet file for the zones of the probes.")
+@command.output_option("report", "JSON file for the counts of given, predicted and refused masks.")
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
     """Make the mask and the scaled box of each named garment; a missing mask is predicted by the segmenter."""
     settings = read_params(params)

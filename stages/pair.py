@@ -16,9 +16,9 @@ from atelier.pairs import load_limits, pair_items
 @command.stage
 @command.params_option
 @command.path_option("items", "Items written by prepare.")
-@command.path_option("triplets", "Parquet file for the triplets.")
-@command.path_option("probes", "Parquet file for the probes.")
-@command.path_option("report", "JSON file for the numbers made and the shortfalls.")
+@command.output_option("triplets", "Parquet file for the triplets.")
+@command.output_option("probes", "Parquet file for the probes.")
+@command.output_option("report", "JSON file for the numbers made and the shortfalls.")
 def main(params: Path, items: Path, triplets: Path, probes: Path, report: Path) -> None:
     """Make aligned, given and same-item triplets of the seen items, and probes of the test pictures of both domains."""
     settings = read_params(params)

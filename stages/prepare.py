@@ -14,8 +14,8 @@ from atelier.data.prepare import open_shards, prepare_items
 
 @command.stage
 @command.params_option
-@command.path_option("out", "Parquet file for the items.")
-@command.path_option("report", "JSON file for the counts of kept and refused rows.")
+@command.output_option("out", "Parquet file for the items.")
+@command.output_option("report", "JSON file for the counts of kept and refused rows.")
 def main(params: Path, out: Path, report: Path) -> None:
     """Read both sources, fit every picture into a square, and split the seen items by garment and person."""
     settings = read_params(params).prepare

@@ -15,9 +15,9 @@ from atelier.training.edit import run
 @command.params_option
 @command.path_option("triplets", "Triplets (parquet).")
 @command.path_option("zones", "Their trimaps (parquet).")
-@command.path_option("out", "Folder for the trained tensors.")
-@command.path_option("report", "Report (JSON).")
-@command.path_option("curves", "Folder for curves and the validation picture.")
+@command.output_option("out", "Folder for the trained tensors.", folder=True)
+@command.output_option("report", "Report (JSON).")
+@command.output_option("curves", "Folder for curves and the validation picture.", folder=True)
 def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, curves: Path) -> None:
     """Fine-tune the editor: encode the triplets, train what the method names, keep the best epoch.
 

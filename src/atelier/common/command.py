@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from atelier.common.errors import UserError, one_line
-from atelier.common.options import PATH
+from atelier.common.options import OUT_FILE, OUT_FOLDER, PATH
 
 PARAMS = Path("params.yaml")
 
@@ -107,3 +107,8 @@ def params_option(function: Callable[..., None]) -> Callable[..., None]:
 def path_option(name: str, text: str) -> Decorator:
     """Add a required option `--name PATH` with a help text."""
     return click.option(f"--{name}", type=PATH, required=True, help=text)
+
+
+def output_option(name: str, text: str, *, folder: bool = False) -> Decorator:
+    """Add a required option `--name PATH`, a file or folder that the command writes and that it can write."""
+    return click.option(f"--{name}", type=OUT_FOLDER if folder else OUT_FILE, required=True, help=text)
