@@ -1,0 +1,36 @@
+"""A command that is killed, or whose file system fails, before any of its changes to files ends with the same bytes.
+
+The suite tries every few changes; for all of them: `python tests/fixtures/file_faults.py train kill FOLDER 1`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STRIDES = {
+    ("prepare", "kill"): 3,
+    ("prepare", "fail"): 7,
+    ("train", "kill"): 3,
+    ("train", "fail"): 5,
+    ("concept", "kill"): 8,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "kind"), STRIDES, ids="-".join)
+def test_the_same_command_goes_on_to_equal_bytes(tmp_path, command, kind):
+    """After a kill; after no space, an I/O error, no permission or a read-only disk, each reported as one line."""
+    paths = [str(ROOT), str(ROOT / "src"), str(ROOT / "tests/fixtures")]
+    words = [sys.executable, paths[-1] + "/file_faults.py", command, kind, str(tmp_path), str(STRIDES[command, kind])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found["wrong"] == []
+    assert found["points"] > 40
+    assert found["tried"] >= 8
