@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STRIDES = {"prepare kill": 3, "prepare fail": 7, "train kill": 3, "train fail": 7, "concept kill": 7}
+STRIDES = {"prepare kill": 4, "prepare fail": 9, "train kill": 4, "train fail": 9, "concept kill": 6}
 
 
 @pytest.mark.slow
@@ -27,4 +27,4 @@ def test_the_same_command_goes_on_to_equal_bytes(tmp_path, tried, stride):
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["wrong"] == []
     assert found["points"] > 40
-    assert found["tried"] >= 8
+    assert found["tried"] >= 7
