@@ -7,6 +7,8 @@ import pytest
 from schema_files import BASE, as_bytes, mask_bytes, read, write_deepfashion, write_deepfashion2, write_folder
 
 from atelier.common.errors import UserError
+from atelier.config import Prepare
+from atelier.data.prepare import open_shards, prepare_items
 from atelier.data.schemas import count_left_out
 
 PICTURE = as_bytes(BASE)
@@ -151,3 +153,37 @@ def test_a_name_of_the_hub_is_asked_of_it(tmp_path, monkeypatch, where, schema, 
     with pytest.raises(UserError, match="cannot be read: away"):
         read(where, schema)
     assert calls == [asked]
+
+
+@pytest.fixture(name="params")
+def _params(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "root"))
+    return Prepare(
+        size=16, fit="letterbox", seen=str(tmp_path / "seen"), seen_schema="folder", seen_rows=99,
+        unseen="world:street",
+        unseen_schema="fashionpedia", unseen_rows=2, columns="", max_refused=0.5, seed=7,
+    )  # fmt: skip
+
+
+def test_the_report_counts_refused_rows_and_what_was_left_out(tmp_path, params):
+    files = {f"{n}.png": PICTURE for n in range(4)} | {os.fsdecode(b"\xff.png"): PICTURE, "5.png": b"?", "a.heic": b""}
+    write(tmp_path / "seen", **files)
+    report = prepare_items(params, tmp_path / "items.parquet", open_shards(params))
+    assert report["seen"]["left_out"] == {".heic": 1}
+    assert report["seen"]["refused"] == {"total": 2, "file_name is not Unicode": 1, "not a picture": 1}
+    assert "left_out" not in report["unseen"]
+    json.dumps(report, ensure_ascii=False).encode()
+
+
+def test_an_interrupted_reading_is_known_by_the_linked_folders_too_and_no_pipe_is_waited_for(tmp_path, params):
+    write(tmp_path / "seen", **{"a.png": PICTURE})
+    write(tmp_path / "real", **{"b.png": PICTURE})
+    (tmp_path / "seen" / "more").symlink_to(tmp_path / "real")
+    before = open_shards(params).folder
+    assert open_shards(params).folder == before
+    (tmp_path / "real" / "b.png").write_bytes(mask_bytes())
+    assert open_shards(params).folder != before
+    os.mkfifo(tmp_path / "pipe")
+    for name in (str(tmp_path / "pipe"), "~nobody-here/photos"):
+        with pytest.raises(UserError):
+            open_shards(params.model_copy(update={"seen": name}))

@@ -193,15 +193,16 @@ def digest(path: Path, pattern: str = "*") -> str:
     """Return the SHA-256 (hex) of a file, or of the sorted relative names and contents of a folder's matching files.
 
     Raises:
-        UserError: `path` does not exist.
+        UserError: `path` does not exist, or is a pipe or a device.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
     total = hashlib.sha256()
     for file in sorted(p for p in path.rglob(pattern) if p.is_file()) if path.is_dir() else [path]:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             content = hashlib.file_digest(stream, "sha256")
-        if path.is_file():
+        if file == path:
             return content.hexdigest()
-        total.update(f"{file.relative_to(path).as_posix()}\0{content.hexdigest()}\n".encode())
+        name = file.relative_to(path).as_posix()
+        total.update(f"{name}\0{content.hexdigest()}\n".encode(errors="surrogateescape"))  # names may be no UTF-8
     return total.hexdigest()

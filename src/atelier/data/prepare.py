@@ -18,10 +18,12 @@ from atelier.common.checkpoints import CheckpointStore, open_store
 from atelier.common.counts import name_first, tally, tally_refused
 from atelier.common.errors import UserError
 from atelier.common.files import digest, remove
+from atelier.common.listing import list_files
 from atelier.common.records import Item, write_rows
 from atelier.common.rng import derive_seed
 from atelier.config import Prepare
 from atelier.data.schemas import Request, count_left_out, read_items
+from atelier.data.schemas.rows import exists, local_path
 from atelier.data.shards import RowRecord, Shards
 
 FOREIGN_PERSON = "person in another split"
@@ -35,10 +37,15 @@ def open_shards(params: Prepare) -> CheckpointStore:
     """Open the folder of the rows that an equal run has read before it was interrupted."""
     # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
     settings = params.model_dump(exclude={"max_refused"})
-    sources = (Path(name).expanduser() for name in (params.seen, params.unseen))
-    found = [path for path in sources if path.exists()]
-    facts = {"stage": "prepare", "settings": settings, "sources": [digest(path) for path in found]}
+    found = [path for path in map(local_path, (params.seen, params.unseen)) if exists(path)]
+    facts = {"stage": "prepare", "settings": settings, "sources": [_digest_source(path) for path in found]}
     return open_store(facts, CODE, found)
+
+
+def _digest_source(path: Path) -> list[str]:
+    """Return the digest of a file or folder, and those of the folders outside to which its links lead."""
+    linked = {file.folder for file in list_files(path).files} - {path} if path.is_dir() else set()
+    return [digest(folder) for folder in (path, *sorted(linked))]
 
 
 def prepare_items(params: Prepare, out: Path, store: CheckpointStore) -> dict[str, Any]:
