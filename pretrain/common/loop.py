@@ -5,13 +5,12 @@ loss function draws its own batch for each step, the learning rate ends at a flo
 were made with these draws.
 """
 
-import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -19,7 +18,9 @@ import torch.distributed as dist
 from torch import nn
 from tqdm import tqdm
 
-CHECKPOINTS = Path(__file__).parent / ".ckpt"
+from atelier.common.checkpoints import CheckpointStore, open_store
+from atelier.common.files import digest
+
 Loss = Callable[[int], tuple[torch.Tensor, dict[str, float]]]  # step → loss, values to print
 Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
@@ -54,24 +55,39 @@ def cosine(step: int, steps: int, warmup: float = 0.02, floor: float = 0.02) -> 
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - start) / max(1, steps - start)))
 
 
-def _checkpoint_file(name: str, settings: Mapping[str, object]) -> Path:
-    mark = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
-    return CHECKPOINTS / f"{name}-{mark[:12]}.pt"
+def _open_store(name: str, settings: Mapping[str, object]) -> CheckpointStore:
+    """Open the checkpoints of the run that its settings and the code of the pretraining identify."""
+    text = json.loads(json.dumps(settings, default=str))
+    code = digest(Path(__file__).parents[1], "*.py")
+    return open_store({"stage": f"pretrain {name}", "settings": text, "pretrain": code}, ())
 
 
-def _load(file: Path, parts: Parts) -> int:
-    """Load a checkpoint into every part; return the number of steps taken."""
-    state = torch.load(file, weights_only=True)
+def _load(store: CheckpointStore, parts: Parts) -> int:
+    """Load the newest checkpoint, if any, into every part; return the number of steps taken."""
+    found = store.load()
+    if found is None:
+        return 0
+    tensors, facts = found
     for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return state["step"]
+        own = {key.removeprefix(f"{name}/"): one for key, one in tensors.items() if key.startswith(f"{name}/")}
+        if isinstance(part, torch.optim.Optimizer):
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, tensor in own.items():
+                number, _, moment = key.partition("/")
+                state.setdefault(int(number), {})[moment] = tensor
+            own = {"state": state, "param_groups": part.state_dict()["param_groups"]}
+        part.load_state_dict(own)
+    return facts["step"]
 
 
-def _save(file: Path, parts: Parts, step: int) -> None:
-    file.parent.mkdir(exist_ok=True)
-    partial = file.with_suffix(".partial")
-    torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, partial)
-    partial.replace(file)
+def _save(store: CheckpointStore, parts: Parts, step: int) -> None:
+    tensors = {}
+    for name, part in parts.items():
+        state = part.state_dict()
+        if isinstance(part, torch.optim.Optimizer):
+            state = {f"{number}/{key}": one for number, own in state["state"].items() for key, one in own.items()}
+        tensors |= {f"{name}/{key}": tensor for key, tensor in state.items()}
+    store.save(step, tensors, {})
 
 
 @contextmanager
@@ -91,36 +107,34 @@ def fit(
 
     All randomness is a function of the step, and a checkpoint is saved every `every` steps: the same command resumes
     where it was interrupted; other `settings` start from scratch. `average`, a copy of `module`, ends as its
-    exponential moving average. The block under `with fit(…):` saves the result; the last checkpoint is deleted after
-    it.
+    exponential moving average. The block under `with fit(…):` saves the result; the checkpoints are removed after it.
     """
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, betas=(0.9, 0.99))
     peaks = [group["lr"] for group in optimizer.param_groups]
     parts = {"module": module, "optimizer": optimizer} | ({} if average is None else {"average": average})
-    file = _checkpoint_file(name, {"steps": steps, **settings})
-    start = _load(file, parts) if file.exists() else 0
-    began = time.monotonic()
+    store = _open_store(name, {"steps": steps, **settings})
     parameters = [p for group in groups for p in group["params"]]
     rank, world = rank_and_world()
-    for step in tqdm(range(start, steps), initial=start, total=steps, desc=name, disable=None):
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * cosine(step, steps)
-        torch.manual_seed(step * world + rank)
-        loss, extra = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if world > 1:
-            average_gradients(parameters, world)
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        if average is not None:
-            update_average(average, module, step)
-        if rank == 0 and (step + 1) % 100 == 0:
-            rate = (step + 1 - start) / (time.monotonic() - began)
-            shown = " ".join(f"{key} {value:.4f}" for key, value in extra.items())
-            print(f"{name} {step + 1}/{steps} loss {loss.item():.5f} {shown} {rate:.2f} steps/s", flush=True)
-        if rank == 0 and ((step + 1) % every == 0 or step + 1 == steps):
-            _save(file, parts, step + 1)
-    yield
-    if rank == 0:
-        file.unlink(missing_ok=True)
+    with store.owned() if rank == 0 else nullcontext():
+        start = _load(store, parts)
+        began = time.monotonic()
+        for step in tqdm(range(start, steps), initial=start, total=steps, desc=name, disable=None):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * cosine(step, steps)
+            torch.manual_seed(step * world + rank)
+            loss, extra = loss_of(step)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if world > 1:
+                average_gradients(parameters, world)
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            if average is not None:
+                update_average(average, module, step)
+            if rank == 0 and (step + 1) % 100 == 0:
+                rate = (step + 1 - start) / (time.monotonic() - began)
+                shown = " ".join(f"{key} {value:.4f}" for key, value in extra.items())
+                print(f"{name} {step + 1}/{steps} loss {loss.item():.5f} {shown} {rate:.2f} steps/s", flush=True)
+            if rank == 0 and ((step + 1) % every == 0 or step + 1 == steps):
+                _save(store, parts, step + 1)
+        yield

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pretrain.common import loop
+from atelier.common.checkpoints import root
 from pretrain.common.loop import fit
 
 
@@ -27,7 +27,7 @@ def train(interrupt_at: int = -1, steps: int = 12, lr: float = 0.05) -> tuple[li
     groups = [{"params": [module.weight], "lr": lr}, {"params": [module.bias], "lr": lr / 2}]
     try:
         with fit("linear", module, groups, loss_of, steps=steps, average=average, every=4, settings={"lr": lr}):
-            assert list(loop.CHECKPOINTS.glob("linear-*.pt"))  # until the result is saved
+            assert list(root().glob(f"*/step-{steps:08d}"))  # until the result is saved
     except KeyboardInterrupt:
         assert interrupt_at >= 0
     return taken, [*module.parameters(), *average.parameters()]
@@ -35,8 +35,8 @@ def train(interrupt_at: int = -1, steps: int = 12, lr: float = 0.05) -> tuple[li
 
 @pytest.fixture
 def checkpoints(monkeypatch, tmp_path) -> Path:
-    monkeypatch.setattr(loop, "CHECKPOINTS", tmp_path / "checkpoints")
-    return tmp_path / "checkpoints"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return root()
 
 
 def test_interrupted_training_resumes_bit_for_bit(checkpoints):

@@ -12,7 +12,7 @@ from fixtures_cli import invoke
 from atelier.models.loading import load_model
 from atelier.sampling.text_to_image import generate
 from atelier.synthetic.poses import UPRIGHT
-from pretrain.common import latents, loop
+from pretrain.common import latents
 from pretrain.sd3 import autoencoder, corpus, segmenter, transformer
 from pretrain.sd3.text_encoders import LENGTH, T5_TOKENS, WIDTHS, TextEncoders, build_words
 
@@ -28,7 +28,7 @@ def made(tmp_path_factory) -> Path:
     (folder / "corpus/shots.json").write_text(json.dumps(facts))
     small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "CHECKPOINTS", folder / "checkpoints")
+        patch.setenv("DVC_ROOT", str(folder))
         invoke(autoencoder.main, out=folder / "vae", **small)
         invoke(latents.main, "--scaled", corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
         invoke(transformer.main, latents=folder / "latents", vae=folder / "vae", out=folder / "model", **small)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from fixtures_cli import invoke
 
-from pretrain.common import loop
 from pretrain.editor import autoencoder, clip
 from pretrain.editor.corpus import render_scenes, write
 
@@ -63,7 +62,7 @@ def test_edits_are_drawn_as_source_target_and_flooded_target(corpus_folder):
 
 
 def test_training_the_decoder_does_not_change_the_encoder(corpus_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     autoencoder.build(SIZE).save_pretrained(tmp_path / "first")
     folders = {"initial": tmp_path / "first", "out": tmp_path / "second"}
     invoke(autoencoder.main, corpus=corpus_folder, **folders, steps=2, batch_size=4)
