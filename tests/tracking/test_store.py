@@ -1,4 +1,4 @@
-"""The store's place and its opening: odd paths, moved repositories, deleted experiments, several processes at once."""
+"""The store's place and its opening: odd paths, deleted experiments, several processes at once."""
 
 import os
 import shutil
@@ -8,25 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures_tracking import files, record_figure
 from import_graph import ROOT
 from mlflow import MlflowClient
 
 from atelier import tracking
 from atelier.common.errors import UserError
-from atelier.tracking.artifacts import local_path
 from atelier.tracking.store import EXPERIMENT, locate
-
-
-def record_figure() -> str:
-    """Record a run with one artifact; return the run's id."""
-    with tracking.run("pair", {"pair": {"n": 1}}) as run:
-        run.log_report({"figure": 1})
-    return run.run_id
-
-
-def files(root: Path) -> list[str]:
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("report.json"))
-
 
 ODD = [
     "what?",
@@ -121,6 +109,7 @@ UNUSABLE = [
     "sqlite:///file:{}/mlflow.db?mode=ro&uri=true",
     "sqlite:///\x01/\x7f:/../..//",
     "sqlite:/x",
+    "sqlite:///{}/what?/runs.db",
     "nonsense://x",
     "http://[::1",
     "{}/folder",
@@ -154,62 +143,6 @@ def test_the_metrics_of_a_store_that_can_only_be_read_are_read(workspace, monkey
     with pytest.raises(UserError, match="cannot hold both"):
         tracking.read_metrics("'\"", "train")
     assert "Read-only" in refusal()
-
-
-def test_after_a_move_old_and_new_artifacts_are_beside_the_store(workspace, monkeypatch, capsys):
-    before = workspace / "before"
-    before.mkdir()
-    shutil.copy(workspace / "mlflow.db", before)
-    monkeypatch.setenv("DVC_ROOT", str(before))
-    first = record_figure()
-    after = before.rename(workspace / "after ü?")
-    monkeypatch.setenv("DVC_ROOT", str(after))
-    second = record_figure()
-    assert not before.exists()
-    assert len(files(after)) == 2
-    assert "moved or copied from" in capsys.readouterr().err
-    client = MlflowClient(tracking_uri=locate()[0])
-    for run_id in (first, second):
-        assert after in local_path(client.get_run(run_id).info.artifact_uri).parents
-        assert Path(client.download_artifacts(run_id, "report.json")).exists()
-    capsys.readouterr()  # of the downloads
-    record_figure()
-    assert capsys.readouterr().err == ""
-
-
-def test_a_copy_of_the_repository_keeps_its_artifacts_to_itself(workspace, monkeypatch):
-    record_figure()
-    copied = workspace / "copied"
-    copied.mkdir()
-    shutil.copy(workspace / "mlflow.db", copied)
-    shutil.copytree(workspace / "mlartifacts", copied / "mlartifacts")
-    original = files(workspace / "mlartifacts")
-    monkeypatch.setenv("DVC_ROOT", str(copied))
-    record_figure()
-    assert files(workspace / "mlartifacts") == original
-    assert len(files(copied)) == 2
-
-
-@pytest.mark.parametrize(
-    ("place", "beside", "kept", "told"),
-    [("chosen", [], True, False), ("mlartifacts", ["something"], True, True), ("mlartifacts", [], False, True)],
-)
-def test_an_artifact_folder_that_was_chosen_stays_and_one_left_behind_does_not(
-    workspace, capsys, place, beside, kept, told
-):
-    """The last is the old path that an earlier version has made again, which holds the artifacts of one run alone."""
-    chosen = workspace / "elsewhere" / place
-    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
-    number = client.create_experiment(EXPERIMENT, artifact_location=chosen.as_uri())
-    for name in beside:
-        (workspace / "elsewhere" / name).mkdir(parents=True)
-    early = client.create_run(number).info.run_id
-    client.log_dict(early, {"figure": 1}, "report.json")
-    record_figure()
-    assert len(files(chosen)) == (2 if kept else 1)
-    assert len(files(workspace / "mlartifacts")) == (0 if kept else 1)
-    assert ("artifacts" in capsys.readouterr().err) == told
-    assert Path(client.download_artifacts(early, "report.json")).exists()
 
 
 @pytest.mark.slow

@@ -29,10 +29,10 @@ def settle(file: Path, experiment: str, location: str) -> None:
     """
     place = file.parent / ARTIFACTS
     old = local_path(location)
-    if old is None or old == place or _same(old, place):
+    if old is None or old == place or _same(old, place) or _same(old.parent / file.name, file):
         return
     if not _is_left_behind(old, file.name):
-        if old.name == ARTIFACTS:
+        if old.name == ARTIFACTS or not old.parent.is_dir():
             notice(
                 f"{file}: artifacts go to {old}, as its experiment says, not beside the store; to change that, rename "
                 f"the experiment: mlflow experiments rename --experiment-id {experiment} --new-name NAME"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BATCH = 500  # metrics per call; the store accepts at most 1,000
 _MAX_DELAY_S = 5.0  # of a buffered metric, so that the curves of a running stage can be watched
-_QUICK_S = 3.0  # a store that took longer to fail is not asked again, not even to end the run
+_QUICK_S = 3.0  # a server that took longer to fail is not asked again, not even to end the run
 
 
 class NullLogger:
@@ -102,7 +102,7 @@ class Run:
             self.attempt(self._client.log_batch, self.run_id, metrics=batch)
 
     def end(self, status: str) -> None:
-        """End the run as FINISHED, FAILED or KILLED; also after a fault, unless the store made the work wait."""
+        """End the run as FINISHED, FAILED or KILLED; also after a fault, unless a server made the work wait."""
         self.flush()
         if not self._gave_up:
             self._failed = False
@@ -121,7 +121,8 @@ class Run:
             with self._store.patience(size) as store:
                 store.call(function, *args, **kwargs)
         except Exception as error:  # mlflow, SQLAlchemy, requests, the file system: a fault of the observer of any type
-            self._failed, self._gave_up = True, time.monotonic() - began > _QUICK_S
+            self._failed = True
+            self._gave_up = self._store.remote and time.monotonic() - began > _QUICK_S
             if not self._told:
                 notice(f"{self._store.uri}: the rest of this run is not recorded in MLflow ({reason(error)})")
             self._told = True
@@ -147,8 +148,12 @@ def _size(path: Path) -> int:
 
 def mlflow_name(name: str) -> str:
     """Return a name of a metric, parameter or tag as MLflow accepts it: other characters become `_`."""
-    parts = [re.sub(r"[^\w.\- :]", "_", part) for part in name.split("/")]
-    return "/".join(part if part.strip(".") else part.replace(".", "_") or "_" for part in parts)[:250].rstrip("/")
+
+    def accepted(text: str) -> str:
+        parts = [re.sub(r"[^\w.\- :]", "_", part) for part in text.split("/")]
+        return "/".join(part if part.strip(".") else part.replace(".", "_") or "_" for part in parts)  # no "..", no ""
+
+    return accepted(accepted(name)[:250].rstrip("/"))
 
 
 def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:

@@ -42,6 +42,11 @@ class Store:
     uri: str  # without a password
     limit: float | None  # seconds for one call; None: not limited (a database, or limits that the user has set)
 
+    @property
+    def remote(self) -> bool:
+        """Whether it is a server, which may keep a caller waiting."""
+        return self.uri.startswith(("http:", "https:"))
+
     def call(self, function: Callable[Given, Out], *args: Given.args, **kwargs: Given.kwargs) -> Out:
         """Call a function that uses the client.
 
@@ -80,7 +85,7 @@ def open_store(write: bool = True) -> Store:
         os.environ.setdefault(name, value)
     with store_faults(os.environ.get("MLFLOW_TRACKING_URI") or "mlflow.db"):
         uri, file = locate()
-    limited = uri.startswith(("http:", "https:")) and all(os.environ[name] == value for name, value in _LIMITS.items())
+    limited = uri.startswith("http") and all(os.environ[name] == value for name, value in _LIMITS.items())
     limit = _CALL_S if limited else None
     with store_faults(uri), _alone(file, write) if file else nullcontext():
         client, experiment = _call(limit, _connect, uri, file)
@@ -102,6 +107,8 @@ def locate() -> tuple[str, Path | None]:
         url = make_url(uri) if uri else None
     except (ArgumentError, ValueError) as error:
         raise UserError(f"MLFLOW_TRACKING_URI={uri}: {error}; expected sqlite:////FOLDER/NAME.db") from None
+    if url is not None and "?" in uri and not url.query:  # read as a path that ends before it: another file
+        raise UserError(f"MLFLOW_TRACKING_URI={uri}: write ? in a path as %3F (and % as %25)")
     if url is not None and not _is_plain_file(url):
         return uri, None
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
