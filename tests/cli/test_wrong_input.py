@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from import_graph import ROOT
+from PIL import Image
 
 from atelier.cli import main
 from atelier.common.errors import UserError, one_line
@@ -172,6 +173,14 @@ def test_the_line_says_what_is_wrong(words, reason):
 )
 def test_any_words_give_one_line_or_success(name, words):
     run(name, *words)
+
+
+def test_a_mask_that_is_none_is_refused_before_the_editor_is_loaded():
+    for value in (*PATHS, "params.yaml"):
+        if value != "none":
+            assert "stopped" not in run("edit", "photo.jpg", "make it red", "-o", "out.png", "--mask", value).stderr
+    Image.new("L", (512, 600), 255).save("mask.png")
+    assert "stopped" in run("edit", "photo.jpg", "make it red", "-o", "out.png", "--mask", "mask.png").stderr
 
 
 def test_a_message_is_cut_in_its_middle_and_printable():

@@ -10,7 +10,18 @@ import click
 from atelier.common.command import PARAMS, Command
 from atelier.common.errors import UserError
 from atelier.common.notices import notice
-from atelier.common.options import FREE_TEXT, OUT_FILE, OUT_FOLDER, PATH, SCALE, SEED, TEXT, check_output, echo_path
+from atelier.common.options import (
+    FREE_TEXT,
+    OUT_FILE,
+    OUT_FOLDER,
+    PATH,
+    SCALE,
+    SEED,
+    TEXT,
+    check_output,
+    check_path,
+    echo_path,
+)
 
 if TYPE_CHECKING:
     from atelier.config import Generate, Models
@@ -149,14 +160,19 @@ def _edit_one(
     photo: Path, instruction: str, out: Path, mask: str, seeds: Sequence[int], load: "Load", settings: "Generate"
 ) -> None:
     from atelier.cli.seed_sheet import draw_seed_sheet
-    from atelier.images.photo import check_format, open_photograph, save
+    from atelier.images.photo import check_format, open_mask, open_photograph, save
     from atelier.sampling.photos import AUTO, NONE, PhotoEdit, choose_mask, describe_cut, make_edits
 
     check_format(out)
-    inputs = [photo] if mask in (AUTO, NONE) else [photo, Path(mask)]
+    masks = [] if mask in (AUTO, NONE) else [Path(mask)]
+    inputs = [photo, *masks]
+    for path in inputs:
+        check_path(path)
     if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise UserError(f"{out} is an input; write the edit to another file")
-    open_photograph(photo, size=1)  # report a wrong name before the editor is loaded
+    small = open_photograph(photo, size=1)  # report a wrong file before the editor is loaded
+    for path in masks:
+        open_mask(path, small)
     editor, find = load()
     cut = describe_cut(editor, instruction)
     if cut:
