@@ -45,6 +45,10 @@ def test_other_extensions_of_pictures_are_read_and_the_rest_is_counted_by_kind(t
     counts = {".heic": 1, ".json": 1, ".txt": 1, "link to a folder read already": 1, "no extension": 1}
     assert count_left_out(str(source), "folder") == counts
     told = capsys.readouterr().err.splitlines()
+    assert (
+        told.pop()
+        == f"atelier: {source / 'again'}: a link to the folder {real} outside of the source; its files are read"
+    )
     assert told[-1].endswith("metadata.json: left out; metadata is read from metadata.jsonl, one JSON object per line")
     kinds = "5 files left out: .heic 1, .json 1, .txt 1, link to a folder read already 1, no extension 1"
     assert told[0].endswith(kinds)

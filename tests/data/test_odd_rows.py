@@ -114,6 +114,11 @@ def test_any_annotation_of_deepfashion2_is_a_row_or_refused(tmp_path_factory, od
     assert first.where == "annos/000001.json"
 
 
+def test_an_id_longer_than_any_path_refuses_its_row(tmp_path):
+    (reading,) = read(*WRITERS["deepfashion"](tmp_path, [GOOD], pid="a" * 5000))
+    assert (reading.refused, reading.image_id) == ("id over 4,096 characters", "seen-000000-")
+
+
 ODD = {"over 255 bytes": "a" * 300 + ".png", "NUL": "a\0b.png", "half of a surrogate pair": "a\ud800.png"}
 
 

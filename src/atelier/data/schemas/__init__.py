@@ -38,6 +38,7 @@ _SCHEMAS: dict[str, ModuleType] = {
     "triplets": triplets,
 }
 _LEFT_OUT = {"deepfashion2": deepfashion2.count_left_out, "folder": image_folder.count_left_out}  # others: tables
+MAX_NAME = 4096  # characters of a row's name: what the longest path has
 HELD_BYTES = 2**26  # of the cells of rows that are being read, unless a single row is larger
 
 
@@ -90,7 +91,10 @@ def _read(module: ModuleType, request: Request, numbered: tuple[int, RawRow]) ->
         with row_boundary():
             if raw.problem:
                 raise RefusedError(raw.problem)
-            image_id += module.name_row(raw.row)
+            name = module.name_row(raw.row)
+            if len(name) > MAX_NAME:
+                raise RefusedError(f"id over {MAX_NAME:,} characters")
+            image_id += name
             item, remarks = module.read_row(raw.row, RowSpec(image_id, request.domain, request.size, request.fit))
     except RefusedError as refused:
         return ParsedRow(image_id, None, str(refused), where=where)

@@ -19,7 +19,7 @@ import numpy as np
 from atelier.common.errors import RefusedError, UserError
 from atelier.common.files import open_plain
 from atelier.common.listing import is_file
-from atelier.common.values import whole_number
+from atelier.common.values import shorten, whole_number
 from atelier.data.schemas.annotated import Worn, frame_of, read_annotated
 from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, exists, local_path, not_here, text_of
 from atelier.images.decode import PictureFile
@@ -51,7 +51,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
             yield RawRow(f"{file.name} entry {number}", {}, "entry is no JSON object")
             continue
         key = _key(image.get("id"))
-        where = f"{file.name} {f'entry {number}' if key is None else f'image {key}'}"
+        where = f"{file.name} {f'entry {number}' if key is None else f'image {shorten(str(key))}'}"
         try:
             name = text_of(image, "file_name")
         except RefusedError as refused:

@@ -24,6 +24,7 @@ from typing import Any
 from atelier.common.errors import RefusedError, UserError
 from atelier.common.json_lines import read_json_lines
 from atelier.common.listing import FoundFile, Listing, count_kinds, is_file, join, list_files
+from atelier.common.notices import notice
 from atelier.common.values import printable
 from atelier.data.schemas.item import Details, fit_garment, make_item
 from atelier.data.schemas.rows import (
@@ -119,6 +120,8 @@ def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
         if PurePosixPath(file.name).name in UNREAD:
             raise UserError(f"{printable(str(file.path))}: metadata is read from {METADATA}, one JSON object per line")
     described, pictures = find_metadata(listing), [file for file in listing.files if is_picture(file.name)]
+    for folder in sorted({file.folder for file in listing.files} - {root}):
+        notice(f"{folder}: a link to the folder {folder.resolve()} outside of the source; its files are read")
     if not described and not pictures:
         left_out = ", ".join(f"{kind} {count}" for kind, count in sorted(_count(listing).items()))
         found = f"; left out: {left_out}" if left_out else ""
