@@ -6,11 +6,10 @@ Legend: G images of a group, H side in px.
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from atelier.common.files import atomic_write
-from atelier.common.tensor_files import write_tensors
+from atelier.common.tensor_files import read_tensors, write_tensors
 from atelier.images.tensors import to_pixels
 from atelier.models.text_to_image import TextToImage
 from atelier.sampling.text_to_image import generate
@@ -37,5 +36,9 @@ def write_groups(groups: dict[str, Tensor], path: Path) -> None:
 
 
 def read_groups(path: Path) -> dict[str, Tensor]:
-    """Read groups in the order of their keys."""
-    return dict(sorted(load_file(path).items()))
+    """Read groups in the order of their keys.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return dict(sorted(read_tensors(path).items()))

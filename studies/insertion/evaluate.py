@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file
 
 from atelier.common import command
 from atelier.common.files import atomic_write
+from atelier.common.tensor_files import read_arrays
 from atelier.common.threads import set_threads
 from atelier.config import read_sections
 from atelier.metrics.clip import ClipScorer
@@ -26,7 +26,7 @@ ABOUT = ("concept", "method", "at", "kind", "place", "number")  # first columns 
 
 def references(chosen: Study, networks: metrics.Networks, photographs: Path, others: Path, painted: Path) -> dict:
     """Return class noun → what its images are compared with."""
-    found, without = load_file(painted), list_requests_without(chosen.painting)
+    found, without = read_arrays(painted), list_requests_without(chosen.painting)
     plain, size = metrics.ImageSet(found["without"], networks), found["without"].shape[1]
 
     def read(folder: Path) -> metrics.ImageSet:
@@ -52,7 +52,7 @@ def score_runs(chosen: Study, against: dict, runs: Path, networks: metrics.Netwo
         for method in METHODS:
             folder = runs / f"{noun}-{method}"
             facts.append({"concept": noun, "method": method} | json.loads((folder / "facts.json").read_text()))
-            for at, pixels in sorted(load_file(folder / "pictures.safetensors").items()):
+            for at, pixels in sorted(read_arrays(folder / "pictures.safetensors").items()):
                 mine = requests if at == "final" else subset(requests, chosen.frontier)
                 generated, mark = metrics.ImageSet(pixels, networks), {"concept": noun, "method": method, "at": at}
                 scores += [mark | row for row in metrics.score(generated, mine, reference)]

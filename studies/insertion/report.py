@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 import pandas as pd
-from safetensors.numpy import load_file
 
 from atelier.common import command
 from atelier.common.files import atomic_write, write_json
+from atelier.common.tensor_files import read_arrays
 from atelier.config import read_sections
 from atelier.training.concept.dataset import read_folder
 from studies.insertion.claims import NAMES, check_claims
@@ -52,15 +52,18 @@ By the first {plain} plain pictures and {complex} for each place.
 
 def draw_pictures(folder: Path, chosen: Study, photographs: Path, painted: Path, runs: Path) -> None:
     """Draw a contact sheet per concept, and one of LoRA's scales for the first concept."""
-    base = load_file(painted)
+    base = read_arrays(painted)
     for noun in NOUNS:
         requests = list_requests(noun, "", chosen.painting)
         shown = [row.pixels for row in read_folder(photographs / noun, base[noun].shape[1], "a photo")]
-        made = {method: load_file(runs / f"{noun}-{method}" / "pictures.safetensors") for method in METHODS}
+        made = {method: read_arrays(runs / f"{noun}-{method}" / "pictures.safetensors") for method in METHODS}
         rows = {f"base: a {noun}": base[noun]} | {NAMES[method]: made[method]["final"] for method in METHODS}
         write_sheets(folder, noun, shown, rows, requests)
     noun = next(iter(NOUNS))
-    made, requests = load_file(runs / f"{noun}-lora" / "pictures.safetensors"), list_requests(noun, "", chosen.painting)
+    made, requests = (
+        read_arrays(runs / f"{noun}-lora" / "pictures.safetensors"),
+        list_requests(noun, "", chosen.painting),
+    )
     small = subset(requests, chosen.frontier)
     made["scale-1"] = made["final"][[k for k, request in enumerate(requests) if request in small]]
     names = sorted((at for at in made if at.startswith("scale-")), key=lambda at: float(at[6:]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
@@ -69,13 +69,13 @@ def read_labelled(path: Path) -> tuple[Labelled, list[str]]:
     """Read images with their boxes, and their kinds.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such file, or it is damaged.
     """
     try:
         with safe_open(path, "pt") as file:
             pixels, boxes = file.get_tensor("pictures"), file.get_tensor("boxes")
             kinds = json.loads(file.metadata()["kinds"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no labelled images ({' '.join(str(error).split())[:120]})") from None
     given = ~boxes.isnan().any(1)
     own = tuple(box[None] if here else torch.zeros(0, 4) for box, here in zip(boxes, given, strict=True))

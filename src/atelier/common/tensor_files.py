@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -62,3 +63,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if not is_finite(tensor):
             raise UserError(f"{path}: damaged: {name} is not finite")
     return tensors
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read a safetensors file as arrays.
+
+    Raises:
+        UserError: as `read_tensors`.
+    """
+    return {name: tensor.numpy() for name, tensor in read_tensors(path).items()}

@@ -51,11 +51,12 @@ def find_parts(folder: str, pictures: Tensor, batch_size: int = 32) -> np.ndarra
     with opening(f"{folder}: no segmenter of body parts"):
         model = read_folder(SegformerForSemanticSegmentation, folder, "segmenter").eval()
         processor = SegformerImageProcessor.from_pretrained(folder)
+        side = (processor.size["height"], processor.size["width"])
     labels = tuple(model.config.id2label[number] for number in sorted(model.config.id2label))
     if labels != PARTS:
         raise UserError(f"{folder}: its labels are {', '.join(labels)}; expected {', '.join(PARTS)}")
     mean, std = (torch.tensor(value)[None, :, None, None] for value in (processor.image_mean, processor.image_std))
-    side, found = (processor.size["height"], processor.size["width"]), []
+    found = []
     with torch.no_grad():
         for batch in pictures.split(batch_size):
             sized = interpolate(batch, side, mode="bilinear", align_corners=False, antialias=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from atelier.common.errors import UserError
+from atelier.models.check import opening
+from atelier.models.parts import check_config
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -64,15 +66,16 @@ def build_layout(base: Path) -> "UNet2DConditionModel":
     """Build the UNet of an editor's folder on the meta device.
 
     Raises:
-        UserError: there is no editor in the folder.
+        UserError: there is no editor in the folder, or its configuration is damaged.
     """
     from diffusers import UNet2DConditionModel
 
-    config = Path(base) / "unet" / "config.json"
-    if not config.is_file():
-        raise UserError(f"{base}: no editor there (no {config}); give its folder, or use --full-size")
-    with torch.device("meta"):
-        return UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(config))
+    path = Path(base) / "unet" / "config.json"
+    if not path.is_file():
+        raise UserError(f"{base}: no editor there (no {path}); give its folder, or use --full-size")
+    with opening(f"{path}"), torch.device("meta"):
+        check_config(path, UNet2DConditionModel)
+        return UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(path))
 
 
 def full_size() -> Layout:
@@ -93,7 +96,7 @@ def of_base(base: Path, clip: Path) -> Layout:
     """Return the networks in an editor's folder and in a CLIP's.
 
     Raises:
-        UserError: there is no editor or no CLIP in the folder.
+        UserError: there is no editor or no CLIP in the folder, or a configuration is damaged.
     """
     from diffusers import AutoencoderKL
     from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel
@@ -101,8 +104,13 @@ def of_base(base: Path, clip: Path) -> Layout:
     if not (Path(clip) / "config.json").is_file():
         raise UserError(f"{clip}: no CLIP there (no config.json); give its folder, or use --full-size")
     build_layout(base)  # raises where the folder is no editor
-    vae = AutoencoderKL.load_config(Path(base) / "vae")
-    text = CLIPTextConfig.from_pretrained(Path(base) / "text_encoder")
+    with opening(f"{base}: no editor there"):
+        check_config(Path(base) / "vae" / "config.json", AutoencoderKL)
+        check_config(Path(base) / "text_encoder" / "config.json", CLIPTextModel)
+        vae = AutoencoderKL.load_config(Path(base) / "vae")
+        text = CLIPTextConfig.from_pretrained(Path(base) / "text_encoder")
+    with opening(f"{clip}: no CLIP there"):
+        check_config(Path(clip) / "config.json", CLIPModel)
     return Layout(
         unet=lambda: build_layout(base),
         others=[lambda: AutoencoderKL.from_config(vae), lambda: CLIPTextModel(text)],

@@ -106,7 +106,7 @@ def read_folder(kind: type, where: str | Path, role: str) -> Module:
     folder = find_folder(where)
     if folder is not None:
         check_folder(folder, role)
-        _check_config(folder / "config.json", kind)
+        check_config(folder / "config.json", kind)
     return read_network(kind, where)
 
 
@@ -128,16 +128,20 @@ def read_parts(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
                 encoder = parts[name.replace("tokenizer", "text_encoder")]
                 parts[name] = read_tokenizer(kind, folder / name, encoder)
             elif name == "scheduler":
-                _check_config(folder / name / "scheduler_config.json", kind)
+                check_config(folder / name / "scheduler_config.json", kind)
                 parts[name] = kind.from_pretrained(str(folder / name))
             else:
-                _check_config(folder / name / "config.json", kind)
+                check_config(folder / name / "config.json", kind)
                 parts[name] = read_network(kind, folder / name)
     return parts
 
 
-def _check_config(path: Path, kind: type) -> None:
-    """Check a configuration against the class that is to be built from it."""
+def check_config(path: Path, kind: type) -> None:
+    """Check a configuration against the class of diffusers or transformers that is to be built from it.
+
+    Raises:
+        UserError: it is missing or damaged, lacks a key, or has a value of another type.
+    """
     config = read_object(path)
     if not hasattr(kind, "config_class"):
         return check_diffusers_config(path, config, kind)
