@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import inspect
 import json
 import types
 from collections.abc import Iterator, Mapping
@@ -126,8 +125,12 @@ def _(value: partial) -> Iterator[bytes]:
 
 @_parts.register
 def _(value: types.FunctionType) -> Iterator[bytes]:
-    """A function's name, the values it closes over, and the code of its folder."""
+    """A function's name, the values it closes over, and the code of its file and those beside it."""
     yield f"function {value.__module__}.{value.__qualname__}".encode()
-    yield digest(Path(inspect.getfile(value)).parent, "*.py").encode()
+    file = Path(value.__code__.co_filename)
+    if file.is_file():
+        yield "".join(digest(one) for one in sorted(file.parent.glob("*.py"))).encode()
+    else:  # typed at a prompt or in a notebook
+        yield value.__code__.co_code + repr(value.__code__.co_names).encode()
     yield from _parts([cell.cell_contents for cell in value.__closure__ or ()])
     yield from _parts([value.__defaults__, value.__kwdefaults__])
