@@ -179,7 +179,9 @@ def test_a_mask_that_is_none_is_refused_before_the_editor_is_loaded():
     for value in (*PATHS, "params.yaml"):
         if value != "none":
             assert "stopped" not in run("edit", "photo.jpg", "make it red", "-o", "out.png", "--mask", value).stderr
-    Image.new("L", (512, 600), 255).save("mask.png")
+    mask = Image.new("L", (512, 600))
+    mask.paste(255, (100, 100, 300, 300))
+    mask.save("mask.png")
     assert "stopped" in run("edit", "photo.jpg", "make it red", "-o", "out.png", "--mask", "mask.png").stderr
 
 
