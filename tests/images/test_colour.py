@@ -5,10 +5,12 @@ import io
 import icc_profiles as icc
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from schema_files import as_bytes
 
-from atelier.images.colour import flatten
+from atelier.images.colour import flatten, from_srgb, is_two_way, profile_of
 from atelier.images.decode import decode_picture
 from atelier.images.photo import composite, open_mask, open_photograph, save, to_square
 
@@ -87,6 +89,29 @@ def test_a_large_profile_is_read(kind):
     large = len(large).to_bytes(4, "big") + large[4:]
     found = read(Image.fromarray(CUBE), kind, icc_profile=large, **({"lossless": True} if kind == "WEBP" else {}))
     np.testing.assert_allclose(found, icc.srgb_of_wide(CUBE), atol=1.2)
+
+
+WHOLE = (
+    (WIDE, "RGB"),
+    (SRGB, "RGB"),
+    (icc.grey(2.0), "L"),
+    (icc.neutral_cmyk(), "CMYK"),
+    (icc.neutral_scanner(), "RGB"),
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 320), st.integers(0, 255)), max_size=6), st.booleans())
+def test_a_damaged_profile_never_costs_the_picture(whole, changes, cut):
+    damaged, picture = bytearray(whole[0]), Image.fromarray(CUBE).convert(whole[1])
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    picture.info["icc_profile"] = bytes(damaged[: len(damaged) // 2] if cut else damaged)
+    found = decode_picture(picture).pixels
+    assert (found.mode, found.size) == ("RGB", (32, 16))
+    profile = profile_of(picture, picture)
+    if profile and is_two_way(profile):
+        assert from_srgb(np.asarray(found), profile).shape == CUBE.shape
 
 
 def test_a_profile_of_another_type_is_ignored():

@@ -19,7 +19,8 @@ from atelier.images.tensors import MAX_PIXELS
 GREY = Image.fromarray(np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1)))  # 60 × 40
 
 MODES = {"PNG": ("L", "RGB", "RGBA", "LA", "P", "1", "I;16"), "JPEG": ("L", "RGB", "CMYK"), "GIF": ("P",),
-         "TIFF": ("L", "RGB", "RGBA", "CMYK", "1", "I;16"), "BMP": ("L", "RGB"), "WEBP": ("RGB", "RGBA")}  # fmt: skip
+         "TIFF": ("L", "RGB", "RGBA", "CMYK", "1", "I;16"), "BMP": ("L", "RGB"), "WEBP": ("RGB", "RGBA"),
+         "AVIF": ("L", "RGB", "RGBA")}  # fmt: skip
 MALFORMED_BOXES = (None, [], "box", [1, 2, 3], [1, [2], 3, 4], [1, 2, float("nan"), 4])
 OUTSIDE_OR_EMPTY_BOXES = ([70, 50, 90, 60], [9, 9, 9, 20], [0, 0, 10**400, 9])
 
@@ -85,7 +86,7 @@ def test_a_picture_on_the_hub_is_fetched_and_a_failing_hub_stops_the_run(monkeyp
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow on damaged TIFF
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "AVIF"])
 def test_damaged_bytes_refuse_only_their_row(kind):
     rng, encoded = np.random.default_rng(5), as_bytes(GREY, kind)
     for _ in range(60):
