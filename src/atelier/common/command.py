@@ -85,7 +85,7 @@ def _usage_in_one_line(ctx: click.Context) -> Iterator[None]:
     except click.exceptions.NoArgsIsHelpError:
         raise  # no arguments at all: the help is what is wanted
     except click.UsageError as error:
-        raise _refusal(f"{error.format_message()} (see {ctx.command_path} --help)") from None
+        raise _refusal(f"{one_line(error.format_message(), 300)} (see {ctx.command_path} --help)") from None
 
 
 def _refusal(text: str, exit_code: int = 2) -> click.ClickException:
