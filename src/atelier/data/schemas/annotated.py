@@ -69,6 +69,8 @@ def read_annotated(value: Any, worn: Iterable[Worn], frame: Frame | None, spec: 
 
 def frame_of(width: Any, height: Any) -> Frame | None:
     """Return the frame that an annotation gives, or None where it gives no valid one."""
+    if isinstance(width, bool) or isinstance(height, bool):
+        return None
     try:
         frame = float(width), float(height)
     except (TypeError, ValueError, OverflowError):

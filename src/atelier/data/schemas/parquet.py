@@ -16,7 +16,7 @@ from pyarrow import types
 
 from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.files import open_plain
-from atelier.common.listing import FoundFile, count_kinds, join, list_files
+from atelier.common.listing import FoundFile, count_kinds, list_files
 from atelier.common.values import MAX_BYTES
 from atelier.data.schemas.parquet_pages import page_sizes
 from atelier.data.schemas.rows import RawRow, Row, exists, not_here, picture_beside
@@ -59,9 +59,6 @@ def pick_cells(row: Row, columns: Mapping[str, str], where: str, table: FoundFil
     cells = {key: row.get(column) for key, column in columns.items()}
     for key in PICTURES & cells.keys():
         cells[key] = _find_picture(cells[key], table)
-    folder = PurePosixPath(table.name).parent.as_posix() if table else "."
-    if folder != "." and isinstance(name := cells.get("file_name"), str) and name.strip():
-        cells["file_name"] = join(folder, name.strip())
     return RawRow(where, cells)
 
 
