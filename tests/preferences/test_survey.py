@@ -125,6 +125,18 @@ def test_an_incomplete_last_line_is_reported_by_readers_and_removed_by_the_next_
     assert ([row.choice for row in found.rows], found.torn_line) == (["left", "left", "tie"], None)
 
 
+@pytest.mark.parametrize(
+    "change", [{"repeat": "yes"}, {"repeat": 1}, {"seconds": True}, {"seconds": "3"}, {"rater": 7}]
+)
+def test_an_answer_of_other_types_is_an_error_with_its_line(tmp_path, change):
+    row = json.loads(answer("ann", 0, "left").model_dump_json(exclude_none=True)) | {"seconds": 3}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(row) + "\n")
+    assert read_answers(tmp_path / "answers.jsonl").rows[0].seconds == 3.0
+    (tmp_path / "answers.jsonl").write_text(json.dumps(row | change) + "\n")
+    with pytest.raises(UserError, match=rf"answers\.jsonl, line 1: not an answer: {next(iter(change))}"):
+        read_answers(tmp_path / "answers.jsonl")
+
+
 def test_a_missing_newline_loses_no_answer_and_an_invalid_line_inside_is_an_error(tmp_path):
     file = tmp_path / "answers.jsonl"
     file.write_text(answer("ann", 0, "left").model_dump_json())

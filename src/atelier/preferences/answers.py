@@ -23,7 +23,7 @@ Choice = Literal["left", "right", "tie"]
 class Answer(BaseModel):
     """The answer of one rater (a person or a model) to one trial."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     rater: Text
     question: Text
