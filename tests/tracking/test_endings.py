@@ -17,13 +17,14 @@ from atelier.tracking import holder
 from atelier.tracking.termination import Terminated, raise_on_termination
 
 WORK = """
-import sys, time
+import signal, sys, time
 from atelier import tracking
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and so would this process
 with tracking.run(sys.argv[1], {}, resume_key="k") as run:
     run.log_metrics({"loss": 0.5}, 1)
     run.flush()
     print("working", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -55,7 +56,7 @@ def test_runs_end_as_they_were_ended_and_a_killed_one_is_closed_by_the_next(work
         assert one.stdout.readline() == "working\n"
     for stage, number in signals.items():
         processes[stage].send_signal(number)
-    assert [processes[stage].wait(30) for stage in signals] == [143, 129, -9]
+    assert [processes[stage].wait(120) for stage in signals] == [143, 129, -9]
 
     def status() -> dict[str, str]:
         return {run.info.run_name: run.info.status for run in stored(workspace)[1]}
