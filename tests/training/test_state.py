@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers.training_utils import EMAModel
 from fixtures_training import encode, make_settings, make_task, start, take_step
 
 from atelier.common.checkpoints import CheckpointStore
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
 from atelier.training import state
-from atelier.training.state import TrainState, make_optimizer
+from atelier.training.distributed import micro_batches
+from atelier.training.state import TrainState, ema_decay, make_optimizer
 
 ON_CUDA = [SimpleNamespace(device=torch.device("cuda"))]
 EIGHT_BIT = make_settings(optimizer="adamw8bit", weight_decay=0.25, lr=3e-4)
@@ -76,3 +78,27 @@ def test_a_state_with_integers_resumes_bit_for_bit(editor, monkeypatch, tmp_path
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one)
     assert {int(value) for name, value in other.items() if name.endswith("/step")} == {3}
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.99, 0.9999])
+def test_the_decay_warms_up_as_that_of_diffusers(decay):
+    """From the second step on; in the first one diffusers copies the weights."""
+    theirs = EMAModel([torch.zeros(1)], decay=decay)
+    for step in (1, 2, 10, 500, 10_000):
+        assert ema_decay(step, decay, warmup=True) == pytest.approx(theirs.get_decay(step + 1))
+    assert ema_decay(0, decay, warmup=True) == min(decay, 0.1)
+    assert {ema_decay(step, decay, warmup=False) for step in (0, 1, 500)} == {decay}
+
+
+@pytest.mark.parametrize(("warmup", "least", "most"), [(True, 0.5, 1.0), (False, 0.0, 0.01)])
+def test_the_average_of_a_short_run_leaves_the_base_only_with_warm_up(editor, warmup, least, most):
+    """Share of the way from the base to the trained tensors, after eight steps with a decay for long runs."""
+    task = make_task(editor, encode(editor, 4), unfreeze="attn", ema=0.9999, ema_warmup=warmup)
+    found = start(task)
+    base = {name: tensor.detach().clone() for name, tensor in found.trained.items()}
+    for step in range(8):
+        batch = task.draw(torch.arange(4), make_generator(step))
+        found.step(batch, micro_batches(4, 1), 1e-3, step)
+    way = sum(float((found.trained[name] - base[name]).square().sum()) for name in base) ** 0.5
+    gone = sum(float((found.ema[name] - base[name]).square().sum()) for name in base) ** 0.5
+    assert least < gone / way < most
