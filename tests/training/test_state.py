@@ -99,6 +99,6 @@ def test_the_average_of_a_short_run_leaves_the_base_only_with_warm_up(editor, wa
     for step in range(8):
         batch = task.draw(torch.arange(4), make_generator(step))
         found.step(batch, micro_batches(4, 1), 1e-3, step)
-    way = sum(float((found.trained[name] - base[name]).square().sum()) for name in base) ** 0.5
+    way = sum(float((found.trained[name].detach() - base[name]).square().sum()) for name in base) ** 0.5
     gone = sum(float((found.ema[name] - base[name]).square().sum()) for name in base) ** 0.5
     assert least < gone / way < most
