@@ -74,7 +74,7 @@ def damage(folder: Path, number: int) -> None:
 
 @pytest.mark.parametrize("both", [False, True], ids=["newest", "both"])
 def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(tmp_path, capsys, both):
-    """150 damages in all: nothing is raised, one line names what was set aside, and no other weights are returned."""
+    """150 stores in all: nothing is raised, one line names what was set aside, and no other weights are returned."""
     for number in range(75):
         store = CheckpointStore(tmp_path / str(number))
         for step in (12, 24):
