@@ -6,17 +6,12 @@ instruction names no fabric, the source's caption with the instruction added.
 """
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 
 from atelier.common.records import Item, Triplet
 from atelier.pairs.index import Fetch, IndexEntry
-from atelier.text.captions import PATTERN_WORDS, add_phrase, name_factor, recaption
-from atelier.text.garments import garment_in
-from atelier.text.instructions import COLOURS
-
-_NOUNS = {"stripes": "stripes", "flowers": "floral", "dots": "dots", "polka": "dots", "checks": "plaid"}
-_PATTERNS = PATTERN_WORDS | _NOUNS
+from atelier.text.captions import add_phrase, name_factor, recaption
+from atelier.text.requests import read_request
 
 
 def make_given(entries: Sequence[IndexEntry], fetch: Fetch, seed: int) -> Iterator[Triplet]:
@@ -27,24 +22,11 @@ def make_given(entries: Sequence[IndexEntry], fetch: Fetch, seed: int) -> Iterat
         yield _triplet(fetch(entry), entry.instruction)
 
 
-def requested_fabric(instruction: str) -> tuple[str | None, str | None]:
-    """Return the (colour, pattern) that an instruction requests, None where it names none; of several, the last.
-
-    They follow "to", as in "change the red shirt to blue", or precede it, as in "add dots to the red shirt".
-    """
-    words = re.findall(r"[\w'-]+", instruction.lower())
-    cut = max((number for number, word in enumerate(words) if word in ("to", "into")), default=None)
-    requested = words if cut is None else words[:cut] if words[0] == "add" else words[cut:]
-    colours = [word for word in requested if word in COLOURS]
-    patterns = [_PATTERNS[word] for word in requested if word in _PATTERNS]
-    return (colours[-1] if colours else None), (patterns[-1] if patterns else None)
-
-
 def _triplet(item: Item, instruction: str) -> Triplet:
     assert item.target
-    garment, (colour, pattern) = garment_in(instruction), requested_fabric(instruction)
-    if garment and (colour or pattern):
-        caption = recaption(item.caption, garment, colour=colour, pattern=pattern)
+    asked = read_request(instruction)
+    if asked.garment and (asked.colour or asked.pattern):
+        caption = recaption(item.caption, asked.garment, colour=asked.colour, pattern=asked.pattern)
     else:
         caption = add_phrase(item.caption, instruction)
     return Triplet.from_item(
@@ -53,6 +35,6 @@ def _triplet(item: Item, instruction: str) -> Triplet:
         instruction=instruction,
         target=item.target,
         target_caption=caption,
-        garment=garment or item.garment,
-        factor=name_factor(colour, pattern),
+        garment=asked.garment or item.garment,
+        factor=name_factor(asked.colour, asked.pattern),
     )

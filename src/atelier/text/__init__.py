@@ -1,4 +1,4 @@
-"""Words of the domain: `instructions`, `captions`, `garments`, `colours`.
+"""Words of the domain: `instructions`, `captions`, `requests`, `garments`, `colours`.
 
-Public: `captions`, `colours`, `garments`, `instructions`.
+Public: `captions`, `colours`, `garments`, `instructions`, `requests`.
 """
