@@ -19,7 +19,6 @@ from torch import nn
 from tqdm import tqdm
 
 from atelier.common.checkpoints import CheckpointStore, open_store
-from atelier.common.files import digest
 
 Loss = Callable[[int], tuple[torch.Tensor, dict[str, float]]]  # step → loss, values to print
 Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
@@ -58,8 +57,7 @@ def cosine(step: int, steps: int, warmup: float = 0.02, floor: float = 0.02) -> 
 def _open_store(name: str, settings: Mapping[str, object]) -> CheckpointStore:
     """Open the checkpoints of the run that its settings and the code of the pretraining identify."""
     text = json.loads(json.dumps(settings, default=str))
-    code = digest(Path(__file__).parents[1], "*.py")
-    return open_store({"stage": f"pretrain {name}", "settings": text, "pretrain": code}, ())
+    return open_store({"stage": f"pretrain {name}", "settings": text}, code=(), scripts=[Path(__file__).parents[1]])
 
 
 def _load(store: CheckpointStore, parts: Parts) -> int:

@@ -19,6 +19,7 @@ def stores(tmp_path, monkeypatch) -> dict[str, CheckpointStore]:
     changes = {
         "resumable": {}, "torch": {"torch": "1.0"}, "code": {"code": {"training": "0", "gone": "0"}},
         "data": {"inputs": {"rows": "0"}}, "gone": {"inputs": {"none": "0"}}, "unknown": {"stage": None}, "owned": {},
+        "script": {"scripts": {"pretrain": "0"}},
     }  # fmt: skip
     (tmp_path / "rows").write_text("one")
     found = {}
@@ -41,7 +42,8 @@ def run(*words: str) -> dict[str, str]:
 
 REASONS = {
     "resumable": "train  can be resumed", "torch": "made with torch 1.0", "gone": "none is gone",
-    "code": "the code of training, gone has changed", "data": "rows has changed", "unknown": "no readable record",
+    "code": "the code of training, gone has changed", "data": "rows has changed", "script": "code of pretrain has changed",
+    "unknown": "no readable record",
     "owned": "in use",
 }  # fmt: skip
 
@@ -56,7 +58,7 @@ def test_only_what_nothing_can_resume_is_removed(stores):
         assert reason in listed[keys[name]], name
         assert "1.0 MB" in listed[keys[name]]
         assert ("removed: " in removed[keys[name]]) is (name not in {"resumable", "owned"})
-    assert listed["total"] == "7.0 MB in checkpoints"
-    assert removed["total"] == "7.0 MB in checkpoints, 5.0 MB removed"
+    assert listed["total"] == "8.0 MB in checkpoints"
+    assert removed["total"] == "8.0 MB in checkpoints, 6.0 MB removed"
     assert set(run("--remove", "--all")) == {keys["resumable"], keys["owned"], "total"}
     assert run() == {"total": "0.0 MB in checkpoints"}

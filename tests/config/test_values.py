@@ -11,7 +11,7 @@ from fixtures_config import SHIPPED, refusal, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atelier.common.errors import UserError, shorten
+from atelier.common.errors import UserError, short_repr
 from atelier.config import Params, check_section, fields, read_params
 
 READ = read_params(SHIPPED).model_dump()
@@ -56,7 +56,7 @@ def accepts(key: str, value: Any) -> bool:
 @pytest.mark.parametrize("key", WHOLE + FRACTIONS)
 def test_no_number_takes_another_type_or_more_than_a_machine_can_meet(key):
     wrong = (True, False, "1", "yes", "", None, [1], {"a": 1}, math.nan, math.inf, 10**30, 10**400, 1e30, -1e-9, -1)
-    assert [shorten(value) for value in wrong if accepts(key, value)] == []
+    assert [short_repr(value) for value in wrong if accepts(key, value)] == []
 
 
 @pytest.mark.parametrize("key", WHOLE)
@@ -82,13 +82,13 @@ def test_a_boolean_is_true_or_false_alone(key):
 def test_a_text_is_neither_a_boolean_nor_nothing_nor_of_several_lines(key):
     other_types = (True, False, None, [], ["a"], {}, b"a", math.nan)
     wrong = (*other_types, "a\nb", "a\0b", "\ud800", "a\x1b[31m", "a" * 1_000_000)
-    assert [shorten(value) for value in wrong if accepts(key, value)] == []
+    assert [short_repr(value) for value in wrong if accepts(key, value)] == []
 
 
 @pytest.mark.parametrize("key", NAMES)
 def test_a_name_is_not_empty_and_one_that_is_a_number_is_taken_as_written(tmp_path, key):
     wrong = ("", " ", "\t", "n" * 256, "a/" + "é" * 128, "a/" * 2001, 1.5, 1e3, 10**5000)
-    assert [shorten(value) for value in wrong if accepts(key, value)] == []
+    assert [short_repr(value) for value in wrong if accepts(key, value)] == []
     section, _, name = key.partition(".")
     numbers, dates = ("2024", "007", "1_000", "+5", "-5", "0x1F", "0o17"), ("2024-01-01", "2024-13-45")
     for text in (*numbers, *dates, "no", "1.2.3", "é" * 127):
@@ -173,6 +173,6 @@ def test_any_value_is_taken_or_refused_in_one_line(value, key):
 
 def test_a_value_in_a_message_is_short_and_printable():
     for value in ("a" * 10**6, list(range(10**5)), 10**30, 1 << 10**5, {"a": ["b" * 10**6]}, "a\nb\x1b[1m\0"):
-        text = shorten(value)
+        text = short_repr(value)
         assert len(text) <= 61
         assert text.isprintable()

@@ -1,12 +1,15 @@
 """The training loop of pretraining."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import pretrain
 from atelier.common.checkpoints import root
+from atelier.common.stale import list_stored
 from pretrain.common.loop import fit
 
 
@@ -48,6 +51,17 @@ def test_interrupted_training_resumes_bit_for_bit(checkpoints):
     assert taken == [8, 9, 10, 11]
     assert all(torch.equal(a, b) for a, b in zip(uninterrupted, resumed, strict=True))
     assert not torch.equal(uninterrupted[0], uninterrupted[2])  # the average differs from the last weights
+
+
+def test_checkpoints_cannot_be_resumed_after_a_change_of_the_pretraining(checkpoints):
+    folder = checkpoints.parent / "pretrain"
+    shutil.copytree(Path(pretrain.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    train(interrupt_at=10)
+    (run,) = list_stored()
+    assert run.unusable == ""
+    (folder / "common" / "options.py").write_text("")
+    (run,) = list_stored()
+    assert run.unusable == "the code of pretrain has changed"
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.04}, {"steps": 16}])

@@ -118,7 +118,10 @@ class CheckpointStore:
 
 
 def open_store(
-    facts: Mapping[str, Any], code: Iterable[str] = TRAINING, inputs: Iterable[str | Path] = ()
+    facts: Mapping[str, Any],
+    code: Iterable[str] = TRAINING,
+    inputs: Iterable[str | Path] = (),
+    scripts: Iterable[Path] = (),
 ) -> CheckpointStore:
     """Open the store of the run that `facts`, the code and torch's version identify.
 
@@ -126,16 +129,22 @@ def open_store(
         facts: what the run computes with, as JSON: settings, and digests of data and models.
         code: files and folders of this package that the result depends on.
         inputs: files and folders that the data was read from; recorded beside the checkpoints, not part of the key.
+        scripts: folders at the workspace's top level whose code the result depends on too.
     """
-    known = {**facts, **environment(code)}
+    known = {**facts, **environment(code), "scripts": {path.name: digest(path, "*.py") for path in scripts}}
     key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
     files = {str(name): digest(Path(name)) for name in inputs if Path(name).exists()}
     return CheckpointStore(root() / key, known | {"inputs": files})
 
 
+def workspace() -> Path:
+    """Return the repository's folder; in a temporary DVC experiment that of the main workspace."""
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
 def root() -> Path:
-    """Return the folder of all checkpoints; in a temporary DVC experiment it is that of the main workspace."""
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt"
+    """Return the folder of all checkpoints."""
+    return workspace() / ".ckpt"
 
 
 def environment(code: Iterable[str]) -> dict[str, Any]:

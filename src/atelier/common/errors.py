@@ -50,7 +50,7 @@ def one_line(text: str, limit: int = 1000) -> str:
     return text if len(text) <= limit else f"{text[: limit * 2 // 3]} … {text[-limit // 3 :]}"
 
 
-def shorten(value: object, limit: int = 60) -> str:
+def short_repr(value: object, limit: int = 60) -> str:
     """Write a value for a message: on one line, control characters escaped, in at most `limit` characters and "…"."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = int(value)  # a subclass is written as the number that it is

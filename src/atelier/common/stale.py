@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from filelock import Timeout
 
-from atelier.common.checkpoints import RUN, CheckpointStore, environment, root
+from atelier.common.checkpoints import RUN, CheckpointStore, environment, root, workspace
 from atelier.common.errors import UserError
 from atelier.common.files import digest
 
@@ -65,11 +65,15 @@ def _why_unusable(facts: dict[str, Any]) -> str:
     except UserError:
         now = {}
     changed = [name for name, known in facts["code"].items() if now.get(name) != known]
+    changed += [name for name, known in facts["scripts"].items() if _digest(workspace() / name, "*.py") != known]
     if changed:
         return f"the code of {', '.join(changed)} has changed"
     for name, known in facts["inputs"].items():
-        if not Path(name).exists():
-            return f"{name} is gone"
-        if digest(Path(name)) != known:
-            return f"{name} has changed"
+        now_is = _digest(Path(name))
+        if now_is != known:
+            return f"{name} {'has changed' if now_is else 'is gone'}"
     return ""
+
+
+def _digest(path: Path, pattern: str = "*") -> str | None:
+    return digest(path, pattern) if path.exists() else None

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from atelier.common.errors import shorten
+from atelier.common.errors import short_repr
 
 LARGEST = 1e9  # of numbers without a bound of their own
 LONGEST = 4000  # characters of a text
@@ -103,7 +103,7 @@ def scale_list(lowest: float, highest: float = 1000.0, longest: int = 32) -> Any
         good = all(math.isfinite(scale) and lowest <= scale <= highest for scale in scales)
         if not (good and 0 < len(scales) == len(set(scales)) <= longest):
             limits = f"from {lowest:g} to {highest:g}, at most {longest}"
-            raise ValueError(f"{shorten(text)} is not a list of distinct scales {limits}, such as 1.0+1.5")
+            raise ValueError(f"{short_repr(text)} is not a list of distinct scales {limits}, such as 1.0+1.5")
         return text
 
     return Annotated[

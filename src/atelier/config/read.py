@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import ScalarNode
 
-from atelier.common.errors import UserError, one_line, shorten
+from atelier.common.errors import UserError, one_line, short_repr
 from atelier.common.files import read_plain_text
 from atelier.config.fields import Section, WrittenInt
 
@@ -146,7 +146,7 @@ def _say(problem: ErrorDetails, model: type[Section]) -> str:
     text = _EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden" and (near := get_close_matches(str(place[-1])[:100], _keys(model, place), 1)):
         text += f"; did you mean {near[0]}?"
-    value = _YAML[given] if given is None or isinstance(given, bool) else shorten(given)
+    value = _YAML[given] if given is None or isinstance(given, bool) else short_repr(given)
     shown = "" if isinstance(given, dict) or value in text else f" (it is {value})"
     return f"{_place(place)}: {text}{shown}"
 
@@ -164,4 +164,4 @@ def _keys(model: type[Section], place: tuple[int | str, ...]) -> list[str]:
 def _place(parts: Iterable[int | str]) -> str:
     """Join the names of nested keys with dots, each shortened and without control characters."""
     texts = [str(part) for part in parts]
-    return ".".join(part if part.isprintable() and len(part) <= 60 else shorten(part) for part in texts)
+    return ".".join(part if part.isprintable() and len(part) <= 60 else short_repr(part) for part in texts)
