@@ -42,8 +42,8 @@ def run(*words: str) -> dict[str, str]:
 
 REASONS = {
     "resumable": "train  can be resumed", "torch": "made with torch 1.0", "gone": "none is gone",
-    "code": "the code of training, gone has changed", "data": "rows has changed", "script": "code of pretrain has changed",
-    "unknown": "no readable record",
+    "code": "the code of training, gone has changed", "data": "rows has changed",
+    "script": "the code of pretrain has changed", "unknown": "no readable record",
     "owned": "in use",
 }  # fmt: skip
 
