@@ -141,3 +141,23 @@ def test_the_metrics_of_an_experiment_are_those_of_its_newest_finished_run(works
     assert tracking.read_metrics("lora", "train") == {"train_seconds": 3}
     with pytest.raises(UserError, match="experiment selective: no finished train run in MLflow"):
         tracking.read_metrics("selective", "train")
+
+
+def test_a_study_s_runs_form_an_experiment_of_their_own(workspace):
+    """Equal names in a study and at the root do not mix: neither the metrics nor the parents."""
+    for folder, seconds in ((Path("studies/mine"), 1), (Path(), 2)):
+        weights = folder / "models" / "finetuned"
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        weights.write_text("the same weights")
+        with tracking.run("train", {}, writes=[weights]) as record:
+            record.log_metrics({"train_seconds": seconds})
+        with tracking.run("generate", {}, child_of=weights, writes=[folder / "edits"]):
+            (folder / "edits").write_text("")
+    client, runs = stored(workspace)
+    other = client.get_experiment_by_name("atelier/mine")
+    (train, generate) = client.search_runs([other.experiment_id], order_by=["attributes.start_time ASC"])
+    assert [run.info.run_name for run in (*runs, train, generate)] == ["train", "generate"] * 2
+    assert (train.data.metrics, runs[0].data.metrics) == ({"train_seconds": 1}, {"train_seconds": 2})
+    assert generate.data.tags["mlflow.parentRunId"] == train.info.run_id
+    assert runs[1].data.tags["mlflow.parentRunId"] == runs[0].info.run_id
+    assert other.artifact_location == (workspace / "mlartifacts").as_uri()

@@ -39,7 +39,8 @@ def run(
         stage: name of the stage and of the run.
         params: section name → section (a mapping, or a model of `atelier.config`), logged as `section.key`.
         reads: input files and folders; their digests are logged.
-        writes: outputs that exist at the end of the block; later runs find this run by their digests.
+        writes: outputs that exist at the end of the block; later runs find this run by their digests. Where they are
+            in studies/NAME/, the run goes to that study's own MLflow experiment.
         child_of: an input that another run wrote. That run becomes the parent of this one or, if it is a child itself,
             its sibling: an evaluation appears below the training whose edits it measures.
         resume_key: what the block resumes if it was interrupted (`CheckpointStore.folder.name`). The newest run of the
@@ -50,7 +51,7 @@ def run(
     """
     inputs = {path: digest(path) for path in reads}
     parent = digest(child_of) if child_of is not None and child_of.exists() else None  # a hub name is no path
-    store = open_store()
+    store = open_store(study=_study_of(writes))
     with raise_on_termination():
         with store_faults(store.uri):
             record = _begin(store, stage, parent, resume_key)
@@ -68,13 +69,16 @@ def run(
             record.end(status)
 
 
-def read_metrics(experiment: str, stage: str) -> dict[str, float]:
+def read_metrics(experiment: str, stage: str, study: str = "") -> dict[str, float]:
     """Return the last values of all metrics of a stage's newest finished run in a DVC experiment.
+
+    Args:
+        study: the study whose run it is; "": the root pipeline.
 
     Raises:
         UserError: there is no such run, or the store cannot be used.
     """
-    store = open_store(write=False)
+    store = open_store(write=False, study=study)
     query = (
         f"tags.experiment = {_quote(experiment)} AND tags.stage = {_quote(stage)} AND attributes.status = 'FINISHED'"
     )
@@ -86,6 +90,12 @@ def read_metrics(experiment: str, stage: str) -> dict[str, float]:
             f"remove the experiment and run it again with --force"
         )
     return dict(found[0].data.metrics)
+
+
+def _study_of(writes: Sequence[Path]) -> str:
+    """Return NAME where the outputs are in studies/NAME/, "" elsewhere."""
+    parts = writes[0].parts if writes else ()
+    return parts[1] if len(parts) > 2 and parts[0] == "studies" else ""
 
 
 def _begin(store: Store, stage: str, parent: str | None, key: str | None) -> Run:

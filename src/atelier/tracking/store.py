@@ -35,7 +35,7 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Store:
-    """An open store and the id of the experiment EXPERIMENT in it."""
+    """An open store and the id of one MLflow experiment in it."""
 
     client: "MlflowClient"
     experiment: str
@@ -74,8 +74,11 @@ class Store:
             os.environ[name] = str(_REQUEST_S)
 
 
-def open_store(write: bool = True) -> Store:
+def open_store(write: bool = True, study: str = "") -> Store:
     """Open the store; create it and the experiment if they do not exist.
+
+    Args:
+        study: name of a study, whose runs form an experiment of their own, `atelier/NAME`; "": EXPERIMENT.
 
     Raises:
         UserError: it cannot be opened, or its experiment was deleted.
@@ -88,7 +91,7 @@ def open_store(write: bool = True) -> Store:
     limited = uri.startswith("http") and all(os.environ[name] == value for name, value in _LIMITS.items())
     limit = _CALL_S if limited else None
     with store_faults(uri), _alone(file, write) if file else nullcontext():
-        client, experiment = _call(limit, _connect, uri, file)
+        client, experiment = _call(limit, _connect, uri, file, f"{EXPERIMENT}/{study}" if study else EXPERIMENT)
     return Store(client, experiment, shown(uri), limit)
 
 
@@ -199,24 +202,24 @@ def _alone(file: Path, write: bool) -> Iterator[None]:
         lock.release()
 
 
-def _connect(uri: str, file: Path | None) -> tuple["MlflowClient", str]:
-    """Return a client and the id of the experiment, created if it does not exist."""
+def _connect(uri: str, file: Path | None, name: str) -> tuple["MlflowClient", str]:
+    """Return a client and the id of the experiment of a name, created if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     client = _client(uri)
-    found: Any = client.get_experiment_by_name(EXPERIMENT)
+    found: Any = client.get_experiment_by_name(name)
     if found is None:
         # By default mlflow puts them into the working directory: lost with a temporary experiment.
         place = (file.parent / ARTIFACTS).as_uri() if file else None
         try:
-            return client, client.create_experiment(EXPERIMENT, artifact_location=place)
+            return client, client.create_experiment(name, artifact_location=place)
         except MlflowException:  # another run created it meanwhile; otherwise there is none
-            found = client.get_experiment_by_name(EXPERIMENT)
+            found = client.get_experiment_by_name(name)
             if found is None:
                 raise
     if found.lifecycle_stage != "active":
         raise UserError(
-            f"{shown(uri)}: its experiment {EXPERIMENT} was deleted; restore it by "
+            f"{shown(uri)}: its experiment {name} was deleted; restore it by "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`, with MLFLOW_TRACKING_URI={shown(uri)}"
         )
     if file:
