@@ -15,7 +15,7 @@ from PIL import Image
 from atelier.export.model_card import write_card
 from atelier.export.pipeline import export
 from atelier.export.provenance import Provenance
-from atelier.images.photo import open_photograph, to_square
+from atelier.images.photo import open_photograph
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.models.instruct_pix2pix import Editor, open_weights
 from atelier.sampling.edit import edit
@@ -77,7 +77,7 @@ def opened(weights: Path) -> Editor:
 
 def edit_here(made: Finetuned, weights: Path, **sampling: float) -> np.ndarray:
     editor = opened(weights)
-    source = to_tensor([to_square(open_photograph(made.photo, editor.size))])
+    source = to_tensor([open_photograph(made.photo, editor.size).square])
     return to_pixels(edit(editor, source, ["make the shirt red"], [0], **sampling))[0].astype(int)
 
 

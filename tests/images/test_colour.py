@@ -12,7 +12,7 @@ from schema_files import as_bytes
 
 from atelier.images.colour import flatten, from_srgb, is_two_way, profile_of
 from atelier.images.decode import decode_picture
-from atelier.images.photo import composite, open_mask, open_photograph, save, to_square
+from atelier.images.photo import composite, open_mask, open_photograph, save
 
 WIDE = icc.wide_rgb()
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -124,13 +124,13 @@ def test_a_profile_of_another_type_is_ignored():
 def test_the_editor_sees_srgb_and_the_edit_keeps_the_profile_and_every_untouched_number(tmp_path):
     Image.fromarray(CUBE).save(tmp_path / "wide.png", icc_profile=WIDE)
     photograph = open_photograph(tmp_path / "wide.png", 32)
-    np.testing.assert_allclose(to_square(photograph)[8:24], icc.srgb_of_wide(CUBE), atol=1.2)
+    np.testing.assert_allclose(photograph.square[8:24], icc.srgb_of_wide(CUBE), atol=1.2)
     mask, edited = np.zeros((16, 32), bool), np.full((16, 32, 3), (90, 42, 30), np.uint8)
     mask[2:14, 4:28] = True
-    mixed = composite(photograph, edited, mask)
+    mixed = composite(photograph, Image.fromarray(edited), mask)
     np.testing.assert_array_equal(mixed[~mask], CUBE[~mask])
     np.testing.assert_allclose(icc.srgb_of_wide(mixed[8, 16]), (90, 42, 30), atol=1.5)  # shown as the editor meant it
-    np.testing.assert_allclose(icc.srgb_of_wide(composite(photograph, edited, None)), edited, atol=1.5)
+    np.testing.assert_allclose(icc.srgb_of_wide(composite(photograph, Image.fromarray(edited), None)), edited, atol=1.5)
     for suffix in (".png", ".webp"):
         save(mixed, tmp_path / f"out{suffix}", photograph.profile)
         with Image.open(tmp_path / f"out{suffix}") as written:
@@ -153,7 +153,9 @@ def test_a_profile_that_an_edit_cannot_have_is_left_out_and_the_photo_is_in_srgb
     assert photograph.profile == (profile if kept else None)
     own = np.asarray(flatten(picture).convert("RGB")) if kept else photograph.pixels
     np.testing.assert_array_equal(photograph.own_pixels, own)
-    np.testing.assert_array_equal(composite(photograph, own * 0, np.eye(16, 32, dtype=bool))[0, 5:], own[0, 5:])
+    np.testing.assert_array_equal(
+        composite(photograph, Image.fromarray(own * 0), np.eye(16, 32, dtype=bool))[0, 5:], own[0, 5:]
+    )
     if mode == "CMYK":
         assert np.ptp(photograph.pixels.astype(int), axis=2).max() <= 2  # its printer knows no colour
 

@@ -1,5 +1,6 @@
 """Memory of decoding: at most 12 bytes per pixel above the decoded size, and bounded however many threads decode."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -51,3 +52,14 @@ def test_threads_decode_within_one_budget_of_pixels(monkeypatch):
         with pytest.raises(ValueError, match="picture"):
             decode.decode_picture(damaged)
     assert decode._free == 5000
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
+@pytest.mark.parametrize("case", [(), ("mask",), ("profile",), ("profile", "mask")])
+def test_an_edit_of_a_large_photo_costs_little_more_than_the_photo(tmp_path, case):
+    """Three bytes per pixel are the photo; a colour profile, a mask and the edit itself are within the rest."""
+    script = Path(__file__).with_name("edit_memory.py")
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script, tmp_path, *case]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=path)
+    assert 3 <= float(ran.stdout) <= 3 + ALLOWED

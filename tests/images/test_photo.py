@@ -13,7 +13,7 @@ from skimage.transform import resize
 
 from atelier.common.errors import UserError
 from atelier.images import photo
-from atelier.images.photo import FORMATS, composite, from_square, open_mask, open_photograph, save, to_square
+from atelier.images.photo import FORMATS, composite, from_square, open_mask, open_photograph, save
 
 SIZE = 64
 KINDS = ("tall", "wide", "turned", "transparent", "grey", "tiny", "large")
@@ -56,9 +56,9 @@ def test_into_the_square_and_back_keeps_size_and_content(tmp_path, kind):
     path, upright = write(tmp_path, kind)
     photograph = open_photograph(path, SIZE)
     np.testing.assert_allclose(photograph.pixels.astype(int), upright, atol=4 if kind == "turned" else 0)
-    square = to_square(photograph)
+    square = photograph.square
     assert square.shape == (SIZE, SIZE, 3)
-    back = from_square(square, photograph)
+    back = np.asarray(from_square(square, photograph))
     assert (back.shape, back.dtype) == (upright.shape, np.uint8)
     error = np.abs(back.astype(int) - upright)
     assert np.median(error) <= 2
@@ -70,7 +70,7 @@ def test_a_square_in_a_photo_stays_square(tmp_path, shape):
     canvas, side = np.full((*shape, 3), 255, np.uint8), min(shape) // 2
     canvas[:side, :side] = 0
     Image.fromarray(canvas).save(tmp_path / "photo.png")
-    dark = to_square(open_photograph(tmp_path / "photo.png", SIZE)).mean(-1) < 128
+    dark = open_photograph(tmp_path / "photo.png", SIZE).square.mean(-1) < 128
     rows, columns = dark.any(1).sum(), dark.any(0).sum()
     assert abs(int(rows) - int(columns)) <= 1
     assert rows >= 2
@@ -79,7 +79,7 @@ def test_a_square_in_a_photo_stays_square(tmp_path, shape):
 @pytest.mark.parametrize("path", [shipped.SKIMAGE / "astronaut.png", shipped.HOPPER])
 def test_real_photos_come_back_with_less_detail_only(path):
     photograph = open_photograph(path, 256)
-    back = from_square(to_square(photograph), photograph)
+    back = np.asarray(from_square(photograph.square, photograph))
     assert back.shape == photograph.pixels.shape
     expected = resize(resize(photograph.pixels, [n // 2 for n in back.shape[:2]], anti_aliasing=True), back.shape[:2])
     assert structural_similarity(back / 255, expected, channel_axis=2, data_range=1) > 0.93
@@ -92,7 +92,7 @@ def test_outside_the_mask_no_pixel_changes(tmp_path, kind):
     mask = np.zeros((height, width), bool)
     mask[height // 4 : -height // 4, width // 4 : -width // 4] = True
     mask[: height // 2, width // 2 :] = False  # a concave corner
-    mixed = composite(photograph, 255 - photograph.pixels, mask)
+    mixed = composite(photograph, Image.fromarray(255 - photograph.pixels), mask)
     np.testing.assert_array_equal(mixed[~mask], photograph.pixels[~mask])
     assert (mixed[mask] != photograph.pixels[mask]).any()
 
@@ -102,7 +102,7 @@ def test_the_inside_of_the_mask_is_the_edit_and_its_edge_is_feathered(tmp_path):
     mask = np.zeros(photograph.pixels.shape[:2], bool)
     mask[500:1500, 500:2500] = True
     edited = 255 - photograph.pixels // 2
-    mixed, edge = composite(photograph, edited, mask), round(4 * photograph.scale)
+    mixed, edge = composite(photograph, Image.fromarray(edited), mask), round(4 * photograph.scale)
     inside = slice(500 + edge, 1500 - edge), slice(500 + edge, 2500 - edge)
     np.testing.assert_array_equal(mixed[inside], edited[inside])
     across = mixed[1000, 490 : 500 + edge].astype(int).sum(-1)

@@ -160,7 +160,7 @@ def _edit_one(
     photo: Path, instruction: str, out: Path, mask: str, seeds: Sequence[int], load: "Load", settings: "Generate"
 ) -> None:
     from atelier.cli.seed_sheet import draw_seed_sheet
-    from atelier.images.photo import check_format, open_mask, open_photograph, save
+    from atelier.images.photo import check_format, open_photograph, save
     from atelier.sampling.photos import AUTO, NONE, PhotoEdit, choose_mask, describe_cut, make_edits
 
     check_format(out)
@@ -170,23 +170,31 @@ def _edit_one(
         check_path(path)
     if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise UserError(f"{out} is an input; write the edit to another file")
-    small = open_photograph(photo, size=1)  # report a wrong file before the editor is loaded
-    for path in masks:
-        open_mask(path, small)
+    _check_pictures(photo, masks)
     editor, find = load()
     cut = describe_cut(editor, instruction)
     if cut:
         notice(cut)
     photograph = open_photograph(photo, editor.size)
     region = choose_mask(mask, photograph, instruction, find)
+    seeds = list(dict.fromkeys(seeds))
     requests = [PhotoEdit(photograph, instruction, seed, region) for seed in seeds]
-    edits = dict(zip(seeds, make_edits(editor, requests, settings, progress=True), strict=True))
-    if len(edits) == 1:
-        save(edits[seeds[0]], out, photograph.profile)
+    edits = make_edits(editor, requests, settings, progress=True)
+    if len(seeds) == 1:
+        save(next(edits), out, photograph.profile)
     else:
-        save(draw_seed_sheet(photograph.own_pixels, edits), out, photograph.profile)
+        save(draw_seed_sheet(photograph.own_pixels, seeds, edits), out, photograph.profile)
         click.echo("wrote a contact sheet; use --seed for one of the edits at full size", err=True)
     echo_path(out)
+
+
+def _check_pictures(photo: Path, masks: Sequence[Path]) -> None:
+    """Report a wrong file before the editor is loaded."""
+    from atelier.images.photo import open_mask, open_photograph
+
+    photograph = open_photograph(photo, size=1)
+    for path in masks:
+        open_mask(path, photograph)
 
 
 def _edit_batch(file: Path, out_dir: Path, mask: str, seed: int, load: "Load", settings: "Generate") -> None:

@@ -57,3 +57,11 @@ def strips(picture: Image.Image) -> Iterator[tuple[Area, np.ndarray]]:
     for top in range(0, picture.height, rows):
         area = (0, top, picture.width, min(top + rows, picture.height))
         yield area, np.asarray(picture.crop(area))
+
+
+def to_array(picture: Image.Image) -> np.ndarray:
+    """Copy an RGB picture to uint8 (H, W, 3), without the further copy of a large one that `numpy.asarray` makes."""
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for (_, top, _, bottom), values in strips(picture):
+        pixels[top:bottom] = values
+    return pixels

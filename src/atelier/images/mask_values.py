@@ -65,7 +65,10 @@ def _brightness(mask: Image.Image) -> Image.Image:
     if mask.mode in _GREY:
         return mask.getchannel(0)
     if mask.mode not in _RGB:
-        mask = flatten(mask).convert("RGB")
+        mask = flatten(mask)
+        if mask.mode == "L":
+            return mask
+        mask = mask.convert("RGB")
     red, green, blue, *_ = mask.split()
     return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 

@@ -15,7 +15,7 @@ from atelier.common.files import atomic_write
 from atelier.images.boxes import box_of
 from atelier.images.colour import from_srgb, is_two_way, to_srgb
 from atelier.images.decode import decode_mask, decode_own
-from atelier.images.depth import strips
+from atelier.images.depth import strips, to_array
 from atelier.images.frames import Picture, turn
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
 from atelier.images.opening import open_file
@@ -31,25 +31,30 @@ class Photograph:
     """An image file, decoded and rotated upright, and its placement in the editor's square."""
 
     path: Path
-    picture: Picture
+    own: Picture  # its pixels are numbers in `profile`
+    profile: bytes | None  # ICC colour profile; None: sRGB
     fit: Fit
-    own: Image.Image  # RGB, upright, in the numbers of the file if `profile` is given, else in sRGB
-    profile: bytes | None  # ICC colour profile of `own`; None: sRGB without one
+    square: np.ndarray  # in sRGB, letterboxed: uint8 (size, size, 3)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright photo, px."""
+        return self.own.pixels.size
 
     @property
     def pixels(self) -> np.ndarray:
         """Image in sRGB, uint8 (H, W, 3); transparent pixels are composited over white."""
-        return np.asarray(self.picture.pixels)
+        return to_array(to_srgb(self.own.pixels, self.profile))
 
     @property
     def own_pixels(self) -> np.ndarray:
         """Image in its own profile, uint8 (H, W, 3)."""
-        return np.asarray(self.own)
+        return to_array(self.own.pixels)
 
     @property
     def scale(self) -> float:
         """Side of a pixel of the square, in pixels of the photo."""
-        return max(self.picture.pixels.size) / self.fit.size
+        return max(self.size) / self.fit.size
 
 
 def open_photograph(path: Path, size: int) -> Photograph:
@@ -62,18 +67,14 @@ def open_photograph(path: Path, size: int) -> Photograph:
         numbers, profile, orientation = decode_own({"path": path})
     except RefusedError as refused:
         raise UserError(f"{path}: {refused}") from None
-    own = turn(numbers, orientation)
-    pixels = to_srgb(own, profile)
+    stored = numbers.size
+    numbers = turn(numbers, orientation)
+    pixels = to_srgb(numbers, profile)
     if profile is None or not is_two_way(profile):  # an edit is coloured: no grey or CMYK profile fits it
-        own, profile = pixels, None
-    own = own if own.mode == "RGB" else own.convert("RGB")  # grey numbers in an RGB profile
-    picture = Picture(pixels, numbers.size, orientation)
-    return Photograph(path, picture, plan_fit(*pixels.size, size, "letterbox"), own, profile)
-
-
-def to_square(photograph: Photograph) -> np.ndarray:
-    """Return the photo letterboxed into the square: uint8 (size, size, 3)."""
-    return fit_picture(photograph.picture.pixels, photograph.fit)
+        numbers, profile = pixels, None
+    numbers = numbers if numbers.mode == "RGB" else numbers.convert("RGB")  # grey numbers in an RGB profile
+    fit = plan_fit(*pixels.size, size, "letterbox")
+    return Photograph(path, Picture(numbers, stored, orientation), profile, fit, fit_picture(pixels, fit))
 
 
 def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
@@ -84,16 +85,16 @@ def open_mask(path: Path, photograph: Photograph) -> np.ndarray:
     """
     try:
         open_file(path).close()
-        return decode_mask({"path": path}, photograph.picture)
+        return decode_mask({"path": path}, photograph.own)
     except RefusedError as refused:
-        width, height = photograph.picture.pixels.size
+        width, height = photograph.size
         wanted = f"expected white where {photograph.path.name} may change, {width} × {height} px or that shape"
         raise UserError(f"{path}: {refused}; {wanted}") from None
 
 
-def from_square(square: np.ndarray, photograph: Photograph) -> np.ndarray:
-    """Crop the padding off an edited square and resize it to the photo: uint8 (H, W, 3)."""
-    return _to_array(_enlarge(square, photograph, Image.Resampling.LANCZOS))
+def from_square(square: np.ndarray, photograph: Photograph) -> Image.Image:
+    """Crop the padding off an edited square, uint8 (size, size, 3), and resize it to the photo: RGB."""
+    return _enlarge(square, photograph, Image.Resampling.LANCZOS)
 
 
 def mask_from_square(mask: np.ndarray, photograph: Photograph) -> np.ndarray:
@@ -104,43 +105,41 @@ def mask_from_square(mask: np.ndarray, photograph: Photograph) -> np.ndarray:
 
 def _enlarge(layer: np.ndarray, photograph: Photograph, resample: Image.Resampling) -> Image.Image:
     inner = Image.fromarray(layer).crop(photograph.fit.place)  # crop first: padding must not bleed into the border
-    size = photograph.picture.pixels.size
-    return inner if inner.size == size else inner.resize(size, resample)
+    return inner if inner.size == photograph.size else inner.resize(photograph.size, resample)
 
 
-def composite(photograph: Photograph, edited: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def composite(photograph: Photograph, edited: Image.Image, mask: np.ndarray | None) -> np.ndarray:
     """Composite an edit over the photo, in the photo's own profile: uint8 (H, W, 3).
 
     The edge is feathered inwards by about one pixel of the editor's square: no pixel outside the mask changes.
 
     Args:
-        edited: uint8 (H, W, 3), in sRGB.
+        edited: RGB of the photo's size, in sRGB.
         mask: not empty; None: everywhere.
     """
     if mask is None:
-        return edited if photograph.profile is None else from_srgb(edited, photograph.profile)
+        mixed = np.empty((edited.height, edited.width, 3), np.uint8)
+        for (_, top, _, bottom), pixels in strips(edited):
+            mixed[top:bottom] = _to_own(pixels, photograph.profile)
+        return mixed
     blurred = Image.fromarray(mask_pixels(mask)).filter(ImageFilter.GaussianBlur(photograph.scale))
-    mixed = _to_array(photograph.own)
+    mixed = photograph.own_pixels
     left, top, right, bottom = (int(edge) for edge in box_of(mask))
     rows = max(1, _STRIP // (right - left))
     for start in range(top, bottom, rows):  # so that only a part of a large photo is held as floats
         region = np.s_[start : min(start + rows, bottom), left:right]
-        new = edited[region] if photograph.profile is None else from_srgb(edited[region], photograph.profile)
-        inside = np.asarray(blurred.crop((left, start, right, region[0].stop)), np.float32) / 255
-        share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[
-            ..., None
-        ]  # 0 at a straight edge, 1 well inside
+        area = (left, start, right, region[0].stop)
+        new = _to_own(np.asarray(edited.crop(area)), photograph.profile)
+        inside = np.asarray(blurred.crop(area), np.float32) / 255
+        share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[..., None]  # 0 at a straight edge
         before = mixed[region].astype(np.float32)
         mixed[region] = (before + share * (new - before)).round().astype(np.uint8)
     return mixed
 
 
-def _to_array(picture: Image.Image) -> np.ndarray:
-    """Copy an RGB picture to uint8 (H, W, 3), without the further copy of a large one that `numpy.asarray` makes."""
-    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
-    for (_, top, _, bottom), values in strips(picture):
-        pixels[top:bottom] = values
-    return pixels
+def _to_own(pixels: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Convert uint8 (H, W, 3) in sRGB to numbers in a profile; None: they are in sRGB."""
+    return pixels if profile is None else from_srgb(pixels, profile)
 
 
 def check_format(path: Path) -> None:

@@ -3,6 +3,7 @@
 Legend: H W pixels of the upright photo, S side of the editor's square.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +21,8 @@ from atelier.images.photo import (
     open_mask,
     open_photograph,
     save,
-    to_square,
 )
-from atelier.images.tensors import to_pixels, to_tensor
+from atelier.images.tensors import MAX_PIXELS, to_pixels, to_tensor
 from atelier.masks.predict import Finder
 from atelier.models.instruct_pix2pix import Editor
 from atelier.models.tokens import describe_unread
@@ -88,7 +88,7 @@ def find_masks(find: Finder, requests: Sequence[tuple[Photograph, str]]) -> list
     if not requests:
         return []
     garments = [name_garment(instruction) for _, instruction in requests]
-    squares = find([to_square(photograph) for photograph, _ in requests], garments)
+    squares = find([photograph.square for photograph, _ in requests], garments)
     masks = [mask_from_square(mask, one) for mask, (one, _) in zip(squares, requests, strict=True)]
     return [
         mask if mask.any() else UserError(f"{one.path}: no {garment} found in it; --mask none edits all of it")
@@ -113,7 +113,7 @@ def make_edits(
     for batch in batched(edits, settings.batch_size):
         edited = editing.edit(
             editor,
-            to_tensor([to_square(one.photograph) for one in batch]),
+            to_tensor([one.photograph.square for one in batch]),
             [one.instruction for one in batch],
             [one.seed for one in batch],
             steps=settings.steps,
@@ -132,8 +132,7 @@ def edit_batch(
 
     A request that cannot be edited is refused and the others continue.
     """
-    for batch in batched(requests, settings.batch_size):
-        loaded = _load(batch, editor.size, find)
+    for batch, loaded in _load_batches(requests, settings.batch_size, editor.size, find):
         pixels = make_edits(editor, [edit for edit in loaded if isinstance(edit, PhotoEdit)], settings)
         for request, edit in zip(batch, loaded, strict=True):
             if isinstance(edit, PhotoEdit):
@@ -141,16 +140,39 @@ def edit_batch(
             yield EditResult(request, None if isinstance(edit, PhotoEdit) else str(edit))
 
 
-def _load(requests: Sequence[EditRequest], size: int, find: Finder) -> list[PhotoEdit | UserError]:
-    """Open each request's photo and mask; the masks to be predicted are predicted together."""
-    loaded: list[PhotoEdit | UserError] = []
-    for request in requests:
-        try:
-            photograph = open_photograph(request.image, size)
-            mask = None if request.mask in (AUTO, NONE) else open_mask(Path(request.mask), photograph)
-            loaded.append(PhotoEdit(photograph, request.instruction, request.seed, mask))
-        except UserError as error:
-            loaded.append(error)
+Loaded = list[PhotoEdit | UserError]
+
+
+def _load_batches(
+    requests: Sequence[EditRequest], batch_size: int, size: int, find: Finder
+) -> Iterator[tuple[list[EditRequest], Loaded]]:
+    """Yield batches of requests and what was loaded for them; photos of more than MAX_PIXELS in all end a batch."""
+    batch: list[EditRequest] = []
+    loaded: Loaded = []
+    pixels = 0
+    for last, request in enumerate(requests, 1 - len(requests)):
+        batch.append(request)
+        loaded.append(_load(request, size))
+        if isinstance(loaded[-1], PhotoEdit):
+            pixels += math.prod(loaded[-1].photograph.size)
+        if len(batch) == batch_size or pixels > MAX_PIXELS or last == 0:
+            _find_missing(batch, loaded, find)
+            yield batch, loaded
+            batch, loaded, pixels = [], [], 0
+
+
+def _load(request: EditRequest, size: int) -> PhotoEdit | UserError:
+    """Open a request's photo and its mask, if that is a file."""
+    try:
+        photograph = open_photograph(request.image, size)
+        mask = None if request.mask in (AUTO, NONE) else open_mask(Path(request.mask), photograph)
+        return PhotoEdit(photograph, request.instruction, request.seed, mask)
+    except UserError as error:
+        return error
+
+
+def _find_missing(requests: Sequence[EditRequest], loaded: Loaded, find: Finder) -> None:
+    """Predict the masks of a batch together, in place."""
     missing = [
         n
         for n, (request, edit) in enumerate(zip(requests, loaded, strict=True))
@@ -159,4 +181,3 @@ def _load(requests: Sequence[EditRequest], size: int, find: Finder) -> list[Phot
     found = find_masks(find, [(loaded[n].photograph, requests[n].instruction) for n in missing])
     for n, mask in zip(missing, found, strict=True):
         loaded[n] = mask if isinstance(mask, UserError) else replace(loaded[n], mask=mask)
-    return loaded

@@ -21,7 +21,7 @@ from atelier.common.rng import derive_seed
 from atelier.common.values import is_listed, shorten, text_value
 from atelier.images.decode import check_name
 from atelier.images.names import EXTENSIONS, METADATA, find_metadata, is_picture
-from atelier.images.photo import open_photograph, to_square
+from atelier.images.photo import open_photograph
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.models.base import to_latents
 from atelier.models.text_to_image import TextToImage
@@ -81,7 +81,7 @@ def read_folder(folder: Path, size: int, prompt: str = "", *, repeats: int = 1) 
             raise UserError(f"{file.path}: no prompt for it; give one for all, or one in {METADATA}")
         if file.leads_out:
             raise UserError(f"{file.path}: a link that leads out of the folder; expected a file inside")
-        rows.append(ConceptRow(to_square(open_photograph(file.path, size)), words, repeats=repeats))
+        rows.append(ConceptRow(open_photograph(file.path, size).square, words, repeats=repeats))
     return rows
 
 
