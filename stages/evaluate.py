@@ -4,6 +4,7 @@ from pathlib import Path
 
 from atelier import tracking
 from atelier.common import command
+from atelier.common.determinism import set_deterministic
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.evaluation.evaluate import evaluate, load_scorers
@@ -30,6 +31,7 @@ from atelier.report.write import Outputs, write_evaluation
 def main(params: Path, probes: Path, zones: Path, baseline: Path, finetuned: Path, page: Path, **paths: Path) -> None:
     """Compare the edits of the baseline and of the fine-tuned editor with exact targets, named colours and sources."""
     settings, inputs = read_params(params), [probes, zones, baseline, finetuned]
+    set_deterministic(settings.models.deterministic)
     set_threads(settings.models.threads)
     out = Outputs(**{name: paths.pop(name) for name in ("report", "headline", "tables", "sheets")})
     with tracking.run("evaluate", dict(settings), inputs, [*vars(out).values(), page], child_of=finetuned) as record:

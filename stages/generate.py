@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from atelier import tracking
 from atelier.common import command
+from atelier.common.determinism import set_deterministic
 from atelier.common.records import Edit, Probe, read_rows, write_rows
 from atelier.common.threads import set_threads
 from atelier.config import read_params
@@ -24,6 +25,7 @@ from atelier.sampling.plan import plan_edits
 def main(params: Path, probes: Path, weights: Path, model: str, out: Path) -> None:
     """Edit every probe, at the study's guidance and in a sweep over it; a probe's noise is the same for every model."""
     chosen = read_params(params)
+    set_deterministic(chosen.models.deterministic)
     set_threads(chosen.models.threads)
     sections = {"models": chosen.models, "generate": chosen.generate}
     with tracking.run(f"generate@{model}", sections, reads=[probes], writes=[out], child_of=weights) as run:

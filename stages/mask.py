@@ -8,6 +8,7 @@ from pathlib import Path
 
 from atelier import tracking
 from atelier.common import command
+from atelier.common.determinism import set_deterministic
 from atelier.common.files import write_json
 from atelier.common.threads import set_threads
 from atelier.config import read_params
@@ -24,6 +25,7 @@ from atelier.masks.make import mask_all
 def main(params: Path, triplets: Path, probes: Path, out_triplets: Path, out_probes: Path, report: Path) -> None:
     """Make the mask and the scaled box of each named garment; a missing mask is predicted by the segmenter."""
     settings = read_params(params)
+    set_deterministic(settings.models.deterministic)
     set_threads(settings.models.threads)
     sections = {"models": settings.models, "mask": settings.mask}
     with tracking.run("mask", sections, reads=[triplets, probes], writes=[out_triplets, out_probes]) as record:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from atelier import tracking
 from atelier.common import command
+from atelier.common.determinism import set_deterministic
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.training import distributed
@@ -24,6 +25,7 @@ def main(params: Path, triplets: Path, zones: Path, out: Path, report: Path, cur
     An interrupted run is resumed.
     """
     chosen = read_params(params)
+    set_deterministic(chosen.models.deterministic)
     sections = {"models": chosen.models, "train": chosen.train}
     with distributed.join(chosen.models.device) as accelerator:
         set_threads(chosen.models.threads)  # after the launcher and accelerate, which set their own number

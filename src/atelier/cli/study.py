@@ -124,7 +124,7 @@ def seeds(names: tuple[str, ...], out: Path) -> None:
     "--dtype", default="bfloat16", type=click.Choice(["float32", "bfloat16"]), help="Type of the frozen weights."
 )
 def memory(base: Path, full_size: bool, params: Path, size: int, samples: int, dtype: str) -> None:
-    """Calculate the GPU memory that training needs, by method, with and without gradient checkpointing.
+    """Calculate the GPU memory that the study needs: the training step by method, and every other pass.
 
     \b
     Examples:
@@ -135,8 +135,12 @@ def memory(base: Path, full_size: bool, params: Path, size: int, samples: int, d
 
     from atelier.config import read_params
     from atelier.models import meta
-    from atelier.training.memory import table
+    from atelier.training import passes
+    from atelier.training.memory import estimate, table
 
-    chosen = read_params(params)
-    layout = meta.full_size() if full_size else meta.of_base(base, Path(chosen.models.clip))
-    click.echo(table(layout, chosen.train, size, samples, getattr(torch, dtype)))
+    chosen, kind = read_params(params), getattr(torch, dtype)
+    models = chosen.models
+    layout = meta.full_size() if full_size else meta.of_base(base, Path(models.clip), Path(models.segmenter))
+    click.echo(table(layout, chosen.train, size, samples, kind) + "\n")
+    step = estimate(layout, chosen.train, size, samples, kind)
+    click.echo(passes.table(layout, chosen, size, samples, kind, step))

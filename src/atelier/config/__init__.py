@@ -50,6 +50,7 @@ class Models(Section):
     dtype: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
     threads: Threads
+    deterministic: bool = False
 
 
 class Prepare(Section):
@@ -97,6 +98,8 @@ class LoopSettings(Section):
     batch_size: Batch
     accumulate: Batch
     gradient_checkpointing: bool
+    channels_last: bool = False
+    compile: bool = False
     warmup: Share
     clip_norm: Positive
     ema: Decay

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from atelier.common.errors import UserError
+from atelier.models.base import pass_size
 from atelier.models.check import opening
 from atelier.models.parts import read_folder
 from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
@@ -18,7 +19,7 @@ from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
 if TYPE_CHECKING:
     from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
 
-BATCH = 32
+BATCH = 32  # pictures in one pass, at most
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,22 @@ def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments
         bool (H, W) per picture; all False if nothing was found.
     """
     masks: list[np.ndarray] = []
-    for start in range(0, len(pictures), BATCH):
-        batch = [picture.copy() for picture in pictures[start : start + BATCH]]  # torch needs writable arrays
+    size = segmenter.processor.size
+    count = batch_of(size["height"], size["width"])
+    for start in range(0, len(pictures), count):
+        batch = [picture.copy() for picture in pictures[start : start + count]]  # torch needs writable arrays
         inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
         outputs = segmenter.model(**inputs)
         sizes = [picture.shape[:2] for picture in batch]
         found = segmenter.processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
-        names = garments[start : start + BATCH]
+        names = garments[start : start + count]
         masks += [np.isin(one.cpu().numpy(), _labels(segmenter, name)) for one, name in zip(found, names, strict=True)]
     return masks
+
+
+def batch_of(height: int, width: int) -> int:
+    """Return how many pictures of a size in pixels the model is given in one pass."""
+    return min(BATCH, pass_size(height, width))
 
 
 def _labels(segmenter: Segmenter, garment: str) -> list[int]:

@@ -31,6 +31,7 @@ from atelier.models.tokens import TokenLimit
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
 
+BATCH = 64  # images in one pass, unless a caller says otherwise
 NO_DIRECTION = 1e-5  # a shorter difference of unit float32 features is rounding and has no direction
 
 
@@ -84,7 +85,7 @@ class ClipScorer:
         return change_window(texts, self.limit.fits)
 
     @torch.no_grad()
-    def image_features(self, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+    def image_features(self, images: torch.Tensor, batch_size: int = BATCH) -> torch.Tensor:
         """Return unit features (B, D) of square images (B, 3, H, H) in [0, 1].
 
         Raises:
@@ -105,7 +106,7 @@ class ClipScorer:
         return torch.cat(features)
 
     @torch.no_grad()
-    def text_features(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
+    def text_features(self, texts: Sequence[str], batch_size: int = BATCH) -> torch.Tensor:
         """Return unit features (B, D) of texts; NaN for a text longer than the model reads."""
         length, features = self.limit.length, []
         for batch in batched(texts, batch_size):

@@ -5,12 +5,14 @@ they mapped to the VAE's [-1, 1].
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import Module
+
+PIXELS = 2**20  # that a frozen network is given in one pass: 4 pictures of 512 px, 1 of 1024; bounds its peak memory
 
 
 class DiffusionModel(Protocol):
@@ -68,11 +70,23 @@ def autocast(model: DiffusionModel) -> torch.autocast:
     return torch.autocast(model.device.type, model.dtype, enabled=model.dtype != torch.float32)
 
 
+def pass_size(height: int, width: int) -> int:
+    """Return how many pictures of a size in pixels a frozen network takes in one pass, at least one."""
+    return max(1, PIXELS // (height * width))
+
+
 @torch.no_grad()
 def encode_images(model: DiffusionModel, images: Tensor) -> Tensor:
-    """(B, 3, H, W) in [0, 1] → float32 (B, C, h, w): the mode of the VAE's posterior, neither shifted nor scaled."""
-    pixels = (images * 2 - 1).to(model.device, model.dtype)
-    return model.vae.encode(pixels).latent_dist.mode().float()
+    """(B, 3, H, W) in [0, 1] → float32 (B, C, h, w): the mode of the VAE's posterior, neither shifted nor scaled.
+
+    In passes of at most `PIXELS`, so that the VAE needs the same memory for any number of pictures.
+    """
+
+    def encode(part: Tensor) -> Tensor:
+        pixels = (part * 2 - 1).to(model.device, model.dtype)
+        return model.vae.encode(pixels).latent_dist.mode().float()
+
+    return _in_passes(encode, images, pass_size(*images.shape[-2:]))
 
 
 # z = s · (E(x) − c)      s the VAE's scaling factor, c its shift (0 where it has none)
@@ -83,14 +97,30 @@ def to_latents(model: DiffusionModel, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
-    """Shifted and scaled latents (B, C, h, w) → float32 images (B, 3, H, W) in [0, 1]."""
-    unscaled = latents / model.scaling_factor + _shift(model)
-    pixels = model.vae.decode(unscaled.to(model.device, model.dtype)).sample
-    return (pixels.float() / 2 + 0.5).clamp(0, 1)
+    """Shifted and scaled latents (B, C, h, w) → float32 images (B, 3, H, W) in [0, 1]; in passes as for encoding."""
+
+    def decode(part: Tensor) -> Tensor:
+        unscaled = part / model.scaling_factor + _shift(model)
+        pixels = model.vae.decode(unscaled.to(model.device, model.dtype)).sample
+        return (pixels.float() / 2 + 0.5).clamp(0, 1)
+
+    return _in_passes(decode, latents, pass_size(*(side * model.latent_stride for side in latents.shape[-2:])))
+
+
+def _in_passes(run: Callable[[Tensor], Tensor], batch: Tensor, most: int) -> Tensor:
+    parts = [run(part) for part in batch.split(most)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _shift(model: DiffusionModel) -> float:
     return getattr(model.vae.config, "shift_factor", None) or 0.0
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor from the CPU to a device; to a GPU through pinned memory, so that the host does not wait."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], length: int | None = None) -> Tensor:

@@ -43,15 +43,35 @@ _VISION = {
 }
 
 
+# mattmdjaga/segformer_b2_clothes, which predicts masks, and the side that its processor resizes pictures to
+_SEGMENTER = {
+    "depths": [3, 4, 6, 3],
+    "hidden_sizes": [64, 128, 320, 512],
+    "num_attention_heads": [1, 2, 5, 8],
+    "decoder_hidden_size": 768,
+    "num_labels": 18,
+}
+_SEGMENTER_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A SegFormer, float32, and the side of its input in pixels."""
+
+    build: Callable[[], "Module"]
+    side: int
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The networks that training holds in memory, as builders, and the sizes of the UNet's inputs."""
+    """The networks that the study holds in memory, as builders, and the sizes of the UNet's inputs."""
 
     unet: Callable[[], "Module"]
     others: Sequence[Callable[[], "Module"]]  # in the precision of the frozen weights: VAE, text encoder
     clip: Callable[[], "Module"]  # float32: scores validation edits
     stride: int  # pixels along a latent cell
     tokens: int  # of an instruction
+    segmenter: Segmenter | None = None  # None: masks are all given
 
 
 def build_full_size() -> "UNet2DConditionModel":
@@ -81,7 +101,14 @@ def build_layout(base: Path) -> "UNet2DConditionModel":
 def full_size() -> Layout:
     """Return the public editor's networks (timbrooks/instruct-pix2pix) and the paper's CLIP."""
     from diffusers import AutoencoderKL
-    from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel
+    from transformers import (
+        CLIPConfig,
+        CLIPModel,
+        CLIPTextConfig,
+        CLIPTextModel,
+        SegformerConfig,
+        SegformerForSemanticSegmentation,
+    )
 
     return Layout(
         unet=build_full_size,
@@ -89,14 +116,15 @@ def full_size() -> Layout:
         clip=lambda: CLIPModel(CLIPConfig(text_config=_TEXT, vision_config=_VISION, projection_dim=768)),
         stride=8,
         tokens=77,
+        segmenter=Segmenter(lambda: SegformerForSemanticSegmentation(SegformerConfig(**_SEGMENTER)), _SEGMENTER_SIDE),
     )
 
 
-def of_base(base: Path, clip: Path) -> Layout:
-    """Return the networks in an editor's folder and in a CLIP's.
+def of_base(base: Path, clip: Path, segmenter: Path | None = None) -> Layout:
+    """Return the networks in an editor's folder, a CLIP's and a SegFormer's, if that is given.
 
     Raises:
-        UserError: there is no editor or no CLIP in the folder, or a configuration is damaged.
+        UserError: one of them is not in its folder, or a configuration is damaged.
     """
     from diffusers import AutoencoderKL
     from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel
@@ -117,4 +145,15 @@ def of_base(base: Path, clip: Path) -> Layout:
         clip=lambda: CLIPModel(CLIPConfig.from_pretrained(clip)),
         stride=2 ** (len(vae["block_out_channels"]) - 1),
         tokens=text.max_position_embeddings,
+        segmenter=None if segmenter is None else _segmenter(segmenter),
     )
+
+
+def _segmenter(folder: Path) -> Segmenter:
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
+
+    with opening(f"{folder}: no SegFormer there"):
+        config = SegformerConfig.from_pretrained(folder)
+        size = SegformerImageProcessor.from_pretrained(folder).size
+        side = max(size["height"], size["width"])
+    return Segmenter(lambda: SegformerForSemanticSegmentation(config), side)

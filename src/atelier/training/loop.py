@@ -147,7 +147,8 @@ def _close_epoch(state: TrainState, progress: _Progress, batches: int, task: Tas
     epoch = Epoch(number, loss, task.validate(state.ema_model(), number))
     progress.epochs.append(epoch)
     if best_epoch(progress.epochs) == number:
-        progress.best = {name: value.to("cpu", copy=True) for name, value in gather(accelerator, state.ema).items()}
+        best = gather(accelerator, state.ema).items()
+        progress.best = {name: value.to("cpu", copy=True).contiguous() for name, value in best}
     return epoch
 
 

@@ -2,7 +2,8 @@
 
 Networks are built of torch's fake tensors, which have shape, type and device but no values. The UNet runs forward on
 them under the rules of CUDA's autocast, as in training, and the tensors that autograd saves for backward are added up.
-Not counted: kernels' workspaces, CUDA's own context, the encoded triplets (0.2 MB each at 512 px), and validation.
+Not counted: kernels' workspaces, CUDA's own context, and the encoded triplets (0.2 MB each at 512 px). All passes
+without gradients are in `passes`.
 
 Not torch's `MemTracker`: it needs a backward pass, which torch refuses on fake CUDA tensors where there is no GPU.
 """
@@ -26,12 +27,12 @@ from atelier.models.instruct_pix2pix import Editor
 from atelier.models.meta import Layout
 from atelier.training.edit import methods
 
-_GIB = 2**30
+GIB = 2**30
 _METHODS = ("selective", "full", "lora")
 _SMALLEST_8BIT = 4096  # bitsandbytes keeps the moments of smaller tensors in float32
 _BLOCK_8BIT = 256  # numbers that share a scale in bitsandbytes
 _META = torch.device("meta")
-_DEVICE = torch.device("cuda")  # of fake tensors: no GPU is needed
+DEVICE = torch.device("cuda")  # of fake tensors: no GPU is needed
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def table(layout: Layout, settings: Train, size: int, samples: int, dtype: torch
         found = estimate(layout, chosen, size, samples, dtype)
         values = [getattr(found, kind) for kind in kinds] + [found.total("adamw"), found.total("adamw8bit")]
         label = f"{method}{', checkpointing' if flag else ''}"
-        lines.append("".join([f"{label:<26}", *(f"{value / _GIB:>13.2f}" for value in values)]))
+        lines.append("".join([f"{label:<26}", *(f"{value / GIB:>13.2f}" for value in values)]))
     return "\n".join(lines)
 
 
@@ -79,9 +80,9 @@ def estimate(layout: Layout, settings: Train, size: int, samples: int, dtype: to
     Raises:
         UserError: the block set or an adapter's target is not in this UNet.
     """
-    base = _empty(layout.unet, dtype)
-    networks = _bytes(base) + sum(_bytes(_empty(build, dtype)) for build in layout.others)
-    networks += _bytes(_empty(layout.clip, torch.float32))
+    base = empty(layout.unet, dtype)
+    networks = size_of(base) + sum(size_of(empty(build, dtype)) for build in layout.others)
+    networks += size_of(empty(layout.clip, torch.float32))
     chosen = methods.prepare(Editor(base, None, None, None, None, dtype, _META), settings)
     own = dict(chosen.model.unet.named_parameters())
     trained = {name: own[name].float() for name in chosen.names}
@@ -89,14 +90,14 @@ def estimate(layout: Layout, settings: Train, size: int, samples: int, dtype: to
     side = size // layout.stride
     kinds = {name: (tensor.shape, tensor.dtype) for name, tensor in unet.state_dict().items()}
     with FakeTensorMode():
-        values = {name: torch.empty(shape, dtype=kind, device=_DEVICE) for name, (shape, kind) in kinds.items()}
+        values = {name: torch.empty(shape, dtype=kind, device=DEVICE) for name, (shape, kind) in kinds.items()}
         unet.load_state_dict(values, assign=True)
         for name, tensor in unet.named_parameters():
             tensor.requires_grad_(name in trained)
         inputs = (
-            torch.empty(samples, unet.config.in_channels, side, side, device=_DEVICE),
-            torch.empty(samples, dtype=torch.int64, device=_DEVICE),
-            torch.empty(samples, layout.tokens, unet.config.cross_attention_dim, device=_DEVICE),
+            torch.empty(samples, unet.config.in_channels, side, side, device=DEVICE),
+            torch.empty(samples, dtype=torch.int64, device=DEVICE),
+            torch.empty(samples, layout.tokens, unet.config.cross_attention_dim, device=DEVICE),
         )
         kept, again = count_activations(unet, inputs, dtype, settings.gradient_checkpointing)
     numbers = [tensor.numel() for tensor in trained.values()]
@@ -133,13 +134,13 @@ def count_activations(
 
     if checkpointing:
         unet.enable_gradient_checkpointing(run_checkpointed)
-    with _FlashAttention(), _autocast(inputs[0].device.type, dtype), saved.watch():
+    with _FlashAttention(), with_autocast(inputs[0].device.type, dtype), saved.watch():
         unet(*inputs, return_dict=False)
     casts = [p.numel() * dtype.itemsize for p in unet.parameters() if p.requires_grad and p.dtype != dtype]
     return saved.bytes, max(again, sum(casts)) if checkpointing else 0
 
 
-def _empty(build: Callable[[], Module], dtype: torch.dtype) -> Module:
+def empty(build: Callable[[], Module], dtype: torch.dtype) -> Module:
     """Build a frozen network with shapes and no values."""
     with _META:
         network = build()
@@ -147,7 +148,7 @@ def _empty(build: Callable[[], Module], dtype: torch.dtype) -> Module:
     return network.requires_grad_(False).eval()
 
 
-def _bytes(network: Module) -> int:
+def size_of(network: Module) -> int:
     return sum(parameter.numel() * parameter.itemsize for parameter in network.parameters())
 
 
@@ -159,7 +160,7 @@ def _moments_8bit(numbers: int) -> int:
 
 
 @contextmanager
-def _autocast(device: str, dtype: torch.dtype) -> Iterator[None]:
+def with_autocast(device: str, dtype: torch.dtype) -> Iterator[None]:
     """Apply the rules of autocast: `torch.autocast` refuses CUDA where there is none."""
     before = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     torch.set_autocast_enabled(device, dtype != torch.float32)
@@ -194,6 +195,15 @@ class _Saved:
         return torch.autograd.graph.saved_tensors_hooks(self.keep, lambda tensor: tensor)
 
 
+def take_attention(args: tuple, kwargs: dict | None) -> tuple[Tensor, ...]:
+    """Return query, key and value of an attention's arguments, cast as autocast does."""
+    given = args[:3] or tuple(kwargs[name] for name in ("query", "key", "value"))
+    device = given[0].device.type
+    if torch.is_autocast_enabled(device):
+        given = tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in given)
+    return given
+
+
 class _FlashKeeps(torch.autograd.Function):
     """Attention as fused kernels save it: backward needs the inputs, the output and a number per row."""
 
@@ -210,9 +220,5 @@ class _FlashAttention(TorchFunctionMode):
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if function is torch.nn.functional.scaled_dot_product_attention:
-            given = args[:3] or tuple(kwargs[name] for name in ("query", "key", "value"))
-            device = given[0].device.type
-            if torch.is_autocast_enabled(device):
-                given = tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in given)
-            return _FlashKeeps.apply(*given)
+            return _FlashKeeps.apply(*take_attention(args, kwargs))
         return function(*args, **(kwargs or {}))

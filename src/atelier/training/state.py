@@ -12,6 +12,7 @@ from atelier.common.errors import UserError
 from atelier.common.tensor_files import is_finite
 from atelier.config import LoopSettings
 from atelier.models.base import with_tensors
+from atelier.training.compiling import compile_blocks
 from atelier.training.distributed import MicroBatch, full_tensor, gather, is_sharded, local_part, shard_like
 from atelier.training.task import Task, take
 
@@ -75,8 +76,12 @@ class TrainState:
         own = dict(base.network.named_parameters())
         self.model = with_tensors(base, {name: own[name].float().clone() for name in names})
         network = self.model.network
+        if self._settings.channels_last:
+            network.to(memory_format=torch.channels_last)  # in place: the frozen tensors' values stay the same
         if self._settings.gradient_checkpointing:
             network.enable_gradient_checkpointing()
+        if self._settings.compile:
+            compile_blocks(network, base.device)
         own = dict(network.named_parameters())
         for name in names:
             own[name].requires_grad_()
@@ -114,7 +119,8 @@ class TrainState:
         accelerator.step, accelerator.gradient_accumulation_steps = 0, len(parts)
         for part in parts:
             with accelerator.accumulate(self._network):  # exchanges gradients in the last pass alone
-                loss = self._task.loss(model, take(batch, part.rows))
+                own = batch if len(parts) == 1 and part.weight == 1 else take(batch, part.rows)
+                loss = self._task.loss(model, own)
                 # accelerate takes the mean over processes and passes; the loss is the sum of weighted parts
                 accelerator.backward(loss * (part.weight * accelerator.num_processes * len(parts)))
             losses.append(loss.detach() * part.weight)
@@ -129,8 +135,12 @@ class TrainState:
         return accelerator.reduce(torch.stack(losses).sum(), "sum")
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that a resumed run needs, by flat names: not copied, on the main process only. Collective."""
-        return {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
+        """Return all that a resumed run needs, by flat names, on the main process only. Collective.
+
+        Not copied, unless in another memory format than files have: then on the CPU.
+        """
+        found = {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
+        return {key: value if value.is_contiguous() else value.cpu().contiguous() for key, value in found.items()}
 
     def is_finite(self) -> bool:
         """Whether all that a checkpoint holds of this process's shards is finite."""
@@ -162,4 +172,10 @@ def _restore(value: Tensor, parameter: Tensor) -> Tensor | int:
     """Undo `torch.as_tensor` for counts, and sharding for moments."""
     if value.ndim == 0:
         return value if value.is_floating_point() else int(value)
-    return shard_like(value, parameter) if value.shape == parameter.shape else value
+    if value.shape != parameter.shape:
+        return value
+    value = shard_like(value, parameter)
+    # in the parameter's memory format: the fused optimizer reads both in the order of memory
+    return (
+        value if value.stride() == parameter.stride() else torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    )

@@ -17,7 +17,7 @@ from atelier.masks import trimap
 from atelier.models.base import encode_images
 from atelier.models.instruct_pix2pix import Editor, encode_texts
 
-_BATCH = 32
+BATCH = 32  # triplets, or instructions, that are encoded together; the VAE takes them in passes (`models.base.PIXELS`)
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ def encode_triplets(editor: Editor, triplets: Sequence[Triplet], zones: Mapping[
     """Encode images, instructions and zones; `zones` holds one row for each triplet, by its id."""
     instructions = sorted({triplet.instruction for triplet in triplets})
     row_of = {instruction: row for row, instruction in enumerate(instructions, start=1)}
-    texts = torch.cat([encode_texts(editor, batch) for batch in batched(["", *instructions], _BATCH)])
+    texts = torch.cat([encode_texts(editor, batch) for batch in batched(["", *instructions], BATCH)])
     sources, targets, shares = [], [], []
     with tqdm(total=len(triplets), desc="encode", unit="triplet", disable=None, leave=False) as bar:
-        for batch in batched(triplets, _BATCH):
+        for batch in batched(triplets, BATCH):
             images = [triplet.source for triplet in batch] + [triplet.target for triplet in batch]
             source, target = encode_images(editor, to_tensor([from_png(png) for png in images])).chunk(2)
             sources.append(source)
