@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test browser lint ablations methods ui lock
+.PHONY: help repro pipeline test browser lint ablations methods ui lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,6 +27,11 @@ browser: ## Install Debian's Chromium for the browser tests if there is none.
 	@command -v chromium || command -v chromium-browser || \
 	{ $(AS_ROOT) apt-get -q update && $(AS_ROOT) apt-get -qy install --no-install-recommends chromium; } || \
 	echo "no Chromium found, and apt-get could not install it: the browser tests will be skipped" >&2
+
+pipeline: mlflow.db ## Run a pipeline that .dvcignore hides, such as DIR=studies/losses.
+	@test -f "$(DIR)/dvc.yaml" || { echo "make pipeline needs DIR=FOLDER with a dvc.yaml, such as DIR=studies/losses" >&2; exit 2; }
+	@! dvc check-ignore --quiet "$(DIR)/dvc.yaml" || echo '!dvc.yaml' > "$(DIR)/.dvcignore"
+	dvc repro "$(DIR)/dvc.yaml"
 
 lint: $(READY) ## Check the style and format of all Python files.
 	ruff check

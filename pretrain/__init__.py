@@ -1,4 +1,4 @@
-"""Pretraining of the models in `models/base`: `dvc repro pretrain/editor/dvc.yaml`, likewise `sd` and `sd3`.
+"""Pretraining of the models in `models/base`: `make pipeline DIR=pretrain/editor`, likewise `sd` and `sd3`.
 
 These pipelines are not part of `dvc repro` at the root.
 """

@@ -1,1 +1,1 @@
-"""Pretraining of the embedded Stable Diffusion model (text to image) and its CLIP: `dvc repro pretrain/sd/dvc.yaml`."""
+"""Pretraining of the embedded Stable Diffusion model (text to image) and its CLIP: `make pipeline DIR=pretrain/sd`."""

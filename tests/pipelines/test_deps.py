@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from import_graph import CODE, ROOT, reached
+from pipelines import show
 from ruamel.yaml import YAML
 
 # Their values are DVC params (config), or they only observe (tracking): they cannot change what a stage writes.
@@ -107,6 +108,7 @@ def test_a_fresh_clone_is_up_to_date(clone, pipeline):
     if not (clone / pipeline / "dvc.lock").exists():
         assert pipeline == "studies/logo/queued", "run the pipeline and commit its dvc.lock"
         return  # a queue of experiments: nothing of it is committed
+    show(clone, pipeline)
     command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"{pipeline}/dvc.yaml"]
     result = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
     assert "Data and pipelines are up to date." in result.stdout, result.stdout + result.stderr

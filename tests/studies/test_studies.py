@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
 from import_graph import ROOT, imports, modules, nodes
-from pipelines import outputs
+from pipelines import outputs, show
 from ruamel.yaml import YAML
 
 from atelier.config import Params
@@ -164,6 +164,8 @@ def test_a_fresh_clone_is_up_to_date_and_a_change_is_noticed(study, tmp_path):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+
+    show(tmp_path, f"studies/{study}")
 
     def dry_run() -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
