@@ -1,6 +1,6 @@
 """Metrics, one module per family; `registry` lists them all.
 
 Public: `anatomy`, `augmentation`, `average_precision`, `clip`, `clip_choice`, `clip_concept`, `clip_garment`, `colour`,
-`detector`, `frechet`, `frontier`, `leakage`, `lpips`, `memorisation`, `ocr`, `pairwise`, `pixel`, `regions`,
-`registry`.
+`definitions`, `detector`, `frechet`, `frontier`, `leakage`, `lpips`, `memorisation`, `ocr`, `pairwise`, `pixel`,
+`regions`, `registry`.
 """

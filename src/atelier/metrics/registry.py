@@ -1,7 +1,7 @@
 """Every metric of an edit, once: its name, unit, decimals, better direction and where it is shown.
 
 Tables, figures, the report page and the model card are views of `METRICS`. To add a metric, compute it under its key in
-the score table and add one `Metric` here.
+the score table, add one `Metric` here and its definition to `definitions`.
 """
 
 from collections.abc import Iterable

@@ -19,6 +19,7 @@ from atelier.metrics.registry import EDITORS, key_metrics, metric
 from atelier.report import figures
 from atelier.report.format import heading, interval_of, mean_of
 from atelier.report.page.answer import verdict
+from atelier.report.page.data import term
 from atelier.stats.figure import make_panels
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def metric_panels(domains: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
                 ]  # fmt: skip
                 label = f"{heading(one.key)}: every model by domain"
                 svg = to_svg(partial(figures.draw_metric, domains=shown, metric=one.key), label, 3.5, 2.6)
-                panels.append(Panel(group, heading(one.key), svg, gains))
+                panels.append(Panel(group, term(one.key), svg, gains))
     return panels
 
 
@@ -84,9 +85,10 @@ def frontier_chart(points: pd.DataFrame, domain: str) -> Chart:
 
 def share_chart(points: pd.DataFrame, domain: str, key: str) -> Chart:
     """Return the gain over the baseline against the trained share, of one domain."""
-    title = f"{domain.capitalize()}: {metric(key).panel}."
-    svg = to_svg(partial(figures.draw_shares, points=points, metric=key), f"{title} Gain against trained share")
-    return Chart(title, svg)
+    set_name, name = domain.capitalize(), metric(key).panel
+    label = f"{set_name}: {name}. Gain against trained share"
+    title = Markup("{}: {}.").format(set_name, term(key, name))
+    return Chart(title, to_svg(partial(figures.draw_shares, points=points, metric=key), label))
 
 
 def curve_chart(

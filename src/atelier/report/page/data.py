@@ -1,5 +1,6 @@
 """The data of the page, and the tables that its templates lay out."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from atelier.evaluation.samples import Sample
-from atelier.report.format import interval_of, mean_of
+from atelier.metrics.definitions import define
+from atelier.metrics.registry import METRICS
+from atelier.report.format import heading, interval_of, mean_of
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,16 @@ class Row:
     label: str
     cells: Sequence[str]
     kind: str = ""  # CSS class: reference, paper, gain, or none
-    lead: tuple[str, int] | None = None  # a heading before the row's own, and the number of rows that it spans
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; its rows come in groups that a line divides."""
+    """A table with a caption; its rows come in groups that a line divides, each with a heading or none."""
 
     caption: str
     header: Sequence[str]
     groups: Iterable[Sequence[Row]]
+    leads: Sequence[str] = ()  # a heading above each group
 
 
 def above(text: str, below: str) -> str:
@@ -60,3 +63,29 @@ def above(text: str, below: str) -> str:
 def with_interval(estimate: Mapping[str, Any] | None, decimals: int, signed: bool = False) -> str:
     """Return a cell with an estimate's mean and its interval below."""
     return above(mean_of(estimate, decimals, signed), interval_of(estimate, decimals, signed))
+
+
+def term(key: str, text: str = "") -> str:
+    """Return a metric's name as a button that opens its definition; as text where it has none.
+
+    Args:
+        text: the name to show; its heading by default.
+    """
+    text = text or heading(key)
+    if not define(key):
+        return text
+    button = '<button type="button" class="term" popovertarget="measure-{}">{}</button>'
+    return Markup(button).format(key, text)
+
+
+def with_terms(text: str) -> Markup:
+    """Return a text in which every metric's title is a button that opens its definition."""
+    titles = {one.title: key for key, one in METRICS.items() if define(key)}
+    longest_first = sorted(titles, key=len, reverse=True)
+    pieces = re.split(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)", text)
+    return Markup("").join(term(titles[piece], piece) if piece in titles else piece for piece in pieces)
+
+
+def definitions() -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return what the buttons of `term` open: key, title, and its definition as (heading, text)."""
+    return [(key, one.title, told) for key, one in METRICS.items() if (told := define(key))]

@@ -32,6 +32,19 @@ KINDS = {  # kind of failure → what it means, on the page
     "wrong colour": f"ΔE2000 between the garment and the named colour is above {FAR:g}",
     "pattern not recognised": "CLIP recognises another pattern on the garment than the requested one",
 }
+PAIRS = {  # numbers of the images left and right of a slider's line → words; 3 is the target
+    "": "source and fine-tuned",
+    "1-2": "baseline and fine-tuned",
+    "2-3": "fine-tuned and target",
+}
+CHANGE_RAMP = (  # colour of the change map → mean change of the three channels, of their whole range
+    ("#000000", "0"), ("#ff0000", "17 %"), ("#ffff00", "33 %"), ("#ffffff", "50 % and more"),
+)  # fmt: skip
+ZONES = {  # CSS class → what the zone is, on the page
+    "tight": "tight zone: the garment, which may change",
+    "context": "context zone: the scaled box around it",
+    "background": "background, which should not change",
+}
 
 
 def failures(scores: Mapping[str, float]) -> list[str]:
@@ -62,6 +75,7 @@ def gallery(data: PageData) -> Section | None:
     domains, prompts = (list(dict.fromkeys(edit[key] for edit in edits)) for key in ("domain", "prompt"))
     failed = [kind for number, kind in enumerate(kinds) if any(number in edit["kinds"] for edit in edits)]
     orders = [(order["key"], f"worst first: {order['words']}") for order in payload["orders"]]
+    pairs = ["1-2"] + ["2-3"] * any(edit["target"] is not None for edit in edits)
     side = max(from_png(data.samples[0].probe.source).shape[:2])
     return {
         "payload": payload,
@@ -74,7 +88,10 @@ def gallery(data: PageData) -> Section | None:
             ("prompt", "Instruction", "all", [(text, text) for text in prompts]),
             ("kind", "Failure of the fine-tuned editor", "all", [(kind, kind) for kind in failed]),
             ("order", "Order", "as evaluated", orders),
+            ("pair", "Slider", PAIRS[""], [(value, words) for value, words in PAIRS.items() if value in pairs]),
         ],
+        "ramp": CHANGE_RAMP,
+        "zones": ZONES,
     }
 
 
@@ -98,11 +115,12 @@ def gallery_data(data: PageData) -> dict[str, Any]:
         pngs = (probe.source, sample.edited["baseline"], sample.edited["finetuned"])
         stored = [images.setdefault(uri(png), len(images)) for png in pngs]
         mask = images.setdefault(mask_uri(sample.zones.tight), len(images))
+        target = images.setdefault(uri(probe.target), len(images)) if probe.target else None
         edits.append(
             {
                 "id": probe.probe_id, "domain": probe.domain, "prompt": probe.prompt, "garment": probe.garment,
                 "caption": probe.source_caption, "kinds": [kinds.index(kind) for kind in failures(after)],
-                "images": [*stored, mask],
+                "images": [*stored, mask], "target": target,
                 "box": [round(edge * _side(side) / side, 2) for edge in sample.zones.box],
                 "scores": {
                     name: float(f"{value:.5g}") if math.isfinite(value) else None for name, value in values.items()
@@ -113,7 +131,15 @@ def gallery_data(data: PageData) -> dict[str, Any]:
     known = [{"key": LOST, "words": "CLIP directional similarity lost against the baseline", "sign": -1, "digits": 1}]
     known += [{"key": one.key, "words": one.title, "sign": -one.better, "digits": one.decimals} for one in orders]
     shown = [order for order in known if any(edit["scores"][order["key"]] is not None for edit in edits)]
-    return {"batch": BATCH, "kinds": kinds, "orders": shown, "images": list(images), "edits": edits}
+    return {
+        "batch": BATCH, "kinds": kinds, "orders": shown, "images": list(images), "edits": edits,
+        "targets": {domain: target_title(data, domain) for domain in dict.fromkeys(edit["domain"] for edit in edits)},
+    }  # fmt: skip
+
+
+def target_title(data: PageData, domain: str) -> str:
+    """Return what a set's targets are called: exact where they were rendered, with nothing else changed."""
+    return "exact target" if data.report.get(domain, {}).get("rendered") else "target"
 
 
 def _side(side: int) -> int:

@@ -1,4 +1,4 @@
-"""The page's sections on what was measured: answer, paper, prompts, frontiers, no-op instructions.
+"""The page's sections on what was measured: key measures, paper, prompts, frontiers, no-op instructions.
 
 Each function returns the variables of its template, or None where there is nothing to show.
 """
@@ -7,26 +7,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS, Metric, beside_paper, metric, view
-from atelier.report.format import figure, heading, probability
-from atelier.report.page.answer import describe_domain, image_kind, sentence
+from atelier.report.format import figure, probability
+from atelier.report.page.answer import describe_domain, image_kind
 from atelier.report.page.charts import frontier_chart, metric_panels
-from atelier.report.page.data import PageData, Row, Table, with_interval
+from atelier.report.page.data import PageData, Row, Table, term, with_interval
 from atelier.report.tables import average, describe_left_out, rows_beside_paper
 from atelier.stats.tables import DASH
 
 Section = dict[str, Any]
 
 WIDEST = 8  # metrics beside each other in a table
+PROMPTS = 12  # a table by prompt with more prompts is folded
 COUNTS = ("n", "source images")
 
 
-def answer(data: PageData) -> Section:
-    """Return a sentence per domain, and panels of the key metrics."""
-    return {
-        "findings": [sentence(name, domain) for name, domain in data.domains.items()],
-        "panels": metric_panels(data.domains),
-        "legend": [(model, MODEL_TITLES[model]) for model in MODELS],
-    }
+def measures(data: PageData) -> Section | None:
+    """Return panels of the key metrics."""
+    panels = metric_panels(data.domains)
+    return {"panels": panels, "legend": [(model, MODEL_TITLES[model]) for model in MODELS]} if panels else None
 
 
 def with_paper(data: PageData) -> Section:
@@ -62,7 +60,7 @@ def _paper_table(name: str, domain: Mapping[str, Any]) -> Table:
 
 
 def _header(metrics: Iterable[Metric]) -> list[str]:
-    return ["", *(heading(one.key) for one in metrics), *COUNTS]
+    return ["", *(term(one.key) for one in metrics), *COUNTS]
 
 
 def _estimates(
@@ -84,7 +82,7 @@ def _every_metric(name: str, domain: Mapping[str, Any]) -> Table:
         means = [with_interval(domain.get(model, {}).get(key), decimals) for model in EDITORS]
         tests = [probability(gain.get("p")), probability(gain.get("p_holm"))]
         counts = [str(gain.get("n", DASH)), str(gain.get("clusters", DASH))]
-        rows.append(Row(heading(key), [*means, with_interval(gain, decimals, True), *tests, *counts]))
+        rows.append(Row(term(key), [*means, with_interval(gain, decimals, True), *tests, *counts]))
     header = ["", "baseline", "fine-tuned", "difference", "p", "p (Holm)", *COUNTS]
     return Table(f"Every metric, {name}", header, [rows])
 
@@ -95,18 +93,19 @@ def by_prompt(data: PageData) -> Section | None:
     metrics = _widest(means.columns)
     tables = []
     for name in (name for name in data.domains if (means["domain"] == name).any()):
-        groups = []
-        for prompt, lines in means[means["domain"] == name].groupby("prompt", sort=True):
-            rows = []
-            for record in lines.to_dict("records"):
-                cells = [figure(record[one.key], one.decimals) for one in metrics]
-                lead = None if rows else (f"“{prompt}”", len(lines))
-                rows.append(Row(MODEL_TITLES[record["model"]], [*cells, str(record["n"])], lead=lead))
-            groups.append(rows)
-        header = ["prompt", "editor", *(heading(one.key) for one in metrics), "n"]
-        tables.append(Table(f"Means by prompt, {name}", header, groups))
+        groups = {
+            f"“{prompt}”": [
+                Row(MODEL_TITLES[record["model"]],
+                    [*(figure(record[one.key], one.decimals) for one in metrics), str(record["n"])])
+                for record in lines.to_dict("records")
+            ]
+            for prompt, lines in means[means["domain"] == name].groupby("prompt", sort=True)
+        }  # fmt: skip
+        header = ["", *(term(one.key) for one in metrics), "n"]
+        tables.append(Table(f"Means by prompt, {name}", header, list(groups.values()), list(groups)))
     factors = [_factor_table(name, domain) for name, domain in data.domains.items()]
-    return {"tables": [*tables, *filter(None, factors)]} if tables else None
+    short, long = ([one for one in tables if (len(one.leads) > PROMPTS) == many] for many in (False, True))
+    return {"tables": [*short, *filter(None, factors)], "folded": long} if tables else None
 
 
 def _factor_table(name: str, domain: Mapping[str, Any]) -> Table | None:
@@ -117,7 +116,7 @@ def _factor_table(name: str, domain: Mapping[str, Any]) -> Table | None:
         for factor, gain in gains.items()
     ]
     caption = f"Fine-tuned − baseline by kind of prompt, {name}"
-    return Table(caption, ["", *(heading(one.key) for one in metrics)], [rows]) if rows else None
+    return Table(caption, ["", *(term(one.key) for one in metrics)], [rows]) if rows else None
 
 
 def _widest(available: Iterable[str]) -> list[Metric]:
@@ -136,7 +135,7 @@ def frontiers(data: PageData) -> Section | None:
     return {
         "charts": [frontier_chart(points[points["domain"] == name], name) for name in names],
         "legend": [(model, MODEL_TITLES[model]) for model in EDITORS],
-        "tables": [Table("Area under the frontier", ["", "area", "n"], [rows])] if rows else [],
+        "tables": [Table("Area under the frontier", ["", term("area", "area"), "n"], [rows])] if rows else [],
     }
 
 

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from atelier.metrics.registry import beside_paper
 from atelier.report import paper
 from atelier.report.figures import SHARE_METRICS, share_points
-from atelier.report.format import figure, heading, percent
+from atelier.report.format import figure, percent
 from atelier.report.page.charts import ZONES, curve_chart, share_chart
-from atelier.report.page.data import PageData, Row, Table, above
+from atelier.report.page.data import PageData, Row, Table, above, term
 from atelier.report.page.results import Section
 from atelier.stats.tables import DASH
 
@@ -43,7 +43,7 @@ def _ablation_table(domain: str, records: list[dict[str, Any]]) -> Table:
             for name in ("train_loss", "val_loss")
         ]  # fmt: skip
         rows.append(Row(record["config"], [percent(record.get("trained_share")), *values, *losses]))
-    header = ["", "trained", *(heading(one.key) for one in metrics)]
+    header = ["", "trained", *(term(one.key) for one in metrics)]
     return Table(
         f"Ablations, {domain}", [*header, "training loss, epochs 1, 2", "validation loss, epochs 1, 2"], [rows]
     )

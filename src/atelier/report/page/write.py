@@ -11,13 +11,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from atelier.common.files import write_text
-from atelier.report.page.data import PageData
+from atelier.report.page.data import PageData, definitions
 from atelier.report.page.gallery import gallery
-from atelier.report.page.results import answer, by_prompt, frontiers, no_op, with_paper
+from atelier.report.page.overview import answer
+from atelier.report.page.results import by_prompt, frontiers, measures, no_op, with_paper
 from atelier.report.page.runs import ablations, learning_curves, making, shares
 
 PARTS = {  # anchor and template → words in the navigation, heading, what fills the template
     "answer": ("Answer", "The question and the answer", answer),
+    "gallery": ("Gallery", "Gallery", gallery),
+    "measures": ("Key measures", "Key measures", measures),
     "paper": ("Comparison with the paper", "Comparison with the paper", with_paper),
     "prompts": ("By prompt", "Results by prompt", by_prompt),
     "frontiers": ("Frontiers", "Edit success against preservation", frontiers),
@@ -25,7 +28,6 @@ PARTS = {  # anchor and template → words in the navigation, heading, what fill
     "ablations": ("Ablations", "Ablations A to D", ablations),
     "curves": ("Learning curves", "Learning curves", learning_curves),
     "shares": ("Trained share", "Gain by trained share", shares),
-    "gallery": ("Gallery", "Gallery", gallery),
     "making": ("How it was made", "How it was made", making),
 }
 
@@ -51,5 +53,5 @@ def render_page(data: PageData) -> str:
     style, script = (loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     digest = b64encode(sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
-        sections=sections, style=Markup(style), script=Markup(script), digest=digest
+        sections=sections, definitions=definitions(), style=Markup(style), script=Markup(script), digest=digest
     )

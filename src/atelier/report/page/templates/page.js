@@ -1,4 +1,5 @@
-// The theme button, the charts' readouts and the gallery (filter, sort, draw). Text is set only through textContent.
+// The theme button, the charts' readouts, enlarged images and the gallery (filter, sort, draw).
+// Text is set only through textContent.
 "use strict";
 
 const root = document.documentElement;
@@ -18,14 +19,53 @@ for (const kind of ["pointerover", "focusin"]) {
   });
 }
 
+startEnlarging(document.getElementById("enlarged"));
 const stored = document.getElementById("gallery-data");
 if (stored) startGallery(JSON.parse(stored.textContent));
+
+// Open the image of a button .zoom in the dialog; the arrow keys lead to the others of its .zooms.
+function startEnlarging(dialog) {
+  const [name, stage] = [dialog.querySelector("figcaption"), dialog.querySelector("figure > div")];
+  let [opener, buttons, at] = [null, [], 0];
+
+  function show(index) {
+    at = (index + buttons.length) % buttons.length;
+    const shown = buttons[at].firstElementChild;
+    const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+    const scale = Math.max(1, Math.floor(Math.min(0.86 * innerWidth / width, 0.7 * innerHeight / height)));
+    const image = new Image(width * scale, height * scale);
+    image.src = shown.src ?? shown.toDataURL();
+    image.alt = "";
+    name.textContent = `${shown.alt ?? shown.getAttribute("aria-label")} (${at + 1} of ${buttons.length})`;
+    stage.replaceChildren(image);
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button.zoom");
+    if (!button) return;
+    opener = button;
+    buttons = [...button.closest(".zooms").querySelectorAll("button.zoom")];
+    show(buttons.indexOf(button));
+    dialog.showModal();
+  });
+  dialog.addEventListener("keydown", ({ key }) => {
+    if (key === "ArrowLeft") show(at - 1);
+    if (key === "ArrowRight") show(at + 1);
+  });
+  dialog.addEventListener("click", ({ target }) => {
+    const step = Number(target.closest("button")?.value ?? 0);
+    if (step) show(at + step);
+    else if (target === dialog || target.closest("button")) dialog.close();
+  });
+  dialog.addEventListener("close", () => opener.focus());
+}
 
 function startGallery(data) {
   const [form, cards, count, more, template] =
     ["controls", "cards", "count", "more", "card"].map((id) => document.getElementById(id));
   const orders = new Map(data.orders.map((order) => [order.key, order]));
-  const fields = ["domain", "prompt", "kind", "order"];
+  const fields = ["domain", "prompt", "kind", "order", "pair"];
+  const labelsOf = (edit) => ["source", "baseline", "fine-tuned", data.targets[edit.domain]];
   let chosen = [];
   let shown = 0;
 
@@ -53,17 +93,24 @@ function startGallery(data) {
     cards.append(...batch.map(makeCard));
     shown += batch.length;
     more.hidden = shown === chosen.length;
+    more.textContent = `Show ${Math.min(data.batch, chosen.length - shown)} more`;
     count.textContent = `Showing ${shown} of ${chosen.length} that match; ${data.edits.length} edits in all.`;
   }
 
   function makeCard(edit) {
     const card = template.content.firstElementChild.cloneNode(true);
     card.dataset.probe = edit.id;
-    const names = ["source", "baseline", "fine-tuned"];
-    for (const image of card.querySelectorAll("img")) {
-      image.src = data.images[edit.images[image.dataset.image]];
-      image.alt = image.closest(".slider") ? "" : `${names[image.dataset.image]}: ${edit.prompt}`;
+    const uris = urisOf(edit);
+    const labels = labelsOf(edit);
+    for (const image of card.querySelectorAll(".thumbs img")) {
+      const index = image.dataset.image;
+      if (!uris[index]) continue;
+      image.src = uris[index];
+      image.alt = `${labels[index]}: ${edit.prompt}`;
+      image.closest("figure").querySelector("figcaption").textContent = labels[index];
     }
+    if (uris.length < 4) card.querySelectorAll("[data-image='3'], [data-map='3']").forEach((one) => one.closest("figure").remove());
+    card.querySelector(".thumbs").style.setProperty("--columns", uris.length);
     card.querySelector("h3").textContent = `“${edit.prompt}”`;
     card.querySelector(".caption").textContent = edit.caption;
     card.querySelector(".facts").textContent = [`${edit.domain}, ${edit.garment}`, ...scoreTexts(edit)].join(" · ");
@@ -78,6 +125,12 @@ function startGallery(data) {
     return card;
   }
 
+  // Data URIs of source, baseline, fine-tuned edit and, where there is one, target.
+  function urisOf(edit) {
+    const target = edit.target === null ? [] : [edit.target];
+    return [...edit.images.slice(0, 3), ...target].map((index) => data.images[index]);
+  }
+
   function scoreTexts(edit) {
     const order = orders.get(form.elements.order.value);
     if (!order) return [];
@@ -88,26 +141,41 @@ function startGallery(data) {
 
   function prepareSlider(slider, edit) {
     const range = slider.querySelector("input");
+    const [uris, labels] = [urisOf(edit), labelsOf(edit)];
     const move = () => {
+      const [left, right] = pairOf(uris).map((index) => labels[index]);
       slider.style.setProperty("--cut", `${range.value}%`);
-      range.setAttribute("aria-valuetext", `${range.value} % source, ${100 - range.value} % fine-tuned`);
+      range.setAttribute("aria-valuetext", `${range.value} % ${left}, ${100 - range.value} % ${right}`);
+      range.setAttribute("aria-label", `${left} on the left, ${right} on the right: ${edit.prompt}`);
     };
-    range.setAttribute("aria-label", `source or fine-tuned: ${edit.prompt}`);
+    slider.fill = () => {
+      const pair = pairOf(uris);
+      slider.querySelectorAll("img").forEach((image, side) => { image.src = uris[pair[side]]; });
+      move();
+    };
     range.addEventListener("input", move);
-    move();
+    slider.fill();
+  }
+
+  // Numbers of the images left and right of a slider's line; an edit without target keeps source and fine-tuned.
+  function pairOf(uris) {
+    const pair = (form.elements.pair.value || "0-2").split("-").map(Number);
+    return pair.every((index) => uris[index]) ? pair : [0, 2];
   }
 
   async function drawMaps(card, edit) {
-    const images = await Promise.all(edit.images.map((index) => pixels(data.images[index])));
-    const [source, baseline, tuned, mask] = images;
-    const drawn = [changeMap(source, baseline), changeMap(source, tuned), zoneMap(source, mask, edit.box)];
-    const labels = ["change by the baseline", "change by the fine-tuned editor", "zones"];
-    card.querySelectorAll("canvas").forEach((canvas, index) => {
+    const [source, mask, ...edited] = await Promise.all(
+      [data.images[edit.images[0]], data.images[edit.images[3]], ...urisOf(edit).slice(1)].map(pixels),
+    );
+    const drawn = [zoneMap(source, mask, edit.box), ...edited.map((image) => changeMap(source, image))];
+    const labels = ["zones", ...labelsOf(edit).slice(1).map((name) => `change, ${name}`)];
+    for (const canvas of card.querySelectorAll("canvas")) {
+      const index = canvas.dataset.map;
       canvas.width = source.width;
       canvas.height = source.height;
       canvas.setAttribute("aria-label", `${labels[index]}: ${edit.prompt}`);
       canvas.getContext("2d").putImageData(drawn[index], 0, 0);
-    });
+    }
     card.dataset.drawn = "true";
   }
 
@@ -123,10 +191,11 @@ function startGallery(data) {
     if (query) document.getElementById("gallery").scrollIntoView();
   }
 
-  form.addEventListener("change", () => {
+  form.addEventListener("change", ({ target }) => {
     const state = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     history.replaceState(null, "", `#gallery${state.size ? `?${state}` : ""}`);
-    choose();
+    if (target.name === "pair") cards.querySelectorAll(".slider").forEach((slider) => slider.fill());
+    else choose();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => { if (location.hash.startsWith("#gallery?")) restore(); });
@@ -135,8 +204,6 @@ function startGallery(data) {
     showMore();
     cards.children[next]?.querySelector("input").focus();
   });
-  new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) showMore(); })
-    .observe(more);
   restore();
 }
 
