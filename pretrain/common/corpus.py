@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER
+from atelier.text.instructions import FULL, LOWER, RENDERED_COLOURS, RENDERED_PATTERNS, UPPER
 
 HELD_OUT = 0.02  # share that no model is trained on
 SLOTS = {"upper": UPPER, "lower": LOWER, "full": FULL}  # slot → garment kinds
@@ -43,7 +43,7 @@ def read_shots(folder: Path) -> tuple[np.ndarray, list[dict], int]:
 
 def label_table(corpus: Corpus) -> dict[str, np.ndarray]:
     """Return what is worn in every image as class indices: "upper kind", "upper colour", … int64 (N,); 0: nothing."""
-    classes = {"colour": COLOURS, "pattern": PATTERNS}
+    classes = {"colour": RENDERED_COLOURS, "pattern": RENDERED_PATTERNS}
     table = {}
     for slot, kinds in SLOTS.items():
         for what, names in {"kind": kinds, **classes}.items():

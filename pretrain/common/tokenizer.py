@@ -10,7 +10,17 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import CLIPTextConfig, CLIPTokenizer
 
-from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, PROMPTS, UPPER, caption, describe, instruct
+from atelier.text.instructions import (
+    FULL,
+    LOWER,
+    PROMPTS,
+    RENDERED_COLOURS,
+    RENDERED_PATTERNS,
+    UPPER,
+    caption,
+    describe,
+    instruct,
+)
 
 LENGTH = 24  # tokens of a text, start and end included
 VOCABULARY = 768
@@ -21,12 +31,15 @@ def wordings(count: int = 4000) -> list[str]:
     rng, garments = random.Random(0), UPPER + LOWER + FULL
     texts = [*PROMPTS, "a photo of clothes", "an image", "a person in pants", "no change"]
     for _ in range(count):
-        colour, pattern = rng.choice(COLOURS), rng.choice(PATTERNS)
+        colour, pattern = rng.choice(RENDERED_COLOURS), rng.choice(RENDERED_PATTERNS)
         garment, other = rng.choice(garments), rng.choice(garments)
         texts.append(instruct(rng, garment, colour=colour))
         texts.append(instruct(rng, garment, pattern=pattern))
         texts.append(instruct(rng, garment, colour=colour, pattern=pattern))
-        worn = [describe(garment, colour, pattern), describe(other, rng.choice(COLOURS), rng.choice(PATTERNS))]
+        worn = [
+            describe(garment, colour, pattern),
+            describe(other, rng.choice(RENDERED_COLOURS), rng.choice(RENDERED_PATTERNS)),
+        ]
         texts.append(caption(rng.choice(("woman", "man", "person")), worn))
     return texts
 

@@ -24,7 +24,7 @@ from atelier.common import command
 from atelier.common.options import SEED
 from atelier.synthetic import fashion
 from atelier.synthetic.fashion.fabric import print_fabric
-from atelier.text.instructions import COLOURS, PATTERNS
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 SEGMENTS = ("background", "upper", "lower", "full", "skin", "hair")
 REGIONS = ("box", "figure", "picture")
@@ -73,8 +73,8 @@ def _grid(rng: np.random.Generator, scene: fashion.Scene, slot: str) -> list[fas
     """Return the scene and three others: another colour, another pattern, both; none in a held-out fabric."""
     garment = scene.garments[slot]
     while True:
-        colour = COLOURS[int(rng.integers(len(COLOURS)))]
-        pattern = PATTERNS[int(rng.integers(len(PATTERNS)))]
+        colour = RENDERED_COLOURS[int(rng.integers(len(RENDERED_COLOURS)))]
+        pattern = RENDERED_PATTERNS[int(rng.integers(len(RENDERED_PATTERNS)))]
         if colour == garment.colour or pattern == garment.pattern:
             continue
         grid = [

@@ -31,13 +31,13 @@ from atelier.models.base import decode_latents, encode_images
 from atelier.models.instruct_pix2pix import Editor, load_editor
 from atelier.sampling.edit import edit_all
 from atelier.synthetic import fashion
-from atelier.text.instructions import COLOURS, PATTERNS, instruct
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, instruct
 from pretrain.common.corpus import SLOTS
 from pretrain.common.options import input_option, threads_option
 from pretrain.editor.corpus import spill
 
 SHOWN = 40  # images on a sheet
-CHOICES = {"colour": COLOURS, "pattern": PATTERNS}
+CHOICES = {"colour": RENDERED_COLOURS, "pattern": RENDERED_PATTERNS}
 
 
 def held_out_scenes(count: int) -> list[fashion.Scene]:
@@ -114,7 +114,7 @@ def wrong_edits(scene: fashion.Scene, slot: str, factor: str, value: str, size: 
     exact, layout = fashion.edit(scene, slot, **{factor: value}), fashion.lay_out(scene, size)
     rng = np.random.default_rng([98, scene.folds])
     seen = (scene.garments[slot].pattern, exact.garments[slot].pattern)
-    other = str(rng.choice([pattern for pattern in PATTERNS if pattern not in seen]))
+    other = str(rng.choice([pattern for pattern in RENDERED_PATTERNS if pattern not in seen]))
     target = fashion.paint(exact, layout)
     pictures = {
         "exact": target,

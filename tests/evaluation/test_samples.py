@@ -10,7 +10,7 @@ from atelier.common.errors import UserError
 from atelier.common.records import Edit
 from atelier.evaluation.samples import Sample, garment_phrase, join_noops, join_samples, join_sweep, pattern_captions
 from atelier.sampling.plan import choose_swept
-from atelier.text.instructions import PATTERNS
+from atelier.text.instructions import RENDERED_PATTERNS
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +75,4 @@ def test_pattern_captions_differ_in_the_named_garment_s_pattern_alone(study):
     probe = replace(study.probes[0], garment="shirt", source_caption=caption.format(" dotted"))
     words = {"solid": "", "stripes": " striped", "floral": " floral", "dots": " dotted", "plaid": " plaid"}
     expected = {pattern: caption.format(word) for pattern, word in words.items()}
-    assert dict(zip(PATTERNS, pattern_captions(probe), strict=True)) == expected
+    assert dict(zip(RENDERED_PATTERNS, pattern_captions(probe), strict=True)) == expected

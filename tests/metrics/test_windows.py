@@ -11,7 +11,7 @@ from import_graph import ROOT
 from atelier.metrics.clip import ClipScorer, directional, has_direction
 from atelier.metrics.windows import change_window
 from atelier.text.captions import recaption
-from atelier.text.instructions import COLOURS, PATTERNS
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 WORDS = st.lists(st.sampled_from(["a", "red", "shirt", "of", "blue"]), max_size=7)
 LONG = "the person in the picture stands upright in the middle of a plain room with soft even light and looks at us"
@@ -71,7 +71,7 @@ def test_long_captions_are_compared_by_their_change(scorer, caption, change):
 
 def test_captions_of_all_patterns_are_compared_in_one_window(scorer):
     for caption in (f"{LONG} in a shirt", f"a shirt {LONG}", LONG):
-        window = scorer.window([recaption(caption, "shirt", pattern=pattern) for pattern in PATTERNS])
+        window = scorer.window([recaption(caption, "shirt", pattern=pattern) for pattern in RENDERED_PATTERNS])
         features = scorer.text_features(window)
         assert torch.pdist(features).min() > 0.01
         assert len({text.split()[0] for text in window}) <= 2
@@ -106,7 +106,7 @@ def test_equal_captions_that_fit_have_no_direction_but_a_similarity(scorer):
 
 def test_colours_far_back_in_a_caption_are_told_apart(scorer):
     """The change points the same way as that of the short captions."""
-    short = scorer.text_features(scorer.window([f"a person in a {colour} shirt" for colour in COLOURS]))
-    far = scorer.text_features(scorer.window([f"{LONG}, a person in a {colour} shirt" for colour in COLOURS]))
+    short = scorer.text_features(scorer.window([f"a person in a {colour} shirt" for colour in RENDERED_COLOURS]))
+    far = scorer.text_features(scorer.window([f"{LONG}, a person in a {colour} shirt" for colour in RENDERED_COLOURS]))
     cosines = torch.nn.functional.cosine_similarity(short[1:] - short[:1], far[1:] - far[:1])
     assert cosines.mean() > 0.5

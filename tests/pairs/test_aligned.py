@@ -14,7 +14,7 @@ from atelier.pairs.aligned import draw_changes, make_aligned
 from atelier.pairs.recolour import name_colour
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention
-from atelier.text.instructions import COLOURS, PATTERNS
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 
 def aligned(folder: Path, item: Item) -> list[Triplet]:
@@ -47,7 +47,7 @@ def test_all_changes_of_a_source_are_made_once(index):
     entry = next(one for one in upper if not fashion.Scene.from_json(one.scene).held_out)
     scene = fashion.Scene.from_json(entry.scene)
     made = [(one.garment, one.target_caption) for one in make_aligned([entry], index.fetch, 1, held_out=False)]
-    fabrics = {(colour, pattern) for colour in COLOURS for pattern in PATTERNS} - fashion.HELD_OUT
+    fabrics = {(colour, pattern) for colour in RENDERED_COLOURS for pattern in RENDERED_PATTERNS} - fashion.HELD_OUT
     expected = sum(len(fabrics - {(worn.colour, worn.pattern)}) for worn in scene.garments.values())
     assert len(made) == len(set(made)) == expected
 
@@ -68,7 +68,7 @@ def test_the_shares_of_factors_and_of_the_other_garment(index):
 def test_a_photograph_is_recoloured_in_every_other_colour(tmp_path):
     made = aligned(tmp_path, photograph("01", "a man in a green shirt", "green"))
     assert [one.factor for one in made] == ["colour"] * 9
-    assert {one.target_caption.split()[4] for one in made} == set(COLOURS) - {"green"}
+    assert {one.target_caption.split()[4] for one in made} == set(RENDERED_COLOURS) - {"green"}
     for one in made:
         shown = name_colour(from_png(one.target), mask_from_png(one.target_mask))
         assert find_mention(one.target_caption, "shirt").colour == shown

@@ -24,7 +24,7 @@ def test_a_given_triplet_is_used_unchanged(tmp_path):
     ("caption", "instruction", "target_caption", "factor", "garment"),
     [
         ("a woman in a red shirt", "add stripes to the shirt", "a woman in a red striped shirt", "pattern", "shirt"),
-        ("a dog", "give it a blue hat", "a dog, give it a blue hat", "colour", "clothes"),
+        ("a dog", "give it a blue hat", "a dog, give it a blue hat", "variant", "clothes"),
         ("a dog", "let it snow", "a dog, let it snow", "variant", "clothes"),
     ],
 )

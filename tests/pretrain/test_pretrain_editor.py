@@ -14,7 +14,7 @@ from segmenters import build_segmenter
 
 from atelier.models.instruct_pix2pix import load_editor
 from atelier.synthetic.fashion import is_held_out
-from atelier.text.instructions import COLOURS, PATTERNS, UPPER
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, UPPER
 from pretrain.common.corpus import held_out_mask, label_table, read_corpus
 from pretrain.common.tokenizer import LENGTH, build_tokenizer, wordings
 from pretrain.editor import autoencoder, evaluate, unet
@@ -91,7 +91,7 @@ def test_labels_say_what_is_worn(corpus_folder, rendered):
         worn = {name: int(values[index]) for name, values in table.items()}
         upper = picture["garments"].get("upper")
         assert (worn["upper kind"] == 0) == (upper is None) == (worn["full kind"] != 0)
-        for factor, words in (("kind", UPPER), ("colour", COLOURS), ("pattern", PATTERNS)):
+        for factor, words in (("kind", UPPER), ("colour", RENDERED_COLOURS), ("pattern", RENDERED_PATTERNS)):
             assert upper is None or upper[factor] == words[worn[f"upper {factor}"] - 1]
     assert list(held_out_mask(corpus)) == [picture["scene"] >= 6 for picture in rendered[2]]
 

@@ -13,7 +13,7 @@ from atelier.synthetic import fashion
 from atelier.synthetic.fashion.fabric import tile
 from atelier.synthetic.fashion.figure import Layer
 from atelier.text import instructions
-from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, PROMPTS, UPPER
+from atelier.text.instructions import FULL, LOWER, PROMPTS, RENDERED_COLOURS, RENDERED_PATTERNS, UPPER
 
 SIZE = 48
 PATTERN_WORDS = {
@@ -85,8 +85,8 @@ def test_an_edit_changes_its_garment_and_nothing_else(scenes, factors):
         source = fashion.paint(scene, layout).astype(int)
         for slot, garment in scene.worn:
             other = {
-                "colour": COLOURS[(COLOURS.index(garment.colour) + 3) % len(COLOURS)],
-                "pattern": PATTERNS[(PATTERNS.index(garment.pattern) + 1) % len(PATTERNS)],
+                "colour": RENDERED_COLOURS[(RENDERED_COLOURS.index(garment.colour) + 3) % len(RENDERED_COLOURS)],
+                "pattern": RENDERED_PATTERNS[(RENDERED_PATTERNS.index(garment.pattern) + 1) % len(RENDERED_PATTERNS)],
             }
             change = {factor: other[factor] for factor in factors}
             edited = fashion.edit(scene, slot, **change)
@@ -128,8 +128,8 @@ def test_impossible_edits_and_empty_instructions_are_errors(scenes):
 
 
 def test_palette_has_the_cielab_values_of_its_colours():
-    assert tuple(fashion.COLOURS_RGB) == tuple(fashion.COLOURS_LAB) == COLOURS
-    assert set(fashion.ACCENTS) == set(COLOURS)
+    assert tuple(fashion.COLOURS_RGB) == tuple(fashion.COLOURS_LAB) == RENDERED_COLOURS
+    assert set(fashion.ACCENTS) == set(RENDERED_COLOURS)
     for name, rgb in fashion.COLOURS_RGB.items():
         lab = rgb2lab(np.array(rgb, float)[None, None] / 255)[0, 0]
         np.testing.assert_allclose(fashion.COLOURS_LAB[name], lab, atol=0.01)
@@ -137,7 +137,7 @@ def test_palette_has_the_cielab_values_of_its_colours():
 
 def test_a_solid_garment_has_its_named_colour(scenes):
     """Nearest in CIELAB, as in the evaluation, inside the garment's mask."""
-    for colour in COLOURS:
+    for colour in RENDERED_COLOURS:
         scene = fashion.edit(scenes[0], scenes[0].item, colour=colour, pattern="solid")
         rendered = fashion.render(scene, SIZE)
         lab = np.median(rgb2lab(rendered.image)[rendered.masks[scene.item]], axis=0)
@@ -158,8 +158,9 @@ def test_a_scene_round_trips_through_json(scenes):
 
 
 def test_captions_follow_the_data_sets_grammar(scenes):
-    pieces = rf"(a|an) ({'|'.join(COLOURS)}) ((striped|floral|dotted|plaid) )?({'|'.join((*UPPER, 'skirt', *FULL))})"
-    plural = rf"({'|'.join(COLOURS)}) ((striped|floral|dotted|plaid) )?(trousers|shorts)"
+    colours = "|".join(RENDERED_COLOURS)
+    pieces = rf"(a|an) ({colours}) ((striped|floral|dotted|plaid) )?({'|'.join((*UPPER, 'skirt', *FULL))})"
+    plural = rf"({colours}) ((striped|floral|dotted|plaid) )?(trousers|shorts)"
     whole = re.compile(rf"a (woman|man) in ({pieces}|{plural})( and ({pieces}))?")
     for scene in draw_scenes(60):
         caption = fashion.describe_scene(scene)
@@ -180,7 +181,9 @@ def test_describe_needs_neither_colour_nor_pattern():
 def test_instructions_name_the_garment_and_mention_the_value(garment):
     names = {garment} if garment in LOWER else {garment, "clothes", *(["shirt"] if garment in UPPER else [])}
     others = {*UPPER, *LOWER, *FULL, "clothes"} - names
-    fabrics = list(itertools.product((None, *COLOURS), (None, *PATTERNS)))[1:]  # the first one names no change
+    fabrics = list(itertools.product((None, *RENDERED_COLOURS), (None, *RENDERED_PATTERNS)))[
+        1:
+    ]  # the first one names no change
     for (seed, (colour, pattern)), draw in itertools.product(enumerate(fabrics, start=1), range(8)):
         text = instructions.instruct(random.Random(f"{seed} {draw}"), garment, colour=colour, pattern=pattern)
         assert colour is None or re.search(rf"\b{colour}\b", text), text

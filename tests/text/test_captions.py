@@ -12,7 +12,7 @@ from atelier.text.captions import find_mention, name_factor, recaption
     [
         ("a man in shorts and a tank top", "t-shirt", {"colour": "blue"}, "a man in shorts and a blue tank top"),
         ("a man in white shorts and a tee", "shorts", {"pattern": "dots"}, "a man in white dotted shorts and a tee"),
-        ("a man in a long sleeve white shirt", "shirt", {"colour": "orange"}, "a man in an orange long sleeve shirt"),
+        ("a man in a long sleeve white shirt", "shirt", {"colour": "orange"}, "a man in a long sleeve orange shirt"),
         ("a man in an orange floral shirt", "shirt", {"colour": "red"}, "a man in a red floral shirt"),
         ("a woman in a striped dress", "dress", {"pattern": "solid"}, "a woman in a dress"),
         ("A man wearing Black Pants", "trousers", {"colour": "green"}, "A man wearing green Pants"),

@@ -11,7 +11,7 @@ from atelier.common.errors import UserError
 from atelier.common.records import Edit, Probe, Zones
 from atelier.sampling.plan import EDIT, NOOP, SWEEP
 from atelier.text.captions import find_mention, recaption
-from atelier.text.instructions import PATTERNS, describe
+from atelier.text.instructions import RENDERED_PATTERNS, describe
 
 Edits = dict[str, Sequence[Edit]]  # model → all its rows
 Guidance = tuple[float, float]  # s_T, s_I
@@ -99,8 +99,8 @@ def garment_phrase(probe: Probe) -> str:
 
 
 def pattern_captions(probe: Probe) -> list[str]:
-    """Return the source caption with each pattern of `instructions.PATTERNS` in turn on the garment."""
-    return [recaption(probe.source_caption, probe.garment, pattern=pattern) for pattern in PATTERNS]
+    """Return the source caption with each pattern of `instructions.RENDERED_PATTERNS` in turn on the garment."""
+    return [recaption(probe.source_caption, probe.garment, pattern=pattern) for pattern in RENDERED_PATTERNS]
 
 
 def _edits_of_type(edit_type: str, edits: Edits) -> dict[str, dict[str, bytes]]:

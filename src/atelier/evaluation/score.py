@@ -25,8 +25,8 @@ from atelier.metrics.clip import directional, similarity
 from atelier.metrics.colour import delta_e, hue_error
 from atelier.metrics.lpips import mean_distance
 from atelier.metrics.registry import EDITORS, metric
-from atelier.text.colours import COLOURS_LAB
-from atelier.text.instructions import PATTERNS
+from atelier.text.instructions import RENDERED_PATTERNS
+from atelier.text.lexicon import lab_of
 
 NOOPS = ["domain", "source_id", "probe_id", "model", "change", "lpips"]
 
@@ -189,7 +189,7 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
 
 def _recognised(features: torch.Tensor, batch: Batch, pre: Precomputed) -> torch.Tensor:
     """Return whether CLIP recognises the requested pattern, (B,); NaN for colour prompts."""
-    requested = [PATTERNS.index(probe.value) if probe.factor == "pattern" else -1 for probe in batch.probes]
+    requested = [RENDERED_PATTERNS.index(probe.value) if probe.factor == "pattern" else -1 for probe in batch.probes]
     index = torch.tensor(requested, device=features.device)
     return _where(index >= 0, clip_garment.recognised(features, pre.patterns, index))
 
@@ -201,7 +201,7 @@ def _colour_differences(edited: torch.Tensor, batch: Batch) -> dict[str, torch.T
     for row, probe in enumerate(batch.probes):
         if probe.factor == "colour":
             for name, measure in (("delta_e", delta_e), ("hue_error", hue_error)):
-                found[name][row] = measure(pixels[row], masks[row], COLOURS_LAB[probe.value])
+                found[name][row] = measure(pixels[row], masks[row], lab_of(probe.value))
     return {name: torch.tensor(values) for name, values in found.items()}
 
 

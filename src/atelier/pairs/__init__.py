@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from atelier.common.counts import tally_refused
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, remove
 from atelier.common.records import Probe, Triplet, iter_rows, write_rows
@@ -56,7 +57,13 @@ def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: 
         "items": len(index.entries) - len(kept),
         "targets": splits.near_targets,
     }
-    return {"near_duplicates": near_duplicates} | summarise(kept, splits.made, sources, params) | lengths.report()
+    refused = {"same_item_refused": tally_refused(splits.refused.elements())}
+    return (
+        {"near_duplicates": near_duplicates}
+        | refused
+        | summarise(kept, splits.made, sources, params)
+        | lengths.report()
+    )
 
 
 def _guarding(probes: Iterator[Probe], splits: Splits) -> Iterator[Probe]:

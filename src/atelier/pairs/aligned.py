@@ -16,7 +16,7 @@ from atelier.pairs.index import Fetch, IndexEntry
 from atelier.pairs.recolour import name_colour, recolour
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention, name_factor, recaption
-from atelier.text.instructions import COLOURS, PATTERNS, instruct
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, instruct
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # probability of each change
 OTHER_GARMENT = 0.4  # share of edits of the garment that is not the item, so that garment names keep their meaning
@@ -68,7 +68,7 @@ def draw_changes(entry: IndexEntry, fetch: Fetch, rng: random.Random, *, held_ou
         return
     pools: dict[tuple[str, str], list[Change]] = {}
     for slot, worn in scene.garments.items():
-        for colour, pattern in itertools.product(COLOURS, PATTERNS):
+        for colour, pattern in itertools.product(RENDERED_COLOURS, RENDERED_PATTERNS):
             change = Change(
                 slot, colour if colour != worn.colour else None, pattern if pattern != worn.pattern else None
             )
@@ -91,8 +91,11 @@ def _other_colours(item: Item) -> list[str]:
     """Return the named colours that the garment of a photograph has neither inside its mask nor in its caption."""
     assert item.mask
     mention = find_mention(item.caption, item.garment)
-    current = {name_colour(from_png(item.image), mask_from_png(item.mask)), mention.colour if mention else None}
-    return [colour for colour in COLOURS if colour not in current]
+    current = {
+        name_colour(from_png(item.image), mask_from_png(item.mask), RENDERED_COLOURS),
+        mention.colour if mention else None,
+    }
+    return [colour for colour in RENDERED_COLOURS if colour not in current]
 
 
 def _render(item: Item, change: Change, rng: random.Random) -> Triplet:

@@ -1,28 +1,35 @@
 """Same-item pairs, as in the paper: two pictures of one garment item in one view, in two of its colour variants.
 
-They are different photographs, so pose, person and background may differ as well.
+They are different photographs, so pose, person and background may differ as well. Where the two variants' difference
+cannot be named for certain, no pair is made: a wrong instruction teaches the wrong edit.
 """
 
 import itertools
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from atelier.common.errors import RefusedError
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.index import Fetch, IndexEntry
-from atelier.pairs.recolour import name_colour
+from atelier.pairs.recolour import measure_colour
 from atelier.synthetic import fashion
-from atelier.text.captions import find_mention, name_factor
-from atelier.text.instructions import instruct
+from atelier.text.captions import name_factor
+from atelier.text.differences import MEASURABLE, name_difference
+from atelier.text.instructions import correct_articles, instruct
+from atelier.text.lexicon import may_be_same
 
 
-def make_same_item(entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, held_out: bool) -> Iterator[Triplet]:
+def make_same_item(
+    entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, held_out: bool, refused: Counter[str]
+) -> Iterator[Triplet]:
     """Yield every possible same-item triplet in a seeded order that cycles through items and views.
 
     Args:
         held_out: whether pictures of fabrics excluded from training are allowed.
+        refused: counts the pairs of photographs whose difference cannot be named for certain, by reason.
     """
     rng = random.Random(f"{seed}:same_item")
     pairs = []
@@ -32,9 +39,10 @@ def make_same_item(entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, he
         pairs.append(ordered)
     rng.shuffle(pairs)
     for source, target in take_turns(iter(ordered) for ordered in pairs):
-        triplet = _pair(fetch(source), fetch(target), random.Random(f"{seed}:{source.image_id}:{target.image_id}"))
-        if triplet is not None:
-            yield triplet
+        try:
+            yield _pair(fetch(source), fetch(target), random.Random(f"{seed}:{source.image_id}:{target.image_id}"))
+        except RefusedError as reason:
+            refused[str(reason)] += 1
 
 
 def group_variants(entries: Sequence[IndexEntry], *, held_out: bool = True) -> list[list[IndexEntry]]:
@@ -46,19 +54,18 @@ def group_variants(entries: Sequence[IndexEntry], *, held_out: bool = True) -> l
     return [group for group in groups.values() if len({entry.variant for entry in group}) > 1]
 
 
-def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
-    """Make a triplet of two pictures; None if two rendered variants have the same fabric."""
+def _pair(source: Item, target: Item, rng: random.Random) -> Triplet:
+    """Make a triplet of two pictures.
+
+    Raises:
+        RefusedError: the difference of their garments cannot be named for certain.
+    """
     colour, pattern = find_difference(source, target)
-    if colour is None and pattern is None:
-        if source.scene:
-            return None
-        instruction = f"show the {source.garment} in its other colour way"
-    else:
-        instruction = instruct(rng, source.garment, colour=colour, pattern=pattern)
+    instruction = instruct(rng, source.garment, colour=colour, pattern=pattern)
     return Triplet.from_item(
         source,
         kind="same_item",
-        instruction=instruction,
+        instruction=instruction if source.scene else correct_articles(instruction),
         target=target.image,
         target_caption=target.caption,
         factor=name_factor(colour, pattern),
@@ -68,18 +75,21 @@ def _pair(source: Item, target: Item, rng: random.Random) -> Triplet | None:
 
 
 def find_difference(source: Item, target: Item) -> tuple[str | None, str | None]:
-    """Return the (colour, pattern) in which the target's garment differs from the source's; None: no known difference.
+    """Return the (colour, pattern) in which the target's garment differs from the source's.
 
-    Read from the captions; where they name no colour, it is measured in the pictures, inside the masks.
+    Read from the captions. Where these leave the colour open, it is measured in the pictures, inside the masks.
+
+    Raises:
+        RefusedError: neither names the difference for certain.
     """
-    before, after = (find_mention(item.caption, item.garment) for item in (source, target))
-    colour = pattern = None
-    if before and after:
-        if after.colour and after.colour != before.colour:
-            colour = after.colour
-        stated = [mention.pattern or "solid" for mention in (before, after)]  # captions omit solid fabrics
-        pattern = stated[1] if stated[1] != stated[0] else None
-    if colour is None and not (before and after and before.colour and after.colour) and source.mask and target.mask:
-        shown = name_colour(from_png(target.image), mask_from_png(target.mask))
-        colour = shown if shown != name_colour(from_png(source.image), mask_from_png(source.mask)) else None
-    return colour, pattern
+    named = name_difference(source.caption, target.caption, source.garment)
+    if named.doubt is None:
+        return named.colour, named.pattern
+    if named.doubt not in MEASURABLE or source.mask is None or target.mask is None:
+        raise RefusedError(named.doubt)
+    before, after = (measure_colour(from_png(item.image), mask_from_png(item.mask)) for item in (source, target))
+    if before is None or after is None:
+        raise RefusedError("neither captions nor pictures show one colour")
+    if may_be_same(before, after):
+        raise RefusedError("pictures show colours whose names can mean the same")
+    return (named.colour or after), named.pattern

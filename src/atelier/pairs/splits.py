@@ -1,6 +1,7 @@
 """Make the triplets of test, val and train in this order, each split without near duplicates of the earlier ones."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,7 @@ class Splits:
         self._fetch, self._params = fetch, params
         self._guarded = [entry.fingerprint for entry in entries if entry.split == "test"]  # both domains
         self.made: list[TripletStats] = []
+        self.refused: Counter[str] = Counter()  # same-item pairs that were not made, by reason
         self.near_targets = 0  # triplets dropped because their target nearly duplicates a guarded picture
 
     def guard(self, picture: bytes) -> None:
@@ -63,7 +65,10 @@ class Splits:
         return [
             (aligned, make_aligned(pool, self._fetch, params.seed, held_out=held_out)),
             (given, make_given(pool, self._fetch, params.seed)),
-            (total - aligned - given, make_same_item(pool, self._fetch, params.seed, held_out=held_out)),
+            (
+                total - aligned - given,
+                make_same_item(pool, self._fetch, params.seed, held_out=held_out, refused=self.refused),
+            ),
         ]
 
     def _take(self, source: Iterator[Triplet], count: int, guarded: Sequence[str]) -> Iterator[Triplet]:

@@ -1,17 +1,17 @@
-"""Parse and rewrite captions: find a garment's fabric in a caption, and replace it."""
+"""Rewrite captions: replace the colour or print of one garment wherever the caption states it."""
 
-import re
-from dataclasses import dataclass
+from atelier.text.articles import article_for, with_article
+from atelier.text.instructions import describe
+from atelier.text.lexicon import GRAMMAR, PRINTS
+from atelier.text.mentions import Mention, find_mention
+from atelier.text.phrases import Phrase, stated_prints
+from atelier.text.words import Word
 
-from atelier.text.garments import caption_names
-from atelier.text.instructions import COLOURS, describe
+__all__ = ["Mention", "add_phrase", "find_mention", "name_factor", "recaption"]
 
-PATTERN_WORDS = {
-    "plain": "solid", "solid": "solid", "striped": "stripes", "stripe": "stripes", "floral": "floral",
-    "flowered": "floral", "dotted": "dots", "plaid": "plaid", "checked": "plaid", "checkered": "plaid",
-}  # fmt: skip
 LONG = 12  # words: a phrase at the end of a longer caption can lie behind what a text encoder reads
-_STOP = "a|an|the|and|in|with|wearing|her|his|their|of|on"
+
+Edit = tuple[int, int, str]  # text[start:end] → new text
 
 
 def name_factor(colour: str | None, pattern: str | None) -> str:
@@ -19,56 +19,124 @@ def name_factor(colour: str | None, pattern: str | None) -> str:
     return "both" if colour and pattern else "colour" if colour else "pattern" if pattern else "variant"
 
 
-@dataclass(frozen=True)
-class Mention:
-    """The place where a caption names a garment: [start, end) spans its article, adjectives and name."""
-
-    start: int
-    end: int
-    article: bool
-    colour: str | None
-    pattern: str | None
-    name: str  # with the adjectives that name no colour or pattern: "long sleeve shirt"
-
-
-def _phrase(name: str) -> str:
-    """Return the regular expression of article, adjectives and name: "a long sleeve white shirt"."""
-    adjective = rf"\b(?!(?:{_STOP})\b)[\w'-]+ "
-    return rf"(?:\b(?P<article>an?) )?(?P<adjectives>(?:{adjective})*)(?P<name>\b{re.escape(name)}\b)"
-
-
-def find_mention(caption: str, garment: str) -> Mention | None:
-    """Find the first place where a caption names the garment, by its own name or else by another of its names."""
-    for name in caption_names(garment):
-        found = re.search(_phrase(name), caption, re.IGNORECASE)
-        if found:
-            words = found["adjectives"].split()
-            kept = [word for word in words if word.lower() not in COLOURS and word.lower() not in PATTERN_WORDS]
-            return Mention(
-                start=found.start(),
-                end=found.end(),
-                article=found["article"] is not None,
-                colour=next((word.lower() for word in words if word.lower() in COLOURS), None),
-                pattern=next((PATTERN_WORDS[word.lower()] for word in words if word.lower() in PATTERN_WORDS), None),
-                name=" ".join([*kept, found["name"]]),
-            )
-    return None
-
-
 def recaption(caption: str, garment: str, *, colour: str | None = None, pattern: str | None = None) -> str:
     """Replace the colour, the pattern or both of one garment in a caption; None: unchanged.
 
-    A garment that the caption does not name is added: "a woman on a bench" → "a woman on a bench, in a red shirt".
+    Every phrase that states them is rewritten: "A navy dress. It is in navy." → "A red dress. It is in red." What the
+    caption does not state is added where it names the garment first; a garment that it does not name is added: "a woman
+    on a bench" → "a woman on a bench, in a red shirt".
     """
     found = find_mention(caption, garment)
     if found is None:
         return add_phrase(caption, f"in {describe(garment, colour, pattern)}")
-    phrase = describe(found.name, colour or found.colour, pattern or found.pattern)
-    if not found.article:
-        phrase = phrase.removeprefix("an ").removeprefix("a ")
-    return caption[: found.start] + phrase + caption[found.end :]
+    rewritten = [(phrase.start, phrase.end, _rename(caption, phrase, found, colour, pattern)) for phrase in found.names]
+    rewritten += [_restate(caption, phrase, colour, pattern) for phrase in found.statements]
+    return _apply(caption, rewritten)
 
 
 def add_phrase(caption: str, phrase: str) -> str:
     """Add a phrase to a caption: at its end, or in front of a caption of more than LONG words."""
     return f"{phrase}, {caption}" if len(caption.split()) > LONG else f"{caption}, {phrase}"
+
+
+def _rename(caption: str, phrase: Phrase, found: Mention, colour: str | None, pattern: str | None) -> str:
+    """Return a phrase that names the garment with the new colour and pattern."""
+    colours, prints = phrase.of_kind("colour"), phrase.of_kind("print")
+    adjective = None if pattern is None else "" if pattern == "solid" else PRINTS[pattern].adjective
+    edits = []
+    if colour and colours:
+        edits += _replace(phrase, colours, colour)
+    if adjective is not None and prints:
+        edits += _replace(phrase, prints, adjective)
+    if phrase is found.names[0]:
+        new_colour = colour if colour and not found.colours else None
+        stated = any(stated_prints(one) for one in (*found.names, *found.statements) if not one.negated)
+        new_print = adjective if adjective and not stated else None
+        edits += _insert(phrase, new_colour, new_print)
+    return _write(caption, phrase, edits)
+
+
+def _restate(caption: str, phrase: Phrase, colour: str | None, pattern: str | None) -> Edit:
+    """Rewrite a statement about the garment, or remove one that need not hold any more."""
+    if pattern and (phrase.negated or (pattern == "solid" and _hangs_on(caption, phrase))):
+        return phrase.cue_words[0].start, phrase.end, ""
+    colours = [] if phrase.adds or phrase.negated else phrase.of_kind("colour")
+    edits = _replace(phrase, colours, colour) if colour and colours else []
+    if pattern is None or not stated_prints(phrase):
+        return phrase.start, phrase.end, _write(caption, phrase, edits)
+    spoken, prints, last = PRINTS[pattern], phrase.of_kind("print"), phrase.words[-1]
+    noun, predicate = last.text.split()[-1], not phrase.cue or phrase.cue[-1] in GRAMMAR["is"]
+    if prints and noun in GRAMMAR["print_nouns"] and pattern != "solid":
+        edits += _replace(phrase, prints, f"{spoken.modifier} {noun}")
+    elif prints and noun not in GRAMMAR["print_nouns"] and (predicate or prints[-1] is not last):
+        edits += _replace(phrase, prints, spoken.adjective)
+    elif colours and prints:
+        named = " ".join([colour or caption[colours[0].start : colours[-1].end], spoken.modifier])
+        return phrase.start, phrase.end, with_article(f"{named} pattern")
+    else:
+        return phrase.start, phrase.end, spoken.noun
+    return phrase.start, phrase.end, _write(caption, phrase, edits)
+
+
+def _hangs_on(caption: str, phrase: Phrase) -> bool:
+    """Whether a sentence is complete without a statement: "a dress with stripes", but not "it has stripes"."""
+    before = caption[: phrase.start].rstrip().lower()
+    return phrase.cue == ("with",) and before.endswith("with") and bool(stated_prints(phrase))
+
+
+def _replace(phrase: Phrase, old: list[Word], new: str) -> list[Edit]:
+    """Replace the first of some words of a phrase, and remove the others and what links them."""
+    edits = [] if not new else [(old[0].start, old[0].end, new)]
+    solid = [word for word in phrase.words if word.kind != "link"]
+    for word in old[1:] if new else old:
+        place = solid.index(word)
+        if place:
+            edits.append((solid[place - 1].end, word.end, ""))
+        else:
+            edits.append((word.start, solid[1].start, ""))
+    return edits
+
+
+def _insert(phrase: Phrase, colour: str | None, pattern: str | None) -> list[Edit]:
+    """Add a colour and a pattern, in this order, in front of the garment: "red striped long sleeve shirt"."""
+    words, colours, prints = phrase.words, phrase.of_kind("colour"), phrase.of_kind("print")
+    if colour:
+        place = prints[0].start if prints else words[0].start
+        return [(place, place, f"{colour} {pattern} " if pattern else f"{colour} ")]
+    if pattern and colours:
+        return [(colours[-1].end, colours[-1].end, f" {pattern}")]
+    return [(words[0].start, words[0].start, f"{pattern} ")] if pattern else []
+
+
+def _write(caption: str, phrase: Phrase, edits: list[Edit]) -> str:
+    """Return the text of a phrase with some edits; its article and its capital letter follow."""
+    if not edits:
+        return caption[phrase.start : phrase.end]
+    start = phrase.words[0].start
+    if (
+        edits[0][0] == edits[0][1] == start and phrase.opens and not (phrase.article or phrase.cue)
+    ):  # no sentence's first word any more
+        edits = [*edits, *_lower_case(phrase.words[0], caption)]
+    shifted = [(first - start, last - start, new) for first, last, new in edits]
+    text = _apply(caption[start : phrase.end], shifted)
+    if phrase.article:
+        article = article_for(text)
+        return f"{article.capitalize() if caption[phrase.start].isupper() else article} {text}"
+    if phrase.opens and not phrase.cue and caption[start].isupper():
+        return text[0].upper() + text[1:]
+    return text
+
+
+def _lower_case(word: Word, caption: str) -> list[Edit]:
+    """Write a capitalised word in lower case, unless a second capital says that it is a name."""
+    text = caption[word.start : word.end]
+    return [(word.start, word.end, text.lower())] if text[1:2].islower() and text[1:].islower() else []
+
+
+def _apply(text: str, edits: list[Edit]) -> str:
+    """Replace parts of a text; the space in front of a part that becomes empty goes as well."""
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        head = text[:start] if new or start == end else text[:start].rstrip(" ")
+        gap = " " if not new and head and not text[end:].startswith((" ", ".", ",", ";")) and text[end:] else ""
+        text = head + new + gap + text[end:]
+    return text

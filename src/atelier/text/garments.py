@@ -1,14 +1,14 @@
 """Garment types, where they are worn (their slot), and their names in published data sets and in texts."""
 
-import re
+from atelier.text.lexicon import GARMENTS
+from atelier.text.mentions import caption_names, garment_in
 
-from atelier.text.instructions import FULL, LOWER, UPPER
+__all__ = [
+    "CATEGORIES", "CLOTH_TYPES", "DEEPFASHION2", "SLOTS", "SYNONYMS", "UNKNOWN_GARMENT", "caption_names", "garment_in",
+    "garment_of", "slot_of_label",
+]  # fmt: skip
 
-SLOTS: dict[str, str] = {
-    **dict.fromkeys((*UPPER, "sweater", "cardigan", "sweatshirt", "vest", "coat", "cape"), "upper"),
-    **dict.fromkeys(LOWER, "lower"),
-    **dict.fromkeys((*FULL, "jumpsuit", "suit", "clothes"), "full"),
-}
+SLOTS: dict[str, str] = {name: entry["slot"] for name, entry in GARMENTS.items()}
 
 # DeepFashion In-shop: its 17 values of `cloth_type`.
 CLOTH_TYPES: dict[str, str] = {
@@ -67,22 +67,7 @@ DEEPFASHION2: dict[int, str] = {
     13: "dress",  # sling dress
 }
 
-# Other names of a garment in texts: those that identify it, and those that a caption of a known garment may also use. A
-# bare "top" identifies none: in a text it is more often a position than a garment.
-_NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "t-shirt": (("tank top", "crop top", "tee shirt", "t shirt", "tshirt", "tee"), ("top", "shirt")),
-    "shirt": (("blouse", "polo"), ("top",)),
-    "jacket": (("blazer",), ("coat", "vest", "hoodie")),
-    "sweater": (("jumper", "pullover"), ("top",)),
-    "sweatshirt": (("hoodie",), ("sweater", "top")),
-    "cardigan": ((), ("sweater",)),
-    "coat": (("parka",), ("jacket",)),
-    "trousers": (("pants", "jeans", "leggings"), ()),
-    "jumpsuit": (("romper", "playsuit"), ()),
-    "dress": (("gown",), ()),
-    "clothes": (("outfit", "clothing"), ()),
-}
-SYNONYMS: dict[str, str] = {name: garment for garment, (names, _) in _NAMES.items() for name in names}
+SYNONYMS: dict[str, str] = {name: garment for garment, entry in GARMENTS.items() for name in entry["also"]}
 
 # Labels of segmentation models for what is worn in a slot, in addition to Fashionpedia's: the embedded model's, ATR's
 # and LIP's.
@@ -103,16 +88,3 @@ def garment_of(name: str) -> str | None:
     """Return the garment of a name in a data set or a text; None if it names no garment."""
     name = name.strip().lower()
     return name if name in SLOTS else (dict(CATEGORIES) | SYNONYMS).get(name)
-
-
-def garment_in(text: str) -> str | None:
-    """Return the garment that a text names first: "put the dog in red jeans" → trousers; None if it names none."""
-    names = sorted((*SLOTS, *SYNONYMS), key=len, reverse=True)  # longest match first
-    found = re.search(rf"\b({'|'.join(map(re.escape, names))})(?:e?s)?\b", text, re.IGNORECASE)
-    return garment_of(found[1]) if found else None
-
-
-def caption_names(garment: str) -> tuple[str, ...]:
-    """Return the names that a caption may use for a known garment, its own first."""
-    names, loose = _NAMES.get(garment, ((), ()))
-    return (garment, *names, *loose)

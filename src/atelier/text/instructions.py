@@ -1,12 +1,17 @@
 """Templates of instructions and captions, shared by rendered data, pairs and the pretraining of the embedded model.
 
-Patterns: solid, stripes, floral, dots, plaid. An edit changes the colour, the pattern, or both, of one garment.
+An edit changes the colour, the pattern, or both, of one garment. Colours and patterns are those of `text.lexicon`;
+rendered data has ten and five of them.
 """
 
 import random
+import re
 
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
-PATTERNS = ("solid", "stripes", "floral", "dots", "plaid")
+from atelier.text.articles import with_article
+from atelier.text.lexicon import PRINTS
+
+RENDERED_COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
+RENDERED_PATTERNS = ("solid", "stripes", "floral", "dots", "plaid")
 PROMPTS = {  # the paper's four prompts (section 6): (factor, value)
     "add stripes to the clothes": ("pattern", "stripes"),
     "change shirt to blue": ("colour", "blue"),
@@ -40,13 +45,18 @@ _PATTERN = {
         "add a plaid pattern to the {garment}",
     ),
 }
-_ADJECTIVE = {"solid": "plain", "stripes": "striped", "floral": "floral", "dots": "dotted", "plaid": "plaid"}
+_PRINT = (  # of any other print
+    "change the {garment} to {noun}",
+    "make the {garment} {adjective}",
+    "give the {garment} {noun}",
+)
 _BOTH = (
     "change the {garment} to {colour} {noun}",
     "make the {garment} {colour} and {adjective}",
     "a {colour} {adjective} {garment} instead",
 )
-_NOUN = {"solid": "fabric", "stripes": "stripes", "floral": "flowers", "dots": "dots", "plaid": "plaid"}
+_NOUN = {"solid": "fabric", "plaid": "plaid"}  # in _BOTH, where that is not the lexicon's noun
+_BOTH_PRINT = (*_BOTH[1:], "change the {garment} to {colour} with {noun}")
 
 
 def _names(garment: str) -> tuple[str, ...]:
@@ -67,27 +77,39 @@ def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pat
     """
     if colour is None and pattern is None:
         raise ValueError("an instruction changes a colour, a pattern or both")
+    drawn = pattern in RENDERED_PATTERNS  # whose templates are fixed: the embedded model was trained on them
     main = garment in UPPER + FULL
     if main and pattern not in (None, "solid") and colour is None and rng.random() < 0.15:
-        return f"change to a {_ADJECTIVE[pattern]} pattern"
+        return f"change to a {PRINTS[pattern].adjective} pattern" if drawn else f"change to {PRINTS[pattern].noun}"
     name = rng.choice(_names(garment))
-    if colour is not None and pattern is not None:
-        template = rng.choice(_BOTH)
-        return template.format(garment=name, colour=colour, noun=_NOUN[pattern], adjective=_ADJECTIVE[pattern])
-    if colour is not None:
+    if pattern is None:
         return rng.choice(_COLOUR).format(garment=name, colour=colour)
-    return rng.choice(_PATTERN[pattern]).format(garment=name)
+    spoken = PRINTS[pattern]
+    words = {"garment": name, "colour": colour, "adjective": spoken.adjective, "noun": spoken.noun}
+    if colour is None:
+        return rng.choice(_PATTERN.get(pattern, _PRINT)).format(**words)
+    if drawn:
+        return rng.choice(_BOTH).format(**words | {"noun": _NOUN.get(pattern, spoken.noun)})
+    return rng.choice(_BOTH_PRINT).format(**words)
+
+
+def correct_articles(instruction: str) -> str:
+    """Correct the article of "a orange shirt instead" and "a red trousers instead".
+
+    Rendered data keeps them: the embedded model was trained on the templates as they are.
+    """
+    found = re.fullmatch(r"a (.+) instead", instruction)
+    return f"{with_article(found[1])} instead" if found else instruction
 
 
 def describe(garment: str, colour: str | None = None, pattern: str | None = None) -> str:
     """Describe a garment for a caption: "a red striped shirt", "white shorts" (no article before a plural)."""
     words = [
-        word for word in (colour, _ADJECTIVE[pattern] if pattern not in (None, "solid") else None, garment) if word
+        word
+        for word in (colour, PRINTS[pattern].adjective if pattern not in (None, "solid") else None, garment)
+        if word
     ]
-    phrase = " ".join(words)
-    if garment in ("trousers", "shorts", "pants", "clothes"):
-        return phrase
-    return ("an " if phrase[0] in "aeiou" else "a ") + phrase
+    return with_article(" ".join(words))
 
 
 def caption(gender: str, garments: list[str]) -> str:

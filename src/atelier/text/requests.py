@@ -1,19 +1,22 @@
-"""Read what an instruction requests: the garment that it names, and its new colour, pattern and fabric."""
+"""Read what an instruction requests: the garment that it names, and its new colour, print and fabric."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from atelier.text.captions import PATTERN_WORDS
-from atelier.text.garments import garment_in
-from atelier.text.instructions import COLOURS
+from atelier.text.lexicon import SEVERAL
+from atelier.text.phrases import Phrase, is_person, read_phrases, stated_prints
+from atelier.text.words import UNKNOWN_PRINT
 
-_NOUNS = {"stripes": "stripes", "flowers": "floral", "dots": "dots", "polka": "dots", "checks": "plaid"}
-_PATTERNS = PATTERN_WORDS | _NOUNS
+_ADD = re.compile(r"(add|put|apply|print|draw|paint)\b", re.IGNORECASE)
+_REPLACE = re.compile(r"(replace|exchange|swap|trade|substitute)\b", re.IGNORECASE)
+_REMOVE = re.compile(r"(remove|delete|erase|drop|lose|get rid of|take (away|off|out))\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What an instruction requests; None for each part that it does not name."""
+    """What an instruction requests; None for each part that it does not name, or names no single one of."""
 
     garment: str | None
     colour: str | None
@@ -24,17 +27,54 @@ class Request:
 def read_request(instruction: str) -> Request:
     """Read an instruction: "change the red shirt to blue" → shirt, blue.
 
-    The garment is the first that the instruction names. A requested colour or pattern follows "to", as in "change the
-    red shirt to blue", or precedes it, as in "add dots to the red shirt"; of several, the last counts.
+    The garment is the first that the instruction names. What is requested of it follows "to" ("change the red shirt to
+    blue"), precedes it after "add" ("add dots to the red shirt"), follows the garment ("make the red shirt blue"), or,
+    failing these, describes it ("put the dog in red jeans"). A request about anything else, such as "make the collar
+    red", requests nothing of a garment.
     """
-    words = re.findall(r"[\w'-]+", instruction.lower())
-    cut = max((number for number, word in enumerate(words) if word in ("to", "into")), default=None)
-    requested = words if cut is None else words[:cut] if words[0] == "add" else words[cut:]
-    colours = [word for word in requested if word in COLOURS]
-    patterns = [_PATTERNS[word] for word in requested if word in _PATTERNS]
-    return Request(
-        garment=garment_in(instruction),
-        colour=colours[-1] if colours else None,
-        pattern=patterns[-1] if patterns else None,
-        fabric=None,
-    )
+    phrases = read_phrases(instruction)
+    garment = next((phrase.garment.value for phrase in phrases if phrase.garment), None)
+    if _is_about_something_else(phrases):
+        return Request(garment, None, None, None)
+    requested = _requested(instruction, phrases)
+    own = [phrase for phrase in requested if not (phrase.adds or phrase.negated)]
+    colours = [word.value for phrase in own for word in phrase.of_kind("colour")]
+    fabrics = [word.value for phrase in own for word in phrase.of_kind("fabric")]
+    prints = [name for phrase in requested for name in stated_prints(phrase)]
+    removed = _REMOVE.match(instruction.strip()) or any(phrase.negated for phrase in requested)
+    if removed and any(phrase.of_kind("print") or stated_prints(phrase) for phrase in phrases):
+        return Request(garment, None, "solid", None)
+    return Request(garment, _only(colours, SEVERAL), _only(prints, UNKNOWN_PRINT), _only(fabrics))
+
+
+def _only(names: Sequence[str], unknown: str = "") -> str | None:
+    """Return the one name that is given; None if there is none, or several, or an unknown one."""
+    return names[0] if len(set(names)) == 1 and names[0] != unknown else None
+
+
+def _requested(instruction: str, phrases: Sequence[Phrase]) -> Sequence[Phrase]:
+    """Return the phrases that say what the instruction requests."""
+    goals = {"with", "for", "by"} if _REPLACE.match(instruction.strip()) else {"to", "into", "onto"}
+    cuts = [number for number, phrase in enumerate(phrases) if goals & set(phrase.cue)]
+    if _ADD.match(instruction.strip()):
+        places = [number for number, phrase in enumerate(phrases) if {"to", "on", "onto"} & set(phrase.cue)]
+        before = phrases[: places[0]] if places else phrases
+        return [phrase for phrase in before if phrase.garment or phrase.states or stated_prints(phrase)]
+    if cuts:
+        later = phrases[cuts[-1] :]
+        return [phrase for phrase in later if phrase.garment or phrase.states or stated_prints(phrase)]
+    stated = [phrase for phrase in phrases if not phrase.garment and (phrase.states or stated_prints(phrase))]
+    return stated or [phrase for phrase in phrases if phrase.garment]
+
+
+def _is_about_something_else(phrases: Sequence[Phrase]) -> bool:
+    """Whether the object is no garment: "make the wall red", "make the collar of the shirt red"."""
+    for phrase, following in pairwise([*phrases, None]):
+        thing = phrase.words[-1].kind in ("word", "part") and not is_person(phrase)
+        if thing and any(word.determines for word in (*phrase.cue_words, *filter(None, [phrase.article]))):
+            if following and following.garment:
+                return "of" in following.cue
+            return not any(one.garment for one in phrases)
+        if phrase.garment:
+            return False
+    return False

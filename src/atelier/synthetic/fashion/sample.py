@@ -4,7 +4,7 @@ import numpy as np
 
 from atelier.synthetic.fashion.scene import Backdrop, Framing, Garment, Person, Pose, Scene, slot_of
 from atelier.text.colours import is_held_out
-from atelier.text.instructions import COLOURS, FULL, LOWER, PATTERNS, UPPER
+from atelier.text.instructions import FULL, LOWER, RENDERED_COLOURS, RENDERED_PATTERNS, UPPER
 
 SKINS = ((250, 218, 190), (236, 188, 150), (206, 150, 108), (160, 106, 70), (112, 70, 46), (78, 48, 34))
 HAIRS = ((34, 26, 24), (84, 52, 30), (150, 96, 50), (222, 184, 104), (166, 62, 34), (150, 150, 152))
@@ -29,8 +29,8 @@ def sample_person(rng: np.random.Generator, person_id: str) -> Person:
 def sample_garment(rng: np.random.Generator, garment_type: str, *, held_out: bool = False) -> Garment:
     """Sample the fabric and cut of a garment; fabrics excluded from training only if `held_out`."""
     while True:
-        colour = COLOURS[int(rng.integers(len(COLOURS)))]
-        pattern = "solid" if rng.random() < 0.4 else PATTERNS[int(rng.integers(1, len(PATTERNS)))]
+        colour = RENDERED_COLOURS[int(rng.integers(len(RENDERED_COLOURS)))]
+        pattern = "solid" if rng.random() < 0.4 else RENDERED_PATTERNS[int(rng.integers(1, len(RENDERED_PATTERNS)))]
         if held_out or not is_held_out(colour, pattern):
             return Garment(garment_type, colour, pattern, round(float(rng.random()), 3))
 
