@@ -1,91 +1,140 @@
-"""Measure a training step at full size on a GPU: samples per second and peak memory, with random weights.
+"""Measure the training step at full size on a GPU, with random weights: speed by option, and peak memory.
 
-    python scripts/benchmark_full_size.py
+    python scripts/benchmark_full_size.py options     samples/s by method and speed option, in turn, medians
+    python scripts/benchmark_full_size.py memory      peak memory by method, size, batch and checkpointing, beside
+                                                      what `atelier memory` calculates
 
 No hub and no data are needed: the UNet has the public editor's layout (859,532,484 parameters) and the latents are
-noise, so nothing here says anything about the quality of edits. VAE, text encoder and CLIP are not loaded.
+noise, so nothing here says anything about the quality of edits. VAE, text encoder and CLIP are not loaded: the
+calculated totals are without them. `--tiny` tries both parts with the embedded networks on the CPU.
 """
 
-import gc
-import statistics
-import time
-from dataclasses import replace
-from pathlib import Path
+import argparse
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from measuring import GIB, Bench, Table, guarded, make_task, median, open_bench, start, time_steps
 
-from atelier.common.rng import make_generator
-from atelier.config import read_params
 from atelier.models import meta
-from atelier.models.instruct_pix2pix import Editor, load_editor
-from atelier.models.loading import DTYPES, freeze
-from atelier.training.distributed import make_accelerator, micro_batches
-from atelier.training.edit import methods
-from atelier.training.edit.dataset import EncodedTriplets
-from atelier.training.edit.task import EditTask
-from atelier.training.loop import rows_of
-from atelier.training.state import TrainState
+from atelier.training import task as sending
+from atelier.training.edit import batch as drawing
+from atelier.training.memory import estimate
 
-CELLS, TOKENS, WIDTH, STEPS = 64, 77, 768, 6  # a latent's side at 512 px, text tokens and their width, steps timed
-GIB = 2**30
-
-
-def random_editor(dtype: str) -> Editor:
-    """Build an editor whose UNet has the published layout and random weights; its other parts are the embedded ones."""
-    from diffusers import UNet2DConditionModel
-
-    base = load_editor("models/base/editor", dtype, "cuda")
-    with torch.device("cuda"):
-        unet = UNet2DConditionModel(**meta.UNET)
-    freeze(unet, DTYPES[dtype], base.device)
-    return replace(base, unet=unet)
+METHODS = ("selective", "full", "lora")
+EAGER = {  # name → parameters of `train`; the first is the baseline
+    "as it is": {},
+    "copies that the host waits for": {"_waits": True},
+    "cuDNN chooses by trial": {"_benchmark": True},
+    "channels_last": {"channels_last": True},
+}
+COMPILED = {
+    "compile": {"compile": True},
+    "compile, channels_last, cuDNN by trial": {"compile": True, "channels_last": True, "_benchmark": True},
+}
+ROUNDS, WARM, STEPS = 2, 2, 5
+KINDS = ("samples/s", "peak GiB", "first steps, s", "note")
 
 
-def random_triplets(count: int) -> EncodedTriplets:
-    """Draw `count` encoded triplets of noise."""
-    latents = (count, 4, CELLS, CELLS)
-    zones = torch.randn(count, 3, CELLS, CELLS, device="cuda").softmax(1)
-    texts = torch.randn(5, TOKENS, WIDTH, device="cuda")
-    rows = torch.randint(1, 5, (count,), device="cuda")
-    return EncodedTriplets(
-        torch.randn(latents, device="cuda"), torch.randn(latents, device="cuda"), texts, rows, zones, 0.18
-    )
+@contextmanager
+def switched(waits: bool = False, benchmark: bool = False) -> Iterator[None]:
+    """Set what is no parameter: copies from pageable memory, as before they were pinned; cuDNN's trials."""
+    before = torch.backends.cudnn.benchmark, drawing.send, sending.send
+    torch.backends.cudnn.benchmark = benchmark
+    if waits:
+        drawing.send = sending.send = lambda tensor, device: tensor.to(device)
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark, drawing.send, sending.send = before
 
 
-def measure(method: str, batch: int, dtype: str, checkpointing: bool) -> str:
-    """Time some steps and return one line of the table."""
-    torch.manual_seed(0)
-    changes = {"method": method, "batch_size": batch, "gradient_checkpointing": checkpointing}
-    settings = read_params(Path("params.yaml")).train.model_copy(update=changes)
-    data = random_triplets(4 * batch)
-    task = EditTask(methods.prepare(random_editor(dtype), settings), data, settings, validate=None)
-    torch.cuda.reset_peak_memory_stats()
-    state, times = TrainState(task, make_accelerator("cuda")), []
-    for step in range(STEPS):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        rows = rows_of(step, len(data), settings)
-        state.step(task.draw(rows, make_generator(1, "step", step)), micro_batches(len(rows), 1), 1e-5)
-        torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    rate, peak = batch / statistics.median(times[2:]), torch.cuda.max_memory_allocated() / GIB
-    return f"| {method} | {batch} | {dtype} | {'yes' if checkpointing else 'no'} | {rate:.1f} | {peak:.2f} |"
+def measure(bench: Bench, method: str, options: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Build a fresh editor and state, warm up, and time some steps."""
+    changes = {key: value for key, value in options.items() if not key.startswith("_")}
+    size, dtype = more.pop("size", bench.size), more.pop("dtype", None)
+    settings = bench.settings(**{"method": method, "batch_size": bench.batch} | changes | more)
+    bench.free()
+    with switched(options.get("_waits", False), options.get("_benchmark", False)):
+        task = make_task(bench, settings, dtype, size)
+        state = start(bench, task)
+        warm, steps = (1, 1) if bench.tiny else (WARM, STEPS)
+        first, _ = time_steps(bench, task, state, warm)
+        seconds, _ = time_steps(bench, task, state, steps, warm)
+    return {"samples/s": settings.batch_size / seconds, "peak GiB": bench.peak(), "first steps, s": first * warm}
+
+
+def by_options(bench: Bench) -> None:
+    """Each method with each option, the options in turn and each as often; then compiled, the slowest to start."""
+    single = Table(bench, "options_each", "Training step by option, every run")
+    table = Table(bench, "options", "Training step by option, medians")
+    groups = [(method, EAGER, 1 if bench.tiny else ROUNDS) for method in METHODS]
+    groups += [(method, COMPILED, 1) for method in METHODS]
+    base: dict[str, float] = {}
+    for method, options, rounds in groups:
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in options}
+        for number, name in itertools.product(range(rounds), options):
+            if bench.late():
+                break
+            one = guarded(lambda name=name, method=method, options=options: measure(bench, method, options[name]))
+            single.add(
+                **{"method": method, "round": number + 1, "option": name, **{key: one.get(key) for key in KINDS}}
+            )
+            found[name].append(one)
+        for name, results in found.items():
+            rates = [one["samples/s"] for one in results if "samples/s" in one]
+            if rates:
+                rate = median(rates)
+                base.setdefault(method, rate)
+                table.add(**{
+                    "method": method, "batch": bench.batch, "option": name, "samples/s": rate,
+                    "ratio": rate / base[method], "peak GiB": results[-1]["peak GiB"],
+                    "first steps, s": results[0].get("first steps, s"),
+                })  # fmt: skip
+
+
+def by_memory(bench: Bench) -> None:
+    """Peak memory and speed of one run each, beside the calculation without the networks that are not loaded."""
+    table = Table(bench, "memory", "Measured peak memory of the training step")
+    layout = meta.full_size()
+    sizes, batches = ((64,), (1, 2)) if bench.tiny else ((512, 768), (1, 8, 32))
+    cases = [
+        (method, size, batch, checkpointing, "bfloat16" if not bench.tiny else "float32", {})
+        for size in sizes for batch in batches for checkpointing in (False, True) for method in METHODS
+    ]  # fmt: skip
+    if not bench.tiny:
+        cases += [("selective", 512, 8, False, "float32", {}), ("selective", 512, 8, False, "float32", {"tf32": True})]
+        cases += [(method, 512, 1, False, "bfloat16", {"optimizer": "adamw8bit"}) for method in METHODS]
+    for method, size, batch, checkpointing, dtype, more in cases:
+        if bench.late():
+            break
+        tf32 = more.pop("tf32", False)
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        more |= {"batch_size": batch, "gradient_checkpointing": checkpointing, "dtype": dtype, "size": size}
+        found = guarded(lambda method=method, more=more: measure(bench, method, {}, **more))
+        more = {key: value for key, value in more.items() if key not in ("dtype", "size")}
+        settings, calculated = bench.settings(method=method, **more), None
+        if not bench.tiny:
+            kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+            step = estimate(layout, settings, size, batch, kind)
+            unet = sum(one.numel() * one.itemsize for one in layout.unet().to(kind).parameters())
+            calculated = (step.total(settings.optimizer) - step.networks + unet) / GIB
+        table.add(**{
+            "method": method, "px": size, "batch": batch, "checkpointing": "yes" if checkpointing else "no",
+            "frozen weights": dtype + (", TF32" if tf32 else ""), "optimizer": settings.optimizer,
+            "peak GiB": found.get("peak GiB"), "calculated GiB": calculated, "samples/s": found.get("samples/s"),
+            "note": found["note"],
+        })  # fmt: skip
 
 
 def main() -> None:
-    """Print a Markdown table."""
-    print(torch.cuda.get_device_name(), "torch", torch.__version__)
-    print("| method | batch | frozen weights | checkpointing | samples/s | peak GiB |\n|---|---|---|---|---|---|")
-    runs = [(method, batch, "bfloat16", False) for batch in (32, 1) for method in ("selective", "full", "lora")]
-    runs += [("selective", 8, "bfloat16", False), ("selective", 8, "float32", False)]
-    runs += [(method, 32, "bfloat16", True) for method in ("selective", "full")]
-    for run in runs:
-        try:
-            print(measure(*run), flush=True)
-        except torch.OutOfMemoryError:
-            print(f"| {' | '.join(map(str, run))} | out of memory |", flush=True)
-        gc.collect()
-        torch.cuda.empty_cache()
+    """Measure one part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["options", "memory"])
+    given, bench = open_bench(parser)
+    {"options": by_options, "memory": by_memory}[given.part](bench)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# All measurements on a GPU in one call of about 8 minutes; the most valuable first. Each part has its own time limit, writes
+# its rows as they are known (JSON lines and Markdown tables), and stops no other by failing.
+#
+#   scripts/gpu.sh [--tiny] [--example PATH] [--out FOLDER] [--parts "vs options editing memory stages"]
+#
+# --tiny tries all parts with embedded networks on the CPU. --example: diffusers' train_instruct_pix2pix.py, where there is
+# no network to fetch it from.
+set -u
+cd "$(dirname "$0")/.."
+tiny="" example="" out="${OUT:-build/gpu}" parts="vs options editing memory stages"
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --tiny) tiny=--tiny ;;
+    --example) example="--example $2"; shift ;;
+    --out) out="$2"; shift ;;
+    --parts) parts="$2"; shift ;;
+    *) echo "gpu.sh: unknown option $1" >&2; exit 2 ;;
+  esac
+  shift
+done
+mkdir -p "$out"
+python="$(command -v python || command -v python3)"
+export PYTHONPATH="src:.${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+export PYTORCH_ALLOC_CONF=expandable_segments:True
+
+part() { # NAME SECONDS SCRIPT [ARGUMENTS]: the script begins nothing after its time, and is stopped 20 s later
+  case " $parts " in *" $1 "*) ;; *) return ;; esac
+  local name=$1 seconds=$2 began=$SECONDS
+  shift 2
+  echo "== $name, at most $seconds s"
+  # shellcheck disable=SC2086
+  timeout --kill-after=5 $((seconds + 20)) "$python" scripts/"$@" $tiny --out "$out" --seconds "$seconds" 2>"$out/$name.log"
+  local code=$?
+  [ $code -eq 0 ] || { echo "== $name ended with code $code"; tail -n 4 "$out/$name.log"; }
+  echo "== $name took $((SECONDS - began)) s"
+}
+
+# shellcheck disable=SC2086
+part vs 75 benchmark_against_diffusers.py $example
+part options 170 benchmark_full_size.py options
+part editing 35 benchmark_editing.py
+part memory 75 benchmark_full_size.py memory
+part stages 100 benchmark_stages.py
+
+for table in against_diffusers losses options options_each editing memory stages; do
+  [ -e "$out/$table.md" ] && cat "$out/$table.md" && echo
+done > "$out/gpu.md"
+cat "$out"/*.jsonl > "$out/gpu.jsonl" 2>/dev/null
+cat "$out/gpu.md"
