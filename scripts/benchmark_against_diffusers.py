@@ -51,7 +51,15 @@ DROPOUT = 0.05
 
 
 def load_example(path: Path) -> tuple[types.ModuleType, ast.For]:
-    """Import the example without running it, and find its loop over batches."""
+    """Import the example without running it, and find its loop over batches.
+
+    Of the `datasets` library it uses nothing in the loop: an empty module takes its place where that is missing.
+    """
+    try:
+        import datasets  # noqa: F401 - whether it can be imported
+    except ImportError:
+        sys.modules["datasets"] = types.ModuleType("datasets")
+        sys.modules["datasets"].load_dataset = None
     spec = importlib.util.spec_from_file_location("train_instruct_pix2pix", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from measuring import GIB, Bench, Table, guarded, open_bench
+from transformers import CLIPTokenizer
 
 from atelier.common.records import Edit, Probe, read_rows, write_rows
 from atelier.config import Params, read_params
@@ -73,11 +74,14 @@ def networks(bench: Bench) -> dict[str, torch.nn.Module]:
 def write_networks(bench: Bench, folder: Path) -> None:
     """Write the networks as diffusers and transformers lay them out."""
     from diffusers import DDIMScheduler, StableDiffusionInstructPix2PixPipeline
-    from transformers import CLIPImageProcessor, CLIPTokenizer, SegformerImageProcessor
+    from transformers import CLIPImageProcessor, SegformerImageProcessor
 
     made = networks(bench)
     tokenizer = CLIPTokenizer.from_pretrained(BASE / "editor/tokenizer")
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
+    scorer = CLIPTokenizer.from_pretrained(BASE / "clip")
+    made["text_encoder"].config.update(_ends(tokenizer))
+    made["clip"].config.text_config.update(_ends(scorer))
     parts = {name: made[name] for name in ("unet", "vae", "text_encoder")}
     pipeline = StableDiffusionInstructPix2PixPipeline(
         **parts, tokenizer=tokenizer, scheduler=scheduler, image_encoder=None, **NO_CHECKER
@@ -92,6 +96,10 @@ def write_networks(bench: Bench, folder: Path) -> None:
     made["segmenter"].save_pretrained(folder / "segmenter")
     side = 64 if bench.tiny else 512
     SegformerImageProcessor(size={"height": side, "width": side}).save_pretrained(folder / "segmenter")
+
+
+def _ends(tokenizer: CLIPTokenizer) -> dict[str, int]:
+    return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
 
 
 def parameters(bench: Bench, folder: Path) -> Params:
