@@ -77,7 +77,7 @@ class Pictures:
     """Random pictures and instructions on the device, and what atelier makes of them once."""
 
     def __init__(self, bench: Bench, editor: Editor) -> None:
-        count, generator = 4 * bench.batch, torch.Generator().manual_seed(1)
+        count, generator = 2 * bench.batch, torch.Generator().manual_seed(1)
         self.sources, self.targets = torch.rand(2, count, 3, bench.size, bench.size, generator=generator)
         bench.synchronize()
         began = time.perf_counter()
@@ -241,13 +241,13 @@ def compare_losses(bench: Bench, module: types.ModuleType, loop: ast.For) -> Non
     """Write the losses of both, step by step, with the same draws."""
     from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
-    sample = DiagonalGaussianDistribution.sample
+    count, sample = 3 if bench.tiny else COMPARED, DiagonalGaussianDistribution.sample
     DiagonalGaussianDistribution.sample = lambda posterior, generator=None: posterior.mode()
     try:
-        theirs = diffusers(bench, module, loop, 0.0, COMPARED, 0, same=True)[1]
+        theirs = diffusers(bench, module, loop, 0.0, count, 0, same=True)[1]
     finally:
         DiagonalGaussianDistribution.sample = sample
-    ours = atelier(bench, 0.0, COMPARED, 0)[1]
+    ours = atelier(bench, 0.0, count, 0)[1]
     table = Table(bench, "losses", "Losses of the same steps")
     for number, (one, other) in enumerate(zip(theirs, ours, strict=True), start=1):
         table.add(**{"step": number, "diffusers": one, "atelier": other, "difference": abs(one - other) / one})
@@ -268,13 +268,14 @@ def compare(bench: Bench, example: Path, options: bool) -> None:
     """Time both in turn, then compare their losses."""
     module, loop = load_example(example)
     table = Table(bench, "against_diffusers", "Full fine-tuning, in turn")
+    steps, warm = (2, 1) if bench.tiny else (STEPS, WARM)
     runs = {
-        "diffusers": lambda: diffusers(bench, module, loop, DROPOUT, STEPS, WARM)[0],
-        "atelier": lambda: atelier(bench, DROPOUT, STEPS, WARM)[0],
+        "diffusers": lambda: diffusers(bench, module, loop, DROPOUT, steps, warm)[0],
+        "atelier": lambda: atelier(bench, DROPOUT, steps, warm)[0],
     }
     chosen = {"atelier, compiled, channels_last": {"channels_last": True, "compile": True}} if options else {}
     compiled = {
-        name: lambda more=more: atelier(bench, DROPOUT, STEPS, WARM, **more)[0] for name, more in chosen.items()
+        name: lambda more=more: atelier(bench, DROPOUT, steps, warm, **more)[0] for name, more in chosen.items()
     }
     for number, (name, run) in itertools.product(range(1 if bench.tiny else ROUNDS), runs.items()):
         if not bench.late():

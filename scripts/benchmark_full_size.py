@@ -51,7 +51,7 @@ def switched(waits: bool = False, benchmark: bool = False) -> Iterator[None]:
         torch.backends.cudnn.benchmark, drawing.send, sending.send = before
 
 
-def measure(bench: Bench, method: str, options: dict[str, Any], **more: Any) -> dict[str, Any]:
+def measure(bench: Bench, method: str, options: dict[str, Any], brief: bool = False, **more: Any) -> dict[str, Any]:
     """Build a fresh editor and state, warm up, and time some steps."""
     changes = {key: value for key, value in options.items() if not key.startswith("_")}
     size, dtype = more.pop("size", bench.size), more.pop("dtype", None)
@@ -60,7 +60,7 @@ def measure(bench: Bench, method: str, options: dict[str, Any], **more: Any) -> 
     with switched(options.get("_waits", False), options.get("_benchmark", False)):
         task = make_task(bench, settings, dtype, size)
         state = start(bench, task)
-        warm, steps = (1, 1) if bench.tiny else (WARM, STEPS)
+        warm, steps = (1, 1) if bench.tiny else (1, 2) if brief else (WARM, STEPS)
         first, _ = time_steps(bench, task, state, warm)
         seconds, _ = time_steps(bench, task, state, steps, warm)
     return {"samples/s": settings.batch_size / seconds, "peak GiB": bench.peak(), "first steps, s": first * warm}
@@ -70,8 +70,9 @@ def by_options(bench: Bench) -> None:
     """Each method with each option, the options in turn and each as often; then compiled, the slowest to start."""
     single = Table(bench, "options_each", "Training step by option, every run")
     table = Table(bench, "options", "Training step by option, medians")
-    groups = [(method, EAGER, 1 if bench.tiny else ROUNDS) for method in METHODS]
-    groups += [(method, COMPILED, 1) for method in METHODS]
+    rounds = 1 if bench.tiny else ROUNDS
+    groups = [("selective", EAGER, rounds), ("full", EAGER, rounds), ("selective", COMPILED, 1), ("full", COMPILED, 1)]
+    groups += [("lora", EAGER, rounds), ("lora", COMPILED, 1)]
     base: dict[str, float] = {}
     for method, options, rounds in groups:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in options}
@@ -96,37 +97,44 @@ def by_options(bench: Bench) -> None:
 
 
 def by_memory(bench: Bench) -> None:
-    """Peak memory and speed of one run each, beside the calculation without the networks that are not loaded."""
-    table = Table(bench, "memory", "Measured peak memory of the training step")
-    layout = meta.full_size()
-    sizes, batches = ((64,), (1, 2)) if bench.tiny else ((512, 768), (1, 8, 32))
+    """Peak memory and speed of one run each; then what is calculated, without the networks that are not loaded."""
+    single = Table(bench, "memory_each", "Measured peak memory of the training step")
     cases = [
-        (method, size, batch, checkpointing, "bfloat16" if not bench.tiny else "float32", {})
-        for size in sizes for batch in batches for checkpointing in (False, True) for method in METHODS
+        {"method": method, "size": size, "batch_size": batch, "gradient_checkpointing": flag, "dtype": bench.dtype}
+        for size in ((64,) if bench.tiny else (512, 768)) for flag in (False, True)
+        for batch in ((2,) if bench.tiny else (8, 32, 1)) for method in METHODS
     ]  # fmt: skip
     if not bench.tiny:
-        cases += [("selective", 512, 8, False, "float32", {}), ("selective", 512, 8, False, "float32", {"tf32": True})]
-        cases += [(method, 512, 1, False, "bfloat16", {"optimizer": "adamw8bit"}) for method in METHODS]
-    for method, size, batch, checkpointing, dtype, more in cases:
+        float32 = cases[0] | {"dtype": "float32"}
+        cases[9:9] = [float32, float32 | {"tf32": True}, cases[1] | {"batch_size": 1, "optimizer": "adamw8bit"}]
+    found = []
+    for case in cases:
         if bench.late():
             break
-        tf32 = more.pop("tf32", False)
-        torch.set_float32_matmul_precision("high" if tf32 else "highest")
-        more |= {"batch_size": batch, "gradient_checkpointing": checkpointing, "dtype": dtype, "size": size}
-        found = guarded(lambda method=method, more=more: measure(bench, method, {}, **more))
-        more = {key: value for key, value in more.items() if key not in ("dtype", "size")}
-        settings, calculated = bench.settings(method=method, **more), None
-        if not bench.tiny:
-            kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
-            step = estimate(layout, settings, size, batch, kind)
-            unet = sum(one.numel() * one.itemsize for one in layout.unet().to(kind).parameters())
-            calculated = (step.total(settings.optimizer) - step.networks + unet) / GIB
+        torch.set_float32_matmul_precision("high" if case.get("tf32") else "highest")
+        given = {key: value for key, value in case.items() if key not in ("method", "tf32")}
+        one = guarded(lambda case=case, given=given: measure(bench, case["method"], {}, brief=True, **given))
+        found.append((case, one))
+        single.add(**case | {"tf32": case.get("tf32", False)} | {key: one.get(key) for key in KINDS})
+    table = Table(bench, "memory", "Peak memory of the training step, measured and calculated")
+    for case, one in found:
         table.add(**{
-            "method": method, "px": size, "batch": batch, "checkpointing": "yes" if checkpointing else "no",
-            "frozen weights": dtype + (", TF32" if tf32 else ""), "optimizer": settings.optimizer,
-            "peak GiB": found.get("peak GiB"), "calculated GiB": calculated, "samples/s": found.get("samples/s"),
-            "note": found["note"],
+            "method": case["method"], "px": case["size"], "batch": case["batch_size"],
+            "checkpointing": "yes" if case["gradient_checkpointing"] else "no",
+            "frozen weights": case["dtype"] + (", TF32" if case.get("tf32") else ""),
+            "optimizer": case.get("optimizer", "adamw"), "peak GiB": one.get("peak GiB"),
+            "calculated GiB": None if bench.tiny else calculated(bench, case), "samples/s": one.get("samples/s"),
+            "note": one["note"],
         })  # fmt: skip
+
+
+def calculated(bench: Bench, case: dict[str, Any]) -> float:
+    """Return the GiB that `atelier memory` calculates for a case, with the UNet as the only network."""
+    chosen = {key: value for key, value in case.items() if key not in ("size", "dtype", "tf32")}
+    settings, kind, layout = bench.settings(**chosen), getattr(torch, case["dtype"]), meta.full_size()
+    step = estimate(layout, settings, case["size"], case["batch_size"], kind)
+    unet = sum(one.numel() * kind.itemsize for one in layout.unet().parameters())
+    return (step.total(settings.optimizer) - step.networks + unet) / GIB
 
 
 def main() -> None:

@@ -57,13 +57,13 @@ def networks(bench: Bench) -> dict[str, torch.nn.Module]:
             vae, text = (build() for build in layout.others)
             unet, clip, segmenter = UNet2DConditionModel(**meta.UNET), layout.clip(), layout.segmenter.build()
         else:
-            narrow = {"block_out_channels": (32, 32, 32, 32), "cross_attention_dim": 64, "sample_size": 8}
+            narrow = {"block_out_channels": (64, 64, 64, 64), "cross_attention_dim": 64, "sample_size": 8}
             unet = UNet2DConditionModel(**meta.UNET | narrow)
             blocks = {
                 f"{way}_block_types": (f"{kind}Block2D",) * 4
                 for way, kind in (("down", "DownEncoder"), ("up", "UpDecoder"))
             }
-            vae = AutoencoderKL(**blocks, block_out_channels=(32, 32, 32, 32), latent_channels=4)
+            vae = AutoencoderKL(**blocks, block_out_channels=(64, 64, 64, 64), latent_channels=4)
             text = CLIPTextModel(CLIPTextConfig(**_NARROW))
             vision = _NARROW | {"patch_size": 32}
             clip = CLIPModel(CLIPConfig(text_config=_NARROW, vision_config=vision, projection_dim=32))

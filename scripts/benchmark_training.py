@@ -63,7 +63,7 @@ def main() -> None:
         task, state = runs[name]
         for step in range(start, start + STEPS):
             rows = rows_of(step, len(data), params.train)
-            state.step(task.draw(rows, make_generator(1, "step", step)), micro_batches(len(rows), 1), 1e-4)
+            state.step(task.draw(rows, make_generator(1, "step", step)), micro_batches(len(rows), 1), 1e-4, step)
 
     rounds = [{name: seconds(partial(train, name, number * STEPS)) for name in runs} for number in range(ROUNDS)][1:]
     for name, other in (("trimap", "plain"), ("full", "trimap"), ("lora", "trimap")):

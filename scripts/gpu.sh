@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All measurements on a GPU in one call of about 8 minutes; the most valuable first. Each part has its own time limit, writes
+# All measurements on a GPU in one call of at most 10 minutes; the most valuable first. Each part has its own time limit, writes
 # its rows as they are known (JSON lines and Markdown tables), and stops no other by failing.
 #
 #   scripts/gpu.sh [--tiny] [--example PATH] [--out FOLDER] [--parts "vs options editing memory stages"]
@@ -37,13 +37,13 @@ part() { # NAME SECONDS SCRIPT [ARGUMENTS]: the script begins nothing after its 
 }
 
 # shellcheck disable=SC2086
-part vs 75 benchmark_against_diffusers.py $example
-part options 170 benchmark_full_size.py options
+part vs 100 benchmark_against_diffusers.py $example
+part options 220 benchmark_full_size.py options
 part editing 35 benchmark_editing.py
-part memory 75 benchmark_full_size.py memory
-part stages 100 benchmark_stages.py
+part memory 65 benchmark_full_size.py memory
+part stages 80 benchmark_stages.py
 
-for table in against_diffusers losses options options_each editing memory stages; do
+for table in against_diffusers losses options options_each editing memory memory_each stages; do
   [ -e "$out/$table.md" ] && cat "$out/$table.md" && echo
 done > "$out/gpu.md"
 cat "$out"/*.jsonl > "$out/gpu.jsonl" 2>/dev/null

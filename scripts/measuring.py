@@ -49,7 +49,7 @@ class Bench:
     @property
     def batch(self) -> int:
         """Samples in a step."""
-        return 4 if self.tiny else 32
+        return 2 if self.tiny else 32
 
     @property
     def dtype(self) -> str:
