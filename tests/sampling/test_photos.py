@@ -39,10 +39,10 @@ def left_half(pictures, garments):
     ("garment", "instructions"),
     [
         ("shirt", ["make the shirt red", "Change SHIRT to blue"]),
-        ("t-shirt", ["make the t-shirt plaid"]),
+        ("t-shirt", ["make the t-shirt plaid", "make her crop top grey", "make the T-shirts red"]),
         ("sweatshirt", ["turn the sweatshirt green"]),
-        ("coat", ["make the coat black"]),
-        ("trousers", ["paint her jeans white"]),
+        ("coat", ["make the coat black", "Make her navy trench coat beige"]),
+        ("trousers", ["paint her jeans white", "put the dog in red jeans"]),
         ("skirt", ["make the skirt as red as the jacket"]),
         ("dress", ["a yellow dress instead"]),
         ("clothes", ["add stripes to the clothes", "change to a floral pattern", "more sunlight"]),

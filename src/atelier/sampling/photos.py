@@ -28,8 +28,8 @@ from atelier.models.instruct_pix2pix import Editor
 from atelier.models.tokens import describe_unread
 from atelier.sampling import edit as editing
 from atelier.sampling.batch_csv import EditRequest
-from atelier.text.captions import find_mention
-from atelier.text.garments import SLOTS, UNKNOWN_GARMENT
+from atelier.text.garments import UNKNOWN_GARMENT
+from atelier.text.requests import read_request
 
 AUTO, NONE = "auto", "none"  # values of --mask other than a file
 
@@ -54,11 +54,7 @@ class EditResult:
 
 def name_garment(instruction: str) -> str:
     """Return the garment category that the instruction names first, or "clothes" if it names none."""
-    mentions = {garment: find_mention(instruction, garment) for garment in SLOTS}
-    ends = {garment: found.end for garment, found in mentions.items() if found}
-    by_its_own_name = {garment: mentions[garment].name.lower().endswith(garment) for garment in ends}
-    # A word can be one garment's name and another's synonym ("coat"); and "t-shirt" ends as "shirt" does.
-    return min(ends, key=lambda name: (ends[name], not by_its_own_name[name], -len(name)), default=UNKNOWN_GARMENT)
+    return read_request(instruction).garment or UNKNOWN_GARMENT
 
 
 def choose_mask(mask: str, photograph: Photograph, instruction: str, find: Finder) -> np.ndarray | None:

@@ -80,7 +80,9 @@ def _phrases(sentence: Sequence[Word]) -> Iterator[Phrase]:
         )
         if not ends:
             run += [word] if run or word.kind != "link" else []
-            if word.kind != "garment" or (following and following.kind in ("garment", "part")):
+            named = word.kind == "garment" and not (following and following.kind in ("garment", "part"))
+            printed = word.kind == "print" and following and following.kind == "colour" and number + 2 == len(sentence)
+            if not (named or printed):  # "make the dress with black dots red"
                 continue
         if run:
             yield Phrase(tuple(run), article, tuple(cue), opens)

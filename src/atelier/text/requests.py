@@ -37,6 +37,8 @@ def read_request(instruction: str) -> Request:
     if _is_about_something_else(phrases):
         return Request(garment, None, None, None)
     requested = _requested(instruction, phrases)
+    if any(phrase.garment and phrase.garment.value != garment for phrase in requested):
+        return Request(garment, None, None, None)  # another garment: "turn her jeans into a red skirt"
     own = [phrase for phrase in requested if not (phrase.adds or phrase.negated)]
     colours = [word.value for phrase in own for word in phrase.of_kind("colour")]
     fabrics = [word.value for phrase in own for word in phrase.of_kind("fabric")]
@@ -64,17 +66,20 @@ def _requested(instruction: str, phrases: Sequence[Phrase]) -> Sequence[Phrase]:
         later = phrases[cuts[-1] :]
         return [phrase for phrase in later if phrase.garment or phrase.states or stated_prints(phrase)]
     stated = [phrase for phrase in phrases if not phrase.garment and (phrase.states or stated_prints(phrase))]
-    return stated or [phrase for phrase in phrases if phrase.garment]
+    first = next((number for number, phrase in enumerate(stated) if not phrase.adds), 0)
+    return stated[first:] or [phrase for phrase in phrases if phrase.garment]
 
 
 def _is_about_something_else(phrases: Sequence[Phrase]) -> bool:
-    """Whether the object is no garment: "make the wall red", "make the collar of the shirt red"."""
+    """Whether the object is no garment: "make the wall red", "change the stripes on the shirt to blue"."""
+    changes = any({"to", "into"} & set(phrase.cue) for phrase in phrases)
     for phrase, following in pairwise([*phrases, None]):
-        thing = phrase.words[-1].kind in ("word", "part") and not is_person(phrase)
-        if thing and any(word.determines for word in (*phrase.cue_words, *filter(None, [phrase.article]))):
-            if following and following.garment:
-                return "of" in following.cue
-            return not any(one.garment for one in phrases)
         if phrase.garment:
             return False
+        determined = phrase.article or any(word.determines for word in phrase.cue_words)
+        before_garment = following is not None and following.garment is not None
+        if phrase.states and changes and before_garment and "on" in following.cue:
+            return True
+        if determined and phrase.words[-1].kind in ("word", "part") and not is_person(phrase):
+            return "of" in following.cue if before_garment else not any(one.garment for one in phrases)
     return False

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from atelier.text.lexicon import GRAMMAR, LONGEST, SEVERAL, TERMS, Term, is_colour
+from atelier.text.lexicon import GRAMMAR, LONGEST, SEVERAL, TERMS, Term, broader_names, is_colour
 
 Kind = Literal["colour", "print", "fabric", "garment", "noun", "part", "article", "stop", "link", "end", "word"]
 UNKNOWN_PRINT = "patterned"  # a print that the text does not name: "a printed dress"
@@ -91,7 +91,7 @@ def _term(words: tuple[str, ...]) -> Term | None:
     """Return the lexicon's meaning of a phrase; garments may be in the plural."""
     if words in TERMS:
         return TERMS[words]
-    for ending in ("s", "es"):
+    for ending in ("s", "es", "'s"):
         if words[-1].endswith(ending):
             term = TERMS.get((*words[:-1], words[-1].removesuffix(ending)))
             if term and term.kind == "garment":
@@ -115,7 +115,7 @@ def _merge(words: Sequence[Word]) -> Iterator[Word]:
         before = merged[-1] if merged else None
         if word.text in ("top", "tops") and _is_garment(before, following):
             word = replace(word, kind="garment", value="t-shirt")
-        if before and before.kind == "colour" and word.text in GRAMMAR["colour_nouns"]:
+        if before and before.kind == "colour" and (word.text in GRAMMAR["colour_nouns"] or _repeats(before, word)):
             merged[-1] = replace(before, end=word.end)
         elif before and before.kind == "print" and word.text in GRAMMAR["print_nouns"]:
             merged[-1] = replace(before, text=f"{before.text} {word.text}", end=word.end)
@@ -123,6 +123,11 @@ def _merge(words: Sequence[Word]) -> Iterator[Word]:
             unknown = word.text in ("printed", "patterned")
             merged.append(replace(word, kind="print", value=UNKNOWN_PRINT) if unknown else word)
     return iter([*merged, *map(_alone, waiting)])
+
+
+def _repeats(colour: Word, word: Word) -> bool:
+    """Whether a word after a colour is its broader name: "mint green" is mint."""
+    return word.kind == "colour" and word.value in {colour.value, *broader_names(colour.value)}
 
 
 def _shade(shades: Sequence[Word], colour: Word) -> Word:
