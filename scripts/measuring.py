@@ -133,9 +133,10 @@ class Table:
     def add(self, **row: Any) -> None:
         """Add a row; all rows have the same keys."""
         self._rows.append(row)
-        print(json.dumps(row), flush=True)
+        line = json.dumps({"table": self._name} | row)
+        print(line, flush=True)
         with (self._folder / f"{self._name}.jsonl").open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
+            stream.write(line + "\n")
         head = list(self._rows[0])
         lines = [f"{self._title}\n", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
         lines += [f"| {' | '.join(_cell(row.get(key)) for key in head)} |" for row in self._rows]
