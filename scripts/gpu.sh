@@ -53,6 +53,6 @@ part() { # NAME SECONDS SCRIPT [ARGUMENTS]: the script begins nothing after its 
 part vs 100 benchmark_against_diffusers.py $example
 part options 210 benchmark_full_size.py options
 part editing 35 benchmark_editing.py
-part memory 65 benchmark_full_size.py memory
-part stages 80 benchmark_stages.py
+part memory 60 benchmark_full_size.py memory
+part stages 75 benchmark_stages.py
 cat "$out/gpu.md"

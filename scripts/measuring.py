@@ -96,7 +96,8 @@ class Bench:
         return torch.cuda.max_memory_allocated() / GIB if self.device.type == "cuda" else None
 
     def free(self) -> None:
-        """Release what is not used any more, and start counting peak memory anew."""
+        """Release what is not used any more, compiled code too, and start counting peak memory anew."""
+        torch._dynamo.reset()
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
