@@ -38,10 +38,10 @@ lint: $(READY) ## Check the style and format of all Python files.
 	ruff format --check
 
 ablations: mlflow.db ## Run the paper's configurations A to D and tabulate them.
-	bash scripts/ablations.sh
+	atelier ablations
 
 methods: mlflow.db ## Run selective, full and LoRA fine-tuning and tabulate them.
-	bash scripts/methods.sh
+	atelier methods
 
 ui: mlflow.db ## Serve the MLflow UI at http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}

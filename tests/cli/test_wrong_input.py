@@ -29,6 +29,7 @@ TEXTS = ["", " ", "a" * 1_000_000, "a\0b", "\udcff", "\x1b[31m", "a\nb", "--", "
 OUTPUTS = ["", "n" * 300, "a/" * 3000, "file/below", "file/below/more", "pipe/x", "a\0b", "loop/x", "dangling/x",
            "/dev/null/x", "/proc/none/x", "pipe", "/dev/null"]  # fmt: skip
 WORDS = {  # a call of every command that is right but for what is not there; OUT is free
+    "new": ["none"],
     "config": ["embedded", "--params", "params.yaml"],
     "blocks": ["--base", "none"],
     "memory": ["--base", "none"],

@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from atelier.common.errors import UserError
 from atelier.report import experiment_tables as tables
+from atelier.report import seed_tables
 from atelier.report.experiments import Experiment, find_experiments
 from atelier.stats.bootstrap import between_seeds, over_pictures
 
@@ -109,10 +110,10 @@ def test_unfinished_experiments_and_those_without_recorded_training_are_named(re
     git(repository, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/C", "HEAD")
     add_experiment(repository, "full", reports(0.1))
     with pytest.raises(UserError, match=r"experiment C .*no readable metrics/train\.json"):
-        tables.collect_ablations(["C"], tmp_path / "out", repository)
+        tables.collect_ablations({"C": "C"}, tmp_path / "out", repository)
     read = Mock(side_effect=UserError("experiment full: no run"))
     with pytest.raises(UserError, match="experiment full: no run"):
-        tables.collect_methods(["full"], tmp_path / "out", repository, read)
+        tables.collect_methods({"full": "full"}, tmp_path / "out", repository, read)
     assert not (tmp_path / "out").exists()
 
 
@@ -121,7 +122,7 @@ def test_ablations_are_collected_into_one_table(repository, tmp_path):
     del short[0]["train_loss"]["epoch_2"]  # curves of one epoch and of two
     add_experiment(repository, "A", short)
     add_experiment(repository, "B", reports(0.3))
-    table, text, picture = tables.collect_ablations(["A", "B"], tmp_path, repository)
+    table, text, picture = tables.collect_ablations({"A": "A", "B": "B"}, tmp_path, repository)
     rows = read_rows(table)
     expected = list(itertools.product(("baseline", "A", "B"), ("seen", "unseen")))
     assert [(row["config"], row["domain"]) for row in rows] == expected
@@ -149,9 +150,11 @@ def test_losses_are_in_the_order_of_the_epochs_and_without_epoch_0():
 def test_methods_have_their_scores_beside_their_costs(repository, tmp_path):
     add_experiment(repository, "selective", reports(0.1))
     add_experiment(repository, "lora", reports(0.3))
-    table, text = tables.collect_methods(["selective", "lora"], tmp_path, repository, COSTS.__getitem__)
+    table, text = tables.collect_methods({name: name for name in COSTS}, tmp_path, repository, COSTS.__getitem__)
     rows = read_rows(table)
-    assert [(row["experiment"], row["domain"]) for row in rows] == list(itertools.product(COSTS, ("seen", "unseen")))
+    assert [(row["experiment"], row["domain"]) for row in rows] == list(
+        itertools.product(("baseline", *COSTS), ("seen", "unseen"))
+    )
     names = ["trained_share", "train_seconds", "peak_cuda_gib", "clip_similarity"]
     assert [float(rows[-1][name]) for name in names] == pytest.approx([0.2, 30.0, 9.25, 3])
     assert "loss" not in rows[0]
@@ -172,11 +175,11 @@ def test_both_spreads_agree_with_their_definitions():
 def test_seeds_are_collected_into_a_table_and_a_page_and_one_seed_has_no_spread(repository, tmp_path):
     for names, message in ((["a", "a"], "1 experiment has no spread"), (["a", "b"], "experiment a: not among")):
         with pytest.raises(UserError, match=message):
-            tables.collect_seeds(names, tmp_path, repository)
+            seed_tables.collect_seeds(names, tmp_path, repository)
     levels = {"seed-1": 1.0, "seed-2": 1.2, "seed-3": 1.4}
     for name, level in levels.items():
         add_experiment(repository, name, seed_reports(level))
-    table, text = tables.collect_seeds(tuple(levels), tmp_path, repository)
+    table, text = seed_tables.collect_seeds(tuple(levels), tmp_path, repository)
     rows = {(row["kind"], row["measure"]): row for row in read_rows(table)}
     assert set(rows) == set(itertools.product(("finetuned", "gain"), ("directional", "frontier")))
     row = rows["finetuned", "directional"]

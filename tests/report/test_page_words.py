@@ -6,7 +6,7 @@ import pytest
 
 from atelier.metrics import frontier
 from atelier.metrics.registry import MODELS
-from atelier.report import figures
+from atelier.report import comparable, figures
 from atelier.report.format import figure, heading, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict
 from atelier.report.page.gallery import KINDS, NONE, failures
@@ -90,12 +90,14 @@ def test_the_frontier_is_the_non_dominated_settings_and_the_area_under_it_the_on
 
 
 def test_gains_are_against_the_baseline_of_the_same_domain(page_data):
-    bases = figures.baselines_of(page_data.ablations, ("clip_directional", "delta_e"))
+    bases = comparable.baselines_of(page_data.ablations, ("clip_directional", "delta_e"))
     assert bases == {"seen": {"clip_directional": 60.0}, "unseen": {"clip_directional": 60.0}}
-    points = figures.share_points(page_data.ablations, page_data.methods, {"seen": {"clip_directional": 50.0}})
-    assert list(points["label"]) == ["A", "B", "D", "lora", "full"]
-    assert list(points["clip_directional"]) == pytest.approx([13.0, 13.0, 17.0, 19.0, 19.0])
-    assert figures.share_points(None, None, bases).empty
+    methods = page_data.methods[page_data.methods["domain"] == "seen"]  # whose baseline is another than the ablations'
+    points = comparable.share_points(page_data.ablations, methods, ["clip_directional"])
+    assert list(points["label"]) == [*"ABD", *"ABD", "lora", "full"]
+    assert list(points["clip_directional"]) == pytest.approx([3.0, 3.0, 7.0] * 2 + [10.0, 10.0])
+    without = methods[methods["experiment"] != "baseline"]
+    assert comparable.share_points(None, without, ["clip_directional"]).empty
 
 
 def test_figures_draw_every_value(page_data):

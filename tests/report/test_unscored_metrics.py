@@ -30,7 +30,7 @@ def test_a_missing_mean_is_a_dash_in_tables_of_experiments(keys):
     domain = pages[1].partition("## Seen domain")[2].splitlines()
     header, *rows = [line.strip("| ").split(" | ") for line in domain if " | " in line and "---" not in line]
     assert header[0] == "directional"
-    assert [row[:2] for row in rows] == [["A", "7.00" if keys else "–"], ["B", "–"]]
+    assert [row[:2] for row in rows] == [["baseline", "–"], ["A", "7.00" if keys else "–"], ["B", "–"]]
     (row,) = [line for line in pages[0].splitlines() if line.startswith("| B,")]
     assert "7.000" in row
     assert "–" in row

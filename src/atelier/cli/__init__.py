@@ -5,9 +5,11 @@ import click
 from atelier import __version__
 from atelier.cli.clean import clean
 from atelier.cli.edit import edit
+from atelier.cli.experiments import ablations, methods, seeds
 from atelier.cli.export import export
 from atelier.cli.judge import judge
-from atelier.cli.study import ablations, blocks, config, memory, methods, seeds
+from atelier.cli.new import new
+from atelier.cli.study import blocks, config, memory
 from atelier.cli.survey import survey
 from atelier.common.command import Group
 
@@ -20,5 +22,5 @@ def main() -> None:
     """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 
-for command in (config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge, clean):
+for command in (new, config, blocks, memory, ablations, methods, seeds, edit, export, survey, judge, clean):
     main.add_command(command)

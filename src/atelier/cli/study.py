@@ -1,11 +1,11 @@
-"""Commands for the study as a whole: parameters, trained share, memory, tables of experiments."""
+"""Commands about parameters: presets, block sets, memory of training."""
 
 from pathlib import Path
 
 import click
 
 from atelier.common.command import PARAMS, Command
-from atelier.common.options import OUT_FOLDER, PATH, TEXT, echo_path
+from atelier.common.options import PATH, TEXT
 
 BASE = click.option(
     "--base",
@@ -16,7 +16,6 @@ BASE = click.option(
 FULL_SIZE = click.option(
     "--full-size", is_flag=True, help="Use the SD-1.5 layout of the public editor instead; needs no files."
 )
-NAMES = click.argument("names", nargs=-1, required=True, type=TEXT)
 
 
 @click.command(cls=Command)
@@ -56,57 +55,6 @@ def blocks(base: Path, full_size: bool) -> None:
     from atelier.training.edit.block_sets import table
 
     click.echo(table(None if full_size else base))
-
-
-@click.command(cls=Command)
-@NAMES
-@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for ablations.csv, .md and .png.")
-def ablations(names: tuple[str, ...], out: Path) -> None:
-    """Tabulate metrics, losses and trained share of finished DVC experiments beside the paper's tables 3 and 4.
-
-    \b
-    Example:
-      atelier ablations A B C D
-    """
-    from atelier.report.experiment_tables import collect_ablations
-
-    for path in collect_ablations(names, out, Path.cwd()):
-        echo_path(path)
-
-
-@click.command(cls=Command)
-@NAMES
-@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for methods.csv and methods.md.")
-def methods(names: tuple[str, ...], out: Path) -> None:
-    """Tabulate metrics, trained share, training seconds and peak memory of finished DVC experiments.
-
-    Seconds and memory are read from the training run in MLflow.
-
-    \b
-    Example:
-      atelier methods selective full lora
-    """
-    from atelier import tracking
-    from atelier.report.experiment_tables import collect_methods
-
-    for path in collect_methods(names, out, Path.cwd(), lambda name: tracking.read_metrics(name, "train")):
-        echo_path(path)
-
-
-@click.command(cls=Command)
-@NAMES
-@click.option("--out", default=Path("metrics"), type=OUT_FOLDER, help="Folder for seeds.csv and seeds.md.")
-def seeds(names: tuple[str, ...], out: Path) -> None:
-    """Tabulate finished DVC experiments that differ in their seed: variation between seeds and between source images.
-
-    \b
-    Example:
-      atelier seeds seed-1 seed-2 seed-3   after: dvc exp run --queue -n seed -S train.seed=1,2,3; dvc exp run --run-all
-    """
-    from atelier.report.experiment_tables import collect_seeds
-
-    for path in collect_seeds(names, out, Path.cwd()):
-        echo_path(path)
 
 
 @click.command(cls=Command)

@@ -1,4 +1,4 @@
 """Evaluation: load samples, score them and the guidance sweep, summarise. Import the modules by name.
 
-Public: `batches`, `evaluate`, `samples`, `score`, `summary`.
+Public: `batches`, `evaluate`, `origin`, `samples`, `score`, `summary`.
 """

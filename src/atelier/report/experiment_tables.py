@@ -1,67 +1,99 @@
-"""Tables over several DVC experiments: ablations beside the paper's, methods with their costs, spread between seeds."""
+"""Tables over several DVC experiments: ablations beside the paper's, methods with their costs.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Running some of them updates their rows and keeps the others (`comparable.update_rows`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_text
 from atelier.metrics.registry import beside_paper, view
 from atelier.report import paper
+from atelier.report.comparable import BASELINE, describe_others, origin_cells, read_table, update_rows
 from atelier.report.experiments import Experiment, read_experiments
 from atelier.report.figures import plot_losses
 from atelier.report.tables import DOMAIN_NAMES
-from atelier.stats.bootstrap import between_seeds, over_pictures
 from atelier.stats.tables import DASH, join_parts, markdown, number, to_csv
 
 LOSSES = ("train_loss", "val_loss")
 COSTS = ("train_seconds", "seconds_per_step", "peak_cuda_gib", "peak_rss_gib", "processes")  # metrics in MLflow
-KINDS = {"finetuned": "fine-tuned", "gain": "fine-tuned − baseline"}
+EMPTY_TABLES = {  # of a study in which no experiment has been run
+    "ablations.csv": "config,domain,trained_share\n",
+    "methods.csv": "experiment,domain,trained_share\n",
+}
 
 Costs = Mapping[str, float]
 
 
-def collect_ablations(names: Sequence[str], folder: Path, repository: Path) -> list[Path]:
-    """Write ablations.csv, ablations.md and ablations.png into a folder.
+def collect_ablations(
+    names: Mapping[str, str], folder: Path, repository: Path, study: Path = Path(), order: Sequence[str] = ()
+) -> list[Path]:
+    """Update ablations.csv, ablations.md and ablations.png in a folder.
+
+    Args:
+        names: configuration, as the table names it → the experiment's name.
+        study: folder of the experiments' pipeline, relative to the repository's root.
+        order: configurations that come first in the table, in this order.
 
     Raises:
-        UserError: as `read_experiments`.
+        UserError: as `read_experiments`, or the table in the folder cannot be read.
     """
-    experiments = read_experiments(names, repository)
-    table = tabulate_ablations(experiments)
-    written = _write(folder, "ablations", table, describe_ablations(table))
+    table = _updated(folder / "ablations.csv", tabulate_ablations(read_experiments(names, repository, study)), order)
+    written = write_table(folder, "ablations", table, describe_ablations(table))
+    curves = {
+        record["config"]: {name: _losses(record, name) for name in LOSSES}
+        for record in _configurations(table).drop_duplicates("config").to_dict("records")
+    }
     with atomic_write(folder / "ablations.png") as path:
-        plot_losses({one.name: {name: one.losses(name) for name in LOSSES} for one in experiments}, path)
+        plot_losses(curves, path)
     return [*written, folder / "ablations.png"]
 
 
 def tabulate_ablations(experiments: Sequence[Experiment]) -> pd.DataFrame:
     """Return a row per configuration and domain: trained_share, best_epoch, fine-tuned means, losses per epoch.
 
-    The first rows are the baseline's, which no configuration changes.
+    The first rows are the baseline's, one per origin and domain; no configuration changes them.
     """
-    rows = [
-        {"config": "baseline", "domain": domain, "trained_share": 0.0} | experiments[0].means(domain, "baseline")
-        for domain in DOMAIN_NAMES
-        if domain in experiments[0].evaluate
-    ]
+    rows = []
     for one in experiments:
         facts = {key: one.train[key] for key in ("trained_share", "best_epoch")}
         facts |= {f"{name}_{epoch}": loss for name in LOSSES for epoch, loss in enumerate(one.losses(name), 1)}
-        rows += [
-            {"config": one.name, "domain": domain} | facts | one.means(domain)
-            for domain in DOMAIN_NAMES
-            if domain in one.evaluate
-        ]
-    return pd.DataFrame(rows)
+        rows += [row | facts | one.means(row["domain"]) for row in _starts("config", one.name, one)]
+    return pd.DataFrame(_baseline_rows("config", experiments, {"trained_share": 0.0}) + rows)
+
+
+def _starts(column: str, name: str, one: Experiment) -> list[dict[str, Any]]:
+    """Return the first cells of an experiment's row for each domain."""
+    domains = [domain for domain in DOMAIN_NAMES if domain in one.evaluate]
+    return [{column: name, "domain": domain} | origin_cells(one.evaluate) for domain in domains]
+
+
+def _baseline_rows(column: str, experiments: Sequence[Experiment], facts: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the baseline's rows: of each origin those of its last experiment."""
+    newest = {tuple(origin_cells(one.evaluate).values()): one for one in experiments}
+    return [
+        row | facts | one.means(row["domain"], BASELINE)
+        for one in newest.values()
+        for row in _starts(column, BASELINE, one)
+    ]
+
+
+def _updated(path: Path, new: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """Return the table at a path, if there is one, with the new rows in it."""
+    return update_rows(read_table(path) if path.exists() else new[:0], new, order)
+
+
+def _configurations(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table without the baselines'."""
+    return table[table.iloc[:, 0] != BASELINE]
 
 
 def describe_ablations(table: pd.DataFrame) -> str:
     """Return ablations.md: tables 3 and 4 of the paper with ours beside them."""
-    table = paper.add_ablations(table[table["config"] != "baseline"])
+    table = paper.add_ablations(_configurations(table))
     metrics = beside_paper("paper")
     published = [metric for metric in metrics if metric.paper_key]
     scores = [
@@ -74,7 +106,7 @@ def describe_ablations(table: pd.DataFrame) -> str:
         for row in table.to_dict("records")
     ]
     losses = [
-        [row["config"], *(_arrows(row, f"{whose}{name}_") for whose in ("", "paper_") for name in LOSSES)]
+        [row["config"], *(_arrows(_losses(row, f"{whose}{name}")) for whose in ("", "paper_") for name in LOSSES)]
         for row in table.drop_duplicates("config").to_dict("records")
     ]
     first, *others = (metric.short for metric in published)
@@ -84,6 +116,7 @@ def describe_ablations(table: pd.DataFrame) -> str:
             "# Ablations beside the paper",
             "Ours are of this repository's pictures and networks, the paper's of its own: compare the order of the "
             "configurations, not values. Losses under different lambdas can't be compared with each other.",
+            describe_others(table),
             markdown(header, scores),
             markdown(["", "training loss", "validation loss", "paper: training", "validation"], losses),
             "![learning curves](ablations.png)",
@@ -91,45 +124,58 @@ def describe_ablations(table: pd.DataFrame) -> str:
     )
 
 
-def _arrows(row: Mapping[str, Any], prefix: str) -> str:
-    """Return the losses of all epochs: `0.0400 → 0.0200`."""
-    values = [value for key, value in row.items() if key.startswith(prefix) and not pd.isna(value)]
+def _losses(row: Mapping[str, Any], name: str) -> list[float]:
+    """Return a loss of all epochs from its columns name_1, name_2, …"""
+    values = {key.removeprefix(f"{name}_"): value for key, value in row.items() if key.startswith(f"{name}_")}
+    return [values[epoch] for epoch in sorted(values, key=int) if not pd.isna(values[epoch])]
+
+
+def _arrows(values: Sequence[float]) -> str:
+    """Return losses as `0.0400 → 0.0200`."""
     return " → ".join(f"{value:.4f}" for value in values) or DASH
 
 
 def collect_methods(
-    names: Sequence[str], folder: Path, repository: Path, read_costs: Callable[[str], Costs]
+    names: Mapping[str, str],
+    folder: Path,
+    repository: Path,
+    read_costs: Callable[[str], Costs],
+    study: Path = Path(),
+    order: Sequence[str] = (),
 ) -> list[Path]:
-    """Write methods.csv and methods.md into a folder.
+    """Update methods.csv and methods.md in a folder.
 
     Args:
+        names, study, order: as `collect_ablations`.
         read_costs: experiment → the metrics of its training run, which its commit does not hold.
 
     Raises:
-        UserError: as `read_experiments`, or an experiment's training was not recorded.
+        UserError: as `collect_ablations`, or an experiment's training was not recorded.
     """
-    table = tabulate_methods(read_experiments(names, repository), {name: read_costs(name) for name in names})
-    return _write(folder, "methods", table, describe_methods(table))
+    experiments = read_experiments(names, repository, study)
+    costs = {label: read_costs(name) for label, name in names.items()}
+    table = _updated(folder / "methods.csv", tabulate_methods(experiments, costs), order)
+    return write_table(folder, "methods", table, describe_methods(table))
 
 
 def tabulate_methods(experiments: Sequence[Experiment], costs: Mapping[str, Costs]) -> pd.DataFrame:
-    """Return a row per experiment and domain: what was trained, its costs, and the means of the fine-tuned model."""
+    """Return a row per experiment and domain: what was trained, its costs, and the means of the fine-tuned model.
+
+    The first rows are the baseline's, one per origin and domain, without costs.
+    """
     rows = []
     for one in experiments:
         facts = {key: one.train[key] for key in ("trained_parameters", "trained_share", "steps")}
         facts |= {key: costs[one.name][key] for key in COSTS if key in costs[one.name]}
-        rows += [
-            {"experiment": one.name, "domain": domain} | facts | one.means(domain)
-            for domain in DOMAIN_NAMES
-            if domain in one.evaluate
-        ]
-    return pd.DataFrame(rows)
+        rows += [row | facts | one.means(row["domain"]) for row in _starts("experiment", one.name, one)]
+    nothing = {"trained_parameters": 0, "trained_share": 0.0, "steps": 0}
+    return pd.DataFrame(_baseline_rows("experiment", experiments, nothing) + rows)
 
 
 def describe_methods(table: pd.DataFrame) -> str:
     """Return methods.md: the costs, then the scores of each domain."""
     costs = []
-    for row in table.drop_duplicates("experiment").to_dict("records"):
+    for row in _configurations(table).drop_duplicates("experiment").to_dict("records"):
         on_cuda = not pd.isna(row.get("peak_cuda_gib"))
         peak = f"{row['peak_cuda_gib']:.2f} GiB CUDA" if on_cuda else f"{row['peak_rss_gib']:.2f} GiB resident"
         share, seconds = f"{row['trained_share']:.2%}", f"{row['seconds_per_step']:.3f}"
@@ -138,6 +184,7 @@ def describe_methods(table: pd.DataFrame) -> str:
         "# Methods beside each other",
         "The same pictures, seed, loss and number of steps. Seconds are of training steps alone. Peak memory is of one "
         "process: on CUDA what torch had allocated while steps ran, on a CPU all of the process's resident memory.",
+        describe_others(table),
         markdown(["", "trained", "share", "steps", "s a step", "peak memory"], costs),
     ]
     metrics = view("methods")
@@ -150,73 +197,8 @@ def describe_methods(table: pd.DataFrame) -> str:
     return join_parts(parts)
 
 
-def collect_seeds(names: Sequence[str], folder: Path, repository: Path) -> list[Path]:
-    """Write seeds.csv and seeds.md into a folder, from experiments that differ in `train.seed` alone.
-
-    Raises:
-        UserError: fewer than two names, or as `read_experiments`.
-    """
-    if len(set(names)) < 2:
-        raise UserError(f"seeds: {len(set(names))} experiment has no spread; name two or more, one training seed each")
-    table = tabulate_seeds(read_experiments(names, repository))
-    return _write(folder, "seeds", table, describe_seeds(table))
-
-
-def tabulate_seeds(experiments: Sequence[Experiment]) -> pd.DataFrame:
-    """Return a row per domain, kind (finetuned, gain) and headline metric that every experiment has.
-
-    Columns: domain, kind, measure, seeds, mean and sd_seeds (over them), se_pictures, ci_lo, ci_hi (the mean of the
-    runs' intervals over pictures), n (edits), clusters (source pictures).
-    """
-    found = [dict(_headline_estimates(one.evaluate)) for one in experiments]
-    shared = [key for key in found[0] if all(key in estimates for estimates in found)]
-    if not shared:
-        return pd.DataFrame()
-    values = {
-        name: np.array([[estimates[key][name] for key in shared] for estimates in found])  # seeds × metrics
-        for name in ("mean", "ci_lo", "ci_hi")
-    }
-    mean, deviation = between_seeds(values["mean"])
-    table = pd.DataFrame(shared, columns=["domain", "kind", "measure"]).assign(
-        seeds=len(found), mean=mean, sd_seeds=deviation, se_pictures=over_pictures(values["ci_lo"], values["ci_hi"])
-    )
-    ends = {name: values[name].mean(0) for name in ("ci_lo", "ci_hi")}
-    return table.assign(**ends, **{name: [found[0][key][name] for key in shared] for name in ("n", "clusters")})
-
-
-def describe_seeds(table: pd.DataFrame) -> str:
-    """Return seeds.md: that table, a section per domain."""
-    parts = [
-        "# Spread between training seeds",
-        "Standard deviation between seeds: what another training would have given. Standard error over pictures: what "
-        "other test pictures would have given, of one training. The interval is over pictures too.",
-    ]
-    header = ["", "mean", "sd between seeds", "se over pictures", "95 % over pictures", "seeds", "pictures"]
-    for domain, part in table.groupby("domain", sort=False):
-        rows = [
-            [
-                f"{row.measure}, {KINDS[row.kind]}", f"{row.mean:.4g}", f"{row.sd_seeds:.2g}", f"{row.se_pictures:.2g}",
-                f"{row.ci_lo:.4g} … {row.ci_hi:.4g}", f"{row.seeds}", f"{row.clusters}",
-            ]
-            for row in part.itertuples()
-        ]  # fmt: skip
-        parts += [f"## {domain.capitalize()} domain", markdown(header, rows)]
-    return join_parts(parts)
-
-
-def _headline_estimates(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Mapping[str, float]]]:
-    """Yield (domain, kind, metric) and the estimate of an evaluation's headline metrics."""
-    for domain in DOMAIN_NAMES:
-        part = report.get(domain, {})
-        for kind in KINDS:
-            estimates = part.get(kind, {})
-            yield from (((domain, kind, m.headline), estimates[m.key]) for m in view("headline") if m.key in estimates)
-            area = part.get("frontier", {}).get(kind, {}).get("area")
-            if area:
-                yield (domain, kind, "frontier"), area
-
-
-def _write(folder: Path, stem: str, table: pd.DataFrame, page: str) -> list[Path]:
+def write_table(folder: Path, stem: str, table: pd.DataFrame, page: str) -> list[Path]:
+    """Write a table as STEM.csv and its page as STEM.md into a folder; return the paths."""
     written = {folder / f"{stem}.csv": to_csv(table), folder / f"{stem}.md": page}
     for path, text in written.items():
         write_text(path, text)

@@ -1,10 +1,10 @@
 """Read DVC experiments: the reports in their commits, without checking anything out.
 
-`make ablations` and `make methods` run the experiments; `experiment_tables` makes tables of them.
+`cli.run_experiments` runs them; `experiment_tables` and `seed_tables` make tables of them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ TRAIN, EVALUATE = "metrics/train.json", "metrics/evaluate.json"
 
 @dataclass(frozen=True)
 class Experiment:
-    """One finished experiment: its name and the reports of its train and evaluate stages."""
+    """One finished experiment: its name in tables and the reports of its train and evaluate stages."""
 
     name: str
     train: dict[str, Any]
@@ -54,9 +54,7 @@ def find_experiments(names: Sequence[str], repository: Path) -> dict[str, str]:
         newest = dict(by_baseline.get(baseline, ())) | newest
     for name in names:
         if name not in newest:
-            raise UserError(
-                f"experiment {name}: not among this branch's; `make ablations` runs it, `dvc exp list` lists them"
-            )
+            raise UserError(f"experiment {name}: not among this branch's; `dvc exp list` lists them")
     return {name: newest[name] for name in names}
 
 
@@ -75,13 +73,20 @@ def read_report(name: str, commit: str, path: str, repository: Path) -> dict[str
         raise UserError(f"experiment {name} ({commit[:7]}): no readable {path}; did it finish?") from None
 
 
-def read_experiments(names: Sequence[str], repository: Path) -> list[Experiment]:
+def read_experiments(names: Mapping[str, str], repository: Path, study: Path = Path()) -> list[Experiment]:
     """Read the named experiments' reports.
+
+    Args:
+        names: label in the tables → the experiment's name.
+        repository: its root.
+        study: folder of the experiments' pipeline, relative to the root.
 
     Raises:
         UserError: an experiment does not exist or lacks a report.
     """
+    commits = find_experiments(list(names.values()), repository)
+    paths = [(study / path).as_posix() for path in (TRAIN, EVALUATE)]
     return [
-        Experiment(name, *(read_report(name, commit, path, repository) for path in (TRAIN, EVALUATE)))
-        for name, commit in find_experiments(names, repository).items()
+        Experiment(label, *(read_report(name, commits[name], path, repository) for path in paths))
+        for label, name in names.items()
     ]

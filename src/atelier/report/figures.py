@@ -14,6 +14,7 @@ import pandas as pd
 
 from atelier.metrics import registry
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS
+from atelier.report.comparable import share_points
 from atelier.report.format import figure as number
 from atelier.report.format import interval_of, mean_of
 from atelier.stats.figure import add_legend, make_panels, save_png
@@ -141,13 +142,15 @@ def draw_frontier(axis: "Axes", frontier: pd.DataFrame) -> None:
 
 
 def plot_shares(ablations: pd.DataFrame, methods: pd.DataFrame | None, path: Path) -> None:
-    """Plot the gain over the baseline against the trained share, one panel per domain and metric.
+    """Plot the gain over the baseline against the trained share, one panel per domain and metric; nothing without runs.
 
     Args:
         ablations: `metrics/ablations.csv`, with its baseline rows.
-        methods: `metrics/methods.csv`, measured on the same images.
+        methods: `metrics/methods.csv`, with its own.
     """
-    points = share_points(ablations, methods, baselines_of(ablations, SHARE_METRICS))
+    points = share_points(ablations, methods, SHARE_METRICS)
+    if points.empty:
+        return
     domains = list(points["domain"].unique())
     figure, axes = make_panels(len(SHARE_METRICS), len(domains), width=4.5 * len(domains), height=6.4, dpi=DPI)
     panels = [(measure, domain) for measure in SHARE_METRICS for domain in domains]
@@ -215,34 +218,3 @@ def staircase(points: pd.DataFrame) -> list[tuple[float, float]]:
         corners += [(preservation, height), (preservation, success)]
         height = success
     return [*corners, (0.0, height)]
-
-
-def share_points(
-    ablations: pd.DataFrame | None, methods: pd.DataFrame | None, baselines: Mapping[str, Mapping[str, float]]
-) -> pd.DataFrame:
-    """Return the trained share and the gain over the baseline, a row per configuration and domain.
-
-    Args:
-        ablations: `metrics/ablations.csv`: config, domain, trained_share and metrics.
-        methods: `metrics/methods.csv`: experiment, domain, trained_share and metrics.
-        baselines: domain → metric → the baseline's mean; domains without one are omitted.
-
-    Returns columns label, group (ablation, method), domain, trained_share, and a gain (configuration − baseline) per
-    metric of the baselines.
-    """
-    rows = []
-    for table, key, group in ((ablations, "config", "ablation"), (methods, "experiment", "method")):
-        for record in [] if table is None else table.to_dict("records"):
-            base = baselines.get(record["domain"])
-            if base is None or record[key] == "baseline":
-                continue
-            gains = {metric: record[metric] - value for metric, value in base.items() if metric in record}
-            facts = {"label": record[key], "group": group, "domain": record["domain"]}
-            rows.append(facts | {"trained_share": record["trained_share"]} | gains)
-    return pd.DataFrame(rows)
-
-
-def baselines_of(ablations: pd.DataFrame, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return domain → metric → the mean in the ablations' baseline rows."""
-    rows = ablations[ablations["config"] == "baseline"].set_index("domain")
-    return {str(domain): {m: float(row[m]) for m in metrics if m in rows} for domain, row in rows.iterrows()}

@@ -15,6 +15,7 @@ from atelier.common.errors import UserError
 from atelier.common.files import digest
 from atelier.config import Params
 from atelier.evaluation.evaluate import Evaluation
+from atelier.report.comparable import keep_comparable, read_table
 from atelier.report.page import PageData
 
 
@@ -25,7 +26,7 @@ class ReportInputs:
     curves: Path  # metrics/train
     trained: Path  # metrics/train.json
     ablations: Path  # metrics/ablations.csv
-    methods: Path  # metrics/methods.csv
+    methods: Path  # metrics/methods.csv: of both, the page shows the runs of the evaluation's own origin
 
 
 def gather_page(result: Evaluation, files: ReportInputs, params: Params, inputs: Iterable[Path]) -> PageData:
@@ -37,18 +38,22 @@ def gather_page(result: Evaluation, files: ReportInputs, params: Params, inputs:
     Raises:
         UserError: a file is missing or cannot be parsed.
     """
+    origin = result.report["origin"]
+    ablations, remark = keep_comparable(read_table(files.ablations), origin)
+    methods, remark_on_methods = keep_comparable(read_table(files.methods), origin)
     return PageData(
         report=result.report,
         scores=result.scores,
         samples=result.samples,
         frontier=result.frontier,
-        ablations=_read(files.ablations, pd.read_csv),
-        methods=_read(files.methods, pd.read_csv),
+        ablations=ablations,
+        methods=methods,
         epochs=_read(files.curves / "epochs.csv", pd.read_csv),
         steps=_read(files.curves / "steps.csv", pd.read_csv),
         trained=_read(files.trained, lambda path: json.loads(path.read_text(encoding="utf-8"))),
         params=params.model_dump(),
         digests={path.as_posix(): digest(path) for path in inputs},
+        remarks={"ablations": remark, "methods": remark_on_methods},
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -22,13 +22,14 @@ class PageData:
     scores: pd.DataFrame  # as score.score_samples returns them: a row per probe and model
     samples: list[Sample]
     frontier: pd.DataFrame | None  # domain, model, guidance_text, guidance_image, success, preservation, n
-    ablations: pd.DataFrame | None  # metrics/ablations.csv
-    methods: pd.DataFrame | None  # metrics/methods.csv
+    ablations: pd.DataFrame | None  # metrics/ablations.csv: the runs that this one can be compared with
+    methods: pd.DataFrame | None  # metrics/methods.csv: likewise
     epochs: pd.DataFrame  # metrics/train/epochs.csv
     steps: pd.DataFrame  # metrics/train/steps.csv
     trained: dict[str, Any]  # metrics/train.json
     params: dict[str, Any]  # params.yaml, section → key → value
     digests: dict[str, str]  # input file → its digest
+    remarks: Mapping[str, str] = field(default_factory=dict)  # ablations, methods → a sentence on runs left out, or ""
 
     @property
     def domains(self) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from atelier.metrics.registry import beside_paper
 from atelier.report import paper
-from atelier.report.figures import SHARE_METRICS, share_points
+from atelier.report.comparable import share_points
+from atelier.report.figures import SHARE_METRICS
 from atelier.report.format import figure, percent
 from atelier.report.page.charts import ZONES, curve_chart, share_chart
 from atelier.report.page.data import PageData, Row, Table, above, term
@@ -20,13 +21,13 @@ from atelier.stats.tables import DASH
 
 
 def ablations(data: PageData) -> Section | None:
-    """Return configurations A to D with the paper's tables 3 and 4."""
-    lines = data.ablations
+    """Return configurations A to D with the paper's tables 3 and 4, and a sentence on those left out."""
+    lines, remark = data.ablations, data.remarks.get("ablations", "")
     if lines is None or lines.empty:
-        return None
+        return {"tables": [], "remark": remark} if remark else None
     lines = paper.add_ablations(lines)
-    domains = lines["domain"].unique()
-    return {"tables": [_ablation_table(name, lines[lines["domain"] == name].to_dict("records")) for name in domains]}
+    parts = {name: lines[lines["domain"] == name].to_dict("records") for name in lines["domain"].unique()}
+    return {"tables": [_ablation_table(name, part) for name, part in parts.items()], "remark": remark}
 
 
 def _ablation_table(domain: str, records: list[dict[str, Any]]) -> Table:
@@ -83,20 +84,16 @@ def _points(lines: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
 
 def shares(data: PageData) -> Section | None:
     """Return charts of how much of the UNet was trained against what that gained over the baseline."""
-    baselines = {
-        name: {key: part["baseline"][key]["mean"] for key in SHARE_METRICS if key in part["baseline"]}
-        for name, part in data.domains.items()
-    }
-    points = share_points(data.ablations, data.methods, baselines)
+    points = share_points(data.ablations, data.methods, SHARE_METRICS)
     charts = [
         share_chart(part, domain, key)
         for key in SHARE_METRICS
         if key in points
         for domain, part in points.dropna(subset=[key, "trained_share"]).groupby("domain", sort=False)
     ]
-    tables = {"ablation": data.ablations, "method": data.methods}
-    keys = [(kind, f"{kind}s") for kind, table in tables.items() if table is not None]
-    return {"charts": charts, "legend": keys} if charts else None
+    keys = [(kind, f"{kind}s") for kind in ("ablation", "method") if charts and kind in set(points["group"])]
+    remark = data.remarks.get("methods", "")
+    return {"charts": charts, "legend": keys, "remark": remark} if charts or remark else None
 
 
 def making(data: PageData) -> Section:
@@ -116,10 +113,11 @@ def making(data: PageData) -> Section:
         for key, value in (part if isinstance(part, dict) else {"": part}).items()
     }
     tables = [_facts("Training", texts), _facts("Networks", networks), _facts("Digests of the inputs", data.digests)]
-    if data.methods is not None and "seconds_per_step" in data.methods:
+    timed = data.methods if data.methods is not None and "seconds_per_step" in data.methods else pd.DataFrame()
+    if len(timed):
         rows = [
             Row(line["experiment"], [percent(line.get("trained_share")), figure(line["seconds_per_step"], 3)])
-            for line in data.methods.drop_duplicates("experiment").to_dict("records")
+            for line in timed.dropna(subset="seconds_per_step").drop_duplicates("experiment").to_dict("records")
         ]
         tables.append(Table("Measured seconds per training step", ["method", "trained", "seconds"], [rows]))
     return {"tables": [*filter(None, tables)], "params": _facts("Parameters", params)}

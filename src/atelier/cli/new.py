@@ -1,0 +1,38 @@
+"""`atelier new`: make a study of one's own in studies/."""
+
+from pathlib import Path
+
+import click
+
+from atelier.common.command import Command
+from atelier.common.errors import UserError
+from atelier.common.options import TEXT
+
+
+@click.command(cls=Command)
+@click.argument("name", type=TEXT)
+@click.option("--preset", type=TEXT, help="Parameters to start from: embedded or full-size.  [default: embedded]")
+@click.option("--update", is_flag=True, help="Derive the pipeline of an existing study again; its parameters stay.")
+def new(name: str, preset: str | None, update: bool) -> None:
+    """Make studies/NAME/: the six stages of the root's pipeline, with parameters, data, weights and metrics of its own.
+
+    The parameters are the root's params.yaml with the values of the preset; edit studies/NAME/params.yaml. No code is
+    copied, and running the study changes no tracked file outside studies/NAME/.
+
+    \b
+    Examples:
+      atelier new mine
+      atelier new mine --preset full-size
+      atelier new mine --update              after a change of the root's dvc.yaml
+    """
+    from atelier.cli.new_study import make_study, update_pipeline
+
+    if update and preset:
+        raise UserError("--update keeps the parameters; leave out --preset")
+    if update:
+        changed = update_pipeline(name, Path.cwd())
+        click.echo(f"studies/{name}/dvc.yaml: {'updated' if changed else 'in step with the root already'}", err=True)
+        return
+    study = make_study(name, preset or "embedded", Path.cwd())
+    click.echo(f"made {study.folder}; next: edit {study.path('params.yaml')}, then", err=True)
+    click.echo(f"dvc repro {study.path('dvc.yaml')}")

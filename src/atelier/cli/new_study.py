@@ -1,0 +1,127 @@
+"""Make a study of one's own: the root's pipeline with the study's own parameters, data, weights and metrics.
+
+No code is copied. The study's dvc.yaml is the root's with other paths; its stages run from the root, so that the base
+models and the code are the repository's.
+"""
+
+import io
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from atelier.cli.presets import apply_preset
+from atelier.cli.repository import PARAMS, PIPELINE, STUDIES, Study, check_name, find_root, find_study
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write, write_text
+from atelier.report.experiment_tables import EMPTY_TABLES
+
+_OWN = re.compile(r"(?<!\S)(?=(?:data|metrics)/|models/finetuned\b|params\.yaml\b)")  # where a path of a study begins
+_LATER = ["metrics/ablations.png"]  # plots that `atelier ablations` writes, and not the pipeline
+_IGNORED = "/data/\n/models/\n/metrics/report/index.html\n/dvc_plots/\n"
+
+
+def make_study(name: str, preset: str, start: Path) -> Study:
+    """Make studies/NAME/ in the repository that holds the folder `start`; all of it or nothing.
+
+    Raises:
+        UserError: the name cannot be used or is taken, or there is no such preset.
+    """
+    check_name(name)
+    study = Study(find_root(start), name)
+    taken = {path.name.casefold(): path.name for path in (study.root / STUDIES).iterdir()}
+    if existing := taken.get(name.casefold()):
+        raise UserError(f"{STUDIES}/{existing} exists already; choose another name")
+    with atomic_write(study.root / study.folder) as folder:
+        (folder / "metrics").mkdir(parents=True)
+        shutil.copy(study.root / PARAMS, folder / PARAMS)
+        apply_preset(preset, folder / PARAMS)
+        (folder / PIPELINE).write_text(derive_pipeline(study), encoding="utf-8")
+        (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+        (folder / "README.md").write_text(_describe(study), encoding="utf-8")
+        for table, text in EMPTY_TABLES.items():
+            (folder / "metrics" / table).write_text(text, encoding="utf-8")
+    return study
+
+
+def update_pipeline(name: str, start: Path) -> bool:
+    """Derive the dvc.yaml of an existing study again; return whether that changed it.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    check_name(name)
+    study = find_study(find_root(start) / STUDIES / name)
+    path, text = study.root / study.folder / PIPELINE, derive_pipeline(study)
+    if path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def derive_pipeline(study: Study) -> str:
+    """Return the text of a study's dvc.yaml: the root's stages and plots, with the study's paths.
+
+    A stage's paths are relative to the root (`wdir`); those of plots are relative to the dvc.yaml, so they stay.
+    """
+    yaml = YAML()
+    yaml.width = 105
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    pipeline = yaml.load(study.root / PIPELINE)
+
+    def move(text: str) -> str:
+        return _OWN.sub(f"{study.folder.as_posix()}/", text)
+
+    for stage in pipeline["stages"].values():
+        _rewrite(stage, move)
+        body = stage.get("do", stage)
+        body.insert(0, "wdir", "../..")
+        if "params" in body:
+            body.ca.items.pop("params", None)  # a comment behind the sections, which move with them
+            body["params"] = [{study.path(PARAMS): body["params"]}]
+    pipeline["plots"] = [plot for plot in pipeline["plots"] if plot not in _LATER]
+    written = io.StringIO()
+    yaml.dump(pipeline, written)
+    body = re.sub(r"\A(#.*\n)+", "", written.getvalue())
+    return (
+        f"# The six stages of the root's dvc.yaml on this study's own parameters, data, weights and metrics.\n"
+        f"# Made by `atelier new {study.name}`; `atelier new {study.name} --update` makes it again from the root's.\n"
+        f"{body}"
+    )
+
+
+def _rewrite(value: Any, move: Callable[[str], str]) -> None:
+    """Apply a function to every text in nested lists and mappings, keys of mappings included, in place."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        if isinstance(value[key], str):
+            value[key] = move(value[key])
+        elif isinstance(value[key], dict | list):
+            _rewrite(value[key], move)
+        if isinstance(value, dict) and move(key) != key:
+            value.insert(list(value).index(key), move(key), value.pop(key))
+
+
+def _describe(study: Study) -> str:
+    return _README.format(name=study.name, folder=study.folder.as_posix())
+
+
+_README = """\
+# {name}
+
+A study made by `atelier new {name}`: the six stages of the repository's pipeline, on its own parameters. From the
+repository's root:
+
+```sh
+dvc repro {folder}/dvc.yaml                       # or: cd {folder} && dvc repro
+dvc exp run -S {folder}/params.yaml:train.epochs=8 {folder}/dvc.yaml
+atelier edit photo.jpg "make the shirt red" --params {folder}/params.yaml --weights {folder}/models/finetuned
+atelier ablations --study {folder}
+```
+
+`params.yaml` has the parameters; relative paths in it start at the repository's root. The stages write into this
+folder: `metrics/report/index.html` is the report page, `metrics/` has the tables, `models/finetuned/` the fine-tuned
+weights. The data, the weights and the page are not in git. The MLflow experiment is `atelier/{name}`.
+"""
