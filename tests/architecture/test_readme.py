@@ -1,4 +1,4 @@
-"""README.md, docs/ and scripts/ablations.sh: the files, links, make targets, parameters and values they name exist."""
+"""README.md and docs/: the files, links, make targets, parameters and values they name exist."""
 
 import json
 import re
@@ -11,6 +11,8 @@ from import_graph import ROOT
 from ruamel.yaml import YAML
 
 from atelier.cli import main
+from atelier.cli.repository import Study
+from atelier.cli.run_experiments import ABLATIONS, changes_of
 from atelier.config import read_params
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,24 +29,12 @@ def pairs(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in shlex.split(text) if word != "-S")
 
 
-def test_the_ablations_are_the_paper_s_four_with_its_learning_rates_times_100():
-    """Both those that scripts/ablations.sh queues, and the commands in the documentation."""
-    paper = {
-        "A": (0.5, 1e-5, "attn+mid+up"), "B": (0.8, 2e-5, "attn+mid+up"),
-        "C": (0.3, 5e-6, "attn+mid"), "D": (0.5, 1e-5, "attn+mid+res"),
-    }  # fmt: skip
-    script = (ROOT / "scripts" / "ablations.sh").read_text(encoding="utf-8")
-    queued = re.findall(r"(?m)^(?:configurations=\")?\s*([A-Z])  (\S+)\s+(\S+)\s+(\S+?)\"?$", script)
-    fixed = pairs(" ".join(re.findall(r"-S [a-z_.]+=[a-z0-9]+", script)))
-    keys = ("train.lr", "train.lambda_preserve", "train.unfreeze")
-    ours = {name: {**fixed, **dict(zip(keys, values, strict=True))} for name, *values in queued}
-    assert list(ours) == list(paper)
-    for name, (weight, lr, unfreeze) in paper.items():
-        assert float(ours[name]["train.lambda_preserve"]) == weight
-        assert float(ours[name]["train.lr"]) == pytest.approx(100 * lr)
-        kept = {"train.unfreeze": unfreeze, "train.loss": "preserve", "train.epochs": "2"}
-        assert ours[name].items() >= kept.items()
-    assert {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1} == ours
+def test_the_documented_ablations_are_those_that_atelier_ablations_runs():
+    """tests/cli/test_run_experiments.py compares them with the paper."""
+    read = YAML(typ="safe").load
+    documented = {name: pairs(text) for name, text in EXPERIMENTS if len(name) == 1}
+    typed = {name: {key: read(value) for key, value in changes.items()} for name, changes in documented.items()}
+    assert typed == {name: changes_of(Study(ROOT), one) for name, one in ABLATIONS.items()}
 
 
 @pytest.mark.parametrize(("name", "text"), EXPERIMENTS)

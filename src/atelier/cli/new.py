@@ -12,7 +12,11 @@ from atelier.common.options import TEXT
 @click.command(cls=Command)
 @click.argument("name", type=TEXT)
 @click.option("--preset", type=TEXT, help="Parameters to start from: embedded or full-size.  [default: embedded]")
-@click.option("--update", is_flag=True, help="Derive the pipeline of an existing study again; its parameters stay.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Bring an existing study in step with the root: its pipeline, and new parameters. Its values stay.",
+)
 def new(name: str, preset: str | None, update: bool) -> None:
     """Make studies/NAME/: the six stages of the root's pipeline, with parameters, data, weights and metrics of its own.
 
@@ -23,15 +27,18 @@ def new(name: str, preset: str | None, update: bool) -> None:
     Examples:
       atelier new mine
       atelier new mine --preset full-size
-      atelier new mine --update              after a change of the root's dvc.yaml
+      atelier new mine --update              after the root's dvc.yaml or params.yaml has changed
     """
-    from atelier.cli.new_study import make_study, update_pipeline
+    from atelier.cli.new_study import make_study, update_study
 
     if update and preset:
         raise UserError("--update keeps the parameters; leave out --preset")
     if update:
-        changed = update_pipeline(name, Path.cwd())
-        click.echo(f"studies/{name}/dvc.yaml: {'updated' if changed else 'in step with the root already'}", err=True)
+        changes = update_study(name, Path.cwd())
+        for change in changes:
+            click.echo(change)
+        if not changes:
+            click.echo(f"studies/{name} is in step with the root already", err=True)
         return
     study = make_study(name, preset or "embedded", Path.cwd())
     click.echo(f"made {study.folder}; next: edit {study.path('params.yaml')}, then", err=True)

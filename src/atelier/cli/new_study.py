@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from atelier.cli.presets import apply_preset
 from atelier.cli.repository import PARAMS, PIPELINE, STUDIES, Study, check_name, find_root, find_study
@@ -47,19 +48,46 @@ def make_study(name: str, preset: str, start: Path) -> Study:
     return study
 
 
-def update_pipeline(name: str, start: Path) -> bool:
-    """Derive the dvc.yaml of an existing study again; return whether that changed it.
+def update_study(name: str, start: Path) -> list[str]:
+    """Bring an existing study in step with the root: its pipeline, and parameters that it lacks.
+
+    These get the root's values. Returns what was changed, a line each.
 
     Raises:
         UserError: there is no such study.
     """
     check_name(name)
     study = find_study(find_root(start) / STUDIES / name)
-    path, text = study.root / study.folder / PIPELINE, derive_pipeline(study)
-    if path.read_text(encoding="utf-8") == text:
-        return False
-    write_text(path, text)
-    return True
+    folder, changed = study.root / study.folder, []
+    text = derive_pipeline(study)
+    if (folder / PIPELINE).read_text(encoding="utf-8") != text:
+        write_text(folder / PIPELINE, text)
+        changed.append(f"{study.path(PIPELINE)}: derived from the root's again")
+    yaml = _yaml()
+    values, roots = yaml.load(folder / PARAMS), yaml.load(study.root / PARAMS)
+    added = [
+        (section, at, key)
+        for section, pairs in roots.items()
+        for at, key in enumerate(pairs)
+        if key not in values.get(section, {})
+    ]
+    for section, at, key in added:
+        comment = roots[section].ca.items.get(key, [None] * 3)[2]
+        words = comment.value.strip(" #\n") if comment else None
+        values.setdefault(section, CommentedMap()).insert(at, key, roots[section][key], comment=words)
+        changed.append(f"{study.path(PARAMS)}: added {section}.{key}")
+    if added:
+        with atomic_write(folder / PARAMS) as partial:
+            yaml.dump(values, partial)
+    return changed
+
+
+def _yaml() -> YAML:
+    """Return a reader and writer that keeps comments, quotes and order, and indents as the root's files do."""
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
 
 
 def derive_pipeline(study: Study) -> str:
@@ -67,9 +95,8 @@ def derive_pipeline(study: Study) -> str:
 
     A stage's paths are relative to the root (`wdir`); those of plots are relative to the dvc.yaml, so they stay.
     """
-    yaml = YAML()
-    yaml.width = 105
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml = _yaml()
+    yaml.width = 105  # where long commands are folded
     pipeline = yaml.load(study.root / PIPELINE)
 
     def move(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from atelier.common.errors import UserError, shorten
+from atelier.common.errors import UserError, short_repr
 
 PIPELINE, PARAMS = "dvc.yaml", "params.yaml"
 STUDIES = "studies"
@@ -41,7 +41,7 @@ def check_name(name: str) -> None:
         UserError: in one line.
     """
     if not _NAME.fullmatch(name):
-        raise UserError(f"{shorten(name)}: expected a name of a letter, then letters, digits, _ or - (at most 40)")
+        raise UserError(f"{short_repr(name)}: expected a name of a letter, then letters, digits, _ or - (at most 40)")
 
 
 def find_root(start: Path) -> Path:
