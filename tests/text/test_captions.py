@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from atelier.synthetic import fashion
-from atelier.text.captions import find_mention, name_factor, recaption
+from atelier.text.captions import find_mention, garment_phrase, name_factor, recaption
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,22 @@ def test_captions_of_rendered_scenes_are_parsed_and_rewritten():
             assert (mention.colour, mention.pattern or "solid") == (worn.colour, worn.pattern)
             edited = fashion.edit(scene, slot, **change)
             assert recaption(caption, worn.kind, **change) == fashion.describe_scene(edited)
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrase"),
+    [
+        ("a woman in a red striped shirt, smiling", "a red striped shirt"),
+        (
+            "The lady wears a short-sleeve shirt with graphic patterns. It is navy.",
+            "a navy graphic-print short-sleeve shirt",
+        ),
+        ("an ivory and blue checked shirt", "an ivory and blue checked shirt"),
+        ("a woman in jeans", None),
+    ],
+)
+def test_what_a_caption_says_of_a_garment_as_one_phrase(caption, phrase):
+    assert garment_phrase(caption, "shirt") == phrase
 
 
 def test_name_factor():

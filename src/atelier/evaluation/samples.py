@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from atelier.common.errors import UserError
 from atelier.common.records import Edit, Probe, Zones
 from atelier.sampling.plan import EDIT, NOOP, SWEEP
-from atelier.text.captions import find_mention, recaption
+from atelier.text import captions
+from atelier.text.captions import recaption
 from atelier.text.instructions import RENDERED_PATTERNS, describe
 
 Edits = dict[str, Sequence[Edit]]  # model → all its rows
@@ -92,10 +93,8 @@ def captions_of(probe: Probe) -> tuple[str, str]:
 
 def garment_phrase(probe: Probe) -> str:
     """Return the target caption's phrase for the garment ("a red striped shirt"), or one made from the prompt."""
-    mention = find_mention(probe.target_caption, probe.garment)
-    if mention:
-        return probe.target_caption[mention.start : mention.end]
-    return describe(probe.garment, **{probe.factor: probe.value})
+    phrase = captions.garment_phrase(probe.target_caption, probe.garment)
+    return phrase or describe(probe.garment, **{probe.factor: probe.value})
 
 
 def pattern_captions(probe: Probe) -> list[str]:

@@ -7,7 +7,7 @@ from atelier.text.mentions import Mention, find_mention
 from atelier.text.phrases import Phrase, stated_prints
 from atelier.text.words import Word
 
-__all__ = ["Mention", "add_phrase", "find_mention", "name_factor", "recaption"]
+__all__ = ["Mention", "add_phrase", "find_mention", "garment_phrase", "name_factor", "recaption"]
 
 LONG = 12  # words: a phrase at the end of a longer caption can lie behind what a text encoder reads
 
@@ -32,6 +32,18 @@ def recaption(caption: str, garment: str, *, colour: str | None = None, pattern:
     rewritten = [(phrase.start, phrase.end, _rename(caption, phrase, found, colour, pattern)) for phrase in found.names]
     rewritten += [_restate(caption, phrase, colour, pattern) for phrase in found.statements]
     return _apply(caption, rewritten)
+
+
+def garment_phrase(caption: str, garment: str) -> str | None:
+    """Return what a caption says of a garment as one phrase, "a red striped shirt"; None if it does not name it."""
+    found = find_mention(caption, garment)
+    if found is None:
+        return None
+    first = found.names[0]
+    said_there = {word.value for kind in ("colour", "print") for word in first.of_kind(kind)}
+    if said_there >= {found.colour, found.pattern} - {None}:
+        return caption[found.start : found.end]
+    return describe(found.name, found.colour, found.pattern)
 
 
 def add_phrase(caption: str, phrase: str) -> str:
