@@ -19,7 +19,9 @@ from atelier.stats.bootstrap import Clusters, holm, sign_flip_p
 from atelier.stats.tables import DASH
 
 MEASURES = {metric.key: metric for metric in view("losses")}
-HEADINGS = ["", *({key: metric.short for key, metric in MEASURES.items()} | {"target_mae": "MAE to target"}).values()]
+LABELS = {key: metric.short for key, metric in MEASURES.items()}
+LABELS["leakage_share"] = "leakage"  # above the floor; its name in the committed tables and figure
+HEADINGS = ["", *LABELS.values()]
 DRAWS, SEED = 10_000, 7
 LEVEL = 0.05
 

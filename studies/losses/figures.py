@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from atelier.stats.figure import make_panels, save_png
-from studies.losses.contrasts import MEASURES, arm_table
+from studies.losses.contrasts import LABELS, MEASURES, arm_table
 
 SHOWN = ("clip_directional", "lpips_outside", "leakage_share", "target_rmse")
 COLOURS = {"plain": "#8c8c8c", "preserve": "#c98a1b", "trimap": "#2a7f62"}
@@ -28,7 +28,7 @@ def plot_arms(
                 label = loss if k == 0 else None
                 axis.plot([x] * len(means), means, "o", ms=4, alpha=0.75, color=COLOURS[loss], label=label)
                 axis.hlines(means.mean(), x - 0.1, x + 0.1, color=COLOURS[loss], lw=2)
-        axis.set_title(f"{domain}: {MEASURES[measure].short} {MEASURES[measure].arrow}", fontsize=10)
+        axis.set_title(f"{domain}: {LABELS[measure]} {MEASURES[measure].arrow}", fontsize=10)
         axis.set_xticks(range(len(pairs)), [PAIR_NAMES[kind] for kind in pairs])
         axis.margins(x=0.12, y=0.15)
     handles, labels = axes[0].get_legend_handles_labels()

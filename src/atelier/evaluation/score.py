@@ -169,6 +169,7 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
         "ssim": maps.ssim.mean((1, 2, 3)),
         **{f"{name}_outside": by_region[f"{name}_outside"] for name in ("psnr", "ssim", "lpips")},
         "leakage_share": leakage.leakage_share(change, garment),
+        "leakage_share_raw": leakage.leakage_share(leakage.change_map(source, edited), garment),
         "leakage_density": leakage.leakage_density(change, garment),
         "target_mae": _where(batch.rendered, pixel.absolute_error(edited, batch.target)),
         "target_rmse": _where(batch.rendered, pixel.squared_error(edited, batch.target).sqrt()),

@@ -8,6 +8,7 @@
     domain → gain_over_copy   → the same against the untouched input, which an editor must beat
     domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline (in the paper 1.52), ÷ exact target
     domain → colour, pattern  → gains and ratios of the prompts of that factor alone
+    domain → prompts          → prompt → probes, and gain of the key metrics in the edits of that prompt alone
     domain → noop             → model or gain → change, lpips → an estimate of what a no-op instruction changed
     domain → frontier         → model or gain → area → an estimate (`guidance_sweep`)
 
@@ -22,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from atelier.evaluation.references import REFERENCES
-from atelier.metrics.registry import EDITORS, MODELS, view
+from atelier.metrics.registry import EDITORS, MODELS, key_metrics, view
 from atelier.stats.bootstrap import Clusters
 from atelier.stats.estimate import Estimate, compare, estimate_means, ratio, significant
 
@@ -112,7 +113,16 @@ def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
     for factor, part in scores.groupby("factor", sort=True):
         tables, clusters = _align(part, MODELS, metrics_of(scores), draws, seed)
         report[str(factor)] = {"probes": len(clusters.member)} | _compare_models(tables, clusters, draws, seed)
+    report["prompts"] = {str(prompt): _gain(part, draws, seed) for prompt, part in scores.groupby("prompt", sort=True)}
     return report
+
+
+def _gain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
+    """Return how many edits there are, and what fine-tuning gained in the key metrics over them."""
+    metrics = [one.key for group in key_metrics().values() for one in group if one.key in scores]
+    tables, clusters = _align(scores, EDITORS, metrics, draws, seed)
+    gain = compare(tables["finetuned"] - tables["baseline"], clusters, draws, seed)
+    return {"probes": len(clusters.member), "gain": gain}
 
 
 def _align(

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template
 
 from atelier.export.provenance import SHEET, Provenance
+from atelier.metrics.definitions import DEFINITIONS
 from atelier.metrics.registry import MODEL_TITLES, beside_paper
 from atelier.stats.tables import DASH, interval, markdown
 
@@ -48,6 +49,7 @@ def write_card(facts: Mapping[str, Any], known: Provenance, size: int, *, adapte
         adapters=adapters and ADAPTERS,
         kohya=KOHYA_ADAPTERS,
         training=list(_training(facts, known)),
+        metrics=[(one, DEFINITIONS[one.key]) for one in beside_paper("paper") if one.key in DEFINITIONS],
         scores=list(_scores(known.report or {})),
     )
 

@@ -63,12 +63,12 @@ _NAMED = {
         "Root-mean-square change of the garment’s pixels from source to edited image", "0 to 1"
     ),
     "target_mae": Definition(
-        "Mean absolute difference between the pixels of the edited image and of the exact target; for images with an "
+        "Mean absolute error (MAE) between the pixels of the edited image and of the exact target; for images with an "
         "exact target",
         "0 to 1",
     ),
     "target_rmse": Definition(
-        "Root-mean-square difference between the pixels of the edited image and of the exact target; for images with "
+        "Root-mean-square error (RMSE) between the pixels of the edited image and of the exact target; for images with "
         "an exact target",
         "0 to 1",
     ),
@@ -79,6 +79,11 @@ _NAMED = {
     ),
     "leakage_share": Definition(
         f"Share of the whole change, summed over pixels, that lies outside the garment; {_FLOOR}", "0 to 1"
+    ),
+    "leakage_share_raw": Definition(
+        "Share of the whole change, summed over pixels, that lies outside the garment, that of encoding and decoding "
+        "included",
+        "0 to 1",
     ),
     "leakage_density": Definition(
         f"Mean change of a pixel outside the garment, divided by that of a pixel inside it; {_FLOOR}", "0 and more"

@@ -8,7 +8,7 @@ import pandas as pd
 from atelier.evaluation.samples import Sample
 from atelier.images.contact_sheet import SheetRow, contact_sheet, draw_change, draw_zones
 from atelier.images.tensors import from_png
-from atelier.metrics.registry import EDITORS
+from atelier.metrics.registry import EDITORS, metric
 from atelier.sampling.plan import spread
 from atelier.stats.tables import number
 from atelier.text.instructions import PROMPTS
@@ -70,6 +70,7 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
         "",
         "base | tuned",
         f"direction {number(before['clip_directional'], 0)} | {number(after['clip_directional'], 0)}",
-        f"leakage {before['leakage_share']:.0%} | {after['leakage_share']:.0%}",
+        metric("leakage_share").short,
+        f"{number(before['leakage_share'], 2)} | {number(after['leakage_share'], 2)}",
     ]
     return SheetRow(lines, pictures)

@@ -74,11 +74,12 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
 
 
 def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
-    found = dict(domain["gain"])
-    found |= {f"{name}, over the copy": estimate for name, estimate in domain.get("gain_over_copy", {}).items()}
-    found |= {f"{name}, no-op": estimate for name, estimate in domain.get("noop", {}).get("gain", {}).items()}
+    found = {metric(key).title: estimate for key, estimate in domain["gain"].items()}
+    over_copy, noops = domain.get("gain_over_copy", {}), domain.get("noop", {}).get("gain", {})
+    found |= {f"{metric(key).title}, over the copy": estimate for key, estimate in over_copy.items()}
+    found |= {f"{metric(key).title}, no-op": estimate for key, estimate in noops.items()}
     if "gain" in domain.get("frontier", {}):
-        found["area under the frontier"] = domain["frontier"]["gain"]["area"]
+        found[metric("area").title] = domain["frontier"]["gain"]["area"]
     return [
         [
             name, f"{one['mean']:+.3g}", interval(one, "+.3g"), f"{one['p']:.2g}",

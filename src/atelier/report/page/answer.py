@@ -1,13 +1,14 @@
-"""Summarise the results in one sentence per domain: what fine-tuning improved, worsened, or left undecided.
+"""Summarise the results per domain: what fine-tuning improved, worsened, or left undecided, and for which prompts worse.
 
-A difference is claimed only where its interval excludes zero and its p after Holm's correction is below 0.05.
+A difference over all prompts is claimed only where its interval excludes zero and its p after Holm's correction is
+below 0.05. What got worse is named by a lower bar, so that it is not missed: the interval of one prompt's edits alone.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from atelier.metrics.registry import key_metrics, metric
-from atelier.report.format import figure, listed
+from atelier.report.format import figure, interval_of, listed
 
 Verdict = Literal["better", "worse", "open"]
 
@@ -38,7 +39,7 @@ def image_kind(domain: Mapping[str, Any]) -> str:
 
 
 def sentence(name: str, domain: Mapping[str, Any]) -> str:
-    """Return one sentence on what fine-tuning did to the key metrics of a domain."""
+    """Return what fine-tuning did to the key metrics of a domain, and what got worse for single prompts."""
     keys = [one.key for group in key_metrics().values() for one in group if one.key in domain.get("gain", {})]
     changes: dict[Verdict, list[str]] = {"better": [], "worse": [], "open": []}
     for key in keys:
@@ -55,7 +56,35 @@ def sentence(name: str, domain: Mapping[str, Any]) -> str:
     ]
     counts = f"{domain['probes']} edits of {domain['sources']} {image_kind(domain)}".rstrip()
     start = f"On {describe_domain(name)}, in {counts} images, "
-    return start + ("; ".join(clauses) or "no key metric was measured") + "."
+    return start + ("; ".join(clauses) or "no key metric was measured") + "." + _worse_by_prompt(domain)
+
+
+def worse_by_prompt(domain: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return prompt → the key metrics whose interval over its edits alone is on the worse side of zero."""
+    keys = {one.key: one.better for group in key_metrics().values() for one in group}
+    found = {
+        prompt: [key for key, better in keys.items() if key in part["gain"] and _is_worse(part["gain"][key], better)]
+        for prompt, part in domain.get("prompts", {}).items()
+    }
+    return {prompt: worse for prompt, worse in found.items() if worse}
+
+
+def _is_worse(gain: Mapping[str, float], better: int) -> bool:
+    return better != 0 and max(better * gain["ci_lo"], better * gain["ci_hi"]) < 0
+
+
+def _worse_by_prompt(domain: Mapping[str, Any]) -> str:
+    """Return a sentence that names them, with their differences; empty where prompts were not compared."""
+    found = worse_by_prompt(domain)
+    if not found:
+        return " For no single prompt is a key metric shown to be worse." if domain.get("prompts") else ""
+    named = []
+    for prompt, keys in found.items():
+        for key in keys:
+            gain, decimals = domain["prompts"][prompt]["gain"][key], metric(key).decimals
+            change = f"{figure(gain['mean'], decimals, signed=True)}, 95 % {interval_of(gain, decimals, signed=True)}"
+            named.append(f"{metric(key).title} of “{prompt}” ({change})")
+    return f" Worse for single prompts (intervals of {len(domain['prompts'])} prompts, uncorrected): {listed(named)}."
 
 
 def _change(key: str, domain: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ LOST = "lost"  # order: what fine-tuning lost in directional similarity
 NONE = "none of these"
 LEAKED, LITTLE, FAR = 0.5, 0.05, 10.0  # thresholds of failures
 KINDS = {  # kind of failure → what it means, on the page
-    "leaked": "more than half of the change lies outside the garment",
+    "leaked": "more than half of the change above the floor lies outside the garment",
     "wrong garment": "another garment changed more than the one named in the instruction",
     "nothing changed": f"the root-mean-square change inside the garment is below {LITTLE}",
     "wrong colour": f"ΔE2000 between the garment and the named colour is above {FAR:g}",
