@@ -55,6 +55,8 @@ def test_scores_equal_the_metrics_computed_one_at_a_time(study, scorers, scores)
         "lpips": scorers.lpips.distance(source, edited),
         "ssim": pixel.ssim(source, edited),
         "leakage_share": leakage.leakage_share(leakage.change_map(source, edited), garment),
+        "leakage_share_raw": leakage.leakage_share(leakage.change_map(source, edited), garment),
+        "target_mae": (edited - target).abs().mean((1, 2, 3)),
         "target_rmse": pixel.squared_error(edited, target).sqrt(),
         "target_lpips": scorers.lpips.distance(edited, target),
     }
@@ -68,4 +70,4 @@ def test_metrics_name_the_networks_they_depend_on(scores):
     assert found["target_lpips"] == "lpips"
     assert found["lpips_context_above_floor"] == "lpips + leakage_floor"
     pure = {"ssim", "psnr_outside", "ssim_outside", "mse_outside", "target_mae", "target_rmse", "delta_e", "hue_error"}
-    assert set(metrics_of(scores)) - set(found) == pure | {"change_inside"}
+    assert set(metrics_of(scores)) - set(found) == pure | {"change_inside", "leakage_share_raw"}

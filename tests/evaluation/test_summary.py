@@ -68,6 +68,13 @@ def test_gains_are_means_of_paired_differences_also_of_each_factor(scores, repor
         part = scores[(scores["domain"] == "seen") & (scores["factor"] == factor)]
         assert (gain["target_mae"]["mean"], gain["target_mae"]["n"]) == (gain_of(part, "target_mae"), 12)
         assert ("delta_e" in gain) == (factor == "colour")
+    seen = scores[scores["domain"] == "seen"]
+    assert list(report["seen"]["prompts"]) == sorted(seen["prompt"].unique())
+    for prompt, part in report["seen"]["prompts"].items():
+        edits = seen[seen["prompt"] == prompt]
+        assert part["probes"] == edits["probe_id"].nunique()
+        assert part["gain"]["target_mae"]["mean"] == gain_of(edits, "target_mae")
+        assert ("delta_e" in part["gain"]) == (edits["factor"].iloc[0] == "colour")
 
 
 def _directions(finetuned: float, baseline: float) -> pd.DataFrame:

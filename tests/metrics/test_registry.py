@@ -24,7 +24,7 @@ def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
     ours = next(line for line in compare_with_paper(report).splitlines() if line.startswith("| **finetuned**"))
     assert ours.endswith("| 4.6 |")
     card = write_card({"base": "a/b"}, Provenance(report=report), 64, adapters=False)
-    assert "| leakage | sparkle |" in card
+    assert "| MAE to target | sparkle |" in card
     assert "| 4.56 (1 … 9) |" in card
     assert heading("sparkle") == "sparkle of the fabric, lm\N{NO-BREAK SPACE}↑"
     answer = sentence("seen", domain | {"gain": {"sparkle": {"mean": 1.0, "ci_lo": 0.5, "ci_hi": 2.0, "p_holm": 0.01}}})
@@ -33,7 +33,7 @@ def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
     monkeypatch.delitem(METRICS, "sparkle")
     plot_measures(report, tmp_path / "without.png")
     heights = [Image.open(tmp_path / f"{name}.png").height for name in ("with", "without")]
-    assert heights[0] == pytest.approx(1.5 * heights[1], abs=1)  # the seventh panel starts a third row
+    assert heights[0] == pytest.approx(4 / 3 * heights[1], abs=1)  # the tenth panel starts a fourth row
 
 
 def test_metrics_are_stored_under_their_keys_and_zones_have_their_direction():

@@ -136,7 +136,10 @@ def test_ablations_are_collected_into_one_table(repository, tmp_path):
 def test_the_paper_s_ablations_are_printed_beside_ours():
     table = tables.tabulate_ablations([Experiment(name, *reports(0.04)) for name in "AD"])
     text = tables.describe_ablations(table)
-    assert "| A, unseen (Fashionpedia) | 20.00% | 0.40 | – | – | – | – | – | 19.43 | 9.52 | 0.409 | 0.488 |" in text
+    assert (
+        "| A, unseen (Fashionpedia) | 20.00% | 0.40 | – | – | – | – | – | – | – | – | 19.43 | 9.52 | 0.409 | 0.488 |"
+        in text
+    )
     assert "| D | 0.0400 → 0.0200 | 1.0400 → 2.0400 | 0.0415 → 0.0418 | 0.0396 → 0.0417 |" in text
     assert list(table["config"]) == ["baseline"] * 2 + ["A"] * 2 + ["D"] * 2
 

@@ -8,7 +8,7 @@ from atelier.metrics import frontier
 from atelier.metrics.registry import MODELS
 from atelier.report import comparable, figures
 from atelier.report.format import figure, heading, listed, percent, probability
-from atelier.report.page.answer import sentence, verdict
+from atelier.report.page.answer import sentence, verdict, worse_by_prompt
 from atelier.report.page.gallery import KINDS, NONE, failures
 from atelier.stats.figure import make_panels
 from atelier.stats.tables import DASH
@@ -58,9 +58,38 @@ def test_the_sentence_claims_only_what_holds():
     text = sentence("unseen", domain)
     assert "24 edits of 6 rendered images" in text
     assert "improved CLIP directional similarity (60.00 → 62.00);" in text
-    assert "worsened share of the change leaked (0.500 → 2.500);" in text
+    assert "worsened leakage above the floor (0.500 → 2.500);" in text
     assert text.endswith("no difference is shown in ΔE2000 to the named colour.")
     assert "no key metric was measured" in sentence("seen", domain | {"gain": {}})
+
+
+WORSE, LOWER = {"mean": 0.37, "ci_lo": 0.05, "ci_hi": 0.7}, {"mean": -2.0, "ci_lo": -3.0, "ci_hi": -1.0}
+
+
+@pytest.mark.parametrize(
+    ("gains", "worse"),
+    [
+        ({"red": {"delta_e": WORSE}}, {"red": ["delta_e"]}),  # lower is better; no correction needed
+        ({"red": {"delta_e": WORSE | {"ci_lo": 0.0}}}, {}),
+        ({"red": {"delta_e": LOWER, "clip_directional": LOWER}, "dots": {"pattern_recognised": LOWER}},
+         {"red": ["clip_directional"], "dots": ["pattern_recognised"]}),
+        ({"red": {"hue_error": WORSE, "image_similarity": LOWER}}, {}),  # not key metrics
+        ({}, {}),
+    ],
+)  # fmt: skip
+def test_what_got_worse_for_a_prompt_is_named_if_its_interval_excludes_zero(gains, worse):
+    domain = {
+        "probes": 8,
+        "sources": 2,
+        "gain": {},
+        "prompts": {prompt: {"gain": part} for prompt, part in gains.items()},
+    }
+    assert worse_by_prompt(domain) == worse
+    text = sentence("seen", domain)
+    assert all(f"“{prompt}”" in text for prompt in worse)
+    assert ("no single prompt" in text) is bool(gains and not worse)
+    if worse.get("red") == ["delta_e"]:
+        assert text.endswith("ΔE2000 to the named colour of “red” (+0.37, 95 % +0.05 … +0.70).")
 
 
 def test_numbers_and_headings_with_unit_and_direction():

@@ -6,7 +6,7 @@
     domain → oracles          → reference edit → metric → the same; not compared with the models
     domain → gain             → metric → fine-tuned − baseline, paired: {mean, ci_lo, ci_hi, p, p_holm, n, clusters}
     domain → gain_over_copy   → the same against the untouched input, which an editor must beat
-    domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline (in the paper 1.52), ÷ exact target
+    domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline, ÷ exact target
     domain → colour, pattern  → gains and ratios of the prompts of that factor alone
     domain → prompts          → prompt → probes, and gain of the key metrics in the edits of that prompt alone
     domain → noop             → model or gain → change, lpips → an estimate of what a no-op instruction changed

@@ -68,7 +68,7 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
             ]
             kind = "rendered pictures" if report[domain]["rendered"] else "photographs"
             parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} {kind}", markdown(header, rows)]
-            parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(report[domain])]
+            parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(domain, report[domain])]
             parts += [describe_left_out(report[domain])]
     return join_parts(parts)
 
@@ -99,9 +99,9 @@ def describe_left_out(domain: Mapping[str, Any]) -> str:
     return f"Edits left out of {', '.join(found)}. {reason}." if found else ""
 
 
-def _ratios(domain: Mapping[str, Any]) -> str:
+def _ratios(name: str, domain: Mapping[str, Any]) -> str:
     against = {
-        "directional_ratio": f"the baseline's (the paper's: {paper.DIRECTIONAL_RATIO} ×)",
+        "directional_ratio": f"the baseline's (the paper's: {paper.directional_ratio(name):.2f} ×)",
         "directional_of_target": "the exact target's",
     }
     texts = [

@@ -12,7 +12,7 @@ from atelier.text.lexicon import PRINTS
 
 RENDERED_COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 RENDERED_PATTERNS = ("solid", "stripes", "floral", "dots", "plaid")
-PROMPTS = {  # the paper's four prompts (section 6): (factor, value)
+PROMPTS = {  # the paper's four prompts (tables 1 and 5): (factor, value)
     "add stripes to the clothes": ("pattern", "stripes"),
     "change shirt to blue": ("colour", "blue"),
     "change to a floral pattern": ("pattern", "floral"),

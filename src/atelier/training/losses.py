@@ -48,8 +48,8 @@ def predicted_clean(prediction: Tensor, noisy: Tensor, alphas_cumprod: Tensor, p
 def preserve(clean: Tensor, source: Tensor, tight: Tensor, alphas_cumprod: Tensor, prediction_type: str) -> Tensor:
     """Return the error of the predicted clean latent against the *source* latent outside the garment, per sample: (B,).
 
-    The paper names this loss and never defines it (section 5). A predicted *noise* error is multiplied by 1/ᾱ on its
-    way to the clean latent, 200-fold at the noisiest step, so it is multiplied by g = ᾱ.
+    The paper names this loss and does not define it (section 6.1.1). A predicted *noise* error is multiplied by 1/ᾱ on
+    its way to the clean latent, 200-fold at the noisiest step, so it is multiplied by g = ᾱ.
 
     Args:
         clean, source: scaled latents, (B, C, h, w).

@@ -1,4 +1,4 @@
-"""Summarise the results per domain: what fine-tuning improved, worsened, or left undecided, and for which prompts worse.
+"""Summarise the results per domain: what fine-tuning improved, worsened or left open, and what got worse by prompt.
 
 A difference over all prompts is claimed only where its interval excludes zero and its p after Holm's correction is
 below 0.05. What got worse is named by a lower bar, so that it is not missed: the interval of one prompt's edits alone.

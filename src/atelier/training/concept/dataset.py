@@ -114,7 +114,7 @@ def _read_prompts(path: Path, pictures: Collection[str]) -> dict[str, str]:
 def make_class_rows(
     base: TextToImage, prompt: str, count: int, weight: float, *, seed: int, steps: int, guidance: float
 ) -> list[ConceptRow]:
-    """Make rows of prior preservation (DreamBooth, section 3.2): the base's own images of the class, with weight λ."""
+    """Make rows of prior preservation (DreamBooth, section 3.3): the base's own images of the class, with weight λ."""
     seeds = [derive_seed(seed, "class", number) for number in range(count)]
     images = to_pixels(generate(base, [prompt] * count, seeds, steps=steps, guidance=guidance))
     return [ConceptRow(pixels, prompt, weight) for pixels in images]

@@ -85,7 +85,7 @@ def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:
 def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, prediction_type: str) -> Tensor:
     """Return the loss that `train.loss` names, a scalar.
 
-    plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 5). trimap: equation 1 (section 6.1).
+    plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 6.1.1). trimap: equation 1.
     """
     tight, context, background = batch.zones.split(1, dim=1)
     if settings.loss == "trimap":

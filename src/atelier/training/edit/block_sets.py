@@ -1,4 +1,4 @@
-"""Which tensors of the UNet are trained: block sets in the paper's notation (section 5, configurations A to D)."""
+"""Which tensors of the UNet are trained: block sets in the paper's notation (sections 5.3 and 6.2)."""
 
 import re
 from collections.abc import Iterable
