@@ -10,6 +10,7 @@ from atelier.report import comparable, figures
 from atelier.report.format import figure, heading, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict, worse_by_prompt
 from atelier.report.page.gallery import KINDS, NONE, failures
+from atelier.report.page.overview import summary
 from atelier.stats.figure import make_panels
 from atelier.stats.tables import DASH
 
@@ -85,9 +86,12 @@ def test_what_got_worse_for_a_prompt_is_named_if_its_interval_excludes_zero(gain
         "prompts": {prompt: {"gain": part} for prompt, part in gains.items()},
     }
     assert worse_by_prompt(domain) == worse
+    first = summary({"seen": domain | {"gain": {"delta_e": BETTER | {"ci_lo": -1.0}}}})
+    assert all(f"“{prompt}” (seen)" in first for prompt in worse)
+    assert ("of single instructions" in first) is bool(worse)
     text = sentence("seen", domain)
     assert all(f"“{prompt}”" in text for prompt in worse)
-    assert ("no single prompt" in text) is bool(gains and not worse)
+    assert ("no single instruction" in text) is bool(gains and not worse)
     if worse.get("red") == ["delta_e"]:
         assert text.endswith("ΔE2000 to the named colour of “red” (+0.37, 95 % +0.05 … +0.70).")
 

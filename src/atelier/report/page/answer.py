@@ -77,14 +77,14 @@ def _worse_by_prompt(domain: Mapping[str, Any]) -> str:
     """Return a sentence that names them, with their differences; empty where prompts were not compared."""
     found = worse_by_prompt(domain)
     if not found:
-        return " For no single prompt is a key metric shown to be worse." if domain.get("prompts") else ""
+        return " For no single instruction is a key metric shown to be worse." if domain.get("prompts") else ""
     named = []
     for prompt, keys in found.items():
         for key in keys:
             gain, decimals = domain["prompts"][prompt]["gain"][key], metric(key).decimals
             change = f"{figure(gain['mean'], decimals, signed=True)}, 95 % {interval_of(gain, decimals, signed=True)}"
             named.append(f"{metric(key).title} of “{prompt}” ({change})")
-    return f" Worse for single prompts (intervals of {len(domain['prompts'])} prompts, uncorrected): {listed(named)}."
+    return f" Worse for single instructions (intervals of each alone, uncorrected): {listed(named)}."
 
 
 def _change(key: str, domain: Mapping[str, Any]) -> str:

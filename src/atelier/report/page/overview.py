@@ -7,7 +7,7 @@ from typing import Any
 from atelier.evaluation.samples import Sample
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, key_metrics, metric
 from atelier.report.format import listed
-from atelier.report.page.answer import describe_domain, sentence, verdict
+from atelier.report.page.answer import describe_domain, sentence, verdict, worse_by_prompt
 from atelier.report.page.data import PageData, with_terms
 from atelier.report.page.gallery import image_uri, target_title
 from atelier.report.page.results import Section
@@ -42,7 +42,7 @@ def answer(data: PageData) -> Section:
 
 
 def summary(domains: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return one sentence: how many key metrics fine-tuning improved in each set, and which ones it worsened."""
+    """Return one sentence: how many key metrics fine-tuning improved in each set, and which ones it worsened, where."""
     keys = [one.key for group in key_metrics().values() for one in group]
     found = {
         name: {key: verdict(key, domain["gain"][key]) for key in keys if key in domain.get("gain", {})}
@@ -61,8 +61,15 @@ def summary(domains: Mapping[str, Mapping[str, Any]]) -> str:
         for key, one in verdicts.items()
         if one == "worse"
     ]
+    by_prompt = [
+        f"{metric(key).title} of “{prompt}” ({name})"
+        for name, domain in domains.items()
+        for prompt, keys in worse_by_prompt(domain).items()
+        for key in keys
+    ]
     lost = listed(worse) if worse else "none"
-    return f"Of the key measures, fine-tuning improved {listed(counts)}, and worsened {lost}."
+    alone = f"; of single instructions it worsened {listed(by_prompt)}" if by_prompt else ""
+    return f"Of the key measures, fine-tuning improved {listed(counts)}, and worsened {lost}{alone}."
 
 
 def _grid(name: str, data: PageData) -> Grid:
