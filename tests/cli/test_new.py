@@ -78,11 +78,13 @@ def test_a_new_study_changes_no_file_and_has_the_root_s_values_and_the_preset_s(
     text = text.replace("  patience: 2 ", "  patience: 3 ").replace("lr: 1.0e-3", "lr: 2.0e-3")
     (root / "params.yaml").write_text(text)
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    result = atelier("mine")
+    result = atelier("mine", "-S", "prepare.seen=7", "-S", "prepare.columns=a=b", "-S", "train.ema=0.5")
     assert (result.exit_code, result.stdout) == (0, "dvc repro studies/mine/dvc.yaml\n")
     assert {path: path.read_bytes() for path in before} == before
-    train = read_params(root / "studies" / "mine" / "params.yaml").train
-    assert (train.patience, train.lr) == (3, 1e-3)
+    params = read_params(root / "studies" / "mine" / "params.yaml")
+    train = params.train
+    assert (train.patience, train.lr, train.ema) == (3, 1e-3, 0.5)
+    assert (params.prepare.seen, params.prepare.columns) == ("7", "a=b")
     assert (root / "params.yaml").read_text() == text
     readme = (root / "studies" / "mine" / "README.md").read_text()
     assert "dvc repro studies/mine/dvc.yaml" in readme
@@ -113,6 +115,11 @@ def test_git_ignores_a_study_s_data_weights_and_page_and_nothing_else_of_it(root
         (["mine", "--preset", "huge"], "no preset 'huge'; one of embedded, full-size"),
         (["mine", "--update"], "studies/mine: not a study"),
         (["losses", "--update"], "studies/losses: not a study"),
+        (["mine", "-S", "train.lr"], "-S 'train.lr': expected section.key=value"),
+        (["mine", "-S", "train.rate=1"], "-S: train.rate: no such parameter"),
+        (["mine", "-S", "train.lr=1e9"], "-S: train.lr: Input should be less than"),
+        (["mine", "-S", "train.lr=[1"], "-S: train.lr: not YAML"),
+        (["mine", "--update", "-S", "train.lr=1"], "leave out --preset and -S"),
         (["mine", "--update", "--preset", "embedded"], "--update keeps the parameters"),
     ],
 )

@@ -21,7 +21,7 @@ from atelier.synthetic.fashion.rows import CLOTH_TYPES, SHOTS, VARIANTS, rows
 pytestmark = pytest.mark.slow
 
 SMALL = {
-    "prepare": {"seen_schema": "folder", "unseen_rows": 40},
+    "prepare": {"unseen_rows": 40},
     "pair": {"triplets": 20, "probes": 2},
     "train": {"epochs": 1, "batch_size": 8, "validation": 2},
     "generate": {"sweep_probes": 0},
@@ -75,12 +75,13 @@ def clone(tmp_path_factory) -> Clone:
     folder = tmp_path_factory.mktemp("own")
     draw_pictures(folder / "photos")
     clone = Clone(folder / "clone")
-    command = clone.atelier("new", "mine").split()
+    given = {"prepare.seen": folder / "photos", "prepare.seen_schema": "folder"}
+    sets = [word for key, value in given.items() for word in ("-S", f"{key}={value}")]
+    command = clone.atelier("new", "mine", *sets).split()
     params = clone.folder / "studies" / "mine" / "params.yaml"
     values = YAML().load(params)
     for section, changes in SMALL.items():
         values[section].update(changes)
-    values["prepare"]["seen"] = str(folder / "photos")
     YAML().dump(values, params)
     assert command == ["dvc", "repro", "studies/mine/dvc.yaml"]
     clone.dvc(*command[1:])

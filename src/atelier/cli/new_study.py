@@ -7,7 +7,7 @@ models and the code are the repository's.
 import io
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from ruamel.yaml.comments import CommentedMap
 
 from atelier.cli.presets import apply_preset
 from atelier.cli.repository import PARAMS, PIPELINE, STUDIES, Study, check_name, find_root, find_study
-from atelier.common.errors import UserError
+from atelier.common.errors import UserError, short_repr
 from atelier.common.files import atomic_write, write_text
+from atelier.config import read_params
 from atelier.report.experiment_tables import EMPTY_TABLES
 
 _OWN = re.compile(r"(?<!\S)(?=(?:data|metrics)/|models/finetuned\b|params\.yaml\b)")  # where a path of a study begins
@@ -25,11 +26,14 @@ _LATER = ["metrics/ablations.png"]  # plots that `atelier ablations` writes, and
 _IGNORED = "/data/\n/models/\n/metrics/report/index.html\n/dvc_plots/\n"
 
 
-def make_study(name: str, preset: str, start: Path) -> Study:
+def make_study(name: str, preset: str, changes: Sequence[str], start: Path) -> Study:
     """Make studies/NAME/ in the repository that holds the folder `start`; all of it or nothing.
 
+    Args:
+        changes: parameters beside those of the preset, each as `section.key=value`.
+
     Raises:
-        UserError: the name cannot be used or is taken, or there is no such preset.
+        UserError: the name cannot be used or is taken, there is no such preset, or a change is wrong.
     """
     check_name(name)
     study = Study(find_root(start), name)
@@ -40,12 +44,36 @@ def make_study(name: str, preset: str, start: Path) -> Study:
         (folder / "metrics").mkdir(parents=True)
         shutil.copy(study.root / PARAMS, folder / PARAMS)
         apply_preset(preset, folder / PARAMS)
+        _set_parameters(folder / PARAMS, changes)
         (folder / PIPELINE).write_text(derive_pipeline(study), encoding="utf-8")
         (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
         (folder / "README.md").write_text(_describe(study), encoding="utf-8")
         for table, text in EMPTY_TABLES.items():
             (folder / "metrics" / table).write_text(text, encoding="utf-8")
     return study
+
+
+def _set_parameters(path: Path, changes: Sequence[str]) -> None:
+    """Set parameters in a file, which is not valid for another reader meanwhile.
+
+    Raises:
+        UserError: a change is not `section.key=value`, or its key or value is not possible.
+    """
+    parts = [change.partition("=") for change in changes]
+    if wrong := next((change for change, (_, sign, _) in zip(changes, parts, strict=True) if not sign), None):
+        raise UserError(f"-S {short_repr(wrong)}: expected section.key=value, such as prepare.seen=photos")
+    texts = {key.strip(): text for key, _, text in parts}
+    try:
+        read_params(path, texts)
+    except UserError as error:
+        raise UserError(str(error).replace(str(path), "-S" if changes else PARAMS)) from None
+    yaml = _yaml()
+    values = yaml.load(path)
+    for key, text in texts.items():
+        section, _, name = key.partition(".")
+        values[section][name] = YAML().load(text)
+    if texts:
+        yaml.dump(values, path)
 
 
 def update_study(name: str, start: Path) -> list[str]:
