@@ -23,8 +23,8 @@ from atelier.common.options import TEXT
 def new(name: str, preset: str | None, changes: tuple[str, ...], update: bool) -> None:
     """Make studies/NAME/: the six stages of the root's pipeline, with parameters, data, weights and metrics of its own.
 
-    The parameters are the root's params.yaml with the values of the preset and of -S; relative paths in it start at the root. No code is
-    copied, and running the study changes no tracked file outside studies/NAME/.
+    The parameters are the root's params.yaml with the values of the preset and of -S; relative paths in it start at the
+    root. No code is copied, and running the study changes no tracked file outside studies/NAME/.
 
     \b
     Examples:
