@@ -5,7 +5,7 @@ from atelier.text.instructions import describe
 from atelier.text.lexicon import GRAMMAR, PRINTS
 from atelier.text.mentions import Mention, find_mention
 from atelier.text.phrases import Phrase, stated_prints
-from atelier.text.words import Word
+from atelier.text.words import SHADE, Word
 
 __all__ = ["Mention", "add_phrase", "find_mention", "garment_phrase", "name_factor", "recaption"]
 
@@ -60,6 +60,8 @@ def _rename(caption: str, phrase: Phrase, found: Mention, colour: str | None, pa
         edits += _replace(phrase, colours, colour)
     if adjective is not None and prints:
         edits += _replace(phrase, prints, adjective)
+    if colour:
+        edits += _replace(phrase, [word for word in phrase.words if word.value == SHADE], "")
     if phrase is found.names[0]:
         new_colour = colour if colour and not found.colours else None
         stated = any(stated_prints(one) for one in (*found.names, *found.statements) if not one.negated)

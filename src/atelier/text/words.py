@@ -12,6 +12,7 @@ from typing import Literal
 from atelier.text.lexicon import GRAMMAR, LONGEST, SEVERAL, TERMS, Term, broader_names, is_colour
 
 Kind = Literal["colour", "print", "fabric", "garment", "noun", "part", "article", "stop", "link", "end", "word"]
+SHADE = "shade"  # value of "dark", "pale" and "bright" without a colour
 UNKNOWN_PRINT = "patterned"  # a print that the text does not name: "a printed dress"
 
 _KINDS: dict[str, Kind] = {
@@ -139,8 +140,10 @@ def _shade(shades: Sequence[Word], colour: Word) -> Word:
 
 
 def _alone(word: Word) -> Word:
-    """Return a modifier or tinge that no colour follows: "dark" says nothing, "reddish" is red."""
-    return replace(word, kind="colour" if word.kind == "tinge" else "word")
+    """Return a modifier or tinge that no colour follows: "dark jeans" have a shade without a name, "reddish" is red."""
+    if word.kind == "tinge":
+        return replace(word, kind="colour")
+    return replace(word, kind="word", value=SHADE if word.text in ("dark", "pale", "bright") else "")
 
 
 def _is_garment(before: Word | None, following: Word | None) -> bool:
