@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 def aligned(folder: Path, item: Item) -> list[Triplet]:
     index = write_index([item], folder)
-    return list(make_aligned(index.entries, index.fetch, 1, held_out=False))
+    return list(make_aligned(index.entries, index.fetch, 1, held_out=False, refused=Counter()))
 
 
 def test_held_out_fabrics_occur_only_in_the_test_split(index):
@@ -37,7 +39,7 @@ def test_held_out_fabrics_occur_only_in_the_test_split(index):
 def test_each_source_is_used_once_before_any_twice(index):
     pool = [one for one in index.entries if one.domain == "seen"][:16]
     usable = sum(not fashion.Scene.from_json(one.scene).held_out for one in pool)
-    first = itertools.islice(make_aligned(pool, index.fetch, 1, held_out=False), usable)
+    first = itertools.islice(make_aligned(pool, index.fetch, 1, held_out=False, refused=Counter()), usable)
     assert len({one.source_id for one in first}) == usable
 
 
@@ -46,7 +48,10 @@ def test_all_changes_of_a_source_are_made_once(index):
     upper = (one for one in index.entries if one.slot == "upper")
     entry = next(one for one in upper if not fashion.Scene.from_json(one.scene).held_out)
     scene = fashion.Scene.from_json(entry.scene)
-    made = [(one.garment, one.target_caption) for one in make_aligned([entry], index.fetch, 1, held_out=False)]
+    made = [
+        (one.garment, one.target_caption)
+        for one in make_aligned([entry], index.fetch, 1, held_out=False, refused=Counter())
+    ]
     fabrics = {(colour, pattern) for colour in RENDERED_COLOURS for pattern in RENDERED_PATTERNS} - fashion.HELD_OUT
     expected = sum(len(fabrics - {(worn.colour, worn.pattern)}) for worn in scene.garments.values())
     assert len(made) == len(set(made)) == expected
@@ -78,3 +83,15 @@ def test_a_photograph_without_a_garment_mask_is_not_recoloured(tmp_path):
     assert aligned(tmp_path, photograph("01", "a man", mask=None)) == []
     of_the_edit = photograph("01", "a man", instruction="make the sky red", target=to_png(noise(1)))
     assert aligned(tmp_path, of_the_edit) == []
+
+
+def test_a_photograph_whose_caption_names_two_such_garments_is_not_recoloured(tmp_path):
+    twice = photograph("01", "one man in a red shirt and one in a blue shirt")
+    index = write_index([twice, photograph("02", "a man in a black and white shirt")], tmp_path)
+    refused = Counter()
+    made = list(make_aligned(index.entries, index.fetch, 1, held_out=False, refused=refused))
+    assert {one.source_id for one in made} == {"seen-02"}
+    assert refused == {"caption names the garment in contradicting colours": 1}
+    colours = {name_colour(from_png(one.target), mask_from_png(one.target_mask), RENDERED_COLOURS) for one in made}
+    assert {one.target_caption.split()[-2] for one in made} == colours  # "black and white" is gone
+    assert not any(re.search(r"\ba [aeiou]", f"{one.instruction} {one.target_caption}") for one in made)

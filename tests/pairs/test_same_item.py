@@ -65,7 +65,7 @@ def test_a_difference_that_is_not_certain_makes_no_pair_and_is_counted_by_reason
     assert list(make_same_item(index.entries, index.fetch, 1, held_out=False, refused=refused)) == []
     assert refused == {reason: 2}
     report = pair([*items, source, target], PAIR.model_copy(update={"aligned": 0.0}), tmp_path).report
-    assert report["same_item_refused"][reason] >= 1
+    assert report["refused"]["same_item"][reason] >= 1
 
 
 def test_the_instruction_of_a_photograph_is_correct_english(tmp_path):

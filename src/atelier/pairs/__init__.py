@@ -57,10 +57,9 @@ def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: 
         "items": len(index.entries) - len(kept),
         "targets": splits.near_targets,
     }
-    refused = {"same_item_refused": tally_refused(splits.refused.elements())}
+    refused = {kind: tally_refused(reasons.elements()) for kind, reasons in splits.refused.items()}
     return (
-        {"near_duplicates": near_duplicates}
-        | refused
+        {"near_duplicates": near_duplicates, "refused": refused}
         | summarise(kept, splits.made, sources, params)
         | lengths.report()
     )

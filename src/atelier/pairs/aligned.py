@@ -6,6 +6,7 @@ is recoloured inside the mask in CIELAB.
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from atelier.pairs.index import Fetch, IndexEntry
 from atelier.pairs.recolour import name_colour, recolour
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention, name_factor, recaption
-from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, instruct
+from atelier.text.differences import CONTRADICTORY
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, correct_articles, instruct
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # probability of each change
 OTHER_GARMENT = 0.4  # share of edits of the garment that is not the item, so that garment names keep their meaning
@@ -35,11 +37,14 @@ class Change:
         return name_factor(self.colour, self.pattern)
 
 
-def make_aligned(entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, held_out: bool) -> Iterator[Triplet]:
+def make_aligned(
+    entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, held_out: bool, refused: Counter[str]
+) -> Iterator[Triplet]:
     """Yield every possible aligned triplet in a seeded order that uses each source once before any twice.
 
     Args:
         held_out: whether fabrics excluded from training are allowed, in the source and in the target.
+        refused: counts the photographs whose caption does not say which garment it means, by reason.
     """
 
     def queue(entry: IndexEntry) -> Iterator[tuple[IndexEntry, Change]]:
@@ -48,7 +53,9 @@ def make_aligned(entries: Sequence[IndexEntry], fetch: Fetch, seed: int, *, held
 
     order = list(entries)
     random.Random(f"{seed}:aligned").shuffle(order)
-    for entry, change in take_turns(queue(entry) for entry in order):
+    certain = [entry for entry in order if entry.scene or not _is_ambiguous(entry)]
+    refused[CONTRADICTORY] += len(order) - len(certain)
+    for entry, change in take_turns(queue(entry) for entry in certain):
         make = _render if entry.scene else _recolour
         yield make(fetch(entry), change, random.Random(f"{seed}:{entry.image_id}:{change}"))
 
@@ -85,6 +92,12 @@ def draw_changes(entry: IndexEntry, fetch: Fetch, rng: random.Random, *, held_ou
         yield pools[key].pop()
         if not pools[key]:
             del pools[key]
+
+
+def _is_ambiguous(entry: IndexEntry) -> bool:
+    """Whether a caption names two such garments, so that its target caption would be wrong."""
+    mention = find_mention(entry.caption, entry.garment)
+    return mention is not None and mention.contradicts
 
 
 def _other_colours(item: Item) -> list[str]:
@@ -133,10 +146,11 @@ def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
 
 
 def _triplet(item: Item, change: Change, rng: random.Random, *, garment: str, **fields: str | bytes) -> Triplet:
+    instruction = instruct(rng, garment, colour=change.colour, pattern=change.pattern)
     return Triplet.from_item(
         item,
         kind="aligned",
-        instruction=instruct(rng, garment, colour=change.colour, pattern=change.pattern),
+        instruction=instruction if item.scene else correct_articles(instruction),
         garment=garment,
         factor=change.factor,
         box=item.box if change.slot == item.slot else None,

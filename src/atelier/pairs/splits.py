@@ -34,7 +34,7 @@ class Splits:
         self._fetch, self._params = fetch, params
         self._guarded = [entry.fingerprint for entry in entries if entry.split == "test"]  # both domains
         self.made: list[TripletStats] = []
-        self.refused: Counter[str] = Counter()  # same-item pairs that were not made, by reason
+        self.refused = {"aligned": Counter[str](), "same_item": Counter[str]()}  # not made, by reason
         self.near_targets = 0  # triplets dropped because their target nearly duplicates a guarded picture
 
     def guard(self, picture: bytes) -> None:
@@ -60,14 +60,14 @@ class Splits:
     def _sources(self, pool: Sequence[IndexEntry], split: str) -> list[tuple[int, Iterator[Triplet]]]:
         """Return (number wanted, iterator) for each kind of pair in a split."""
         params, held_out, total = self._params, split == "test", quota(self._params.triplets, split)
-        aligned = round(total * params.aligned)
+        aligned, refused = round(total * params.aligned), self.refused
         given = min(round(total * params.given), total - aligned)
         return [
-            (aligned, make_aligned(pool, self._fetch, params.seed, held_out=held_out)),
+            (aligned, make_aligned(pool, self._fetch, params.seed, held_out=held_out, refused=refused["aligned"])),
             (given, make_given(pool, self._fetch, params.seed)),
             (
                 total - aligned - given,
-                make_same_item(pool, self._fetch, params.seed, held_out=held_out, refused=self.refused),
+                make_same_item(pool, self._fetch, params.seed, held_out=held_out, refused=refused["same_item"]),
             ),
         ]
 
