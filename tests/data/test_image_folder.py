@@ -1,5 +1,6 @@
 """Folders of the user's own pictures: with and without metadata, with masks, with stray files."""
 
+import csv
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from schema_files import INSIDE, embed, letterboxed, mask_bytes, read, write_described_folder, write_folder
 
 from atelier.common.errors import UserError
+from atelier.data.schemas import count_left_out
 from atelier.images.tensors import from_png
 
 PICTURE = files.as_bytes(files.BASE)
@@ -119,7 +121,14 @@ def test_a_table_of_pictures_works_as_well(tmp_path):
     [
         (".", {}, r"holds no pictures \(.png, .jpg"),
         (".", {"a.txt": b""}, "holds no pictures"),
-        (".", {"a.png": PICTURE, "metadata.csv": b"file_name"}, "metadata.csv: metadata is read from metadata.jsonl"),
+        (
+            ".",
+            {"a.png": PICTURE, "metadata.parquet": b""},
+            "metadata.parquet: metadata is read from metadata.js",
+        ),
+        (".", {"metadata.jsonl": b"{}", "metadata.csv": b"a"}, r"metadata.jsonl: beside metadata.csv; expected one"),
+        (".", {"metadata.csv": b"file_name,file_name"}, r"metadata.csv: column 'file_name' occurs twice"),
+        (".", {"metadata.csv": b"file_name\n\xff.png"}, r"metadata.csv: not CSV in UTF-8: a line after \d+ is not"),
         (".", {"metadata.jsonl": b"\n"}, "holds no rows"),
         ("none", {}, r"no such folder here; expected pictures, with or without a metadata.jsonl"),
     ],
@@ -129,3 +138,56 @@ def test_a_folder_without_rows_gives_a_one_line_error(tmp_path, folder, contents
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=message):
         read(tmp_path / folder, "folder")
+
+
+@pytest.mark.parametrize(
+    ("text", "caption", "refused", "remarks"),
+    [
+        (b"a man in a coat", "a man in a coat", "", ()),
+        (b"\xef\xbb\xbfa man in a coat\r\n", "a man in a coat", "", ()),
+        (b"A man.\n\nHe wears\ta coat.", "A man. He wears a coat.", "", ("caption of several lines",)),
+        ("un caf\u00e9, a coat".encode(), "un caf\u00e9, a coat", "", ()),
+        (b"a coat " * 100, ("a coat " * 100)[:500].rstrip(), "", ("caption cut",)),
+        (b" \n", "a person in clothes", "", ("no garment named",)),
+        ("a coat".encode("utf-16"), None, "caption is not UTF-8", ()),
+        (b"a" * (2**20 + 1), None, "caption over 1 MiB", ()),
+    ],
+)
+@pytest.mark.parametrize("name", ["0.txt", "0.TXT"])
+def test_a_caption_is_read_from_the_text_file_beside_its_picture(tmp_path, name, text, caption, refused, remarks):
+    write_folder(tmp_path, [PICTURE])
+    (tmp_path / name).write_bytes(text)
+    (reading,) = read(tmp_path, "folder")
+    assert (reading.item and reading.item.caption, reading.refused) == (caption, refused)
+    assert {*reading.remarks} - {"no mask"} == {*remarks}
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv"])
+def test_a_caption_of_the_metadata_goes_before_the_text_file(tmp_path, name):
+    rows = [{"file_name": f"{n}.png", "caption": caption} for n, caption in enumerate(["his jeans, new", ""])]
+    write_folder(tmp_path, [PICTURE] * 3)
+    for n in range(3):
+        (tmp_path / f"{n}.txt").write_text("a coat")
+    if name == "metadata.jsonl":
+        describe(tmp_path, *rows)
+    else:
+        with (tmp_path / name).open("w", encoding="utf-8-sig", newline="") as stream:
+            writer = csv.DictWriter(stream, ["file_name", "caption"])
+            writer.writeheader()
+            writer.writerows(rows)
+    readings = read(tmp_path, "folder")
+    assert [(one.item.caption, one.item.garment) for one in readings] == [
+        ("his jeans, new", "trousers"),
+        ("a coat", "coat"),
+    ]
+    assert [one.where for one in readings] == [f"{name} line {n}" for n in ((1, 2) if "json" in name else (2, 3))]
+    assert count_left_out(str(tmp_path), "folder") == {"picture that no line names": 1}
+
+
+def test_a_text_file_outside_of_the_source_refuses_its_row(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_folder(tmp_path / "in", [PICTURE])
+    (tmp_path / "secret.txt").write_text("a coat")
+    (tmp_path / "in" / "0.txt").symlink_to(tmp_path / "secret.txt")
+    (reading,) = read(tmp_path / "in", "folder")
+    assert reading.refused == "name leads out of its folder"

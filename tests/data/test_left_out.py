@@ -32,7 +32,7 @@ def names(readings):
 
 def test_other_extensions_of_pictures_are_read_and_the_rest_is_counted_by_kind(tmp_path, capsys):
     real = write(tmp_path / "real", **{"linked.png": PICTURE})
-    extra = {"a.txt": b"a shirt", "metadata.json": b"[]", "b.heic": b"?", "README": b""}
+    extra = {"a.txt": b"a shirt", "notes.txt": b"a shirt", "metadata.json": b"[]", "b.heic": b"?", "README": b""}
     source = write(
         tmp_path / "in",
         **{"a.png": PICTURE, "b.jfif": as_bytes(BASE, "JPEG"), "c.avif": as_bytes(BASE, "AVIF"), "d.JPG": PICTURE},
@@ -49,7 +49,7 @@ def test_other_extensions_of_pictures_are_read_and_the_rest_is_counted_by_kind(t
         told.pop()
         == f"atelier: {source / 'again'}: a link to the folder {real} outside of the source; its files are read"
     )
-    assert told[-1].endswith("metadata.json: left out; metadata is read from metadata.jsonl, one JSON object per line")
+    assert told[-1].endswith("metadata.json: left out; metadata is read from metadata.jsonl or metadata.csv")
     kinds = "5 files left out: .heic 1, .json 1, .txt 1, link to a folder read already 1, no extension 1"
     assert told[0].endswith(kinds)
 

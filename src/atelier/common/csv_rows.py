@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from atelier.common.errors import UserError
 from atelier.common.files import open_plain
@@ -26,12 +28,39 @@ def read_csv(file: Path) -> tuple[list[str], list[CsvRow]]:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{file}: not CSV in UTF-8: line {line} is not UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
+    return _columns(file, reader), list(_rows(file, reader))
+
+
+def iter_csv(file: Path) -> Iterator[CsvRow]:
+    """Yield the rows that are not blank, of which only a few are in memory at a time.
+
+    Raises:
+        UserError: as `read_csv`, at the row that cannot be read.
+    """
+    with open_plain(file, MAX_FILE) as stream:
+        text: TextIO = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+        reader = csv.DictReader(text)
+        try:
+            _columns(file, reader)
+            yield from _rows(file, reader)
+        except UnicodeDecodeError:
+            raise UserError(f"{file}: not CSV in UTF-8: a line after {reader.line_num} is not UTF-8") from None
+
+
+def _columns(file: Path, reader: "csv.DictReader[str]") -> list[str]:
     try:
         columns = list(reader.fieldnames or [])
-        if len(set(columns)) < len(columns):
-            twice = next(name for name in columns if columns.count(name) > 1)
-            raise UserError(f"{file}: column {twice!r} occurs twice; expected it once")
-        rows = [(reader.line_num, {name: value or "" for name, value in row.items()}) for row in reader]
     except csv.Error as error:
         raise UserError(f"{file}: not CSV in UTF-8: line {reader.reader.line_num}: {error}") from None
-    return columns, rows
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise UserError(f"{file}: column {twice!r} occurs twice; expected it once")
+    return columns
+
+
+def _rows(file: Path, reader: "csv.DictReader[str]") -> Iterator[CsvRow]:
+    try:
+        for row in reader:
+            yield reader.line_num, {name: value or "" for name, value in row.items()}
+    except csv.Error as error:
+        raise UserError(f"{file}: not CSV in UTF-8: line {reader.reader.line_num}: {error}") from None

@@ -38,7 +38,9 @@ from atelier.config.read import check_section, parse_yaml, read_sections
 
 __all__ = ["LoopSettings", "Params", "Section", "Train", "check_section", "parse_yaml", "read_params", "read_sections"]
 
-Schema = Literal["deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "triplets"]
+Schema = Literal[
+    "deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "before_after", "triplets"
+]
 Scales = scale_list(0)
 
 

@@ -18,12 +18,13 @@ from atelier.common.errors import RefusedError
 from atelier.images.colour import flatten, profile_of, to_srgb
 from atelier.images.frames import TURNS, UPRIGHT, Picture, lay_mask, same_shape, turn, turn_box
 from atelier.images.mask_values import grey_levels, opacity, read_inside
-from atelier.images.opening import HUB, PictureFile, check_name, open_picture
+from atelier.images.opening import HUB, PictureFile, check_name, open_file, open_picture
 from atelier.images.tensors import MAX_PIXELS
 
 __all__ = [
     "HUB", "MIN_SIDE", "Own", "Picture", "PictureFile", "check_name", "decode_mask", "decode_own",
-    "decode_picture", "grey_levels", "lay_mask", "opacity", "open_mask", "read_inside", "same_shape", "turn_box",
+    "decode_picture", "grey_levels", "lay_mask", "opacity", "open_file", "open_mask", "read_inside", "same_shape",
+    "turn_box",
 ]  # fmt: skip
 
 MIN_SIDE = 8  # pictures with a shorter side are refused, px

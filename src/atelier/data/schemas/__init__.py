@@ -16,6 +16,7 @@ from atelier.common.iterables import map_in_order
 from atelier.common.notices import notice
 from atelier.common.values import printable
 from atelier.data.schemas import (
+    before_after,
     deepfashion,
     deepfashion2,
     fashionpedia,
@@ -30,6 +31,7 @@ from atelier.data.schemas.rows import ParsedRow, RawRow, Request, RowSpec, exist
 __all__ = ["ParsedRow", "Request", "count_left_out", "read_items"]
 
 _SCHEMAS: dict[str, ModuleType] = {
+    "before_after": before_after,
     "deepfashion": deepfashion,
     "deepfashion2": deepfashion2,
     "fashionpedia": fashionpedia,
@@ -37,7 +39,11 @@ _SCHEMAS: dict[str, ModuleType] = {
     "folder": image_folder,
     "triplets": triplets,
 }
-_LEFT_OUT = {"deepfashion2": deepfashion2.count_left_out, "folder": image_folder.count_left_out}  # others: tables
+_LEFT_OUT = {  # others: tables
+    "before_after": before_after.count_left_out,
+    "deepfashion2": deepfashion2.count_left_out,
+    "folder": image_folder.count_left_out,
+}
 MAX_NAME = 4096  # characters of a row's name: what the longest path has
 HELD_BYTES = 2**26  # of the cells of rows that are being read, unless a single row is larger
 

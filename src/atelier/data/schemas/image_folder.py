@@ -1,8 +1,10 @@
-"""The user's own pictures: a folder in the layout of `imagefolder`, with or without a `metadata.jsonl`.
+"""The user's own pictures: a folder in the layout of `imagefolder`, with or without `metadata.jsonl` or `metadata.csv`.
 
 Without metadata every picture below the folder, recognised by its extension, is a row. With metadata each of its lines
 is a row, and pictures that no line names are left out. Hidden files (`.DS_Store`) are passed over; what else is left
 out is counted by kind.
+
+A caption that the metadata does not give is read from `photo.txt` beside `photo.jpg` (UTF-8); its lines are joined.
 
 A line is `{"file_name": "a/photo.jpg", …}`, relative to the metadata's own folder, and may have: `caption` (or `text`),
 `garment`, `item_id`, `person_id`, `variant`, `view`, `gender` (woman, man) and `mask` (a file name). Two pictures form
@@ -18,15 +20,22 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 from typing import Any
 
 from atelier.common.errors import RefusedError, UserError
-from atelier.common.json_lines import read_json_lines
-from atelier.common.listing import FoundFile, Listing, count_kinds, is_file, join, list_files
+from atelier.common.listing import FoundFile, Listing, count_kinds, list_files
 from atelier.common.notices import notice
 from atelier.common.values import printable
-from atelier.data.schemas.item import Details, fit_garment, make_item
+from atelier.data.schemas.descriptions import (
+    TEXT,
+    UNNAMED,
+    below_source,
+    mask_beside,
+    read_lines,
+    remark_lines,
+    text_beside,
+)
+from atelier.data.schemas.item import Details, fit_garment, gender_of, make_item
 from atelier.data.schemas.rows import (
     Parsed,
     RawRow,
@@ -44,14 +53,12 @@ from atelier.data.schemas.rows import (
 from atelier.data.schemas.tables import HUB_PREFIX, WORLD, choose_columns, open_table
 from atelier.images.decode import PictureFile, check_name, decode_mask, decode_picture
 from atelier.images.letterbox import fit_picture, plan_fit
-from atelier.images.names import EXTENSIONS, MASKS, METADATA, find_metadata, is_mask, is_picture
+from atelier.images.names import EXTENSIONS, METADATA, TABLES, find_metadata, is_mask, is_picture
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 
-UNREAD = ("metadata.csv", "metadata.parquet")  # formats that `imagefolder` accepts and atelier does not
-UNNAMED = "picture that no line names"  # kind of the pictures beside a metadata.jsonl that are left out
+UNREAD = "metadata.parquet"  # a format that `imagefolder` accepts and atelier does not
 TEXTS = ("file_name", "caption", "text", "garment", "item_id", "person_id", "variant", "view", "gender")
 COLUMNS = (*TEXTS, "mask")
-_GENDERS = ("woman", "man")
 
 
 def open_source(request: Request) -> Iterator[RawRow]:
@@ -91,22 +98,31 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     picture = decode_picture(row.get("image"))
     plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     mask, remarks = fit_garment(lambda: decode_mask(_find_mask(row), picture), plan)
-    caption, cut = short_text(row, "caption" if text_of(row, "caption") else "text")
+    caption, cut = _read_caption(row)
     garment, unsure = _name_garment(text_of(row, "garment"), caption)
-    gender = text_of(row, "gender").lower()
     details = Details(
         garment=garment,
         item_id=text_of(row, "item_id") or text_of(row, "file_name"),
         person_id=text_of(row, "person_id"),
         variant=text_of(row, "variant"),
         view=text_of(row, "view"),
-        gender=gender if gender in _GENDERS else "person",
+        gender=gender_of(row),
         caption=caption,
         mask=mask,
     )
     return Parsed(
         make_item(spec, fit_picture(picture.pixels, plan), details), remarks + cut + unsure + remark_lists(row, TEXTS)
     )
+
+
+def _read_caption(row: Row) -> tuple[str, tuple[str, ...]]:
+    """Return the caption of the metadata, else that of the `.txt` beside the picture, and remarks."""
+    caption, cut = short_text(row, "caption" if text_of(row, "caption") else "text")
+    if caption or not isinstance(row["image"], PictureFile):
+        return caption, cut
+    text = text_beside(row["image"], "caption") or ""
+    caption, cut = short_text({"caption": text}, "caption")
+    return caption, cut + remark_lines(text, "caption")
 
 
 def _name_garment(label: str, caption: str) -> tuple[str, tuple[str, ...]]:
@@ -117,9 +133,9 @@ def _name_garment(label: str, caption: str) -> tuple[str, tuple[str, ...]]:
 
 def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
     for file in listing.files:
-        if PurePosixPath(file.name).name in UNREAD:
-            raise UserError(f"{printable(str(file.path))}: metadata is read from {METADATA}, one JSON object per line")
-    described, pictures = find_metadata(listing), [file for file in listing.files if is_picture(file.name)]
+        if PurePosixPath(file.name).name == UNREAD:
+            raise UserError(f"{printable(str(file.path))}: metadata is read from {' or '.join(TABLES)}")
+    described, pictures = find_metadata(listing, TABLES), [file for file in listing.files if is_picture(file.name)]
     for folder in sorted({file.folder for file in listing.files} - {root}):
         notice(f"{folder}: a link to the folder {folder.resolve()} outside of the source; its files are read")
     if not described and not pictures:
@@ -127,7 +143,7 @@ def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
         found = f"; left out: {left_out}" if left_out else ""
         raise UserError(f"{root}: holds no pictures ({', '.join(EXTENSIONS)}) and no {METADATA}{found}")
     for file in described:
-        for line in read_json_lines(file.path):
+        for line in read_lines(file):
             yield RawRow(f"{file.name} line {line.number}", {"file": file, "line": line.row}, line.problem)
     if not described:
         for file in pictures:
@@ -135,9 +151,11 @@ def _list_rows(root: Path, listing: Listing) -> Iterator[RawRow]:
 
 
 def _count(listing: Listing) -> Counter[str]:
-    described = [file for file in listing.files if PurePosixPath(file.name).name == METADATA]
+    described = [file for file in listing.files if PurePosixPath(file.name).name in TABLES]
     pictures = [file for file in listing.files if is_picture(file.name)]
-    read = {file.name for file in (*described, *pictures)}
+    stems = {PurePosixPath(file.name).with_suffix("") for file in pictures}
+    texts = [one for one in listing.files if one.name.lower().endswith(TEXT) and PurePosixPath(one.name[:-4]) in stems]
+    read = {file.name for file in (*described, *pictures, *texts)}
     counts = count_kinds(file.name for file in listing.files if file.name not in read and not is_mask(file.name))
     if described:
         named = {name for file in described if not file.leads_out for name in _names_in(file)}
@@ -147,17 +165,12 @@ def _count(listing: Listing) -> Counter[str]:
 
 def _names_in(file: FoundFile) -> Iterator[str]:
     """Yield the names below the source's folder of the pictures and masks that the lines of a metadata file name."""
-    for line in read_json_lines(file.path):
+    for line in read_lines(file):
         for column in ("file_name", "mask"):
             try:
-                yield _place(file.name, text_of(line.row, column))
+                yield below_source(file.name, text_of(line.row, column))
             except RefusedError:  # counted as a row
                 continue
-
-
-def _place(metadata: str, name: str) -> str:
-    """Return a name below the source's folder for one that is relative to a metadata file."""
-    return normpath(join(PurePosixPath(metadata).parent.as_posix(), name))
 
 
 def _describe(row: Row) -> Row:
@@ -173,7 +186,7 @@ def _describe(row: Row) -> Row:
     if not name:
         raise RefusedError("no file_name")
     columns: dict[str, Any] = {key: line[key] for key in COLUMNS if key in line}
-    columns |= {"file_name": _place(file.name, check_name(name)), "image": picture_beside(file, name)}
+    columns |= {"file_name": below_source(file.name, check_name(name)), "image": picture_beside(file, name)}
     try:
         mask = text_of(line, "mask")
     except RefusedError:  # a mask that cannot be read is a remark
@@ -185,9 +198,4 @@ def _find_mask(row: Row) -> Any:
     """Return the mask that the row names, else the one next to its picture; None if there is none."""
     if row.get("mask") or not isinstance(row["image"], PictureFile):
         return row.get("mask")
-    folder, name = row["image"].folder, Path(check_name(row["image"].name))
-    endings = [case for ending in EXTENSIONS for case in (ending, ending.upper())]
-    candidates = [name.with_name(f"{name.stem}.mask{ending}") for ending in endings]
-    candidates += [name.parent / MASKS / f"{name.stem}{ending}" for ending in endings]
-    found = next((file for file in candidates if is_file(folder / file)), None)
-    return PictureFile(folder, found.as_posix()) if found else None
+    return mask_beside(row["image"])

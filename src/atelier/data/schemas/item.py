@@ -61,6 +61,12 @@ def make_item(spec: RowSpec, pixels: np.ndarray, details: Details) -> Item:
     )
 
 
+def gender_of(row: Row) -> str:
+    """Return a row's gender, woman or man; person for all else."""
+    gender = text_of(row, "gender").lower()
+    return gender if gender in ("woman", "man") else "person"
+
+
 def scene_of(row: Row) -> tuple[str | None, tuple[str, ...]]:
     """Return the scene program (JSON) of a rendered row, else None; and a remark if there is something else."""
     text = text_of(row, "scene")

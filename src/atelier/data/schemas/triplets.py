@@ -8,7 +8,7 @@ A mask marks the region to edit: its transparent part, as in MagicBrush (DALL·E
 transparency, its white part.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from atelier.common.errors import RefusedError, UserError
-from atelier.data.schemas.item import Details, fit_garment, make_item
+from atelier.data.schemas.item import Details, fit_garment, gender_of, make_item
 from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, short_text, text_of
 from atelier.data.schemas.tables import open_table
 from atelier.images.decode import (
@@ -30,7 +30,7 @@ from atelier.images.decode import (
     same_shape,
 )
 from atelier.images.letterbox import Fit, fit_picture, plan_fit
-from atelier.text.garments import UNKNOWN_GARMENT, garment_in
+from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 
 REQUIRED, OPTIONAL = ("source", "instruction", "target"), ("mask", "item", "caption")
 KNOWN: dict[str, dict[str, str]] = {
@@ -92,6 +92,19 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     """Parse a row into an item with its instruction, target and, if the mask is usable, the region to edit.
 
     Raises:
+        RefusedError: as `read_pair`.
+    """
+    return read_pair(row, spec, lambda picture: decode_region(row.get("mask"), picture))
+
+
+def read_pair(row: Row, spec: RowSpec, decode: Callable[[Picture], np.ndarray]) -> Parsed:
+    """Parse a pair into an item.
+
+    Args:
+        row: its keys are the roles REQUIRED and, where they are known, item, caption, garment, person_id and gender.
+        decode: the mask over the upright source, bool (H, W).
+
+    Raises:
         RefusedError: the instruction is missing, source or target cannot be read, or their aspect ratios differ.
     """
     instruction, cut = short_text(row, "instruction")
@@ -100,11 +113,13 @@ def read_row(row: Row, spec: RowSpec) -> Parsed:
     picture = decode_picture(row.get("source"))
     plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     target = _fit_target(row.get("target"), picture, plan)
-    mask, remarks = fit_garment(lambda: decode_region(row.get("mask"), picture), plan)
+    mask, remarks = fit_garment(lambda: decode(picture), plan)
     caption, caption_cut = short_text(row, "caption")
     details = Details(
-        garment=garment_in(instruction) or UNKNOWN_GARMENT,
+        garment=garment_of(text_of(row, "garment")) or garment_in(instruction) or UNKNOWN_GARMENT,
         item_id=text_of(row, "item"),
+        person_id=text_of(row, "person_id"),
+        gender=gender_of(row),
         caption=caption,
         mask=mask,
         instruction=instruction,
