@@ -4,14 +4,17 @@ import json
 import os
 
 import pytest
+from fixtures_pairs import prepare_all
+from import_graph import ROOT
 from schema_files import BASE, as_bytes, mask_bytes, read, write_deepfashion, write_deepfashion2, write_folder
 
 from atelier.common.errors import UserError
-from atelier.config import Prepare
-from atelier.data.prepare import open_shards, prepare_items
+from atelier.config import Prepare, read_params
+from atelier.data.prepare import open_shards
 from atelier.data.schemas import count_left_out
 
 PICTURE = as_bytes(BASE)
+MODELS = read_params(ROOT / "params.yaml").models
 
 
 def write(folder, **files):
@@ -165,14 +168,14 @@ def _params(tmp_path, monkeypatch):
     return Prepare(
         size=16, fit="letterbox", seen=str(tmp_path / "seen"), seen_schema="folder", seen_rows=99,
         unseen="world:street",
-        unseen_schema="fashionpedia", unseen_rows=2, columns="", max_refused=0.5, seed=7,
+        unseen_schema="fashionpedia", unseen_rows=2, columns="", find_masks=False, max_refused=0.5, seed=7,
     )  # fmt: skip
 
 
 def test_the_report_counts_refused_rows_and_what_was_left_out(tmp_path, params):
     files = {f"{n}.png": PICTURE for n in range(4)} | {os.fsdecode(b"\xff.png"): PICTURE, "5.png": b"?", "a.heic": b""}
     write(tmp_path / "seen", **files)
-    report = prepare_items(params, tmp_path / "items.parquet", open_shards(params))
+    report = prepare_all(params, tmp_path / "items.parquet")
     assert report["seen"]["left_out"] == {".heic": 1}
     assert report["seen"]["refused"] == {"total": 2, "file_name is not Unicode": 1, "not a picture": 1}
     assert "left_out" not in report["unseen"]
@@ -183,11 +186,11 @@ def test_an_interrupted_reading_is_known_by_the_linked_folders_too_and_no_pipe_i
     write(tmp_path / "seen", **{"a.png": PICTURE})
     write(tmp_path / "real", **{"b.png": PICTURE})
     (tmp_path / "seen" / "more").symlink_to(tmp_path / "real")
-    before = open_shards(params).folder
-    assert open_shards(params).folder == before
+    before = open_shards(params, MODELS).folder
+    assert open_shards(params, MODELS).folder == before
     (tmp_path / "real" / "b.png").write_bytes(mask_bytes())
-    assert open_shards(params).folder != before
+    assert open_shards(params, MODELS).folder != before
     os.mkfifo(tmp_path / "pipe")
     for name in (str(tmp_path / "pipe"), "~nobody-here/photos"):
         with pytest.raises(UserError):
-            open_shards(params.model_copy(update={"seen": name}))
+            open_shards(params.model_copy(update={"seen": name}), MODELS)

@@ -24,7 +24,8 @@ from atelier.data.shards import SHARD, RowRecord
 
 RENDERED = Prepare(
     size=16, fit="letterbox", seen="world:studio", seen_schema="deepfashion", seen_rows=240,
-    unseen="world:street", unseen_schema="fashionpedia", unseen_rows=5, columns="", max_refused=0.05, seed=7,
+    unseen="world:street", unseen_schema="fashionpedia", unseen_rows=5, columns="", find_masks=False,
+    max_refused=0.05, seed=7,
 )  # fmt: skip
 READ_ITEMS = "atelier.data.prepare.read_items"
 

@@ -1,11 +1,12 @@
 """Read both sources into items, assign splits, and report which rows were kept or refused, and why.
 
+A mask that a picture lacks is found by the segmenter if `find_masks` is set. A sheet per source shows the masks.
 Rows are stored on disk as they are read, and only the fields that the split needs are kept in memory. An interrupted
 run resumes after its last complete shard and writes the same bytes.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -21,24 +22,30 @@ from atelier.common.files import digest, remove
 from atelier.common.listing import list_files
 from atelier.common.records import Item, write_rows
 from atelier.common.rng import derive_seed
-from atelier.config import Prepare
+from atelier.config import Models, Prepare
+from atelier.data.check_sheet import choose_rows, write_sheets
+from atelier.data.found_masks import find_missing
 from atelier.data.schemas import Request, count_left_out, read_items
 from atelier.data.schemas.rows import exists, local_path
 from atelier.data.shards import RowRecord, Shards
+from atelier.masks.predict import make_slot_finder
 
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
 
 # Packages that the items depend on: the code in the key of the shards (see `checkpoints.TRAINING`).
-CODE = ("common", "data", "images", "synthetic", "text")
+CODE = ("common", "data", "images", "masks", "models", "synthetic", "text")
 
 
-def open_shards(params: Prepare) -> CheckpointStore:
+def open_shards(params: Prepare, models: Models) -> CheckpointStore:
     """Open the folder of the rows that an equal run has read before it was interrupted."""
     # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
     settings = params.model_dump(exclude={"max_refused"})
     found = [path for path in map(local_path, (params.seen, params.unseen)) if exists(path)]
     facts = {"stage": "prepare", "settings": settings, "sources": [_digest_source(path) for path in found]}
+    if params.find_masks:
+        weights = local_path(models.segmenter)
+        facts["segmenter"] = [models.segmenter, *([digest(weights)] if exists(weights) else [])]
     return open_store(facts, CODE, found)
 
 
@@ -48,11 +55,14 @@ def _digest_source(path: Path) -> list[str]:
     return [digest(folder) for folder in (path, *sorted(linked))]
 
 
-def prepare_items(params: Prepare, out: Path, store: CheckpointStore) -> dict[str, Any]:
+def prepare_items(
+    params: Prepare, models: Models, out: Path, sheets: Path, store: CheckpointStore
+) -> dict[str, dict[str, Any]]:
     """Read, check and split the items of both domains and write them to `out` in row order, seen before unseen.
 
     Args:
-        store: `open_shards(params)`, owned by the caller until the report is written.
+        sheets: folder for the contact sheets, seen.jpg and unseen.jpg.
+        store: `open_shards(params, models)`, owned by the caller until the report is written.
 
     Returns:
         The report for metrics/prepare.json.
@@ -61,31 +71,43 @@ def prepare_items(params: Prepare, out: Path, store: CheckpointStore) -> dict[st
         UserError: a source cannot be read or is empty, too many rows are refused, or too few items remain to split.
     """
     stores = {domain: Shards(store.folder / domain) for domain in ("seen", "unseen")}
-    seen = assign_splits(_read(params, "seen", stores["seen"]), params.seed)
+    seen = assign_splits(_read(params, models, "seen", stores["seen"]), params.seed)
     unseen = [
         record if record.refused else replace(record, split="test")
-        for record in _read(params, "unseen", stores["unseen"])
+        for record in _read(params, models, "unseen", stores["unseen"])
     ]
-    items = chain(_split(stores["seen"], seen), _split(stores["unseen"], unseen))
+    shown: dict[str, list[Item]] = {"seen": [], "unseen": []}
+    items = _show(chain(_split(stores["seen"], seen), _split(stores["unseen"], unseen)), (seen, unseen), shown)
     kept = sum(not record.refused for record in chain(seen, unseen))
     written = write_rows(out, Item, tqdm(items, desc="prepare: write", total=kept, unit="row", disable=None))
     if written != kept:  # the rows are spread over many files, which another process could have removed
         remove(out)
         raise UserError(f"{out}: {written} of {kept} rows written; rows below {store.folder} vanished meanwhile")
+    write_sheets(sheets, shown, {record.image_id: record.mask for record in chain(seen, unseen)})
     return {
         "seen": summarise(seen) | _count_left_out(params, "seen"),
         "unseen": summarise(unseen) | _count_left_out(params, "unseen"),
     }
 
 
-def _read(params: Prepare, domain: str, shards: Shards) -> list[RowRecord]:
+def describe(report: Mapping[str, Any], sheet: Path) -> str:
+    """Return a line on one source: its pictures, masks and refused rows, and where to check them."""
+    masks, reasons = report["masks"], [f"{count} {reason}" for reason, count in report["refused"].items()]
+    refused = f"refused {report['refused']['total']}" + (f" ({', '.join(reasons[1:])})" if reasons[1:] else "")
+    with_masks = f"{masks['given'] + masks['found']} with masks ({masks['given']} given, {masks['found']} found)"
+    return f"{report['kept']} pictures, {with_masks}; {refused}; check them on {sheet}"
+
+
+def _read(params: Prepare, models: Models, domain: str, shards: Shards) -> list[RowRecord]:
     """Read the rows of a domain that are not yet stored; return the records of all its rows."""
-    where, schema, rows = (getattr(params, f"{domain}{key}") for key in ("", "_schema", "_rows"))
+    where, schema, number = (getattr(params, f"{domain}{key}") for key in ("", "_schema", "_rows"))
     shards.check()
     if not shards.complete:
         start = len(shards.records())
-        request = Request(where, schema, domain, rows, params.size, params.fit, params.seed, params.columns, start)
-        bar = tqdm(read_items(request), desc=f"prepare {domain}", total=rows, initial=start, unit="row", disable=None)
+        request = Request(where, schema, domain, number, params.size, params.fit, params.seed, params.columns, start)
+        rows = read_items(request)
+        rows = find_missing(rows, make_slot_finder(models)) if params.find_masks else rows
+        bar = tqdm(rows, desc=f"prepare {domain}", total=number, initial=start, unit="row", disable=None)
         with closing(bar):
             shards.fill(iter(bar))
     records = _remark_repeats(shards.records())
@@ -147,6 +169,15 @@ def _split(shards: Shards, records: Sequence[RowRecord]) -> Iterator[Item]:
             yield replace(item, split=splits[item.image_id])
 
 
+def _show(items: Iterable[Item], records: Iterable[list[RowRecord]], shown: dict[str, list[Item]]) -> Iterator[Item]:
+    """Yield the items, and keep those that the contact sheets show, by domain."""
+    chosen = {image_id for domain in records for image_id in choose_rows(domain)}
+    for item in items:
+        if item.image_id in chosen:
+            shown[item.domain].append(item)
+        yield item
+
+
 def summarise(records: Sequence[RowRecord]) -> dict[str, Any]:
     """Count kept rows, and refused rows by reason, and name the first refused ones: nested scalars."""
     kept = [record for record in records if not record.refused]
@@ -161,6 +192,7 @@ def summarise(records: Sequence[RowRecord]) -> dict[str, Any]:
         "persons": len({record.person_id for record in kept} - {""}),
         "splits": {split: sum(record.split == split for record in kept) for split in ("train", "val", "test")},
         "garments": tally(record.garment for record in kept),
+        "masks": {origin or "none": sum(record.mask == origin for record in kept) for origin in ("given", "found", "")},
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from atelier.common.files import remove, write_json
 from atelier.common.records import Item, iter_rows, write_rows
 from atelier.common.sealed import DamagedError, check_sealed, set_aside, write_sealed
+from atelier.data.found_masks import FOUND
 from atelier.data.schemas import ParsedRow
 
 SHARD = 256  # rows per shard; an interruption loses the work on one shard, a few seconds
@@ -32,6 +33,7 @@ class RowRecord:
     person_id: str = ""
     garment: str = ""
     split: str = ""
+    mask: str = ""  # given by the source, found by the segmenter, or "": none
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _record(rows: Iterator[ParsedRow], records: list[RowRecord]) -> Iterator[Ite
         else:
             # The name follows domain and number. Triplet data sets repeat a picture's name, so it is left out there.
             name = "" if item.instruction is not None else row.image_id.split("-", 2)[-1]
-            own = {"item_id": item.item_id, "person_id": item.person_id, "garment": item.garment}
+            mask = "" if item.mask is None else "found" if FOUND in row.remarks else "given"
+            own = {"item_id": item.item_id, "person_id": item.person_id, "garment": item.garment, "mask": mask}
             records.append(replace(record, name=name, **own))
             yield item

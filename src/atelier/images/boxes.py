@@ -1,5 +1,7 @@
 """Boxes as [x1, y1, x2, y2] in px; x2 and y2 are exclusive."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Box = list[float]
@@ -15,6 +17,12 @@ def box_of(mask: np.ndarray) -> Box:
     if rows.size == 0:
         raise ValueError("an empty mask has no box")
     return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
+
+
+def inside_box(box: Sequence[float], width: int, height: int) -> np.ndarray:
+    """Return the pixels whose centre is inside a box: bool (H, W)."""
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
 
 
 def scale_box(box: Box, scale: float, width: int, height: int) -> Box:

@@ -15,7 +15,7 @@ from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.common.records import Probe, Triplet, Zones, count_rows, iter_rows, write_rows
 from atelier.config import Mask, Models
-from atelier.images.boxes import box_of, scale_box
+from atelier.images.boxes import box_of, inside_box, scale_box
 from atelier.images.tensors import mask_from_png, mask_to_png
 from atelier.masks.predict import Finder, MaskKey, MaskRequest, make_finder, mask_key, of_probe, of_triplet, predict
 
@@ -102,7 +102,7 @@ def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones |
     given = None not in request.masks
     origin = "given" if given else "predicted"
     box = None if request.box is None else scale_box(request.box, params.box_scale, width, height)
-    tight = mask if given or box is None else mask & _inside(box, width, height)
+    tight = mask if given or box is None else mask & inside_box(box, width, height)
     refused = ""
     if not tight.any():
         refused = "empty mask" if given else "no garment found"
@@ -121,12 +121,6 @@ def _zone(request: MaskRequest, mask: np.ndarray, params: Mask) -> tuple[Zones |
         origin=origin,
     )
     return zones, MaskResult(request.row_id, request.group, origin, share=float(tight.mean()), overlap=overlap)
-
-
-def _inside(box: list[float], width: int, height: int) -> np.ndarray:
-    """Return the pixels whose centre is inside a box: bool (H, W)."""
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
-    return ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
 
 
 def measure_agreement(results: Iterable[MaskResult]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import numpy as np
 from atelier.common.records import Probe, Triplet
 from atelier.config import Models
 from atelier.images.tensors import from_png, mask_to_png
-from atelier.masks.segformer import Segmenter, find_garments, load_segmenter
+from atelier.masks.segformer import Segmenter, find_garments, find_slots, load_segmenter
 from atelier.models.loading import choose_device
 
 REMEMBERED = 4096  # predicted masks kept in memory for later rows (PNG: a few KB each)
 
 Finder = Callable[[Sequence[np.ndarray], Sequence[str]], list[np.ndarray]]  # pictures, garments → masks
+SlotFinder = Callable[[Sequence[np.ndarray]], list[dict[str, np.ndarray]]]  # pictures → slot → mask
 MaskKey = tuple[bytes, str]  # digest of a picture, garment
 
 
@@ -66,6 +67,16 @@ def make_finder(models: Models) -> Finder:
         return load_segmenter(models.segmenter, choose_device(models.device))
 
     return lambda pictures, garments: find_garments(load(), pictures, garments)
+
+
+def make_slot_finder(models: Models) -> SlotFinder:
+    """Return a finder of everything worn, slot by slot, that loads its segmenter on the first call."""
+
+    @cache
+    def load() -> Segmenter:
+        return load_segmenter(models.segmenter, choose_device(models.device))
+
+    return lambda pictures: find_slots(load(), pictures)
 
 
 def predict(chunk: Sequence[MaskRequest], known: Mapping[MaskKey, bytes], find: Finder) -> dict[MaskKey, bytes]:

@@ -3,7 +3,7 @@
 The labels are those of the model (the embedded one's, ATR's, LIP's or Fashionpedia's); all labels of a slot are united.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,6 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
     return Segmenter(model, processor, labels)
 
 
-@torch.inference_mode()
 def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[np.ndarray]:
     """Predict the mask of the named garment in each picture.
 
@@ -65,7 +64,26 @@ def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments
     Returns:
         bool (H, W) per picture; all False if nothing was found.
     """
-    masks: list[np.ndarray] = []
+    found = _predict(segmenter, pictures)
+    return [np.isin(labels, _labels(segmenter, name)) for labels, name in zip(found, garments, strict=True)]
+
+
+def find_slots(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Predict the masks of what is worn in each slot that the model knows.
+
+    Args:
+        pictures: uint8 (H, W, 3).
+
+    Returns:
+        slot → bool (H, W) per picture; all False where nothing was found.
+    """
+    found = _predict(segmenter, pictures)
+    return [{slot: np.isin(labels, own) for slot, own in segmenter.labels.items()} for labels in found]
+
+
+@torch.inference_mode()
+def _predict(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the label numbers of each picture's pixels: int (H, W)."""
     size = segmenter.processor.size
     count = batch_of(size["height"], size["width"])
     for start in range(0, len(pictures), count):
@@ -74,9 +92,7 @@ def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments
         outputs = segmenter.model(**inputs)
         sizes = [picture.shape[:2] for picture in batch]
         found = segmenter.processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
-        names = garments[start : start + count]
-        masks += [np.isin(one.cpu().numpy(), _labels(segmenter, name)) for one, name in zip(found, names, strict=True)]
-    return masks
+        yield from (labels.cpu().numpy() for labels in found)
 
 
 def batch_of(height: int, width: int) -> int:
