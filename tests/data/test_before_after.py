@@ -148,8 +148,9 @@ def test_a_folder_without_pairs_gives_a_one_line_error(tmp_path, files, message)
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("world:studio", "reads a folder; a table of pairs has the schema triplets"),
+        ("world:studio", "the schema before_after reads a folder; rendered and hub data"),
         ("no-such", "no such folder here; expected pictures of equal names"),
+        (__file__, "is not a folder; expected one with pictures of equal names"),
     ],
 )
 def test_a_source_that_is_no_folder_gives_a_one_line_error(where, message):

@@ -4,8 +4,6 @@ The photos are part of scikit-image and matplotlib (`photographs.py`). The netwo
 predicts an upper garment everywhere, so that the masks are Fashionpedia's boxes.
 """
 
-import contextlib
-import importlib
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -15,10 +13,9 @@ from typing import Any
 import numpy as np
 import photographs
 import pytest
-from click.testing import CliRunner
 from import_graph import ROOT
 from PIL import Image
-from pipelines import commands, copy_tables
+from pipelines import copy_tables, run_stages
 from ruamel.yaml import YAML
 from scipy.ndimage import binary_dilation
 from segmenters import build_segmenter
@@ -30,17 +27,6 @@ from atelier.images.tensors import from_png, mask_from_png
 from atelier.text.instructions import PROMPTS
 
 SIZE = 64
-
-
-def run_stages(folder: Path, names: tuple[str, ...], editor: str = "") -> None:
-    """Run stages by their commands in dvc.yaml, in this process and in the given folder."""
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setenv("DVC_ROOT", str(folder))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for name in names:
-            for module, *words in commands(name, editor):
-                result = CliRunner().invoke(importlib.import_module(module).main, words)
-                assert result.exit_code == 0, f"{name}: {result.output}"
 
 
 @dataclass(frozen=True)

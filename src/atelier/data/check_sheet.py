@@ -17,7 +17,7 @@ ROWS = 24  # of a source's sheet
 SIDE_BY_SIDE = 2  # columns of rows
 LONGEST = 90  # characters of a caption or an instruction
 MAX_BYTES = 145_000  # of a sheet, of which there are two: reports stand in git
-QUALITIES = (90, 80, 70, 60, 50, 40, 30, 20)  # of JPEG: the best with which a sheet stays below MAX_BYTES
+QUALITIES = (90, 80, 70, 60, 50, 40, 30, 20, 10)  # of JPEG: the best with which a sheet stays below MAX_BYTES
 
 
 def choose_rows(records: Sequence[RowRecord]) -> set[str]:

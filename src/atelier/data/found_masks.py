@@ -20,9 +20,12 @@ BATCH = 32  # rows whose pictures are segmented together
 
 
 def find_missing(rows: Iterator[ParsedRow], find: SlotFinder) -> Iterator[ParsedRow]:
-    """Yield the rows in order; one without a mask gets the one that is found, or is refused if none is."""
+    """Yield the rows in order; one without a mask gets the one that is found, or is refused if none is.
+
+    Rendered pictures are left as they are: `mask` compares what the segmenter finds in them with the exact mask.
+    """
     while batch := list(islice(rows, BATCH)):
-        lacking = [row.item for row in batch if row.item and row.item.mask is None]
+        lacking = [row.item for row in batch if row.item and row.item.mask is None and row.item.scene is None]
         found = dict(zip([item.image_id for item in lacking], _find(lacking, find), strict=True))
         for row in batch:
             if row.item is None or row.image_id not in found:

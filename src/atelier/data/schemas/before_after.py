@@ -21,18 +21,7 @@ from pathlib import Path, PurePosixPath
 from atelier.common.errors import RefusedError, UserError
 from atelier.common.listing import FoundFile, Listing, count_kinds, list_files
 from atelier.data.schemas.descriptions import TEXT, UNNAMED, mask_beside, read_lines, remark_lines, text_beside
-from atelier.data.schemas.rows import (
-    Parsed,
-    RawRow,
-    Request,
-    Row,
-    RowSpec,
-    exists,
-    local_path,
-    not_here,
-    picture_beside,
-    text_of,
-)
+from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, local_folder, picture_beside, text_of
 from atelier.data.schemas.tables import HUB_PREFIX, WORLD
 from atelier.data.schemas.triplets import read_pair
 from atelier.images.decode import PictureFile, check_name, decode_mask
@@ -78,11 +67,9 @@ def open_source(request: Request) -> Iterator[RawRow]:
     Raises:
         UserError: the folder or one of the two inside is missing, or there are no pictures.
     """
-    where, root = request.where, local_path(request.where)
-    if where.startswith((WORLD, HUB_PREFIX)) or (exists(root) and not root.is_dir()):
-        raise UserError(f"{where}: the schema before_after reads a folder; a table of pairs has the schema triplets")
-    if not exists(root):
-        raise not_here(where, "folder", "pictures of equal names in its folders source and target")
+    if request.where.startswith((WORLD, HUB_PREFIX)):
+        raise UserError(f"{request.where}: the schema before_after reads a folder; rendered and hub data are tables")
+    root = local_folder(request.where, "pictures of equal names in its folders source and target")
     listing = list_files(root)
     tables = _find_tables(root, listing)
     folders = _find_folders(root, listing, described=bool(tables))

@@ -90,6 +90,20 @@ def exists(path: Path) -> bool:
         return False
 
 
+def local_folder(where: str, expected: str) -> Path:
+    """Return the path of a local folder; `expected` says what should be in it.
+
+    Raises:
+        UserError: it is not there, or is no folder.
+    """
+    path = local_path(where)
+    if not exists(path):
+        raise not_here(where, "folder", expected)
+    if not path.is_dir():
+        raise UserError(f"{where}: is not a folder; expected one with {expected}")
+    return path
+
+
 def not_here(where: str | Path, kind: str, expected: str) -> UserError:
     """Return the error for a local source that is not there; `kind` is "file", "folder" or both."""
     hint = "in a temporary experiment only what git or DVC tracks is there"
