@@ -51,6 +51,7 @@ def prepare(tmp_path, monkeypatch) -> Callable[..., tuple[Path, dict[str, Any]]]
     ) -> tuple[Path, dict[str, Any]]:
         if source:
             monkeypatch.setattr(READ_ITEMS, source.read)
+            monkeypatch.setattr("atelier.data.prepare.write_sheets", lambda *_: None)  # its pictures are none
         return tmp_path / name, prepare_all(params, tmp_path / name)
 
     return run
