@@ -39,6 +39,7 @@ part() { # NAME SECONDS SCRIPT [ARGUMENTS]: the script begins nothing after its 
   case " $parts " in *" $1 "*) ;; *) return ;; esac
   local name=$1 seconds=$2 began=$SECONDS
   shift 2
+  [ -z "$tiny" ] || seconds=$((4 * seconds)) # a CPU is slow, even with small networks
   echo "== $name, at most $seconds s"
   # shellcheck disable=SC2086
   timeout --kill-after=5 $((seconds + 20)) "$python" scripts/"$@" $tiny --out "$work" --seconds "$seconds" \
