@@ -43,7 +43,7 @@ UNSEEN_SCHEMA = pa.schema(
     [("image_id", pa.int64()), ("image", PICTURE), ("width", pa.int64()), ("height", pa.int64()), ("objects", BOXES)]
 )
 STAGES = {
-    "prepare": "--out items.parquet --report prepare.json",
+    "prepare": "--out items.parquet --report prepare.json --sheets sheets",
     "pair": "--items items.parquet --triplets triplets.parquet --probes probes.parquet --report pair.json",
     "mask": "--triplets triplets.parquet --probes probes.parquet --out-triplets zones.parquet "
     "--out-probes probe-zones.parquet --report mask.json",
