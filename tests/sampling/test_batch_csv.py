@@ -53,7 +53,7 @@ def test_a_row_can_set_every_column(tmp_path):
         *((f"a.png,red,,,{output}", "is not inside") for output in ("sub/../../x.png", "/tmp/x.png", "link/x.png")),
         ("a.png,red,,,good.png", "good.png is already the output of line 2"),
         ("a.png,red,,,./good.png", "is already the output of line 2"),
-        ("a.png,red,,,photo.png", "is also an input image"),
+        ("a.png,red,,,photo.png", "is also an input file"),
         ("a.png,red,,,folder.png", "is a folder"),
         ("a.png,red,,,x.png,more", "more values than columns"),
     ],

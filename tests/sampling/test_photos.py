@@ -1,5 +1,7 @@
 """The garment that an instruction names, and edits of photos in batches."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ from atelier.common.errors import UserError
 from atelier.config import Generate
 from atelier.images.photo import open_photograph
 from atelier.images.tensors import to_pixels, to_tensor
+from atelier.masks.segformer import Found
 from atelier.sampling import edit
 from atelier.sampling.batch_csv import EditRequest
-from atelier.sampling.photos import PhotoEdit, choose_mask, edit_batch, make_edits, name_garment
+from atelier.sampling.photos import PhotoEdit, edit_batch, find_masks, make_edits, name_garment, open_edit
 
 SAMPLING = {"steps": 2, "guidance_text": 2.0, "guidance_image": 1.2}
 SETTINGS = Generate(**SAMPLING, sweep_probes=0, sweep_text="1.0", sweep_image="1.0", batch_size=2, seed=7)
@@ -32,7 +35,7 @@ def left_half(pictures, garments):
     """Predict every garment in the left half, but no skirt."""
     shapes = [picture.shape[:2] for picture in pictures]
     widths = [0 if garment == "skirt" else width // 2 for (_, width), garment in zip(shapes, garments, strict=True)]
-    return [np.indices(shape)[1] < width for shape, width in zip(shapes, widths, strict=True)]
+    return [Found(np.indices(shape)[1] < width, 0.95) for shape, width in zip(shapes, widths, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +74,14 @@ def test_edits_do_not_depend_on_the_batch(editor, photos):
 
 def test_a_mask_is_none_predicted_or_from_a_file_and_a_missing_garment_an_error(editor, photos, tmp_path):
     photograph = open_photograph(photos[1], editor.size)
-    assert choose_mask("none", photograph, WORDS, left_half) is None
-    found = choose_mask("auto", photograph, WORDS, left_half)
-    assert (found[:, :15].all(), found[:, 17:].any()) == (True, False)
-    Image.fromarray(~found).save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(choose_mask(str(tmp_path / "mask.png"), photograph, WORDS, left_half), ~found)
-    with pytest.raises(UserError, match=r"1\.png: no skirt found in it; --mask none edits all of it") as refusal:
-        choose_mask("auto", photograph, "make the skirt red", left_half)
-    assert "\n" not in str(refusal.value)
+    assert open_edit(photograph, WORDS, 3, "none").mask is None
+    waiting = open_edit(photograph, WORDS, 3, "auto")
+    found, missing = find_masks(left_half, [waiting, replace(waiting, instruction="make the skirt red")])
+    assert (found.mask[:, :15].all(), found.mask[:, 17:].any()) == (True, False)
+    Image.fromarray(~found.mask).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(open_edit(photograph, WORDS, 3, str(tmp_path / "mask.png")).mask, ~found.mask)
+    assert isinstance(missing, UserError)
+    assert re.search(r"1\.png: no skirt found in it; --mask none edits all of it$", str(missing))
 
 
 def test_requests_are_edited_in_order_and_invalid_ones_refused(editor, photos, tmp_path):
@@ -89,7 +92,7 @@ def test_requests_are_edited_in_order_and_invalid_ones_refused(editor, photos, t
         job(2, photos[0]), job(3, tmp_path / "missing.png"), job(4, photos[1], "make the skirt red"),
         job(5, photos[2], mask="none"), job(6, photos[1], mask=str(tmp_path / "nowhere.png")), job(7, photos[1]),
     ]  # fmt: skip
-    outcomes = list(edit_batch(editor, jobs, SETTINGS, left_half))
+    outcomes = list(edit_batch(editor, jobs, SETTINGS, left_half, 0.005))
     assert [outcome.request for outcome in outcomes] == jobs
     refused = {outcome.request.line: outcome.refused for outcome in outcomes if outcome.refused}
     reasons = {3: "missing.png: no such file", 4: "no skirt found", 6: "nowhere.png: no such file"}

@@ -10,13 +10,14 @@ import numpy as np
 from atelier.common.records import Probe, Triplet
 from atelier.config import Models
 from atelier.images.tensors import from_png, mask_to_png
-from atelier.masks.segformer import Segmenter, find_garments, find_slots, load_segmenter
+from atelier.masks.segformer import Found, Segmenter, find_slots, load_segmenter, search_garments
 from atelier.models.loading import choose_device
 
 REMEMBERED = 4096  # predicted masks kept in memory for later rows (PNG: a few KB each)
 
 Finder = Callable[[Sequence[np.ndarray], Sequence[str]], list[np.ndarray]]  # pictures, garments → masks
 SlotFinder = Callable[[Sequence[np.ndarray]], list[dict[str, np.ndarray]]]  # pictures → slot → mask
+Search = Callable[[Sequence[np.ndarray], Sequence[str]], list[Found]]  # … → masks with the segmenter's confidence
 MaskKey = tuple[bytes, str]  # digest of a picture, garment
 
 
@@ -59,24 +60,27 @@ def of_probe(probe: Probe) -> MaskRequest:
     )
 
 
+def make_search(models: Models) -> Search:
+    """Return a search for garments that loads its segmenter on the first call."""
+    load = _loader(models)
+    return lambda pictures, garments: search_garments(load(), pictures, garments)
+
+
 def make_finder(models: Models) -> Finder:
-    """Return a finder that loads its segmenter on the first call."""
-
-    @cache
-    def load() -> Segmenter:
-        return load_segmenter(models.segmenter, choose_device(models.device))
-
-    return lambda pictures, garments: find_garments(load(), pictures, garments)
+    """Return a finder of masks that loads its segmenter on the first call."""
+    search = make_search(models)
+    return lambda pictures, garments: [found.mask for found in search(pictures, garments)]
 
 
 def make_slot_finder(models: Models) -> SlotFinder:
     """Return a finder of everything worn, slot by slot, that loads its segmenter on the first call."""
-
-    @cache
-    def load() -> Segmenter:
-        return load_segmenter(models.segmenter, choose_device(models.device))
-
+    load = _loader(models)
     return lambda pictures: find_slots(load(), pictures)
+
+
+def _loader(models: Models) -> Callable[[], Segmenter]:
+    """Return a function that loads the segmenter on its first call."""
+    return cache(lambda: load_segmenter(models.segmenter, choose_device(models.device)))
 
 
 def predict(chunk: Sequence[MaskRequest], known: Mapping[MaskKey, bytes], find: Finder) -> dict[MaskKey, bytes]:

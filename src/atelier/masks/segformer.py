@@ -54,18 +54,30 @@ def load_segmenter(name: str, device: torch.device) -> Segmenter:
     return Segmenter(model, processor, labels)
 
 
-def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[np.ndarray]:
-    """Predict the mask of the named garment in each picture.
+@dataclass(frozen=True)
+class Found:
+    """What a segmenter predicts for a picture."""
+
+    mask: np.ndarray  # of the garment, bool (H, W); all False if nothing was found
+    confidence: float  # probability of the most likely label, mean over the picture: [1 / number of labels, 1]
+
+
+def search_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[Found]:
+    """Predict the mask of the named garment in each picture, and how sure the segmenter is of the picture.
 
     Args:
         pictures: uint8 (H, W, 3).
         garments: keys of `garments.SLOTS`, one per picture; "clothes" means everything worn.
-
-    Returns:
-        bool (H, W) per picture; all False if nothing was found.
     """
-    found = _predict(segmenter, pictures)
-    return [np.isin(labels, _labels(segmenter, name)) for labels, name in zip(found, garments, strict=True)]
+    return [
+        Found(np.isin(labels, _labels(segmenter, name)), confidence)
+        for (labels, confidence), name in zip(_predict(segmenter, pictures), garments, strict=True)
+    ]
+
+
+def find_garments(segmenter: Segmenter, pictures: Sequence[np.ndarray], garments: Sequence[str]) -> list[np.ndarray]:
+    """Predict the mask of the named garment in each picture: bool (H, W), all False if nothing was found."""
+    return [found.mask for found in search_garments(segmenter, pictures, garments)]
 
 
 def find_slots(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
@@ -77,13 +89,15 @@ def find_slots(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> list[dic
     Returns:
         slot → bool (H, W) per picture; all False where nothing was found.
     """
-    found = _predict(segmenter, pictures)
-    return [{slot: np.isin(labels, own) for slot, own in segmenter.labels.items()} for labels in found]
+    return [
+        {slot: np.isin(labels, own) for slot, own in segmenter.labels.items()}
+        for labels, _ in _predict(segmenter, pictures)
+    ]
 
 
 @torch.inference_mode()
-def _predict(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the label numbers of each picture's pixels: int (H, W)."""
+def _predict(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the label numbers of each picture's pixels, int (H, W), and the confidence of `Found`."""
     size = segmenter.processor.size
     count = batch_of(size["height"], size["width"])
     for start in range(0, len(pictures), count):
@@ -92,7 +106,8 @@ def _predict(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> Iterator[n
         outputs = segmenter.model(**inputs)
         sizes = [picture.shape[:2] for picture in batch]
         found = segmenter.processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
-        yield from (labels.cpu().numpy() for labels in found)
+        sure = outputs.logits.float().softmax(1).amax(1).mean((1, 2)).tolist()
+        yield from zip((labels.cpu().numpy() for labels in found), sure, strict=True)
 
 
 def batch_of(height: int, width: int) -> int:

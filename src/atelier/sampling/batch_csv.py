@@ -1,10 +1,11 @@
 """A batch of edits as a CSV file: one edit per row, checked before anything is edited.
 
-Columns: image and instruction; optionally mask (auto, none or a file), seed, and output (a name in the output folder).
+Columns: image and instruction; optionally mask (auto, none or a file), seed, and the names of files to write in the
+output folder: output, save_mask (the mask) and overlay (the photo with the mask shown).
 Paths are relative to the CSV file's folder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from atelier.common.csv_rows import CsvRow, read_csv
 from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.values import shorten
 from atelier.images.photo import check_format
+from atelier.sampling.regions import check_mask_format
 
-REQUIRED, OPTIONAL = ("image", "instruction"), ("mask", "seed", "output")
+REQUIRED, OUTPUTS = ("image", "instruction"), ("output", "save_mask", "overlay")
+OPTIONAL = ("mask", "seed", *OUTPUTS)
 MAX_SEED = 2**31 - 1
 
 
@@ -27,6 +30,13 @@ class EditRequest:
     mask: str  # auto, none or a file
     seed: int
     output: Path
+    save_mask: Path | None = None  # file for the mask
+    overlay: Path | None = None  # file for the photo with the mask shown
+
+    @property
+    def written(self) -> list[Path]:
+        """The files that the edit writes."""
+        return [path for path in (self.output, self.save_mask, self.overlay) if path]
 
 
 @dataclass(frozen=True)
@@ -48,19 +58,20 @@ def read_batch(file: Path, out_dir: Path, *, mask: str, seed: int) -> EditBatch:
         UserError: the file cannot be read, contains no rows, or does not have the right columns.
     """
     rows = _read_rows(file)
-    images = {(file.parent / name).resolve() for _, row in rows if _is_name(name := row.get("image", "").strip())}
+    named = {row.get(column, "").strip() for _, row in rows for column in ("image", "mask")} - {"", "auto", "none"}
+    inputs = {(file.parent / name).resolve() for name in named if _is_name(name)}
     requests: list[EditRequest] = []
     refused: dict[int, str] = {}
-    taken: dict[Path, int] = dict.fromkeys(images, 0)  # paths that must not be written → line that writes them, or 0
+    taken: dict[Path, int] = dict.fromkeys(inputs, 0)  # paths that must not be written → line that writes them, or 0
     for number, (line, row) in enumerate(rows, start=1):
         try:
             with row_boundary():
                 request = _parse_row(row, line, number, file.parent, out_dir, mask, seed)
-                _check_free(request.output, taken)
+                _check_free(request.written, taken)
         except (UserError, RefusedError) as error:
             refused[line] = str(error)
         else:
-            taken[request.output.resolve()] = line
+            taken |= {path.resolve(): line for path in request.written}
             requests.append(request)
     return EditBatch(requests, refused)
 
@@ -88,7 +99,7 @@ def _parse_row(
     for name in REQUIRED:
         if not given[name]:
             raise UserError(f"{name} is empty")
-    for name in ("image", "mask", "output"):
+    for name in ("image", "mask", *OUTPUTS):
         if not _is_name(given[name]):
             raise UserError(f"{name} {shorten(given[name])!r} cannot be the name of a file; expected at most 255 bytes")
     if given["seed"]:
@@ -98,13 +109,24 @@ def _parse_row(
     if given["mask"]:
         mask = given["mask"] if given["mask"] in ("auto", "none") else str(folder / given["mask"])
     image = folder / given["image"]
-    name = given["output"] or f"{number:04d}-{image.stem}.png"
-    output = out_dir / name
-    # resolve() follows links, so that a row cannot write outside the folder
-    if Path(name).is_absolute() or not output.resolve().is_relative_to(out_dir.resolve()):
-        raise UserError(f"output {name!r} is not inside {out_dir}")
+    names = [given["output"] or f"{number:04d}-{image.stem}.png", given["save_mask"], given["overlay"]]
+    output, saved, overlay = (_inside(name, out_dir) if name else None for name in names)
     check_format(output)
-    return EditRequest(line, image, given["instruction"], mask, seed, output)
+    if saved:
+        check_mask_format(saved)
+    if overlay:
+        check_format(overlay)
+    if mask == "none" and (saved or overlay):
+        raise UserError("save_mask and overlay show a mask, but mask is none")
+    return EditRequest(line, image, given["instruction"], mask, seed, output, saved, overlay)
+
+
+def _inside(name: str, out_dir: Path) -> Path:
+    path = out_dir / name
+    # resolve() follows links, so that a row cannot write outside the folder
+    if Path(name).is_absolute() or not path.resolve().is_relative_to(out_dir.resolve()):
+        raise UserError(f"output {name!r} is not inside {out_dir}")
+    return path
 
 
 def _is_name(name: str) -> bool:
@@ -112,11 +134,14 @@ def _is_name(name: str) -> bool:
     return "\0" not in name and len(name) < 4096 and all(len(part.encode()) <= 255 for part in name.split("/"))
 
 
-def _check_free(output: Path, taken: Mapping[Path, int]) -> None:
-    line = taken.get(output.resolve())
-    if line == 0:
-        raise UserError(f"output {output} is also an input image")
-    if line is not None:
-        raise UserError(f"output {output} is already the output of line {line}")
-    if output.is_dir():
-        raise UserError(f"output {output} is a folder")
+def _check_free(outputs: Sequence[Path], taken: Mapping[Path, int]) -> None:
+    for place, output in enumerate(outputs):
+        line = taken.get(output.resolve())
+        if line == 0:
+            raise UserError(f"output {output} is also an input file")
+        if line is not None:
+            raise UserError(f"output {output} is already the output of line {line}")
+        if output.resolve() in [one.resolve() for one in outputs[:place]]:
+            raise UserError(f"output {output} is named twice")
+        if output.is_dir():
+            raise UserError(f"output {output} is a folder")

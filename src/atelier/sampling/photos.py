@@ -17,17 +17,17 @@ from atelier.images.photo import (
     Photograph,
     composite,
     from_square,
-    mask_from_square,
     open_mask,
     open_photograph,
     save,
 )
 from atelier.images.tensors import MAX_PIXELS, to_pixels, to_tensor
-from atelier.masks.predict import Finder
+from atelier.masks.predict import Search
 from atelier.models.instruct_pix2pix import Editor
 from atelier.models.tokens import describe_unread
 from atelier.sampling import edit as editing
 from atelier.sampling.batch_csv import EditRequest
+from atelier.sampling.regions import Region, describe_region, find_regions, save_mask, save_overlay, warnings
 from atelier.text.garments import UNKNOWN_GARMENT
 from atelier.text.requests import read_request
 
@@ -42,6 +42,7 @@ class PhotoEdit:
     instruction: str
     seed: int  # of the starting noise, drawn like that of diffusers' pipeline with a CPU generator of this seed
     mask: np.ndarray | None  # bool (H, W): the region that may change; None: everywhere
+    found: Region | None = None  # where the mask is from, if the segmenter predicted it
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class EditResult:
 
     request: EditRequest
     refused: str | None
+    notes: Sequence[str] = ()  # what was found, and reasons why the edit may be poor
 
 
 def name_garment(instruction: str) -> str:
@@ -57,39 +59,43 @@ def name_garment(instruction: str) -> str:
     return read_request(instruction).garment or UNKNOWN_GARMENT
 
 
-def choose_mask(mask: str, photograph: Photograph, instruction: str, find: Finder) -> np.ndarray | None:
-    """Return the mask of one photo, bool (H, W), or None for all of it.
+def open_edit(photograph: Photograph, instruction: str, seed: int, mask: str) -> PhotoEdit:
+    """Return the edit of a photo, with the mask of a file; one that is to be predicted is added by `find_masks`.
 
     Args:
         mask: auto (the garment that the instruction names), none, or a file.
 
     Raises:
-        UserError: the garment is not found, or the file is not a mask for this photo.
+        UserError: the file is not a mask for this photo.
     """
-    if mask == NONE:
-        return None
-    if mask != AUTO:
-        return open_mask(Path(mask), photograph)
-    (found,) = find_masks(find, [(photograph, instruction)])
-    if isinstance(found, UserError):
-        raise found
-    return found
+    return PhotoEdit(photograph, instruction, seed, None if mask in (AUTO, NONE) else open_mask(Path(mask), photograph))
 
 
-def find_masks(find: Finder, requests: Sequence[tuple[Photograph, str]]) -> list[np.ndarray | UserError]:
-    """Return the mask of the garment that each instruction names, or an error where it is not found.
-
-    The segmenter sees the photo letterboxed to S × S, as in the study; a large photo therefore costs no more.
-    """
-    if not requests:
-        return []
-    garments = [name_garment(instruction) for _, instruction in requests]
-    squares = find([photograph.square for photograph, _ in requests], garments)
-    masks = [mask_from_square(mask, one) for mask, (one, _) in zip(squares, requests, strict=True)]
+def find_masks(search: Search, edits: Sequence[PhotoEdit]) -> list[PhotoEdit | UserError]:
+    """Return edits with the mask of the garment that each instruction names, or an error where it is not found."""
+    found = find_regions(search, [(one.photograph, name_garment(one.instruction)) for one in edits])
     return [
-        mask if mask.any() else UserError(f"{one.path}: no {garment} found in it; --mask none edits all of it")
-        for mask, (one, _), garment in zip(masks, requests, garments, strict=True)
+        region if isinstance(region, UserError) else replace(one, mask=region.mask, found=region)
+        for one, region in zip(edits, found, strict=True)
     ]
+
+
+def describe_edit(edit: PhotoEdit, min_area: float) -> list[str]:
+    """Say what was found in the photo, and why the edit may be poor.
+
+    Args:
+        min_area: `mask.min_area` of the parameters.
+    """
+    found = [describe_region(edit.found, edit.photograph)] if edit.found else []
+    return [*found, *warnings(edit.photograph, edit.found, min_area)]
+
+
+def save_views(edit: PhotoEdit, mask: Path | None, overlay: Path | None) -> None:
+    """Write the edit's mask and the photo with the mask shown, where a file is named for it; it must have a mask."""
+    if mask:
+        save_mask(edit.mask, mask)
+    if overlay:
+        save_overlay(edit.photograph, edit.mask, overlay)
 
 
 def describe_cut(editor: Editor, instruction: str) -> str:
@@ -122,25 +128,31 @@ def make_edits(
 
 
 def edit_batch(
-    editor: Editor, requests: Sequence[EditRequest], settings: Generate, find: Finder
+    editor: Editor, requests: Sequence[EditRequest], settings: Generate, search: Search, min_area: float
 ) -> Iterator[EditResult]:
     """Edit photos in batches and write their files; yield a result for each request, in order.
 
     A request that cannot be edited is refused and the others continue.
+
+    Args:
+        min_area: `mask.min_area` of the parameters.
     """
-    for batch, loaded in _load_batches(requests, settings.batch_size, editor.size, find):
+    for batch, loaded in _load_batches(requests, settings.batch_size, editor.size, search):
         pixels = make_edits(editor, [edit for edit in loaded if isinstance(edit, PhotoEdit)], settings)
         for request, edit in zip(batch, loaded, strict=True):
             if isinstance(edit, PhotoEdit):
                 save(next(pixels), request.output, edit.photograph.profile)
-            yield EditResult(request, None if isinstance(edit, PhotoEdit) else str(edit))
+                save_views(edit, request.save_mask, request.overlay)
+                yield EditResult(request, None, describe_edit(edit, min_area))
+            else:
+                yield EditResult(request, str(edit))
 
 
 Loaded = list[PhotoEdit | UserError]
 
 
 def _load_batches(
-    requests: Sequence[EditRequest], batch_size: int, size: int, find: Finder
+    requests: Sequence[EditRequest], batch_size: int, size: int, search: Search
 ) -> Iterator[tuple[list[EditRequest], Loaded]]:
     """Yield batches of requests and what was loaded for them; photos of more than MAX_PIXELS in all end a batch."""
     batch: list[EditRequest] = []
@@ -152,7 +164,7 @@ def _load_batches(
         if isinstance(loaded[-1], PhotoEdit):
             pixels += math.prod(loaded[-1].photograph.size)
         if len(batch) == batch_size or pixels > MAX_PIXELS or last == 0:
-            _find_missing(batch, loaded, find)
+            _find_missing(batch, loaded, search)
             yield batch, loaded
             batch, loaded, pixels = [], [], 0
 
@@ -160,20 +172,17 @@ def _load_batches(
 def _load(request: EditRequest, size: int) -> PhotoEdit | UserError:
     """Open a request's photo and its mask, if that is a file."""
     try:
-        photograph = open_photograph(request.image, size)
-        mask = None if request.mask in (AUTO, NONE) else open_mask(Path(request.mask), photograph)
-        return PhotoEdit(photograph, request.instruction, request.seed, mask)
+        return open_edit(open_photograph(request.image, size), request.instruction, request.seed, request.mask)
     except UserError as error:
         return error
 
 
-def _find_missing(requests: Sequence[EditRequest], loaded: Loaded, find: Finder) -> None:
+def _find_missing(requests: Sequence[EditRequest], loaded: Loaded, search: Search) -> None:
     """Predict the masks of a batch together, in place."""
     missing = [
         n
         for n, (request, edit) in enumerate(zip(requests, loaded, strict=True))
         if request.mask == AUTO and isinstance(edit, PhotoEdit)
     ]
-    found = find_masks(find, [(loaded[n].photograph, requests[n].instruction) for n in missing])
-    for n, mask in zip(missing, found, strict=True):
-        loaded[n] = mask if isinstance(mask, UserError) else replace(loaded[n], mask=mask)
+    for n, found in zip(missing, find_masks(search, [loaded[n] for n in missing]), strict=True):
+        loaded[n] = found
