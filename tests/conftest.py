@@ -3,6 +3,7 @@
 import pytest
 import torch
 from fixtures_browser import chromium, page_file, view  # noqa: F401
+from fixtures_cli_edit import edit_networks, edit_project  # noqa: F401
 from fixtures_concepts import sd, sd3, sd3_folder, sd_folder  # noqa: F401
 from fixtures_editor import tiny_editor_folder  # noqa: F401
 from fixtures_edits import study  # noqa: F401

@@ -1,29 +1,18 @@
 """`atelier edit` from the command line: real photos, both forms, and errors of one line."""
 
 import re
-import shutil
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
-import photographs as shipped
 import pytest
-from click.testing import CliRunner, Result
-from import_graph import ROOT
+from fixtures_cli_edit import WORDS, pixels, run_edit
 from PIL import Image
-from ruamel.yaml import YAML
 from safetensors.torch import save_file
-from segmenters import build_segmenter
 
-from atelier.cli import main
 from atelier.models.instruct_pix2pix import load_editor
 
-WORDS = "make the shirt red"
-
-
-def run_edit(*words: str) -> Result:
-    return CliRunner().invoke(main, ["edit", *words])
+pytestmark = pytest.mark.usefixtures("edit_project")
 
 
 def refusal(*words: str) -> str:
@@ -37,30 +26,6 @@ def refusal(*words: str) -> str:
     return last
 
 
-@pytest.fixture(scope="module", name="networks")
-def _networks(tmp_path_factory, tiny_editor_folder) -> dict[str, Any]:
-    segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # predicts an upper garment everywhere
-    return {"editor": str(tiny_editor_folder), "segmenter": str(segmenter), "device": "cpu", "threads": 1}
-
-
-@pytest.fixture(autouse=True)
-def _project(tmp_path: Path, networks, monkeypatch) -> None:
-    """Work in a project folder with tiny networks and two photos."""
-    values = YAML().load(ROOT / "params.yaml")
-    values["models"].update(networks)
-    values["generate"].update(steps=2, seed=5)
-    YAML().dump(values, tmp_path / "params.yaml")
-    shutil.copy(shipped.HOPPER, tmp_path / "hopper.jpg")
-    with Image.open(shipped.SKIMAGE / "astronaut.png") as opened:
-        opened.resize((96, 96)).save(tmp_path / "small.png")
-    monkeypatch.chdir(tmp_path)
-
-
-def pixels(path: Path | str) -> np.ndarray:
-    with Image.open(path) as opened:
-        return np.asarray(opened.convert("RGB"))
-
-
 def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported():
     result = run_edit("hopper.jpg", WORDS, "-o", "out/red.png")
     assert result.exit_code == 0, result.output
@@ -70,16 +35,16 @@ def test_a_real_photo_keeps_its_size_and_use_of_the_base_is_reported():
     assert (pixels("out/red.png") != pixels("hopper.jpg")).mean() > 0.5
 
 
-def test_the_last_fine_tuned_editor_is_the_default(networks):
-    editor = load_editor(networks["editor"], device="cpu")
+def test_the_last_fine_tuned_editor_is_the_default(edit_networks):
+    editor = load_editor(edit_networks["editor"], device="cpu")
     name = "conv_out.weight"
     Path("models/finetuned").mkdir(parents=True)
     save_file({name: -dict(editor.unet.named_parameters())[name].detach()}, "models/finetuned/trained.safetensors")
-    facts = f'{{"base": "{networks["editor"]}", "method": "selective"}}'
+    facts = f'{{"base": "{edit_networks["editor"]}", "method": "selective"}}'
     Path("models/finetuned/finetuned.json").write_text(facts)
     tuned = run_edit("small.png", WORDS, "-o", "tuned.png", "--mask", "none")
     assert (tuned.exit_code, tuned.stderr) == (0, "")
-    named = run_edit("small.png", WORDS, "-o", "base.png", "--mask", "none", "--weights", networks["editor"])
+    named = run_edit("small.png", WORDS, "-o", "base.png", "--mask", "none", "--weights", edit_networks["editor"])
     assert (named.exit_code, named.stderr) == (0, "")
     assert (pixels("tuned.png") != pixels("base.png")).any()
 
@@ -116,11 +81,11 @@ def test_several_seeds_give_a_contact_sheet():
     assert sheet.shape[1] > 2 * round(width * scale) or sheet.shape[0] > 2 * round(height * scale)
 
 
-def test_without_params_yaml_the_full_size_settings_are_used(networks, monkeypatch):
+def test_without_params_yaml_the_full_size_settings_are_used(edit_networks, monkeypatch):
     Path("params.yaml").unlink()
     make_edits = Mock(return_value=iter([np.zeros((96, 96, 3), np.uint8)]))
     monkeypatch.setattr("atelier.sampling.photos.make_edits", make_edits)
-    result = run_edit("small.png", WORDS, "-o", "out.png", "--mask", "none", "--weights", networks["editor"])
+    result = run_edit("small.png", WORDS, "-o", "out.png", "--mask", "none", "--weights", edit_networks["editor"])
     assert result.exit_code == 0, result.output
     _, (task,), settings = make_edits.call_args.args
     assert (settings.steps, settings.guidance_text, settings.guidance_image, task.seed) == (20, 7.5, 1.5, 0)
@@ -140,46 +105,6 @@ def test_words_that_the_editor_does_not_read_are_named_once_and_in_a_batch_by_li
     assert batch.exit_code == 0
     assert [line for line in batch.stderr.splitlines() if "not read" in line] == [f"atelier: jobs.csv, line 4: {said}"]
     assert "not read" not in run_edit("small.png", WORDS, "-o", "short.png", "--mask", "none").stderr
-
-
-def test_it_says_what_was_found_and_writes_the_mask_and_the_picture_that_shows_it():
-    result = run_edit("hopper.jpg", WORDS, "-o", "red.png", "--save-mask", "mask.png", "--overlay", "seen.jpg")
-    assert (result.exit_code, result.stdout) == (0, "red.png\nmask.png\nseen.jpg\n")
-    notices = [line for line in result.stderr.splitlines() if line.startswith("atelier:")]
-    assert notices[0] == "atelier: found shirt: 100.0 % of the picture, 27 × 32 px of the editor's 32 × 32"
-    height, width = pixels("hopper.jpg").shape[:2]
-    assert notices[1].startswith(f"atelier: the editor sees this picture of {width} × {height} px at 27 × 32 px")
-    assert len(notices) == 2
-    assert (pixels("mask.png") == 255).all()
-    assert pixels("seen.jpg").shape == pixels("mask.png").shape == (height, width, 3)
-    given = np.zeros((96, 96), np.uint8)
-    given[20:60, 30:80] = 255
-    Image.fromarray(given).save("given.png")
-    result = run_edit("small.png", WORDS, "--mask", "given.png", "--save-mask", "same.png", "-o", "o.png")
-    assert (result.exit_code, "found" in result.stderr) == (0, False)
-    np.testing.assert_array_equal(pixels("same.png")[..., 0], given)
-
-
-def test_a_batch_says_what_it_found_by_line_and_writes_masks_where_its_columns_name_them():
-    Path("jobs.csv").write_text(
-        f"image,instruction,mask,output,save_mask,overlay\nsmall.png,{WORDS},auto,a.png,a-mask.png,a-seen.png\n"
-        f"small.png,{WORDS},none,b.png,,\nsmall.png,{WORDS},none,c.png,c-mask.png,\n"
-    )
-    result = run_edit("--batch", "jobs.csv", "--out-dir", "out")
-    assert (result.exit_code, result.stdout) == (2, "out/a.png\nout/a-mask.png\nout/a-seen.png\nout/b.png\n")
-    said = [line for line in result.stderr.splitlines() if line.startswith("atelier:")]
-    assert said == [
-        "atelier: jobs.csv, line 2: found shirt: 100.0 % of the picture, 32 × 32 px of the editor's 32 × 32"
-    ]
-    assert "jobs.csv, line 4: save_mask and overlay show a mask, but mask is none" in result.stderr
-    assert sorted(path.name for path in Path("out").iterdir()) == ["a-mask.png", "a-seen.png", "a.png", "b.png"]
-
-
-def test_the_parameters_number_of_threads_is_set(networks, monkeypatch):
-    set_threads = Mock()
-    monkeypatch.setattr("atelier.cli.edit_photos.set_threads", set_threads)
-    assert run_edit("small.png", WORDS, "-o", "o.png", "--mask", "none").exit_code == 0
-    set_threads.assert_called_once_with(networks["threads"])
 
 
 def test_only_a_named_output_is_overwritten_and_never_an_input():

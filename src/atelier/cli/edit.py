@@ -1,7 +1,6 @@
 """`atelier edit`: edit one photo, or a batch from a CSV file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -72,9 +71,8 @@ def edit(
     never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
     full-size`, with seed 0.
 
-    On stderr, the command says what it found: the garment, its share of the photo, and its size as the editor sees it.
-    It warns if it found next to nothing, if the photo is much larger than what the editor sees, and if the segmenter
-    is unsure of the photo, which may then be of a kind that the editor does not know either.
+    On stderr, the command says which garment it found and how large it is. It warns of next to nothing found, of a
+    photo much larger than what the editor sees, and of one of a kind that segmenter and editor may not know.
 
     With --batch, each row of a CSV file is an edit. Its columns are image and instruction; mask, seed, output,
     save_mask and overlay are optional. Paths are relative to the CSV file; output, save_mask and overlay are names
@@ -88,21 +86,17 @@ def edit(
       atelier edit photo.jpg "make the shirt red" -o red.png --save-mask shirt.png --overlay check.png
       atelier edit --batch jobs.csv --out-dir edits/
     """
-    views = {"--save-mask": save_mask, "--overlay": overlay}
     target = _check_form(photo, instruction, out, batch, out_dir, seed, seeds)
-    _check_views(views, mask, batch)
-    from atelier.cli import edit_photos
+    _check_views({"--save-mask": save_mask, "--overlay": overlay}, mask, batch)
+    from atelier.cli.edit_photos import Files, edit_listed, edit_one, read_settings
 
-    defaults = edit_photos.read_defaults(params)
-    given = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
-    sampling = defaults.generate.model_copy(update={name: value for name, value in given.items() if value is not None})
-    settings = replace(defaults, generate=sampling, weights=weights)
-    first = seed[0] if seed else sampling.seed
+    settings = read_settings(params, weights, steps=steps, guidance_text=guidance_text, guidance_image=guidance_image)
+    first = seed[0] if seed else settings.generate.seed
     if batch is not None:
-        edit_photos.edit_listed(batch, target, mask, first, settings)
+        edit_listed(batch, target, mask, first, settings)
     else:
-        chosen = list(range(first, first + seeds)) if seeds else list(dict.fromkeys(seed)) or [first]
-        edit_photos.edit_one(photo, instruction, edit_photos.Files(target, save_mask, overlay), mask, chosen, settings)
+        several = range(first, first + seeds) if seeds else dict.fromkeys(seed or [first])
+        edit_one(photo, instruction, Files(target, save_mask, overlay), mask, list(several), settings)
 
 
 def _check_form(

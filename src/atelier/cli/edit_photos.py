@@ -34,7 +34,7 @@ class Settings:
     models: Models
     generate: Generate
     min_area: float  # share of a photo below which a mask is next to nothing
-    weights: str | None = None  # folder or hub id of the editor; None: the fine-tuned one, or else `models.editor`
+    weights: str | None  # folder or hub id of the editor; None: the fine-tuned one, or else `models.editor`
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,21 @@ class Files:
         return [path for path in (self.edit, self.mask, self.overlay) if path]
 
 
-def read_defaults(params: Path) -> Settings:
-    """Read the settings of a parameters file; where params.yaml does not exist, those of the full-size preset."""
+def read_settings(params: Path, weights: str | None, **given: float | None) -> Settings:
+    """Return the settings of a parameters file; where params.yaml does not exist, those of the full-size preset.
+
+    Args:
+        given: values of the section `generate` to take instead; None leaves one as it is.
+    """
     if params.exists() or params != PARAMS:
         chosen = read_params(params)
-        return Settings(chosen.models, chosen.generate, chosen.mask.min_area)
-    preset = read_preset("full-size")
-    generate = Generate(**preset["generate"], sweep_probes=0, seed=0)
-    return Settings(Models(**preset["models"], device="auto"), generate, MIN_AREA)
+        models, generate, min_area = chosen.models, chosen.generate, chosen.mask.min_area
+    else:
+        preset = read_preset("full-size")
+        models, min_area = Models(**preset["models"], device="auto"), MIN_AREA
+        generate = Generate(**preset["generate"], sweep_probes=0, seed=0)
+    generate = generate.model_copy(update={name: value for name, value in given.items() if value is not None})
+    return Settings(models, generate, min_area, weights)
 
 
 def _load(settings: Settings) -> tuple[Editor, Search]:
