@@ -46,6 +46,32 @@ def _root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(name="study")
+def _study(root: Path) -> Path:
+    """The same files and lock in studies/mine: a study's lock has paths from the root, and the root another lock."""
+    study = root / "studies" / "mine"
+    for name in ("data", "models", "metrics", "dvc.lock"):
+        shutil.copytree(root / name, study / name) if (root / name).is_dir() else shutil.copy(root / name, study)
+    lock = YAML(typ="safe").load(study / "dvc.lock")
+    for stage in lock["stages"].values():
+        for entry in (*stage["deps"], *stage["outs"]):
+            entry["path"] = f"studies/mine/{entry['path']}"
+        stage["params"] = {"studies/mine/params.yaml": stage["params"]["params.yaml"]}
+    lock["stages"]["train"]["params"]["studies/mine/params.yaml"]["train"]["lr"] = 0.5
+    YAML().dump(lock, study / "dvc.lock")
+    return study
+
+
+def test_a_study_s_weights_have_the_facts_of_its_own_lock(root, study):
+    known, of_root = trace(study / "models/finetuned", root), trace(root / "models/finetuned", root)
+    assert (known.params["train"]["lr"], of_root.params["train"]["lr"]) == (0.5, 1e-5)
+    assert known.params.keys() == of_root.params.keys()
+    assert known.data == of_root.data
+    assert known.report == of_root.report is not None
+    assert known.sheet == study / "metrics/sheets/overview.png"
+    assert known.missing == ()
+
+
 def test_digests_equal_those_in_dvc_lock():
     """Compare with folders that this repository's own lock names and git holds."""
     stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]

@@ -5,6 +5,7 @@ A record is used only if its digests match the files: a lock or report of other 
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +35,32 @@ class Provenance:
 
 
 def trace(folder: Path, root: Path) -> Provenance:
-    """Look up the folder of a fine-tuned editor in the dvc.lock of the repository `root`."""
-    lock = root / LOCK
+    """Look up the folder of a fine-tuned editor in the dvc.lock of the repository `root`, or of the study it is in."""
+    study = _study_of(folder, root)
+    lock = root / study / LOCK
     try:
         text = read_plain_text(lock, _LARGEST_LOCK) if lock.exists() else "stages: {}"
-        return _trace(folder, root, parse_yaml(text, LOCK, _MOST_NODES)["stages"])
+        stages = parse_yaml(text, LOCK, _MOST_NODES)["stages"]
+        return _trace(folder, root / study, {name: _inside(study, stage) for name, stage in stages.items()})
     except (UserError, LookupError, TypeError, AttributeError):  # not YAML, as after a merge, or not as DVC writes it
         return Provenance(missing=(f"{LOCK} is damaged: parameters, data and scores are left out",))
+
+
+def _study_of(folder: Path, root: Path) -> Path:
+    """Return studies/NAME if the folder is in one that has a dvc.lock, else the empty path: the root's pipeline."""
+    place = Path(os.path.relpath(folder, root)).parts[:2]
+    return Path(*place) if place[:1] == ("studies",) and (root / Path(*place) / LOCK).exists() else Path()
+
+
+def _inside(study: Path, stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stage of a study's dvc.lock with its paths, which start at the root, relative to the study."""
+    start = f"{study.as_posix()}/"
+    entries = {
+        key: [{**entry, "path": entry["path"].removeprefix(start)} for entry in stage.get(key, [])]
+        for key in ("deps", "outs")
+    }
+    params = {path.removeprefix(start): values for path, values in stage.get("params", {}).items()}
+    return {**stage, **entries, "params": params}
 
 
 def _trace(folder: Path, root: Path, stages: Mapping[str, Any]) -> Provenance:
