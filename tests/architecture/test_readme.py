@@ -7,6 +7,7 @@ import subprocess
 import click
 import pytest
 from import_graph import ROOT
+from pipelines import is_own_study
 from ruamel.yaml import YAML
 
 from atelier.cli import main
@@ -15,7 +16,7 @@ from atelier.cli.run_experiments import ABLATIONS, changes_of
 from atelier.config import read_params
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STUDIES = sorted(ROOT.glob("studies/*/README.md"))
+STUDIES = [page for page in sorted(ROOT.glob("studies/*/README.md")) if not is_own_study(page.parent)]
 PAGES = {page: page.read_text(encoding="utf-8") for page in [*DOCS, ROOT / "data" / "README.md", *STUDIES]}
 README = PAGES[DOCS[0]]
 TEXT = "\n".join(PAGES[page] for page in DOCS).replace("\\\n", " ")  # one command, one line

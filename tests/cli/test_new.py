@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
 from import_graph import ROOT
-from pipelines import PIPELINE
+from pipelines import PIPELINE, is_own_study
 from ruamel.yaml import YAML
 
 from atelier.cli import main
@@ -162,6 +162,7 @@ def test_update_takes_stages_and_new_parameters_and_keeps_values(root):
 def test_a_study_is_its_own_folder_or_the_root_and_nothing_else(root, place):
     atelier("mine")
     assert find_study(root) == Study(root, "")
+    assert [path.name for path in (root / "studies").iterdir() if is_own_study(path)] == ["mine"]
     if place == "studies/mine":
         assert find_study(root / place) == Study(root, "mine")
     else:

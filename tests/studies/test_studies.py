@@ -14,12 +14,14 @@ from click.testing import CliRunner
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
 from import_graph import ROOT, imports, modules, nodes
-from pipelines import outputs, show
+from pipelines import is_own_study, outputs, show
 from ruamel.yaml import YAML
 
 from atelier.config import Params
 
-FOLDERS = {file.parent.name: file.parent for file in sorted(ROOT.glob("studies/*/dvc.yaml"))}
+FOLDERS = {
+    file.parent.name: file.parent for file in sorted(ROOT.glob("studies/*/dvc.yaml")) if not is_own_study(file.parent)
+}
 FOLDERS.pop("losses")  # it uses the root's parameters and the outputs of the root's stages
 
 
