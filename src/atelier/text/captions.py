@@ -1,5 +1,7 @@
 """Rewrite captions: replace the colour or print of one garment wherever the caption states it."""
 
+import re
+
 from atelier.text.articles import article_for, with_article
 from atelier.text.instructions import describe
 from atelier.text.lexicon import GRAMMAR, PRINTS
@@ -79,10 +81,12 @@ def _restate(caption: str, phrase: Phrase, colour: str | None, pattern: str | No
     if pattern is None or not stated_prints(phrase):
         return phrase.start, phrase.end, _write(caption, phrase, edits)
     spoken, prints, last = PRINTS[pattern], phrase.of_kind("print"), phrase.words[-1]
-    noun, predicate = last.text.split()[-1], not phrase.cue or phrase.cue[-1] in GRAMMAR["is"]
-    if prints and noun in GRAMMAR["print_nouns"] and pattern != "solid":
+    noun = re.split(r"[ -]", caption[last.start : last.end])[-1]  # "patterns" of "striped patterns"
+    named = noun.lower() in GRAMMAR["print_nouns"] and not caption[: last.end - len(noun)].endswith("-")
+    predicate = not phrase.cue or phrase.cue[-1] in GRAMMAR["is"]
+    if prints and named and pattern != "solid":
         edits += _replace(phrase, prints, f"{spoken.modifier} {noun}")
-    elif prints and noun not in GRAMMAR["print_nouns"] and (predicate or prints[-1] is not last):
+    elif prints and not named and (predicate or prints[-1] is not last):
         edits += _replace(phrase, prints, spoken.adjective)
     elif colours and prints:
         named = " ".join([colour or caption[colours[0].start : colours[-1].end], spoken.modifier])
@@ -99,15 +103,15 @@ def _hangs_on(caption: str, phrase: Phrase) -> bool:
 
 
 def _replace(phrase: Phrase, old: list[Word], new: str) -> list[Edit]:
-    """Replace the first of some words of a phrase, and remove the others and what links them."""
-    edits = [] if not new else [(old[0].start, old[0].end, new)]
+    """Replace the last of some words of a phrase, and remove the others and what links them; "": remove all."""
+    edits = [(old[-1].start, old[-1].end, new)] if new else []
     solid = [word for word in phrase.words if word.kind != "link"]
-    for word in old[1:] if new else old:
-        place = solid.index(word)
-        if place:
-            edits.append((solid[place - 1].end, word.end, ""))
+    for word in old[:-1] if new else old:
+        following = solid.index(word) + 1
+        if following < len(solid):
+            edits.append((word.start, solid[following].start, ""))
         else:
-            edits.append((word.start, solid[1].start, ""))
+            edits.append((solid[following - 2].end, word.end, ""))
     return edits
 
 

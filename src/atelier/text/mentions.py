@@ -58,7 +58,7 @@ class Mention:
 def find_mention(caption: str, garment: str) -> Mention | None:
     """Find where a caption names a garment, by its own name or else by another of its names, and what it says of it."""
     phrases = read_phrases(caption)
-    heads = [phrase.garment for phrase in phrases]
+    heads = [phrase.garment for phrase in phrases if not phrase.negated]
     for name in caption_names(garment):
         found = next((head for head in heads if head and _is_named(head, name)), None)
         if found:
@@ -90,7 +90,7 @@ def _collect(caption: str, phrases: Sequence[Phrase], named: Word) -> Mention:
     for phrase, following in zip(phrases, [*phrases[1:], None], strict=True):
         elsewhere = elsewhere and not phrase.opens
         if phrase.garment:
-            here = _same(phrase.garment, named)
+            here = _same(phrase.garment, named) and not phrase.negated
             elsewhere = False
             names += [phrase] if here else []
         elif phrase.states or stated_prints(phrase):

@@ -119,7 +119,9 @@ def is_subject(phrase: Phrase, following: Phrase | None) -> bool:
 
 
 def stated_prints(phrase: Phrase) -> list[str]:
-    """Return the prints that a phrase states: those of its print words, or an unnamed one."""
+    """Return the prints that a phrase states: those of its print words, or an unnamed one; none of "striped cuffs"."""
+    if phrase.words[-1].kind in ("word", "part"):
+        return []
     found = [word.value for word in phrase.of_kind("print")]
     generic = phrase.words[-1].kind == "noun" and phrase.words[-1].text.startswith(("print", "pattern"))
     if phrase.negated:

@@ -67,7 +67,12 @@ def _terms() -> dict[tuple[str, ...], Term]:
         *((word, "tinge", name) for word, name in _COLOURS["tinges"].items()),
         *((word, "garment", garment) for garment, entry in GARMENTS.items() for word in (*entry["also"], garment)),
     ]
-    return {words_of(phrase): Term(kind, value) for phrase, kind, value in entries}
+    spellings = (("", ""), ("grey", "gray"), ("colour", "color"))
+    return {
+        words_of(phrase.replace(british, american) if british else phrase): Term(kind, value)
+        for phrase, kind, value in entries
+        for british, american in spellings
+    }
 
 
 TERMS: dict[tuple[str, ...], Term] = _terms()
