@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset, Features, Image
 from import_graph import ROOT
 from schema_files import BASE, as_bytes, embed, mask_bytes, read
 
 from atelier.common.errors import UserError
 from atelier.data.schemas import parquet
+from atelier.data.schemas.parquet import PAGE_BYTES
 from atelier.data.schemas.parquet_pages import page_sizes
 
 PICTURE = as_bytes(BASE)
@@ -125,7 +127,7 @@ def test_the_pages_of_a_column_are_all_of_it(tmp_path, options):
 def test_large_pages_and_long_lists_end_in_one_line(tmp_path, monkeypatch):
     file = write(tmp_path / "rows.parquet", [{**TRIPLET, "instruction": "red " * 3000}])
     monkeypatch.setattr(parquet, "TEXT_BYTES", 9000)
-    message = "column 'instruction': a page over 0 MiB, the limit; write smaller pages"
+    message = r"column 'instruction': a page over 0 MiB, the limit; write smaller ones \(pyarrow and pandas: write_batch_size=16"
     with pytest.raises(UserError, match=f"rows.parquet: {message}"):
         read(tmp_path, "triplets", "source=source_img,instruction=instruction,target=target_img")
     write(file, [{**THING, "objects": objects(*[0] * 400)}])
@@ -135,6 +137,51 @@ def test_large_pages_and_long_lists_end_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "ROW_BYTES", 9000)
     (reading,) = read(tmp_path, "fashionpedia")
     assert reading.refused == "row over 0 MiB"
+
+
+@pytest.mark.parametrize("columns", [["source_img"], ["source_img", "target_img"]])
+def test_a_page_that_is_over_the_limit_is_refused_before_it_is_read_and_can_be_written_smaller(tmp_path, columns):
+    """Cells of 1 MiB of zeros: pyarrow puts all of them into one page, which is a few MB in the file."""
+    count = PAGE_BYTES // 2**20 // len(columns) + 1
+    cells = pa.array([bytes(2**20)] * count)
+    texts = pa.array(["make it red"] * count)
+    pictures = {
+        name: cells if name in columns else pa.array([PICTURE] * count) for name in ("source_img", "target_img")
+    }
+    table = pa.table({**pictures, "instruction": texts})
+    file = write(tmp_path / "rows.parquet", table, use_dictionary=False)
+    where = "a page" if len(columns) == 1 else "a page, with those of other columns,"
+    told = f"column '{columns[-1]}': {where} over 256 MiB, the limit; write smaller ones \\(pyarrow and pandas: "
+    roles = "source=source_img,instruction=instruction,target=target_img"
+    pool = pa.total_allocated_bytes()
+    with pytest.raises(UserError, match=told + r"write_batch_size=16\)"):
+        read(tmp_path, "triplets", roles)
+    assert pa.total_allocated_bytes() - pool < 2**20
+    write(file, table.slice(0, 40), use_dictionary=False, write_batch_size=16)
+    metadata = pq.read_metadata(file)
+    with file.open("rb") as stream:
+        pages = list(page_sizes(stream, metadata.row_group(0).column(metadata.schema.names.index(columns[-1]))))
+    assert max(pages) < 17 * 2**20
+    assert {one.refused for one in read(tmp_path, "triplets", roles)} == {
+        "not a picture" if "source_img" in columns else "target: not a picture"
+    }
+
+
+def test_default_pages_of_ordinary_pictures_are_under_the_limit(tmp_path):
+    """Sizes in proportion: 1,024 rows of 200 kB, and what `datasets` writes of 1,000 rows of any size."""
+    rng = np.random.default_rng(1)
+    pictures = [rng.bytes(2000) for _ in range(1100)]
+    plain = write(tmp_path / "plain.parquet", pa.table({"image": pictures}), row_group_size=2**20)
+    Dataset.from_dict({"image": [embed(data) for data in pictures]}, Features({"image": Image()})).to_parquet(
+        tmp_path / "datasets.parquet"
+    )
+    largest = {}
+    for file in (plain, tmp_path / "datasets.parquet"):
+        chunk = pq.read_metadata(file).row_group(0).column(0)
+        with file.open("rb") as stream:
+            largest[file.stem] = max(page_sizes(stream, chunk))
+    assert largest["plain"] * 100 < PAGE_BYTES  # of 200 kB each
+    assert largest["datasets"] < 2 * 2**20
 
 
 MEASURE = """

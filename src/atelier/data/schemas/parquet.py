@@ -2,6 +2,10 @@
 
 Read with pyarrow page by page: `datasets` holds whole row groups in memory and takes several times as long. A small
 file can hold cells of any size (one long text, stored once and repeated), so sizes are known before cells are decoded.
+
+A page is decompressed whole, and pyarrow holds its compressed bytes meanwhile: 229 MiB of JPEG files in one page take
+473 MiB. `datasets` writes pages of 1 to 2 MiB. pyarrow and pandas, left to themselves, put 1,024 rows into a page, so
+that pictures of more than 256 KiB on average are over the limit.
 """
 
 from collections import Counter
@@ -24,7 +28,7 @@ from atelier.images.decode import HUB
 
 BATCH = 16  # rows decoded at a time, at most
 BATCH_BYTES = 2**26  # of their cells, unless a single row is larger
-PAGE_BYTES = 2**30  # of a page of pictures, which is decompressed whole: writers put up to 1,024 pictures into one
+PAGE_BYTES = 2**28  # of the pages of pictures that are decompressed at one time, each whole
 TEXT_BYTES = 2**26  # of a page of texts, which pyarrow holds four times, and of the numbers in a column's lists
 ROW_BYTES = 2**27  # of one row's cells: a larger row is refused
 BUFFER = 1 << 16  # bytes of a column that are read ahead
@@ -156,30 +160,36 @@ def _largest_row(stream: BinaryIO, metadata: pq.FileMetaData, groups: Sequence[i
     """
     largest = 1
     for group in map(metadata.row_group, groups):
-        total = 0
+        total = held = 0
         for number in range(group.num_columns):
             chunk, leaf = group.column(number), metadata.schema.column(number)
             if leaf.path in names or leaf.path.split(".")[0] in names:
-                total += _largest_cell(stream, chunk, leaf)
+                cell, page = _largest_cell(stream, chunk, leaf)
+                total, held = total + cell, held + page
+                _check_size(leaf, "page" if held == page else "page, with those of other columns,", held, PAGE_BYTES)
         largest = max(largest, total)
     return largest
 
 
-def _largest_cell(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema) -> int:
+def _largest_cell(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema) -> tuple[int, int]:
+    """Return the bytes of the largest cell, at most, and of the largest page."""
     try:
         pages = list(page_sizes(stream, chunk))
     except ValueError:  # damaged, which pyarrow reports
         pages = [chunk.total_uncompressed_size]
     numbers = 8 * chunk.num_values if leaf.max_repetition_level > 0 else 8
-    for size, most, what in (
-        (max(pages, default=0), TEXT_BYTES if leaf.logical_type.type == "STRING" else PAGE_BYTES, "page"),
-        (numbers, TEXT_BYTES, "row group"),
-    ):
-        if size > most:
-            raise UserError(
-                f"column {leaf.path!r}: a {what} over {most // 2**20} MiB, the limit; write smaller {what}s"
-            )
-    return numbers + (sum(pages) if leaf.physical_type == "BYTE_ARRAY" else 0)
+    page = max(pages, default=0)
+    if leaf.logical_type.type == "STRING":
+        _check_size(leaf, "page", page, TEXT_BYTES)
+    _check_size(leaf, "row group", numbers, TEXT_BYTES)
+    return numbers + (sum(pages) if leaf.physical_type == "BYTE_ARRAY" else 0), page
+
+
+def _check_size(leaf: pq.ColumnSchema, what: str, size: int, most: int) -> None:
+    if size > most:
+        how = "row_group_size=100" if what == "row group" else "write_batch_size=16"
+        limit = f"a {what} over {most // 2**20} MiB, the limit"
+        raise UserError(f"column {leaf.path!r}: {limit}; write smaller ones (pyarrow and pandas: {how})")
 
 
 def _pick_row(row: pa.RecordBatch, columns: Mapping[str, str], where: str, table: FoundFile) -> RawRow:
