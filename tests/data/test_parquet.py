@@ -127,7 +127,7 @@ def test_the_pages_of_a_column_are_all_of_it(tmp_path, options):
 def test_large_pages_and_long_lists_end_in_one_line(tmp_path, monkeypatch):
     file = write(tmp_path / "rows.parquet", [{**TRIPLET, "instruction": "red " * 3000}])
     monkeypatch.setattr(parquet, "TEXT_BYTES", 9000)
-    message = r"column 'instruction': a page over 0 MiB, the limit; write smaller ones \(pyarrow and pandas: write_batch_size=16"
+    message = r"column 'instruction': a page over 0 MiB, the limit; write smaller ones \(pyarrow and pandas: write_b"
     with pytest.raises(UserError, match=f"rows.parquet: {message}"):
         read(tmp_path, "triplets", "source=source_img,instruction=instruction,target=target_img")
     write(file, [{**THING, "objects": objects(*[0] * 400)}])
