@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from schema_files import BASE, INSIDE, as_bytes, letterboxed, mask_bytes, read
 
@@ -118,14 +121,14 @@ def test_lines_of_a_table_name_pairs(tmp_path, table, encode, folder, column):
 
 @TABLES
 def test_a_table_can_name_both_files_of_a_pair(tmp_path, table, encode):
-    kept = {"source": "x/1.png", "target": "y/2.png", "instruction": "make the coat red", "garment": "jeans"}
+    kept = {"source": "x/1.png", "target": "y/2.png", "instruction": "make them red", "garment": "jeans"}
     columns = ("input_image", "edited_image", "edit_prompt", "garment")
     renamed = dict(zip(columns, kept.values(), strict=True))
     files = {"x/1.png": BEFORE, "y/2.png": AFTER, "x/1.mask.png": mask_bytes(), "x/3.png": BEFORE}
     for row in (kept, renamed):
         write(tmp_path, {**files, table: encode(row, row | {next(iter(row)): "../out.png"})})
         good, bad = read(tmp_path, "before_after")
-        assert (good.item.instruction, good.item.garment, good.item.item_id) == ("make the coat red", "trousers", "x/1")
+        assert (good.item.instruction, good.item.garment, good.item.item_id) == ("make them red", "trousers", "x/1")
         assert good.item.mask
         assert bad.refused == "name leads out of its folder"
         assert count_left_out(str(tmp_path), "before_after") == {".png": 1}
@@ -143,6 +146,43 @@ def test_a_table_can_name_both_files_of_a_pair(tmp_path, table, encode):
 def test_a_folder_without_pairs_gives_a_one_line_error(tmp_path, files, message):
     with pytest.raises(UserError, match=message):
         read(write(tmp_path, files), "before_after")
+
+
+NAME = st.text(
+    st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="/\\:"), min_size=1, max_size=9
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    names=st.dictionaries(
+        NAME.filter(lambda name: not name.startswith(".") and PurePosixPath(f"{name}.png").suffix == ".png"),
+        st.tuples(st.sampled_from([".png", ".PNG", ".jpg", ""]), st.sampled_from([".webp", ".png", ""])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_the_pairs_are_the_names_that_both_folders_have(tmp_path_factory, names):
+    folder = tmp_path_factory.mktemp("pairs")
+    expected, refused = set(), 0
+    write(
+        folder,
+        {"source/.keep": b"", "target/.keep": b"", "source/first one.png": BEFORE, "target/first one.png": AFTER},
+    )
+    for name, (before, after) in names.items():
+        files = {f"source/{name}{before}": BEFORE} if before else {}
+        files |= {f"target/{name}{after}": AFTER} if after else {}
+        write(folder, files | ({f"{name}.txt": name.encode()} if files else {}))
+        expected |= {(name, name)} if len(files) == 2 else set()
+        refused += len(files) == 1
+    readings = read(folder, "before_after")
+    assert {(one.item.item_id, one.item.instruction) for one in readings if one.item} == expected
+    reasons = [one.refused for one in readings if not one.item]
+    assert len(reasons) == refused + 1  # "first one" has no instruction
+    assert {reason.replace("target", "source") for reason in reasons} <= {
+        "no picture of that name in source",
+        "no instruction",
+    }
 
 
 @pytest.mark.parametrize(

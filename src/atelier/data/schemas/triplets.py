@@ -116,7 +116,7 @@ def read_pair(row: Row, spec: RowSpec, decode: Callable[[Picture], np.ndarray]) 
     mask, remarks = fit_garment(lambda: decode(picture), plan)
     caption, caption_cut = short_text(row, "caption")
     details = Details(
-        garment=garment_of(text_of(row, "garment")) or garment_in(instruction) or UNKNOWN_GARMENT,
+        garment=garment_in(instruction) or garment_of(text_of(row, "garment")) or UNKNOWN_GARMENT,
         item_id=text_of(row, "item"),
         person_id=text_of(row, "person_id"),
         gender=gender_of(row),
