@@ -83,9 +83,8 @@ def nothing(study, scorers) -> tuple[pd.DataFrame, dict]:
 def test_a_score_that_no_edit_has_is_a_dash_or_absent_and_no_number(nothing, study, page_data):
     scores, report = nothing
     short = headline(report)
-    assert not {"directional", "clip"} & short["seen"].keys()
-    assert "directional" not in short["seen"]["gain"]
-    assert "lpips_outside" in short["seen"]
+    assert not {"dir", "clip"} & short["seen"].keys()
+    assert "leakage" in short["seen"]
     text = compare_with_paper(report)
     assert "| **finetuned** | – | – |" in text
     assert "Edits left out of CLIP similarity 24, CLIP directional similarity 24," in text

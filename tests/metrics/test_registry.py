@@ -20,7 +20,7 @@ def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
     means = {"sparkle": {"mean": 4.56, "ci_lo": 1.0, "ci_hi": 9.0, "n": 4}}
     domain = {"sources": 1, "probes": 4, "rendered": True, "finetuned": means, "oracles": {}, "gain": {}}
     report = {"networks": {}, "seen": domain}
-    assert headline(report) == {"seen": {"sparkle": 4.56, "gain": {}}}
+    assert headline(report) == {"seen": {"sparkle": 4.56}, "baseline": {"seen": {}}}
     ours = next(line for line in compare_with_paper(report).splitlines() if line.startswith("| **finetuned**"))
     assert ours.endswith("| 4.6 |")
     card = write_card({"base": "a/b"}, Provenance(report=report), 64, adapters=False)
@@ -39,7 +39,18 @@ def test_a_new_metric_needs_one_entry(monkeypatch, tmp_path):
 def test_metrics_are_stored_under_their_keys_and_zones_have_their_direction():
     assert all(key == one.key and one.better in (-1, 0, 1) for key, one in METRICS.items())
     views = {word for one in METRICS.values() for word in one.views.split()}
-    assert views == {"headline", "paper", "comparison", "methods", "figure", "losses", "page", "prompts", "gallery"}
+    assert views == {
+        "headline",
+        "seeds",
+        "paper",
+        "comparison",
+        "methods",
+        "figure",
+        "losses",
+        "page",
+        "prompts",
+        "gallery",
+    }
     assert METRICS["psnr_tight"].better == 1
     assert METRICS["psnr_tight_above_floor"].better == -1
     assert METRICS["lpips_tight_above_floor"].rests_on == ("lpips", "leakage_floor")

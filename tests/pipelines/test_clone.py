@@ -1,5 +1,7 @@
 """DVC's commands in a clone of the repository: each exits 0 without an alarm, before and after its stages have run."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,9 @@ import pytest
 from dvc.repo import Repo
 from import_graph import ROOT
 from pipelines import is_own_study
+
+from atelier.evaluation import summary
+from atelier.metrics.registry import view
 
 ALARMS = ("ERROR", "WARNING", "failed", "Traceback")
 OWN = "user.email=test@example.org -c user.name=test -c commit.gpgsign=false"
@@ -24,7 +29,8 @@ def dvc(folder: Path, *commands: str) -> str:
     """Run DVC's commands in one process; each must exit 0 without an alarm. Return what they print."""
     script = "import sys; from dvc.cli import main\nfor words in sys.argv[1:]: assert main(words.split()) == 0, words"
     command = [sys.executable, "-c", script, *commands]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"COLUMNS": "120"}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     text = result.stdout + result.stderr
     assert (result.returncode, [word for word in ALARMS if word in text]) == (0, []), f"{commands}: {text}"
     return result.stdout
@@ -63,6 +69,14 @@ def test_commands_in_a_clean_clone_exit_0_without_an_alarm(clone):
     assert git("status --short", clone) == ""
 
 
+def write_headline(folder: Path, level: float) -> None:
+    """Write metrics/headline.json as the evaluate stage does, for scores that are proportional to `level`."""
+    estimate = {"mean": level * 10.123456, "ci_lo": 0.0, "ci_hi": 1.0, "n": 4, "clusters": 4}
+    scores = dict.fromkeys([one.key for one in view("headline")], estimate)
+    part = {"finetuned": scores, "baseline": scores}
+    (folder / "metrics" / "headline.json").write_text(json.dumps(summary.headline({"seen": part, "unseen": part})))
+
+
 @pytest.fixture(scope="module")
 def made(clone: Path) -> Path:
     """A clone whose stages count as run: files stand where their outputs belong, and `dvc commit` has taken them."""
@@ -74,6 +88,7 @@ def made(clone: Path) -> Path:
         file = path if path.suffix else path / "weights.safetensors"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"in the place of {path.name}")
+    write_headline(folder, 1.0)
     dvc(folder, "commit --force")
     git("commit -qam Made", folder)
     return folder
@@ -97,6 +112,28 @@ def test_outputs_that_were_made_are_pushed_pulled_applied_and_branched(made, tmp
     subprocess.run(["git", "clone", "-q", str(made), str(second)], check=True)
     dvc(second, remote, "pull", "checkout", "status")
     assert (second / "models" / "finetuned" / "weights.safetensors").read_text() == before
+
+
+@pytest.mark.slow
+def test_metrics_diff_and_exp_show_fit_a_terminal_and_show_both_editors_in_both_domains(made):
+    """24 lines of 120 columns, also where every value has changed and with ten experiments."""
+    for level in (1.25, 2.5):
+        write_headline(made, level)
+        dvc(made, "commit --force", f"exp save -n times-{level}")
+    headline = json.loads((made / "metrics" / "headline.json").read_text())
+    names = {f"{domain}.{name}" for domain in ("seen", "unseen") for name in headline[domain]}
+    before = {f"baseline.{domain}.{name}" for domain in ("seen", "unseen") for name in headline["baseline"][domain]}
+    assert (len(names), len(before)) == (12, 10)
+    lines = dvc(made, "metrics diff times-1.25 times-2.5").splitlines()
+    assert {line.split()[1] for line in lines[1:]} == names | before
+    assert len(lines) <= 24
+    parts = ("seen[.]", "unseen[.]", ".*leakage$")
+    shown = dvc(made, *(f"exp show --no-pager --drop .* --keep Experiment|{one}" for one in parts)).splitlines()
+    assert max(len(line) for line in lines + shown) <= 120
+    assert not [line for line in shown if "…" in line]  # nothing is cut off
+    assert {word for line in shown for word in line.split() if "." in word and word[0].isalpha()} >= names
+    assert len(shown) == 3 * (4 + 2 + 2)  # rules and header, workspace and branch, experiments: 14 lines for ten rows
+    git("checkout -q .", made)
 
 
 @pytest.mark.slow

@@ -23,13 +23,14 @@ from typing import Any
 import pandas as pd
 
 from atelier.evaluation.references import REFERENCES
-from atelier.metrics.registry import EDITORS, MODELS, key_metrics, view
+from atelier.metrics.registry import EDITORS, MODELS, beside_paper, key_metrics
 from atelier.stats.bootstrap import Clusters
 from atelier.stats.estimate import Estimate, compare, estimate_means, ratio, significant
 
 FACTS = ("probe_id", "domain", "source_id", "prompt", "factor", "model")
 AGAINST_TARGET = ["target_mae", "target_rmse", "target_lpips"]
 HEADLINE_DIGITS = 4
+HEADLINE_NAMES = {"clip_directional": "dir", "leakage_share": "leakage", "target_rmse": "rmse"}  # columns are narrow
 
 # Metrics of captions or of the garment's phrase, and the factor of the prompts that have them: an edit has no score
 # where CLIP does not read these texts whole or, for directional similarity, sees no difference between the captions.
@@ -75,28 +76,29 @@ def count_left_out(scores: pd.DataFrame) -> dict[str, int]:
 
 
 def headline(report: Report) -> Report:
-    """Select what `dvc metrics diff` shows in a terminal: up to eight numbers per domain, short names, few digits.
+    """Select what `dvc metrics diff` and `dvc exp show` list: both editors' key measures, short names, few digits.
 
-    They are the fine-tuned editor's scores, the area under its frontier, and its gains in directional similarity and in
-    area. A number that a domain lacks (no exact target, no sweep) is omitted.
+    The fine-tuned editor's are {domain: {name: mean}}, the baseline's the same under `baseline`. The baseline's error
+    to the exact target is left out: with it the table of two domains would be longer than a terminal of 24 lines. A
+    measure that a domain lacks (no exact target) is omitted.
     """
-    short = {}
+    short: Report = {}
+    baseline: Report = {}
     for domain, part in report.items():
-        if not isinstance(part, dict) or "finetuned" not in part:
-            continue
-        frontier = part.get("frontier", {})
-        found = {one.headline: part["finetuned"].get(one.key) for one in view("headline")}
-        found["frontier"] = frontier.get("finetuned", {}).get("area")
-        gained = {
-            "directional": part["gain"].get("clip_directional"),
-            "frontier": frontier.get("gain", {}).get("area"),
-        }
-        short[domain] = _means(found) | {"gain": _means(gained)}
-    return short
+        if isinstance(part, dict) and "finetuned" in part:
+            short[domain] = _means(part["finetuned"])
+            measured = _means(part.get("baseline", {}))
+            baseline[domain] = {name: mean for name, mean in measured.items() if name != "rmse"}
+    return short | ({"baseline": baseline} if baseline else {})
 
 
-def _means(found: Mapping[str, Estimate | None]) -> dict[str, float]:
-    return {name: significant(one["mean"], HEADLINE_DIGITS) for name, one in found.items() if one}
+def _means(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+    """Return the name in metrics/headline.json → mean of the metrics of that view, in the paper's order."""
+    return {
+        HEADLINE_NAMES.get(one.key, one.headline): significant(estimates[one.key]["mean"], HEADLINE_DIGITS)
+        for one in beside_paper("headline")
+        if one.key in estimates
+    }
 
 
 def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:

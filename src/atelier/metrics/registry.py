@@ -55,7 +55,7 @@ class Metric:
 
     @property
     def headline(self) -> str:
-        """Return the name in metrics/headline.json: the paper's, or the key."""
+        """Return the name in the table of seeds: the paper's, or the key."""
         return self.paper_key or self.key
 
 
@@ -67,8 +67,10 @@ _ZONES = {
     "background": "in the background",
 }
 _BASES = (  # computed on the whole image, and per zone of the trimap
-    Metric("lpips", "LPIPS", -1, rests_on=("lpips",), paper_key="lpips", views="paper comparison page prompts"),
-    Metric("ssim", "SSIM", 1, paper_key="ssim", views="paper comparison page prompts"),
+    Metric(
+        "lpips", "LPIPS", -1, rests_on=("lpips",), paper_key="lpips", views="headline paper comparison page prompts"
+    ),
+    Metric("ssim", "SSIM", 1, paper_key="ssim", views="headline paper comparison page prompts"),
     Metric("psnr", "PSNR", 1, 1, "dB"),
     Metric("mse", "mean squared error", -1, 5),
 )
@@ -89,27 +91,27 @@ def _zone_metrics() -> Iterable[Metric]:
 _NAMED = (
     Metric(
         "clip_directional", "CLIP directional similarity", 1, 2, "× 100", "CLIP directional", "directional", _SUCCESS,
-        ("clip",), "directional", "headline paper comparison methods figure losses page prompts gallery",
+        ("clip",), "directional", "headline seeds paper comparison methods figure losses page prompts gallery",
     ),
     Metric(
         "clip_similarity", "CLIP similarity", 1, 2, "× 100", short="CLIP", group=_SUCCESS, rests_on=("clip",),
-        paper_key="clip", views="headline paper comparison methods figure losses page prompts",
+        paper_key="clip", views="headline seeds paper comparison methods figure losses page prompts",
     ),
     *_BASES,
     Metric(
         "lpips_outside", "LPIPS outside the garment", -1, label="LPIPS outside", group=_PRESERVATION,
-        rests_on=("lpips",), views="headline paper comparison methods figure losses page prompts gallery",
+        rests_on=("lpips",), views="seeds paper comparison methods figure losses page prompts gallery",
     ),
     Metric(
         "leakage_share", "leakage above the floor", -1, short="leakage above floor", group=_PRESERVATION,
-        rests_on=("leakage_floor",), views="headline paper comparison methods figure losses page prompts gallery",
+        rests_on=("leakage_floor",), views="headline seeds paper comparison methods figure losses page prompts gallery",
     ),
     Metric("leakage_share_raw", "raw leakage", -1, views="paper comparison methods figure page"),
     Metric("ssim_outside", "SSIM outside the garment", 1, label="SSIM outside", views="losses"),
     Metric("psnr_outside", "PSNR outside the garment", 1, 1, "dB", label="PSNR outside", views="prompts"),
     Metric(
         "target_rmse", "RMSE to the exact target", -1, 4, short="RMSE to target", group=_BOTH,
-        views="headline paper comparison methods figure losses page prompts gallery",
+        views="headline seeds paper comparison methods figure losses page prompts gallery",
     ),
     Metric(
         "target_mae", "MAE to the exact target", -1, 4, short="MAE to target", group=_BOTH,
@@ -144,7 +146,7 @@ def metric(key: str) -> Metric:
 def view(name: str) -> list[Metric]:
     """Return the metrics of a table or figure, in the registry's order.
 
-    headline: metrics/headline.json and the table of seeds. methods: the table of methods. figure: the figure with
+    headline: metrics/headline.json. seeds: the table of seeds. methods: the table of methods. figure: the figure with
     intervals, metrics/sheets/measures.png. losses: the losses study. page, prompts, gallery: the report page's main
     table, its table by prompt, and the orders of its gallery.
     """

@@ -81,7 +81,7 @@ def _headline_estimates(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, 
         part = report.get(domain, {})
         for kind in KINDS:
             estimates = part.get(kind, {})
-            yield from (((domain, kind, m.headline), estimates[m.key]) for m in view("headline") if m.key in estimates)
+            yield from (((domain, kind, m.headline), estimates[m.key]) for m in view("seeds") if m.key in estimates)
             area = part.get("frontier", {}).get(kind, {}).get("area")
             if area:
                 yield (domain, kind, "frontier"), area
