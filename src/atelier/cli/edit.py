@@ -19,34 +19,39 @@ from atelier.common.options import (
 )
 
 MOST_SEEDS = 64
-MASK_HELP = "What may change: the instruction's garment (auto), everything (none), or the white pixels of FILE."
-SAVE_MASK_HELP = "Also write the mask to this file (.png or .webp), at the photo's size: white may change."
-OVERLAY_HELP = "Also write the photo with the mask tinted green and the rest faded, to check what was found."
-BATCH_HELP = "CSV file of edits, instead of PHOTO; its columns are explained above."
+HELP = {
+    "out": "Write the edit to this image file: .png, .jpg or .webp.  [default: PHOTO-edited.png]",
+    "mask": "Change only the instruction's garment (auto), everything (none), or the white pixels of FILE.",
+    "save_mask": "Also write the mask to this file (.png or .webp), at the photo's size: white may change.",
+    "overlay": "Also write the photo with the mask tinted green and the rest faded, to check what was found.",
+    "weights": "Edit with the editor of this folder or hub id.  [default: models/finetuned, or else models.editor]",
+    "steps": "Sample in this number of steps.  [default: generate.steps]",
+    "guidance_text": "Use this text guidance scale s_T.  [default: generate.guidance_text]",
+    "guidance_image": "Use this image guidance scale s_I.  [default: generate.guidance_image]",
+    "seed": "Draw the noise with this seed; repeatable.  [default: generate.seed]",
+    "seeds": "Edit with this number of seeds, from --seed on, and write a contact sheet.",
+    "batch": "Edit the rows of this CSV file instead of PHOTO; its columns are explained above.",
+    "out_dir": "Write the outputs of --batch to this folder.",
+    "params": "Read the defaults from this parameters file.",
+}
 
 
 @click.command(cls=Command)
 @click.argument("photo", required=False, type=PATH)
 @click.argument("instruction", required=False, type=FREE_TEXT)
-@click.option(
-    "-o", "--out", type=OUT_FILE, help="Image file to write: .png, .jpg or .webp.  [default: PHOTO-edited.png]"
-)
-@click.option("--mask", default="auto", type=TEXT, metavar="auto|none|FILE", help=MASK_HELP)
-@click.option("--save-mask", type=OUT_FILE, help=SAVE_MASK_HELP)
-@click.option("--overlay", type=OUT_FILE, help=OVERLAY_HELP)
-@click.option(
-    "--weights", type=TEXT, help="Folder or hub id of an editor.  [default: models/finetuned, or else models.editor]"
-)
-@click.option("--steps", type=click.IntRange(1, 1000), help="Number of sampling steps.  [default: generate.steps]")
-@click.option("--guidance-text", type=SCALE, help="Text guidance scale s_T.  [default: generate.guidance_text]")
-@click.option("--guidance-image", type=SCALE, help="Image guidance scale s_I.  [default: generate.guidance_image]")
-@click.option("--seed", type=SEED, multiple=True, help="Seed of the noise; repeatable.  [default: generate.seed]")
-@click.option(
-    "--seeds", type=click.IntRange(1, MOST_SEEDS), help="Number of seeds from --seed on, for a contact sheet."
-)
-@click.option("--batch", type=PATH, help=BATCH_HELP)
-@click.option("--out-dir", type=OUT_FOLDER, help="Folder for the outputs of --batch.")
-@click.option("--params", default=PARAMS, type=PATH, help="Parameters file to read defaults from.")
+@click.option("-o", "--out", type=OUT_FILE, help=HELP["out"])
+@click.option("--mask", default="auto", type=TEXT, metavar="auto|none|FILE", help=HELP["mask"])
+@click.option("--save-mask", type=OUT_FILE, help=HELP["save_mask"])
+@click.option("--overlay", type=OUT_FILE, help=HELP["overlay"])
+@click.option("--weights", type=TEXT, help=HELP["weights"])
+@click.option("--steps", type=click.IntRange(1, 1000), help=HELP["steps"])
+@click.option("--guidance-text", type=SCALE, help=HELP["guidance_text"])
+@click.option("--guidance-image", type=SCALE, help=HELP["guidance_image"])
+@click.option("--seed", type=SEED, multiple=True, help=HELP["seed"])
+@click.option("--seeds", type=click.IntRange(1, MOST_SEEDS), help=HELP["seeds"])
+@click.option("--batch", type=PATH, help=HELP["batch"])
+@click.option("--out-dir", type=OUT_FOLDER, help=HELP["out_dir"])
+@click.option("--params", default=PARAMS, type=PATH, help=HELP["params"])
 def edit(
     photo: Path | None,
     instruction: str | None,
