@@ -25,19 +25,19 @@ _FLOOR = "only the change above what the autoencoder alone causes counts"
 _NAMED = {
     "clip_directional": Definition(
         "Cosine between the change of the CLIP embedding from source to edited image and its change from source "
-        "caption to target caption, × 100. An edit that changes nothing has 0",
+        "caption to target caption, × 100. An edit that changes nothing has 0",
         _COSINE, _P2P,
     ),
     "clip_similarity": Definition(
-        "Cosine between the CLIP embeddings of the edited image and of the target caption, × 100", _COSINE, _P2P
+        "Cosine between the CLIP embeddings of the edited image and of the target caption, × 100", _COSINE, _P2P
     ),
     "clip_inside_box": Definition(
         "Cosine between the CLIP embeddings of the crop to the garment and of the target caption’s phrase for it, "
-        "× 100",
+        "× 100",
         _COSINE, _CLIP,
     ),
     "image_similarity": Definition(
-        "Cosine between the CLIP embeddings of source and edited image, × 100", _COSINE, _P2P
+        "Cosine between the CLIP embeddings of source and edited image, × 100", _COSINE, _P2P
     ),
     "pattern_recognised": Definition(
         "Share of the edits for which CLIP finds the caption with the requested pattern nearest, among five captions "

@@ -17,7 +17,7 @@ ROWS = 4  # edits of a set in the grid, each with another instruction
 
 @dataclass(frozen=True)
 class Strip:
-    """One edit in the grid: its instruction and its images, as (name, data URI)."""
+    """One edit in the grid: its instruction and its images, as (name, data URI); empty where there is none."""
 
     prompt: str
     images: list[tuple[str, str]]
@@ -74,14 +74,15 @@ def summary(domains: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _grid(name: str, data: PageData) -> Grid:
     samples = _first_edits(name, data.samples)
-    with_target = all(sample.probe.target for sample in samples)
+    with_target = any(sample.probe.target for sample in samples)
     target = [target_title(data, name)] if with_target else []
     columns = ["source", *(MODEL_TITLES[model] for model in EDITORS), *target]
     strips = []
     for sample in samples:
         pngs = [sample.probe.source, *(sample.edited[model] for model in EDITORS)]
         pngs += [sample.probe.target] if with_target else []
-        strips.append(Strip(sample.probe.prompt, list(zip(columns, map(image_uri, pngs), strict=True))))
+        uris = [image_uri(png) if png else "" for png in pngs]
+        strips.append(Strip(sample.probe.prompt, list(zip(columns, uris, strict=True))))
     title = describe_domain(name)
     return Grid(title[:1].upper() + title[1:], columns, strips)
 
