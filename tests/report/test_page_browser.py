@@ -9,7 +9,10 @@ from fixtures_page import HTML
 
 from atelier.report.page.gallery import failures
 
-TEXTS = ("main", ".note", "nav a", ".eyebrow", "tr.reference td", "figcaption", ".tags span", "thead th")
+TEXTS = (
+    "main", ".note", "nav a", ".eyebrow", "tr.reference td", "figcaption", ".tags span", "thead th", ".term",
+    ".edits thead th", ".edits tbody th", ".lead", ".definition dt", ".definition dd", "#enlarged-name",
+)  # fmt: skip
 LUMINANCE = """colour => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   context.fillStyle = colour;

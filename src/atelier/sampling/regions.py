@@ -113,7 +113,7 @@ def save_overlay(photograph: Photograph, mask: np.ndarray, path: Path) -> None:
     """Write the photo with the mask tinted green and the rest faded to grey."""
     drawn = np.empty((*mask.shape, 3), np.uint8)
     for (_, top, _, bottom), pixels in strips(photograph.own.pixels):  # so that a large photo is held once more only
-        grey = pixels.mean(-1, keepdims=True) * 0.5 + 127.5
-        tinted = pixels * 0.6 + np.array(TIGHT_TINT) * 0.4
+        grey = pixels.mean(-1, keepdims=True, dtype=np.float32) / 2 + 127.5
+        tinted = pixels * np.float32(0.6) + np.float32(0.4) * np.array(TIGHT_TINT, np.float32)
         drawn[top:bottom] = np.where(mask[top:bottom, :, None], tinted, grey).round()
     save(drawn, path, photograph.profile)
