@@ -77,6 +77,11 @@ _NAMED = {
         "an exact target",
         "0 and more", _LPIPS,
     ),
+    "target_similarity": Definition(
+        "Cosine between the CLIP embeddings of the edited image and of the true target, × 100; for test triplets. The "
+        "target of a same-item pair is another photograph, with which no pixels can be compared",
+        _COSINE, _CLIP,
+    ),
     "leakage_share": Definition(
         f"Share of the whole change, summed over pixels, that lies outside the garment; {_FLOOR}", "0 to 1"
     ),
