@@ -74,7 +74,8 @@ def _rename(caption: str, phrase: Phrase, found: Mention, colour: str | None, pa
 
 def _restate(caption: str, phrase: Phrase, colour: str | None, pattern: str | None) -> Edit:
     """Rewrite a statement about the garment, or remove one that need not hold any more."""
-    if pattern and (phrase.negated or (pattern == "solid" and _hangs_on(caption, phrase))):
+    denied = phrase.negated and (phrase.of_kind("print") or stated_prints(phrase))
+    if pattern and (denied or (pattern == "solid" and _hangs_on(caption, phrase))):
         return phrase.cue_words[0].start, phrase.end, ""
     colours = [] if phrase.adds or phrase.negated else phrase.of_kind("colour")
     edits = _replace(phrase, colours, colour) if colour and colours else []
@@ -89,8 +90,8 @@ def _restate(caption: str, phrase: Phrase, colour: str | None, pattern: str | No
     elif prints and not named and (predicate or prints[-1] is not last):
         edits += _replace(phrase, prints, spoken.adjective)
     elif colours and prints:
-        named = " ".join([colour or caption[colours[0].start : colours[-1].end], spoken.modifier])
-        return phrase.start, phrase.end, with_article(f"{named} pattern")
+        shown = colour or caption[colours[0].start : colours[-1].end]
+        return phrase.start, phrase.end, with_article(f"{shown} {spoken.modifier} pattern")
     else:
         return phrase.start, phrase.end, spoken.noun
     return phrase.start, phrase.end, _write(caption, phrase, edits)
@@ -131,18 +132,15 @@ def _write(caption: str, phrase: Phrase, edits: list[Edit]) -> str:
     if not edits:
         return caption[phrase.start : phrase.end]
     start = phrase.words[0].start
-    if (
-        edits[0][0] == edits[0][1] == start and phrase.opens and not (phrase.article or phrase.cue)
-    ):  # no sentence's first word any more
+    opens = phrase.opens and not (phrase.article or phrase.cue)
+    if opens and edits[0][0] == edits[0][1] == start:  # its first word no longer begins the sentence
         edits = [*edits, *_lower_case(phrase.words[0], caption)]
     shifted = [(first - start, last - start, new) for first, last, new in edits]
     text = _apply(caption[start : phrase.end], shifted)
     if phrase.article:
         article = article_for(text)
         return f"{article.capitalize() if caption[phrase.start].isupper() else article} {text}"
-    if phrase.opens and not phrase.cue and caption[start].isupper():
-        return text[0].upper() + text[1:]
-    return text
+    return text[0].upper() + text[1:] if opens and caption[start].isupper() else text
 
 
 def _lower_case(word: Word, caption: str) -> list[Edit]:
