@@ -27,7 +27,7 @@ SMALL = {
     "generate": {"sweep_probes": 0},
     "evaluate": {"draws": 100, "sheet_rows": 2},
 }
-TOPS = {CLOTH_TYPES[name] for name in ("t-shirt", "shirt", "jacket")}
+TOPS = {CLOTH_TYPES[name]: name for name in ("t-shirt", "shirt", "jacket")}
 UNLIKE = ("red", "blue", "striped", "floral")  # what the prompts ask for
 
 
@@ -41,7 +41,7 @@ def draw_pictures(folder: Path) -> None:
         name = f"photo-{number:02d}.png"
         row["images"].save(folder / name)
         row["mask"].save(folder / "masks" / name)
-        lines.append(json.dumps({"file_name": name, "caption": row["caption"]}))
+        lines.append(json.dumps({"file_name": name, "caption": row["caption"], "garment": TOPS[row["cloth_type"]]}))
     (folder / "metadata.jsonl").write_text("\n".join(lines))
 
 
