@@ -11,18 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from import_graph import ROOT
 from PIL import Image
 from ruamel.yaml import YAML
 
+from atelier.cli import main
 from atelier.common.files import digest
 from atelier.synthetic.fashion.rows import CLOTH_TYPES, SHOTS, VARIANTS, rows
 
 pytestmark = pytest.mark.slow
 
 SMALL = {
-    "prepare": {"unseen_rows": 40},
-    "pair": {"triplets": 20, "probes": 2},
+    "prepare": {"unseen_rows": 24},
+    "pair": {"triplets": 12, "probes": 1},
     "train": {"epochs": 1, "batch_size": 8, "validation": 2},
     "generate": {"sweep_probes": 0},
     "evaluate": {"draws": 100, "sheet_rows": 2},
@@ -108,11 +110,13 @@ def test_dvc_finds_it_up_to_date_from_its_own_folder(clone):
     assert "up to date" in clone.dvc("repro", where="studies/mine")
 
 
-def test_its_editor_edits_a_photo(clone):
+def test_its_editor_edits_a_photo(clone, monkeypatch):
     photo, out = clone.folder.parent / "photos" / "photo-00.png", clone.folder.parent / "edited.png"
-    own = "studies/mine"
-    clone.atelier("edit", str(photo), "make the top red", "-o", str(out), "--mask", "none",
-                  "--params", f"{own}/params.yaml", "--weights", f"{own}/models/finetuned")  # fmt: skip
+    monkeypatch.chdir(clone.folder)
+    words = ["edit", str(photo), "make the top red", "-o", str(out), "--mask", "none",
+             "--params", "studies/mine/params.yaml", "--weights", "studies/mine/models/finetuned"]  # fmt: skip
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
     before, after = (np.asarray(Image.open(path).convert("RGB"), float) for path in (photo, out))
     assert before.shape == after.shape
     assert np.abs(before - after).mean() > 1
