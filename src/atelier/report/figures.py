@@ -17,7 +17,7 @@ from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS
 from atelier.report.comparable import share_points
 from atelier.report.format import figure as number
 from atelier.report.format import interval_of, mean_of
-from atelier.stats.figure import add_legend, make_panels, save_png
+from atelier.stats.figure import add_legend, make_panels, name_points, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,22 +169,22 @@ def draw_shares(axis: "Axes", points: pd.DataFrame, metric: str) -> None:
         points: columns label, group, trained_share and `metric`, as `share_points` returns them, of one domain.
     """
     points = points if metric in points else points.assign(**{metric: math.nan})
-    for group, left in (("ablation", True), ("method", False)):  # names of equal shares go on either side
+    names: list[tuple[str, tuple[float, float]]] = []
+    for group in ("ablation", "method"):
         part = points[points["group"] == group].dropna(subset=[metric])
         places = list(zip(part["trained_share"], part[metric], strict=True))
         (dots,) = axis.plot(part["trained_share"], part[metric], "o", ms=5, label=f"{group}s", alpha=0.8)
         decimals = registry.metric(metric).decimals
         gains = [f"{share:.1%} trained, {number(gain, decimals, signed=True)}" for share, gain in places]
         _label_markers(dots, [f"{name}: {gain}" for name, gain in zip(part["label"], gains, strict=True)])
-        for name, place in zip(part["label"], places, strict=True):
-            offset, side = (-7 if left else 7, -3), "right" if left else "left"
-            axis.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=8, ha=side)
+        names += zip(part["label"], places, strict=True)
     axis.set_xscale("log")
     axis.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
     axis.minorticks_off()
     axis.set_xlabel("trained share of the UNet")
     axis.set_ylabel("fine-tuned − baseline")
     axis.margins(0.2)
+    name_points(axis, names)
 
 
 def _label_markers(line: "Line2D", labels: Iterable[str]) -> None:
