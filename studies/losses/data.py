@@ -11,7 +11,7 @@ from atelier.common.options import FREE_TEXT, THREADS
 from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.masks.make import mask_all
-from atelier.pairs import pair_items
+from atelier.pairs import Outputs, pair_items
 from studies.losses.train import parse_changes
 
 
@@ -28,7 +28,8 @@ def main(params: Path, items: Path, changes: str, threads: int, out: Path) -> No
     with atomic_write(out) as folder, tempfile.TemporaryDirectory() as scratch:
         folder.mkdir()
         triplets, probes = folder / "triplets.parquet", Path(scratch) / "probes.parquet"
-        facts = pair_items(items, triplets, probes, chosen.pair)
+        outputs = Outputs(triplets, probes, Path(scratch) / "tests.parquet")
+        facts = pair_items(items, outputs, chosen.pair)
         mask_all(
             triplets, probes, folder / "zones.parquet", Path(scratch) / "zones.parquet", chosen.mask, chosen.models
         )

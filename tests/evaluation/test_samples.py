@@ -35,7 +35,7 @@ def test_probes_without_zones_are_skipped_and_missing_edits_and_mixed_domains_ar
         join_samples(study.probes, study.zones, study.edits | {"finetuned": study.edits["finetuned"][1:]})
     with pytest.raises(UserError, match="zones: none"):
         join_samples(study.probes, [], study.edits)
-    probes = [replace(probe, target=None) if n == 5 else probe for n, probe in enumerate(study.probes)]
+    probes = [replace(probe, target=None, exact_mask=None) if n == 5 else probe for n, probe in enumerate(study.probes)]
     with pytest.raises(UserError, match=f"domain 'seen' holds .*{probes[5].probe_id!r} is the first"):
         join_samples(probes, study.zones, study.edits)
 

@@ -31,6 +31,7 @@ def test_metrics_are_defined_only_where_they_apply(scores, study):
     assert 0 < len(faces) < len(study.probes)
     partly = dict.fromkeys(("delta_e", "hue_error"), scores["factor"] == "colour")
     partly["pattern_recognised"] = scores["factor"] == "pattern"
+    partly["target_similarity"] = scores["domain"] == "test_triplets"
     partly["right_garment"] = scores["probe_id"].isin(others)
     partly["face_change"] = scores["probe_id"].isin(faces)
     for name, defined in partly.items():

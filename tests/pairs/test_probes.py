@@ -1,17 +1,29 @@
 """Probes: test pictures that all four prompts change, exact targets of rendered ones, few pictures read."""
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_pairs import SIZE, photograph, write_index
+from fixtures_pairs import PAIR, SIZE, photograph, write_index
 from PIL import Image
 
+from atelier.common.records import Item, Probe
 from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.probes import choose_sources, make_probes
+from atelier.pairs.prompts import Prompt, read_prompts
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention
 from atelier.text.instructions import PROMPTS
+
+FOUR = read_prompts(PAIR.prompts)
+
+
+def probes_of(item: Item, folder: Path, prompts: Sequence[Prompt] = FOUR) -> list[Probe]:
+    """Make the probes of one picture."""
+    index = write_index([item], folder)
+    return list(make_probes(choose_sources(index.entries, prompts, index.fetch, 1, 1), prompts, index.fetch))
 
 
 def test_probes_are_test_pictures_that_all_four_prompts_change(paired, items):
@@ -51,7 +63,7 @@ def test_rendered_probes_have_the_edit_as_target_the_present_colour_as_noop_and_
 
 def test_probes_come_from_as_many_garment_items_as_there_are(index):
     unseen = [one for one in index.entries if one.domain == "unseen"]
-    assert len({one.item_id for one in choose_sources(unseen, index.fetch, 4, 1)}) == 4
+    assert len({one.entry.item_id for one in choose_sources(unseen, FOUR, index.fetch, 4, 1)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -69,9 +81,10 @@ def test_probes_come_from_as_many_garment_items_as_there_are(index):
         (photograph("01", "a man", "red", split="test", garment="clothes", slot="full"), False),
     ],
 )
-def test_photographs_that_a_prompt_would_not_change_are_not_probes(item, usable, tmp_path):
+def test_photographs_that_a_prompt_would_not_change_do_not_get_all_prompts(item, usable, tmp_path):
     index = write_index([item], tmp_path)
-    assert choose_sources(index.entries, index.fetch, 5, 1) == (index.entries if usable else [])
+    chosen = choose_sources(index.entries, FOUR, index.fetch, 5, 1)
+    assert [one.entry for one in chosen if len(one.subjects) == 4] == (index.entries if usable else [])
 
 
 def test_pictures_are_read_lazily(tmp_path):
@@ -79,18 +92,17 @@ def test_pictures_are_read_lazily(tmp_path):
     colours, looked = ["red", "yellow", "yellow", "yellow"] * 10, []
     people = [photograph(f"{n:02d}", "a man", c, split="test", item_id=str(n)) for n, c in enumerate(colours)]
     index = write_index(people, tmp_path)
-    chosen = choose_sources(index.entries, lambda entry: looked.append(entry) or index.fetch(entry), 2, 1)
+    chosen = choose_sources(index.entries, FOUR, lambda entry: looked.append(entry) or index.fetch(entry), 2, 1)
     assert len(chosen) == 2
-    assert [one for one in looked if colours[one.row] == "yellow"] == chosen
+    assert [one for one in looked if colours[one.row] == "yellow"] == [one.entry for one in chosen]
     assert len(looked) < 20
 
 
 def test_a_probe_of_a_photograph_has_a_caption_and_no_target(tmp_path):
     named, unnamed = (photograph("01", caption, split="test") for caption in ("a man in a green shirt", "a man"))
-    index = write_index([named], tmp_path)
-    first, *_ = make_probes(index.entries, index.fetch)
+    first, *_ = probes_of(named, tmp_path)
     assert (first.prompt, first.target_caption) == ("add stripes to the clothes", "a man in a green striped shirt")
     assert (first.target, first.exact_mask, first.other_mask) == (None, None, None)
     assert Image.fromarray(from_png(first.mask)).mode == "L"
     for item, noop in ((named, "make the shirt green"), (unnamed, None)):
-        assert {probe.noop for probe in make_probes([item], lambda one: one)} == {noop}
+        assert {probe.noop for probe in probes_of(item, tmp_path)} == {noop}

@@ -13,9 +13,9 @@ from fixtures_edits import Study
 from fixtures_sweeps import sweep_edits
 from PIL import Image
 
-from atelier.common.records import Edit, Probe, Zones, write_rows
+from atelier.common.records import Edit, Probe, TestProbe, Zones, write_rows
 from atelier.config import Evaluate, Models
-from atelier.evaluation.evaluate import Evaluation, evaluate, load_scorers
+from atelier.evaluation.evaluate import Evaluation, Inputs, evaluate, load_scorers
 from atelier.images.contact_sheet import CELL, GAP, HEADER, TEXT_WIDTH
 from atelier.images.tensors import from_png
 from atelier.report import paper
@@ -44,8 +44,18 @@ def evaluated(study: Study, models: Models, tmp_path_factory) -> Evaluation:
     write_rows(folder / "zones", Zones, study.zones)
     for model, edits in sweep_edits(study).items():
         write_rows(folder / model, Edit, edits)
+    write_rows(folder / "tests", TestProbe, [])
+    write_rows(folder / "none", Edit, [])
     edits = {model: folder / model for model in study.edits}
-    return evaluate(folder / "probes", folder / "zones", edits, load_scorers(models), SETTINGS, models.editor)
+    inputs = Inputs(
+        folder / "probes",
+        folder / "zones",
+        edits,
+        folder / "tests",
+        folder / "zones",
+        dict.fromkeys(edits, folder / "none"),
+    )
+    return evaluate(inputs, load_scorers(models), SETTINGS, models.editor)
 
 
 def test_the_report_has_networks_counts_no_ops_and_frontiers(evaluated, tiny_clip_folder, tiny_features_folder):

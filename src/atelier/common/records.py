@@ -19,6 +19,8 @@ GROUP_ROWS, GROUP_BYTES = 256, 8_000_000  # of a row group: at most, and approxi
 
 Domain = Literal["seen", "unseen"]
 Split = Literal["train", "val", "test"]
+WHOLE = "whole"  # factor of a prompt that names no garment and changes the whole picture
+TESTS = "test_triplets"  # domain of test triplets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +103,64 @@ class Probe:
     source_id: str
     item_id: str
     person_id: str
-    prompt: str  # one of the paper's four
-    garment: str  # the garment that the prompt names in this picture
-    factor: str  # colour | pattern
-    value: str  # the requested colour or pattern
+    prompt: str  # the instruction
+    garment: str  # the garment that the prompt changes in this picture; "": the whole picture
+    factor: str  # colour | pattern | both | fabric | other | variant | whole (see pairs.prompts)
+    value: str  # the requested colour or pattern, both joined by "+", or a fabric; "": none that has a name
     source_caption: str
     target_caption: str
     source: bytes
-    mask: bytes | None  # as given by the data set
+    mask: bytes | None  # as given by the data set; all of the picture if it is changed as a whole
     box: list[float] | None
     target: bytes | None = None  # the exact target (rendered pictures only)
-    exact_mask: bytes | None = None  # exact mask of the named garment (rendered pictures only)
+    exact_mask: bytes | None = None  # exact mask of what the prompt changes (rendered pictures only)
     other_mask: bytes | None = None  # exact mask of the other garment worn (rendered, two garments)
     face_mask: bytes | None = None  # exact mask of the face (rendered, not seen from behind)
     noop: str | None = None  # an instruction that requests the garment's present colour, if that is known
+
+    @property
+    def colour(self) -> str | None:
+        """The requested colour."""
+        return self.value.split("+")[0] if self.factor in ("colour", "both") else None
+
+    @property
+    def pattern(self) -> str | None:
+        """The requested pattern."""
+        return self.value.split("+")[-1] if self.factor in ("pattern", "both") else None
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the picture was rendered."""
+        return self.exact_mask is not None
+
+    @property
+    def aligned_target(self) -> bytes | None:
+        """The target to which an edit can be compared pixel by pixel, if there is one."""
+        return self.target
+
+    @property
+    def true_target(self) -> bytes | None:
+        """The target of a test triplet, which need not be aligned with the source."""
+        return None
+
+
+@dataclass(frozen=True)
+class TestProbe(Probe):
+    """A triplet that was held out from training, to be edited and evaluated: `target` is its own target."""
+
+    __test__ = False  # no class of tests, whatever pytest takes its name for
+
+    kind: str = ""  # same_item | aligned | given
+
+    @property
+    def aligned_target(self) -> bytes | None:
+        """The target of an aligned or given pair; that of a same-item pair is another photograph."""
+        return None if self.kind == "same_item" else self.target
+
+    @property
+    def true_target(self) -> bytes | None:
+        """The triplet's target."""
+        return self.target
 
 
 @dataclass(frozen=True)
@@ -139,7 +185,7 @@ class Edit:
     edited: bytes
 
 
-Row = TypeVar("Row", Item, Triplet, Probe, Zones, Edit)
+Row = TypeVar("Row", Item, Triplet, Probe, TestProbe, Zones, Edit)
 
 
 def write_rows(path: Path, row_type: type[Row], rows: Iterable[Row]) -> int:

@@ -1,14 +1,14 @@
 """Parameters: params.yaml as frozen, strict models, one per section; unknown keys are errors.
 
-Public: `Evaluate`, `Generate`, `LoopSettings`, `Mask`, `Models`, `Pair`, `Params`, `Prepare`, `Section`, `Train`,
-`check_section`, `fields`, `parse_yaml`, `read_params`, `read_sections`.
+Public: `Evaluate`, `Generate`, `LoopSettings`, `Mask`, `Models`, `Pair`, `PairPrompt`, `Params`, `Prepare`, `Section`,
+`Train`, `check_section`, `fields`, `parse_yaml`, `read_params`, `read_sections`.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from atelier.config.fields import (
     Batch,
@@ -70,11 +70,34 @@ class Prepare(Section):
     seed: Seed
 
 
+class PairPrompt(Section):
+    """An entry of `pair.prompts`: an instruction, and what cannot be read from it ("": it is read)."""
+
+    text: Words
+    garment: Text = ""  # a garment's name; `none`: the instruction changes the whole picture
+    colour: Text = ""
+    pattern: Text = ""
+    source: Text = ""  # the phrase of the source's caption that `target` replaces
+    target: Text = ""  # the phrase that the target's caption has instead of `source`, or in addition
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, value: Any) -> Any:
+        return value if isinstance(value, Mapping) else {"text": value}
+
+    @model_serializer
+    def _write_text(self) -> str | dict[str, str]:
+        values = {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name)}
+        return values if len(values) > 1 else self.text
+
+
 class Pair(Section):
     triplets: Count
     aligned: Share
     given: Share
     probes: Annotated[int, Field(ge=1, le=100_000)]
+    prompts: Annotated[list[PairPrompt], Field(min_length=1, max_length=100)]
+    test_triplets: Annotated[int, Field(ge=0, le=100_000)]
     near_duplicate: Annotated[int, Field(ge=0, le=32)]
     seed: Seed
 

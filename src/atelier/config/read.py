@@ -162,6 +162,9 @@ def _keys(model: type[Section], place: tuple[int | str, ...]) -> list[str]:
 
 
 def _place(parts: Iterable[int | str]) -> str:
-    """Join the names of nested keys with dots, each shortened and without control characters."""
-    texts = [str(part) for part in parts]
-    return ".".join(part if part.isprintable() and len(part) <= 60 else short_repr(part) for part in texts)
+    """Return the place of a value, `pair.prompts[2].text`; each name shortened and without control characters."""
+    place = ""
+    for part in parts:
+        name = str(part) if str(part).isprintable() and len(str(part)) <= 60 else short_repr(str(part))
+        place += f"[{part}]" if isinstance(part, int) and place else f".{name}" if place else name
+    return place

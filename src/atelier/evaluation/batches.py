@@ -48,8 +48,8 @@ class Batch:
 
     samples: Sequence[Sample]
     source: torch.Tensor
-    target: torch.Tensor  # the source if no exact target is known
-    rendered: torch.Tensor  # bool (B,): whether an exact target is known
+    target: torch.Tensor  # the aligned target (exact if rendered); the source if there is none
+    exact: torch.Tensor  # bool (B,): whether there is an aligned target
     garment: torch.Tensor  # the exact mask if the image was rendered, else the tight zone
     zones: trimap.TrimapZones
     floor: torch.Tensor  # (B, 1, H, W)
@@ -110,8 +110,8 @@ def iter_batches(samples: Sequence[Sample], sources: Sources, scorers: Scorers, 
         yield Batch(
             samples=chunk,
             source=decode_images([probe.source for probe in probes], scorers),
-            target=decode_images([probe.target or probe.source for probe in probes], scorers),
-            rendered=torch.tensor([probe.target is not None for probe in probes], device=scorers.device),
+            target=decode_images([probe.aligned_target or probe.source for probe in probes], scorers),
+            exact=torch.tensor([probe.aligned_target is not None for probe in probes], device=scorers.device),
             garment=garment,
             zones=zones,
             floor=sources.floors[sources.rows(chunk)].to(scorers.device),

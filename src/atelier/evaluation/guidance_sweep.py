@@ -32,11 +32,11 @@ def score_sweep(
     Success is NaN for a photograph whose captions have no direction; the functions below leave its probe out.
     """
     rows = []
-    photographs = [sample.probe for samples in sweep.values() for sample in samples if sample.probe.target is None]
+    photographs = [one.probe for samples in sweep.values() for one in samples if one.probe.aligned_target is None]
     texts = Texts(map(captions_of, photographs), scorers)
     for guidance, samples in sweep.items():
-        for rendered in (True, False):  # a batch holds renderings or photographs
-            alike = [sample for sample in samples if (sample.probe.target is not None) == rendered]
+        for exact in (True, False):  # a batch has exact targets, or none
+            alike = [sample for sample in samples if (sample.probe.aligned_target is not None) == exact]
             for batch in iter_batches(alike, sources, scorers, batch_size):
                 for model in EDITORS:
                     edited = decode_images([sample.edited[model] for sample in batch.samples], scorers)
@@ -53,7 +53,7 @@ def _score(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return success and preservation (B,): against the exact targets, or by CLIP and leakage for photographs."""
     change, garment = leakage.change_map(batch.source, edited, batch.floor), batch.garment
-    if batch.rendered.all():
+    if batch.exact.all():
         success = frontier.success(batch.source, edited, batch.target, garment)
         asked = frontier.asked_change(batch.source, batch.target, garment)
         outside = frontier.untouched(batch.source, batch.target, garment)

@@ -20,6 +20,7 @@ from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png
 from atelier.synthetic.fashion.fabric import print_fabric
 from atelier.text.captions import find_mention
+from atelier.text.colours import COLOURS_RGB
 
 REFERENCES = ("picture_tint", "box_tint", "dilated", "other_item")
 STRENGTH = 0.6  # weight of the fabric in a tint; the source has the rest
@@ -44,8 +45,8 @@ def make_references(sample: Sample, other: bytes | None) -> dict[str, np.ndarray
         boxed = source.copy()
         boxed[y1:y2, x1:x2] = tinted[y1:y2, x1:x2]
         edits |= {"picture_tint": tinted, "box_tint": boxed}
-    if probe.target is not None:
-        edits["dilated"] = spill(from_png(probe.target), mask, max(1, round(SPILL * source.shape[0])))
+    if probe.aligned_target is not None:
+        edits["dilated"] = spill(from_png(probe.aligned_target), mask, max(1, round(SPILL * source.shape[0])))
     if other is not None:
         edits["other_item"] = from_png(other)
     return edits
@@ -57,9 +58,9 @@ def requested_fabric(probe: Probe, size: int) -> np.ndarray | None:
     What the prompt does not name is as in the target caption. None if that is unknown: for a photograph, everything
     except a named colour is.
     """
-    mention = find_mention(probe.target_caption, probe.garment) if probe.target is not None else None
-    colour = probe.value if probe.factor == "colour" else mention and mention.colour
-    if not colour:
+    mention = find_mention(probe.target_caption, probe.garment) if probe.rendered and probe.target else None
+    colour = probe.colour or (mention and mention.colour)
+    if colour not in COLOURS_RGB:
         return None
     pattern = (mention and mention.pattern) or "solid"
     return print_fabric(colour, pattern, np.ones((size, size), np.float32), np.zeros((size, size), np.float32))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atelier.common.errors import UserError
-from atelier.common.records import Edit, Probe, Zones
+from atelier.common.records import WHOLE, Edit, Probe, Zones
 from atelier.sampling.plan import EDIT, NOOP, SWEEP
 from atelier.text import captions
 from atelier.text.captions import recaption
@@ -92,13 +92,20 @@ def captions_of(probe: Probe) -> tuple[str, str]:
 
 
 def garment_phrase(probe: Probe) -> str:
-    """Return the target caption's phrase for the garment ("a red striped shirt"), or one made from the prompt."""
+    """Return the target caption's phrase for the garment ("a red striped shirt"), or one made from the prompt.
+
+    The whole caption if the prompt names no garment.
+    """
+    if probe.factor == WHOLE:
+        return probe.target_caption
     phrase = captions.garment_phrase(probe.target_caption, probe.garment)
-    return phrase or describe(probe.garment, **{probe.factor: probe.value})
+    return phrase or describe(probe.garment, probe.colour, probe.pattern)
 
 
 def pattern_captions(probe: Probe) -> list[str]:
-    """Return the source caption with each pattern of `instructions.RENDERED_PATTERNS` in turn on the garment."""
+    """Return the source caption with each of `instructions.RENDERED_PATTERNS` in turn on the garment, if any."""
+    if probe.factor == WHOLE:
+        return [probe.source_caption] * len(RENDERED_PATTERNS)
     return [recaption(probe.source_caption, probe.garment, pattern=pattern) for pattern in RENDERED_PATTERNS]
 
 
@@ -123,7 +130,7 @@ def _refuse_mixed_domains(samples: Sequence[Sample]) -> None:
     """Raise UserError if a domain holds renderings and photographs: their scores must not be averaged."""
     rendered: dict[str, bool] = {}
     for sample in samples:
-        known = sample.probe.target is not None
+        known = sample.probe.rendered
         if rendered.setdefault(sample.probe.domain, known) != known:
             raise UserError(
                 f"probes: domain {sample.probe.domain!r} holds rendered pictures and photographs "

@@ -1,8 +1,8 @@
 """Scores of every edit of every model: one table with a row per edit and model, a column per metric.
 
 The models are the two editors (`baseline`, `finetuned`), two controls that need no editor (`copy`: the source itself;
-`composite`: the fine-tuned image inside the garment's mask, the source outside) and, if the image was rendered,
-`target`, the exact target. Reference edits (`references.REFERENCES`) are scored like models.
+`composite`: the fine-tuned image inside the garment's mask, the source outside) and, where there is an aligned target,
+`target`, that target. Reference edits (`references.REFERENCES`) are scored like models.
 
 Legend: B batch, H W pixels. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from atelier.common.records import WHOLE
 from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
 from atelier.evaluation.references import REFERENCES, make_references, other_pictures
 from atelier.evaluation.samples import Sample, captions_of, garment_phrase, pattern_captions
@@ -28,6 +29,9 @@ from atelier.metrics.registry import EDITORS, metric
 from atelier.text.instructions import RENDERED_PATTERNS
 from atelier.text.lexicon import lab_of
 
+OF_PICTURES = (  # metrics that need no garment: those of prompts that name none
+    "clip_similarity", "clip_directional", "image_similarity", "lpips", "ssim",
+)  # fmt: skip
 NOOPS = ["domain", "source_id", "probe_id", "model", "change", "lpips"]
 
 Edited = dict[str, tuple[torch.Tensor, np.ndarray]]  # model → images (B, 3, H, W) and where they are defined, bool (B,)
@@ -46,6 +50,7 @@ class Precomputed:
     boxes: list[list[float]]  # around the garment
     regions: dict[str, torch.Tensor]  # region → mask
     floor_scores: dict[str, torch.Tensor]
+    true_target: torch.Tensor  # features of CLIP of a test triplet's target, (B, D); NaN: none
     other: torch.Tensor  # mask of the other garment; empty if there is none
     face: torch.Tensor  # mask of the face; empty if none is known
 
@@ -60,8 +65,9 @@ def score_samples(
 
     Returns:
         A row per probe and model: probe_id, domain, source_id, prompt, factor, model, and a column per metric, NaN if
-        it is not defined (`delta_e` of a pattern prompt, a distance to an unknown target, a CLIP score of captions that
-        CLIP does not read or between which it sees no difference).
+        it is not defined (`delta_e` of a pattern prompt, a distance to an unknown target, whatever needs a garment for
+        a prompt that names none, a CLIP score of captions that CLIP does not read or between which it sees no
+        difference).
     """
     tables = []
     probes = [sample.probe for sample in samples]
@@ -124,6 +130,7 @@ def precompute(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -
         boxes=[box_of(mask) for mask in batch.garment[:, 0].cpu().numpy() > 0],
         regions=regions.region_masks(batch.garment, batch.zones),
         floor_scores={name: scores[rows] for name, scores in sources.floor_scores.items()},
+        true_target=_features_of([probe.true_target for probe in probes], scorers, sources.features[rows]),
         other=batch.masks([probe.other_mask for probe in probes]),
         face=batch.masks([probe.face_mask for probe in probes]),
     )
@@ -138,8 +145,9 @@ def _controls(batch: Batch, finetuned: torch.Tensor, others: Mapping[str, bytes 
     """
     everywhere = np.ones(len(batch.samples), bool)
     composite = torch.where(batch.zones.tight > 0, finetuned, batch.source)
-    found = {"copy": (batch.source, everywhere), "composite": (composite, everywhere)}
-    found["target"] = (batch.target, batch.rendered.cpu().numpy())
+    named = np.array([probe.factor != WHOLE for probe in batch.probes])
+    found = {"copy": (batch.source, everywhere), "composite": (composite, named)}
+    found["target"] = (batch.target, batch.exact.cpu().numpy())
     references = [make_references(sample, others[sample.probe.source_id]) for sample in batch.samples]
     for name in REFERENCES:
         defined = np.array([name in one for one in references])
@@ -171,9 +179,10 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
         "leakage_share": leakage.leakage_share(change, garment),
         "leakage_share_raw": leakage.leakage_share(leakage.change_map(source, edited), garment),
         "leakage_density": leakage.leakage_density(change, garment),
-        "target_mae": _where(batch.rendered, pixel.absolute_error(edited, batch.target)),
-        "target_rmse": _where(batch.rendered, pixel.squared_error(edited, batch.target).sqrt()),
-        "target_lpips": _where(batch.rendered, mean_distance(scorers.lpips.differences(layers, pre.target_layers))),
+        "target_mae": _where(batch.exact, pixel.absolute_error(edited, batch.target)),
+        "target_rmse": _where(batch.exact, pixel.squared_error(edited, batch.target).sqrt()),
+        "target_similarity": 100 * similarity(features, pre.true_target),
+        "target_lpips": _where(batch.exact, mean_distance(scorers.lpips.differences(layers, pre.target_layers))),
         **_colour_differences(edited, batch),
         "right_garment": leakage.right_garment(change, garment, pre.other),
         "clip_inside_box": 100 * similarity(boxed, pre.phrase),
@@ -185,24 +194,35 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
     }
     facts = [(p.probe_id, p.domain, p.source_id, p.prompt, p.factor, model) for p in batch.probes]
     table = pd.DataFrame(facts, columns=["probe_id", "domain", "source_id", "prompt", "factor", "model"])
-    return table.assign(**{name: values.double().cpu().numpy() for name, values in scores.items()})
+    table = table.assign(**{name: values.double().cpu().numpy() for name, values in scores.items()})
+    table.loc[table["factor"] == WHOLE, [name for name in scores if name not in OF_PICTURES]] = np.nan
+    return table
+
+
+def _features_of(pngs: Sequence[bytes | None], scorers: Scorers, like: torch.Tensor) -> torch.Tensor:
+    """Return CLIP features of PNG images, shaped `like` others; NaN for None."""
+    features, rows = torch.full_like(like, torch.nan), [row for row, png in enumerate(pngs) if png is not None]
+    if rows:
+        features[rows] = scorers.clip.image_features(decode_images([png for png in pngs if png is not None], scorers))
+    return features
 
 
 def _recognised(features: torch.Tensor, batch: Batch, pre: Precomputed) -> torch.Tensor:
-    """Return whether CLIP recognises the requested pattern, (B,); NaN for colour prompts."""
-    requested = [RENDERED_PATTERNS.index(probe.value) if probe.factor == "pattern" else -1 for probe in batch.probes]
+    """Return whether CLIP recognises the requested pattern, (B,); NaN where none is requested."""
+    patterns = [probe.pattern for probe in batch.probes]
+    requested = [RENDERED_PATTERNS.index(one) if one in RENDERED_PATTERNS else -1 for one in patterns]
     index = torch.tensor(requested, device=features.device)
     return _where(index >= 0, clip_garment.recognised(features, pre.patterns, index))
 
 
 def _colour_differences(edited: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
-    """Return ΔE2000 and hue error (B,) between garment and named colour; NaN for pattern prompts."""
+    """Return ΔE2000 and hue error (B,) between garment and named colour; NaN where none is named."""
     pixels, masks = to_pixels(edited), batch.garment[:, 0].cpu().numpy() > 0
     found = {"delta_e": [float("nan")] * len(pixels), "hue_error": [float("nan")] * len(pixels)}
     for row, probe in enumerate(batch.probes):
-        if probe.factor == "colour":
+        if probe.colour:
             for name, measure in (("delta_e", delta_e), ("hue_error", hue_error)):
-                found[name][row] = measure(pixels[row], masks[row], lab_of(probe.value))
+                found[name][row] = measure(pixels[row], masks[row], lab_of(probe.colour))
     return {name: torch.tensor(values) for name, values in found.items()}
 
 

@@ -1,14 +1,16 @@
 """Summary of the scores: means with intervals and what fine-tuning gained, per domain.
 
-    domain (seen, unseen) → probes, sources, rendered (true for rendered images, false for photographs)
+    domain (seen, unseen, test_triplets) → probes, sources, rendered (true for rendered images, false for photographs)
+    domain → no_garment       → edits by prompts that name no garment, which have few metrics; only where there are any
     domain → left_out         → metric → edits without a score (see `CAPTIONED`); only where there are any
     domain → model (baseline, finetuned, copy, composite, target) → metric → {mean, ci_lo, ci_hi, n, clusters}
     domain → oracles          → reference edit → metric → the same; not compared with the models
     domain → gain             → metric → fine-tuned − baseline, paired: {mean, ci_lo, ci_hi, p, p_holm, n, clusters}
     domain → gain_over_copy   → the same against the untouched input, which an editor must beat
     domain → directional_ratio, directional_of_target → fine-tuned ÷ baseline, ÷ exact target
-    domain → colour, pattern  → gains and ratios of the prompts of that factor alone
+    domain → colour, pattern, both, fabric, other, variant, whole → gains and ratios of the prompts of that factor alone
     domain → prompts          → prompt → probes, and gain of the key metrics in the edits of that prompt alone
+    test_triplets → kinds     → given, same_item, aligned → probes, and the gains and ratios of that kind of pair alone
     domain → noop             → model or gain → change, lpips → an estimate of what a no-op instruction changed
     domain → frontier         → model or gain → area → an estimate (`guidance_sweep`)
 
@@ -22,6 +24,7 @@ from typing import Any
 
 import pandas as pd
 
+from atelier.common.records import TESTS, WHOLE
 from atelier.evaluation.references import REFERENCES
 from atelier.metrics.registry import EDITORS, MODELS, beside_paper, key_metrics
 from atelier.stats.bootstrap import Clusters
@@ -40,6 +43,8 @@ CAPTIONED = {
     "clip_inside_box": None,
     "pattern_recognised": "pattern",
 }
+
+OF_CAPTIONS = ("clip_similarity", "clip_directional")  # those of `CAPTIONED` that need no garment
 
 Report = dict[str, Any]
 
@@ -64,14 +69,30 @@ def summarise_noops(noops: pd.DataFrame, draws: int, seed: int) -> Report:
     return report
 
 
-def count_left_out(scores: pd.DataFrame) -> dict[str, int]:
-    """Return metric of `CAPTIONED` → number of the fine-tuned editor's edits without a score; only those above 0."""
-    tuned = scores[scores["model"] == "finetuned"]
-    counts = {
-        name: int(tuned.loc[(tuned["factor"] == factor) if factor else slice(None), name].isna().sum())
-        for name, factor in CAPTIONED.items()
-        if name in tuned
+def summarise_kinds(scores: pd.DataFrame, kinds: Mapping[str, str], draws: int, seed: int) -> Report:
+    """Return kind of pair → gains over the test triplets of that kind.
+
+    Args:
+        kinds: probe_id → kind; other rows of the scores are left out.
+    """
+    of_kind = scores.assign(kind=scores["probe_id"].map(kinds)).dropna(subset="kind")
+    return {
+        str(kind): _compare_part(part.drop(columns="kind"), draws, seed)
+        for kind, part in of_kind.groupby("kind", sort=True)
     }
+
+
+def count_left_out(scores: pd.DataFrame) -> dict[str, int]:
+    """Return metric of `CAPTIONED` → number of the fine-tuned editor's edits without a score; only those above 0.
+
+    Edits by prompts that name no garment count only for the metrics that need none.
+    """
+    tuned = scores[scores["model"] == "finetuned"]
+    counts = {}
+    for name, factor in CAPTIONED.items():
+        if name in tuned:
+            expected = tuned["factor"] == factor if factor else (tuned["factor"] != WHOLE) | (name in OF_CAPTIONS)
+            counts[name] = int(tuned.loc[expected, name].isna().sum())
     return {name: count for name, count in counts.items() if count}
 
 
@@ -85,7 +106,7 @@ def headline(report: Report) -> Report:
     short: Report = {}
     baseline: Report = {}
     for domain, part in report.items():
-        if isinstance(part, dict) and "finetuned" in part:
+        if isinstance(part, dict) and "finetuned" in part and domain != TESTS:
             short[domain] = _means(part["finetuned"])
             measured = _means(part.get("baseline", {}))
             baseline[domain] = {name: mean for name, mean in measured.items() if name != "rmse"}
@@ -106,17 +127,25 @@ def _summarise_domain(scores: pd.DataFrame, draws: int, seed: int) -> Report:
     described = estimate_means(tables, clusters)
     report: Report = {"probes": len(clusters.member), "sources": clusters.counts.shape[1]}
     report["rendered"] = "target" in tables
+    no_garment = int(((scores["factor"] == WHOLE) & (scores["model"] == "finetuned")).sum())
+    report |= {"no_garment": no_garment} if no_garment else {}
     left_out = count_left_out(scores)
     if left_out:
         report["left_out"] = left_out
     report |= {model: described[model] for model in MODELS if model in described}
     report["oracles"] = {name: described[name] for name in REFERENCES if name in described}
     report |= _compare_models(tables, clusters, draws, seed)
-    for factor, part in scores.groupby("factor", sort=True):
-        tables, clusters = _align(part, MODELS, metrics_of(scores), draws, seed)
-        report[str(factor)] = {"probes": len(clusters.member)} | _compare_models(tables, clusters, draws, seed)
-    report["prompts"] = {str(prompt): _gain(part, draws, seed) for prompt, part in scores.groupby("prompt", sort=True)}
+    report |= {str(name): _compare_part(part, draws, seed) for name, part in scores.groupby("factor", sort=True)}
+    if not (scores["domain"] == TESTS).any():  # a test triplet's instruction is its own
+        by_prompt = scores.groupby("prompt", sort=True)
+        report["prompts"] = {str(prompt): _gain(part, draws, seed) for prompt, part in by_prompt}
     return report
+
+
+def _compare_part(scores: pd.DataFrame, draws: int, seed: int) -> Report:
+    """Return how many edits there are, and the gains over them."""
+    tables, clusters = _align(scores, MODELS, metrics_of(scores), draws, seed)
+    return {"probes": len(clusters.member)} | _compare_models(tables, clusters, draws, seed)
 
 
 def _gain(scores: pd.DataFrame, draws: int, seed: int) -> Report:

@@ -117,6 +117,10 @@ _NAMED = (
         "target_mae", "MAE to the exact target", -1, 4, short="MAE to target", group=_BOTH,
         views="paper comparison methods figure losses page",
     ),
+    Metric(
+        "target_similarity", "CLIP similarity to the true target", 1, 2, "× 100", rests_on=("clip",),
+        views="comparison page",
+    ),
     Metric("target_lpips", "LPIPS to the exact target", -1, rests_on=("lpips",)),
     Metric("right_garment", "right garment", 1, rests_on=("leakage_floor",), views="comparison page prompts"),
     Metric("pattern_recognised", "pattern recognised", 1, group=_SUCCESS, rests_on=("clip",), views="prompts"),

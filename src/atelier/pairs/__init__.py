@@ -1,12 +1,13 @@
-"""Make triplets (source, instruction, target) for training and probes for evaluation from items.
+"""Make triplets (source, instruction, target) for training, and probes and test triplets for evaluation, from items.
 
-Public: `load_limits`, `pair_items`.
+Public: `Outputs`, `load_limits`, `pair_items`.
 
 Both pictures of a triplet come from one split, and no picture has a near duplicate in another split. Only metadata is
 held in memory: pictures are read by row, and triplets and probes are written as they are made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,33 @@ from typing import Any
 from atelier.common.counts import tally_refused
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, remove
-from atelier.common.records import Probe, Triplet, iter_rows, write_rows
+from atelier.common.notices import notice
+from atelier.common.records import Probe, TestProbe, Triplet, iter_rows, write_rows
 from atelier.config import Pair
+from atelier.pairs.held_out import choose_tests, make_tests
 from atelier.pairs.index import IndexEntry, ItemIndex
 from atelier.pairs.lengths import Lengths, Limits, load_limits
-from atelier.pairs.probes import choose_sources, make_probes
-from atelier.pairs.report import summarise
+from atelier.pairs.probes import ProbeSource, choose_sources, make_probes
+from atelier.pairs.prompts import Prompt, read_prompts
+from atelier.pairs.report import count_probes, summarise
 from atelier.pairs.splits import Splits, drop_near
 
-__all__ = ["Limits", "load_limits", "pair_items"]
+__all__ = ["Limits", "Outputs", "load_limits", "pair_items"]
 
 
-def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: Limits | None = None) -> dict[str, Any]:
-    """Make the triplets of the seen domain (train, val, test) and the probes of both domains; write both files at once.
+@dataclass(frozen=True)
+class Outputs:
+    """The files that `pair_items` writes."""
+
+    triplets: Path
+    probes: Path
+    tests: Path
+
+
+def pair_items(items: Path, out: Outputs, params: Pair, limits: Limits | None = None) -> dict[str, Any]:
+    """Make the triplets of the seen domain (train, val, test), the probes of both domains, and choose test triplets.
+
+    All files appear at once.
 
     Args:
         limits: how much of a text the editor and CLIP read; None: longer texts are not counted.
@@ -35,22 +50,25 @@ def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: 
         The report for metrics/pair.json.
 
     Raises:
-        UserError: train or val would have no triplet, or a domain has no picture that all prompts would change.
+        UserError: train or val would have no triplet, a domain has no picture that a prompt would change, or an entry
+            of `pair.prompts` cannot be used.
     """
-    index = ItemIndex(items)
+    prompts, index = read_prompts(params.prompts), ItemIndex(items)
     kept = drop_near(index.entries, params.near_duplicate)
     sources = {
         domain: choose_sources(
-            [entry for entry in kept if entry.domain == domain], index.fetch, params.probes, params.seed
+            [entry for entry in kept if entry.domain == domain], prompts, index.fetch, params.probes, params.seed
         )
         for domain in ("seen", "unseen")
     }
-    _check_probes(sources)
+    _check_probes(sources, prompts)
     splits, lengths = Splits(kept, index.fetch, params), Lengths(limits)
-    with atomic_write(probes) as new_probes, atomic_write(triplets) as new_triplets:
-        made = (probe for chosen in sources.values() for probe in make_probes(chosen, index.fetch))
-        write_rows(new_probes, Probe, lengths.watch(_guarding(made, splits)))
-        _write_triplets(new_triplets, splits, lengths)
+    rendered = frozenset(entry.image_id for entry in kept if entry.scene)
+    with atomic_write(out.tests) as tests, atomic_write(out.probes) as probes, atomic_write(out.triplets) as triplets:
+        made = (probe for chosen in sources.values() for probe in make_probes(chosen, prompts, index.fetch))
+        write_rows(probes, Probe, lengths.watch(_guarding(made, splits)))
+        held_out = _write_triplets(triplets, splits, lengths, params.test_triplets)
+        write_rows(tests, TestProbe, make_tests(held_out, rendered))
         _check_triplets(splits, kept, params)
     near_duplicates = {
         "bits": params.near_duplicate,
@@ -58,11 +76,8 @@ def pair_items(items: Path, triplets: Path, probes: Path, params: Pair, limits: 
         "targets": splits.near_targets,
     }
     refused = {kind: tally_refused(reasons.elements()) for kind, reasons in splits.refused.items()}
-    return (
-        {"near_duplicates": near_duplicates, "refused": refused}
-        | summarise(kept, splits.made, sources, params)
-        | lengths.report()
-    )
+    report = {"near_duplicates": near_duplicates, "refused": refused} | summarise(kept, splits.made, params)
+    return report | count_probes(sources, prompts, held_out, params.probes) | lengths.report()
 
 
 def _guarding(probes: Iterator[Probe], splits: Splits) -> Iterator[Probe]:
@@ -72,8 +87,12 @@ def _guarding(probes: Iterator[Probe], splits: Splits) -> Iterator[Probe]:
         yield probe
 
 
-def _write_triplets(path: Path, splits: Splits, lengths: Lengths) -> None:
-    """Make test, val, train but write train, val, test: the first two, a fifth of all, wait in temporary files."""
+def _write_triplets(path: Path, splits: Splits, lengths: Lengths, tests: int) -> list[Triplet]:
+    """Make test, val, train but write train, val, test: the first two, a fifth of all, wait in temporary files.
+
+    Returns:
+        At most `tests` triplets of the test split.
+    """
     waiting = path.with_name(path.name + ".waiting")
     remove(waiting)
     try:
@@ -81,17 +100,23 @@ def _write_triplets(path: Path, splits: Splits, lengths: Lengths) -> None:
             write_rows(waiting / split, Triplet, lengths.watch(splits.make(split)))
         others = (iter_rows(waiting / split, Triplet) for split in ("val", "test"))
         write_rows(path, Triplet, chain(lengths.watch(splits.make("train")), *others))
+        return choose_tests(iter_rows(waiting / "test", Triplet), tests)
     finally:
         remove(waiting)
 
 
-def _check_probes(sources: Mapping[str, Sequence[IndexEntry]]) -> None:
+def _check_probes(sources: Mapping[str, Sequence[ProbeSource]], prompts: Sequence[Prompt]) -> None:
     for domain, chosen in sources.items():
+        put = {number for source in chosen for number in source.subjects}
+        left_out = [repr(prompt.text) for number, prompt in enumerate(prompts) if number not in put]
         if not chosen:
             raise UserError(
-                f"no {domain} test picture can be a probe: all four prompts must change it, so it needs an upper "
-                "garment (or clothes without a named type) that is neither red nor blue, neither striped nor floral"
+                f"no {domain} test picture can be a probe: no prompt of pair.prompts would change one; a picture must "
+                'show the garment that a prompt names ("shirt", "clothes" and prints without a garment mean the upper '
+                "one, or clothes without a named type) in another colour or print"
             )
+        if left_out:
+            notice(f"pair: no {domain} test picture shows what these prompts would change: {', '.join(left_out)}")
 
 
 def _check_triplets(splits: Splits, entries: Sequence[IndexEntry], params: Pair) -> None:

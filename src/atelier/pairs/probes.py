@@ -1,117 +1,180 @@
-"""Probes: test pictures × the paper's four prompts, with the exact target where the picture was rendered.
+"""Probes: test pictures × prompts, with the exact target where the renderer can paint what the prompt asks for.
 
-The prompts name a shirt, the clothes, or no garment. Here they refer to the upper garment, or to the clothes where a
-data set does not name their type. So only pictures of such an item are used, and of those only the ones that all four
-prompts would change. The mask in a data set of triplets marks the region of that data set's instruction, not the
-garment of the prompts; the segmenter predicts the mask of such a probe.
+`pair.prompts` lists the prompts, `prompts` says which pictures each can change. The mask in a data set of triplets
+marks the region of that data set's instruction, not the garment of the prompts; the segmenter predicts the mask of such
+a probe.
 """
 
-import itertools
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Probe
 from atelier.images.tensors import from_png, mask_from_png, mask_to_png, to_png
 from atelier.pairs.index import Fetch, IndexEntry
+from atelier.pairs.prompts import Prompt, Subject, find_subject, is_answered, stated_fabric
 from atelier.pairs.recolour import name_colour
 from atelier.synthetic import fashion
-from atelier.text.captions import find_mention, recaption
-from atelier.text.garments import UNKNOWN_GARMENT
-from atelier.text.instructions import PROMPTS
-
-SLOT = "upper"
-_REQUESTED = {
-    factor: {value for changed, value in PROMPTS.values() if changed == factor} for factor in ("colour", "pattern")
-}
+from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 
-def choose_sources(entries: Sequence[IndexEntry], fetch: Fetch, count: int, seed: int) -> list[IndexEntry]:
-    """Choose at most `count` test pictures that all four prompts change, from as many garment items as possible."""
-    groups: dict[str, list[IndexEntry]] = defaultdict(list)
+@dataclass(frozen=True)
+class ProbeSource:
+    """A test picture and what each prompt that is put to it changes."""
+
+    entry: IndexEntry
+    subjects: dict[int, Subject]  # number of the prompt → what it changes
+
+
+def choose_sources(
+    entries: Sequence[IndexEntry], prompts: Sequence[Prompt], fetch: Fetch, count: int, seed: int
+) -> list[ProbeSource]:
+    """Choose test pictures until `count` of them are put to each prompt, or no other would be changed by it.
+
+    Pictures that most prompts change come first, of those as many garment items as possible; all prompts that change a
+    chosen picture are put to it.
+    """
+    waiting: dict[int, list[ProbeSource]] = defaultdict(list)  # number of prompts → pictures
     for entry in entries:
-        if entry.split == "test" and _metadata_allows(entry):
-            groups[entry.item_id].append(entry)
-    rng = random.Random(f"{seed}:probes")
-    shuffled = [rng.sample(group, len(group)) for group in groups.values()]
-    rng.shuffle(shuffled)
-    # lazy: of ten thousand pictures, little more than `count` are read
-    usable = (filter(lambda entry: _picture_allows(entry, fetch), group) for group in shuffled)
-    return list(itertools.islice(take_turns(usable), count))
+        if entry.split == "test" and (subjects := _match(entry, prompts)):
+            waiting[len(subjects)].append(ProbeSource(entry, subjects))
+    rng, put, chosen = random.Random(f"{seed}:probes"), Counter[int](), []
+
+    def usable(group: Sequence[ProbeSource]) -> Iterator[ProbeSource]:
+        for source in group:
+            if any(put[number] < count for number in source.subjects):
+                kept = _look(source, prompts, fetch)
+                if len(kept.subjects) == len(source.subjects):
+                    yield kept
+                elif kept.subjects:
+                    waiting[len(kept.subjects)].append(kept)
+
+    for size in range(len(prompts), 0, -1):
+        groups: dict[str, list[ProbeSource]] = defaultdict(list)
+        for source in waiting[size]:
+            groups[source.entry.item_id].append(source)
+        shuffled = [rng.sample(group, len(group)) for group in groups.values()]
+        rng.shuffle(shuffled)
+        # lazy: of ten thousand pictures, little more than `count` are read
+        for source in take_turns(map(usable, shuffled)):
+            if any(put[number] < count for number in source.subjects):
+                put.update(source.subjects.keys())
+                chosen.append(source)
+    return chosen
 
 
-def _metadata_allows(entry: IndexEntry) -> bool:
-    """Whether each prompt would change an item, judged by its metadata."""
-    if entry.slot != SLOT and entry.garment != UNKNOWN_GARMENT:
-        return False
-    if entry.scene:
-        worn = fashion.Scene.from_json(entry.scene).garments[SLOT]
-        return worn.colour not in _REQUESTED["colour"] and worn.pattern not in _REQUESTED["pattern"]
-    mention = find_mention(entry.caption, entry.garment)
-    return not (mention and (mention.colour in _REQUESTED["colour"] or mention.pattern in _REQUESTED["pattern"]))
+def _match(entry: IndexEntry, prompts: Sequence[Prompt]) -> dict[int, Subject]:
+    """Return what each prompt would change in a picture, judged by its metadata."""
+    scene = fashion.Scene.from_json(entry.scene) if entry.scene else None
+    found = {number: find_subject(prompt, entry, scene) for number, prompt in enumerate(prompts)}
+    return {
+        number: subject
+        for number, subject in found.items()
+        if subject and not is_answered(prompts[number], stated_fabric(entry, subject, scene))
+    }
 
 
-def _picture_allows(entry: IndexEntry, fetch: Fetch) -> bool:
-    """Whether a photograph shows no requested colour; measured if its caption names no colour and it has a mask."""
-    mention = find_mention(entry.caption, entry.garment)
-    if entry.scene or not entry.shows_garment or (mention and mention.colour):
-        return True
+def _look(source: ProbeSource, prompts: Sequence[Prompt], fetch: Fetch) -> ProbeSource:
+    """Leave out prompts for a colour that a photograph shows; measured if its caption names none and it has a mask."""
+    entry = source.entry
+    unstated = {
+        number: stated_fabric(entry, subject, None)[1]
+        for number, subject in source.subjects.items()
+        if prompts[number].colour and subject.own and stated_fabric(entry, subject, None)[0] is None
+    }
+    if entry.scene or not entry.shows_garment or not unstated:
+        return source
     item = fetch(entry)
     assert item.mask
-    return name_colour(from_png(item.image), mask_from_png(item.mask)) not in _REQUESTED["colour"]
+    colour = name_colour(from_png(item.image), mask_from_png(item.mask))
+    shown = {number for number, pattern in unstated.items() if is_answered(prompts[number], (colour, pattern))}
+    return ProbeSource(entry, {number: one for number, one in source.subjects.items() if number not in shown})
 
 
-def make_probes(entries: Sequence[IndexEntry], fetch: Fetch) -> Iterator[Probe]:
-    """Yield four probes of each picture, one per prompt."""
-    for item in map(fetch, entries):
-        yield from _rendered_probes(item, item.scene) if item.scene else _photographed_probes(item)
-
-
-def _rendered_probes(item: Item, program: str) -> Iterator[Probe]:
-    scene = fashion.Scene.from_json(program)
-    layout = fashion.lay_out(scene, from_png(item.image).shape[0])
-    masks = {slot: mask_to_png(layout.masks[slot]) for slot in (*scene.garments, "face")}
-    exact, face = masks.pop(SLOT), masks.pop("face")
-    worn = scene.garments[SLOT]
-    for number, (factor, value) in enumerate(PROMPTS.values()):
-        edited = fashion.edit(scene, SLOT, **{factor: value})
-        yield _probe(
-            item,
-            number,
-            source_caption=fashion.describe_scene(scene),
-            target_caption=fashion.describe_scene(edited),
-            target=to_png(fashion.paint(edited, layout)),
-            exact_mask=exact,
-            other_mask=next(iter(masks.values()), None),
-            face_mask=face if layout.masks["face"].any() else None,
-            noop=f"make the {worn.kind} {worn.colour}",
+def make_probes(sources: Sequence[ProbeSource], prompts: Sequence[Prompt], fetch: Fetch) -> Iterator[Probe]:
+    """Yield the probes of each picture, one per prompt that is put to it."""
+    for source in sources:
+        item = fetch(source.entry)
+        yield from (
+            _rendered_probes(item, item.scene, source, prompts)
+            if item.scene
+            else (
+                _photographed_probe(item, number, subject, prompts[number])
+                for number, subject in source.subjects.items()
+            )
         )
 
 
-def _photographed_probes(item: Item) -> Iterator[Probe]:
-    mention = find_mention(item.caption, item.garment)
-    noop = f"make the {item.garment} {mention.colour}" if mention and mention.colour else None
-    for number, (factor, value) in enumerate(PROMPTS.values()):
-        target_caption = recaption(item.caption, item.garment, **{factor: value})
-        yield _probe(item, number, source_caption=item.caption, target_caption=target_caption, noop=noop)
+def _rendered_probes(item: Item, program: str, source: ProbeSource, prompts: Sequence[Prompt]) -> Iterator[Probe]:
+    scene = fashion.Scene.from_json(program)
+    layout = fashion.lay_out(scene, from_png(item.image).shape[0])
+    masks = {slot: mask_to_png(layout.masks[slot]) for slot in (*scene.garments, "face")}
+    face = masks.pop("face")
+    shared = {"face_mask": face if layout.masks["face"].any() else None}
+    for number, subject in source.subjects.items():
+        prompt, caption = prompts[number], fashion.describe_scene(scene)
+        before, after = prompt.captions(caption, subject.garment)
+        if subject.slot is None:
+            whole = mask_to_png(np.ones_like(layout.masks["face"]))
+            captions = {"source_caption": before, "target_caption": after}
+            yield _probe(item, number, prompt, subject, **captions, exact_mask=whole, **shared)
+            continue
+        worn, target = scene.garments[subject.slot], None
+        if _is_paintable(prompt):
+            changed = {"colour": prompt.colour, "pattern": prompt.pattern}
+            edited = fashion.edit(scene, subject.slot, **{name: value for name, value in changed.items() if value})
+            target = to_png(fashion.paint(edited, layout))
+            after = fashion.describe_scene(edited) if not prompt.phrases[1] else after
+        others = (mask for slot, mask in masks.items() if slot != subject.slot)
+        yield _probe(
+            item,
+            number,
+            prompt,
+            subject,
+            source_caption=before,
+            target_caption=after,
+            target=target,
+            exact_mask=masks[subject.slot],
+            other_mask=next(others, None),
+            noop=f"make the {worn.kind} {worn.colour}",
+            **shared,
+        )
 
 
-def _probe(item: Item, number: int, **fields: str | bytes | None) -> Probe:
-    """Make the probe of one prompt, given by its number in PROMPTS."""
-    prompt, (factor, value) = list(PROMPTS.items())[number]
+def _is_paintable(prompt: Prompt) -> bool:
+    """Whether the renderer can paint what a prompt asks for."""
+    colour, pattern = prompt.colour in (None, *RENDERED_COLOURS), prompt.pattern in (None, *RENDERED_PATTERNS)
+    return colour and pattern and prompt.factor in ("colour", "pattern", "both") and prompt.fabric is None
+
+
+def _photographed_probe(item: Item, number: int, subject: Subject, prompt: Prompt) -> Probe:
+    colour, _ = stated_fabric(item, subject, None)
+    noop = f"make the {subject.garment} {colour}" if colour else None
+    before, after = prompt.captions(item.caption, subject.garment)
+    return _probe(item, number, prompt, subject, source_caption=before, target_caption=after, noop=noop)
+
+
+def _probe(item: Item, number: int, prompt: Prompt, subject: Subject, **fields: str | bytes | None) -> Probe:
+    """Make the probe of one prompt, given with its number in `pair.prompts`."""
+    mask = item.mask if item.instruction is None and subject.own else None
+    if not subject.garment:
+        mask = mask_to_png(np.ones(from_png(item.image).shape[:2], bool))
     return Probe(
         probe_id=f"{item.image_id}-{number}",
         domain=item.domain,
         source_id=item.image_id,
         item_id=item.item_id,
         person_id=item.person_id,
-        prompt=prompt,
-        garment=item.garment,
-        factor=factor,
-        value=value,
+        prompt=prompt.text,
+        garment=subject.garment,
+        factor=prompt.factor,
+        value=prompt.value,
         source=item.image,
-        mask=item.mask if item.instruction is None else None,
-        box=item.box,
+        mask=mask,
+        box=item.box if subject.own else None,
         **fields,
     )

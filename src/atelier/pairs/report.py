@@ -9,6 +9,8 @@ from atelier.common.counts import tally
 from atelier.common.records import Triplet
 from atelier.config import Pair
 from atelier.pairs.index import IndexEntry
+from atelier.pairs.probes import ProbeSource
+from atelier.pairs.prompts import Prompt
 from atelier.pairs.same_item import group_variants
 from atelier.synthetic import fashion
 from atelier.text.captions import find_mention
@@ -40,13 +42,8 @@ class TripletStats:
         return cls(triplet.split, triplet.kind, triplet.factor, triplet.garment, triplet.source_id, held_out)
 
 
-def summarise(
-    entries: Sequence[IndexEntry],
-    made: Sequence[TripletStats],
-    sources: Mapping[str, Sequence[IndexEntry]],
-    params: Pair,
-) -> dict[str, Any]:
-    """Return the report for metrics/pair.json as nested scalars: numbers made, and shortfalls against the request."""
+def summarise(entries: Sequence[IndexEntry], made: Sequence[TripletStats], params: Pair) -> dict[str, Any]:
+    """Return the report on triplets as nested scalars: numbers made, and shortfalls against the request."""
     seen = [entry for entry in entries if entry.domain == "seen"]
     garments = {entry.image_id: entry.garment for entry in seen}
     pictures = Counter(entry.item_id for entry in seen)
@@ -63,7 +60,28 @@ def summarise(
         "items_with_one_picture": sum(count == 1 for count in pictures.values()),
         "items_with_two_colour_ways": len({group[0].item_id for group in group_variants(seen)}),
         "pictures_without_scene_or_mask": sum(entry.scene is None and not entry.masked for entry in seen),
-        "probes": {domain: len(chosen) for domain, chosen in sources.items()},
-        "probe_shortfall": {domain: params.probes - len(chosen) for domain, chosen in sources.items()},
-        "probe_garments": {domain: tally(entry.garment for entry in chosen) for domain, chosen in sources.items()},
+    }
+
+
+def count_probes(
+    sources: Mapping[str, Sequence[ProbeSource]], prompts: Sequence[Prompt], tests: Sequence[Triplet], wanted: int
+) -> dict[str, Any]:
+    """Return the report on probes and test triplets.
+
+    Args:
+        sources: domain → pictures.
+        wanted: number of pictures per domain and prompt.
+    """
+    entries = {domain: [source.entry for source in chosen] for domain, chosen in sources.items()}
+    put = {
+        domain: Counter(number for source in chosen for number in source.subjects) for domain, chosen in sources.items()
+    }
+    return {
+        "probes": {domain: len(chosen) for domain, chosen in entries.items()},
+        "probe_shortfall": {domain: max(0, wanted - len(entries[domain])) for domain in entries},
+        "probe_garments": {domain: tally(entry.garment for entry in chosen) for domain, chosen in entries.items()},
+        "prompts": {
+            domain: {prompt.text: put[domain][number] for number, prompt in enumerate(prompts)} for domain in entries
+        },
+        "test_triplets": tally(triplet.kind for triplet in tests),
     }

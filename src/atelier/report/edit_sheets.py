@@ -11,7 +11,6 @@ from atelier.images.tensors import from_png
 from atelier.metrics.registry import EDITORS, metric
 from atelier.sampling.plan import spread
 from atelier.stats.tables import number
-from atelier.text.instructions import PROMPTS
 
 COLUMNS = (
     "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",
@@ -35,28 +34,44 @@ def pick_worst(samples: Sequence[Sample], scores: pd.DataFrame, count: int) -> l
 def draw_overview(by_domain: Mapping[str, Sequence[Sample]]) -> np.ndarray:
     """Draw a small overview, uint8 (H, W, 3): one sample of each domain per prompt, chosen by position alone."""
     columns = [f"{domain}: source" if name == "source" else name for domain in by_domain for name in OVERVIEW]
-    chosen = [pick_unselected(samples, len(PROMPTS)) for samples in by_domain.values()]
+    prompts = list(dict.fromkeys(sample.probe.prompt for samples in by_domain.values() for sample in samples))
+    chosen = [_one_per_prompt(samples, prompts) for samples in by_domain.values()]
     rows = []
-    for samples in zip(*chosen, strict=False):  # a domain may have fewer sources than prompts
+    for prompt, samples in zip(prompts, zip(*chosen, strict=True), strict=True):
         pngs = [
-            png for one in samples for png in (one.probe.source, *map(one.edited.get, EDITORS), one.probe.target)
-        ]  # fmt: skip
-        images = [None if png is None else from_png(png) for png in pngs]
-        rows.append(SheetRow([f"“{samples[0].probe.prompt}”"], images))
+            png
+            for one in samples
+            for png in ((one.probe.source, *map(one.edited.get, EDITORS), one.probe.target) if one else [None] * 4)
+        ]
+        rows.append(SheetRow([f"“{prompt}”"], [None if png is None else from_png(png) for png in pngs]))
     return contact_sheet(columns, rows)
+
+
+def _one_per_prompt(samples: Sequence[Sample], prompts: Sequence[str]) -> list[Sample | None]:
+    """Return a sample of each prompt from sources spread over the list; None for a prompt without one."""
+    sources = list(dict.fromkeys(sample.probe.source_id for sample in samples))
+    found: list[Sample | None] = []
+    for place, prompt in enumerate(prompts):
+        first = place * len(sources) // len(prompts)
+        order = {source: number for number, source in enumerate([*sources[first:], *sources[:first]])}
+        of_prompt = [sample for sample in samples if sample.probe.prompt == prompt]
+        found.append(min(of_prompt, key=lambda sample: order[sample.probe.source_id], default=None))
+    return found
 
 
 def draw_sheet(samples: Sequence[Sample], scores: pd.DataFrame) -> np.ndarray:
     """Draw a contact sheet, uint8 (H, W, 3), of these samples and their scores."""
     table = scores[scores["model"].isin(EDITORS)].set_index(["probe_id", "model"])
-    return contact_sheet(COLUMNS, [_row(sample, table) for sample in samples])
+    true = any(sample.probe.true_target for sample in samples)
+    columns = ["true target" if true and name == "exact target" else name for name in COLUMNS]
+    return contact_sheet(columns, [_row(sample, table) for sample in samples])
 
 
 def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
     probe = sample.probe
     source, tight = from_png(probe.source), from_png(sample.zones.tight) >= 128
     made = {model: from_png(png) for model, png in sample.edited.items()}
-    composite = np.where(tight[..., None], made["finetuned"], source)
+    composite = np.where(tight[..., None], made["finetuned"], source) if probe.garment else None
     target = None if probe.target is None else from_png(probe.target)
     pictures = (
         source, made["baseline"], made["finetuned"], composite, target,
@@ -66,7 +81,7 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
     before, after = (scores.loc[(probe.probe_id, model)] for model in EDITORS)
     lines = [
         f"“{probe.prompt}”",
-        f"({probe.garment})",
+        f"({probe.garment or 'whole picture'})",
         "",
         "base | tuned",
         f"direction {number(before['clip_directional'], 0)} | {number(after['clip_directional'], 0)}",

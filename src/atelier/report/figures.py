@@ -15,8 +15,8 @@ import pandas as pd
 from atelier.metrics import registry
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS
 from atelier.report.comparable import share_points
+from atelier.report.format import domain_label, interval_of, mean_of
 from atelier.report.format import figure as number
-from atelier.report.format import interval_of, mean_of
 from atelier.stats.figure import add_legend, make_panels, name_points, save_png
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def draw_metric(axis: "Axes", domains: Mapping[str, Mapping[str, Any]], metric: 
                 decimals = registry.metric(metric).decimals
                 value = f"{mean_of(cell, decimals)} ({interval_of(cell, decimals)}), n = {cell['n']}"
                 _label_markers(dot, [f"{name}, {MODEL_TITLES[model]}: {value}"])
-    axis.set_xticks(range(len(domains)), domains)
+    axis.set_xticks(range(len(domains)), map(domain_label, domains))
     axis.margins(x=0.25, y=0.15)
 
 

@@ -48,6 +48,11 @@ def probability(p: float | None) -> str:
     return "< 0.0001" if p < 1e-4 else f"{float(f'{p:.2g}'):.6f}".rstrip("0").rstrip(".")
 
 
+def domain_label(name: str) -> str:
+    """Return a domain's short name: `seen`, `test triplets`."""
+    return name.replace("_", " ")
+
+
 def listed(items: list[str]) -> str:
     """Join items as `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

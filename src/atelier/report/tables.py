@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from atelier.common.records import TESTS
+from atelier.evaluation.score import OF_PICTURES
 from atelier.evaluation.summary import metrics_of
 from atelier.metrics.registry import EDITORS, MODELS, beside_paper, metric
 from atelier.report import paper
+from atelier.report.format import listed
 from atelier.stats.tables import DASH, interval, join_parts, markdown, number
 
 DOMAIN_NAMES = {"seen": ("seen", "DeepFashion2"), "unseen": ("unseen", "Fashionpedia")}  # ours, the paper's
@@ -54,23 +57,43 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
         "italics are oracles: edits whose quality is known without looking, for reference.",
         f"Ours by {networks}.",
     ]
-    metrics = beside_paper("comparison")
-    header = ["", *(metric.short for metric in metrics)]
-    for domain, (ours, theirs) in DOMAIN_NAMES.items():
+    for domain in (*DOMAIN_NAMES, TESTS):
         if domain in report:
-            labels = {"paper": f"paper, {theirs}: {{}}", "editor": "**{}**", "control": "**{}**", "reference": "*{}*"}
-            rows = [
-                [
-                    labels[row.source].format(row.name),
-                    *(number(row.estimates.get(metric.key, {}).get("mean"), metric.decimals) for metric in metrics),
-                ]
-                for row in rows_beside_paper(domain, report[domain])
-            ]
-            kind = "rendered pictures" if report[domain]["rendered"] else "photographs"
-            parts += [f"## {ours.capitalize()} domain: {report[domain]['sources']} {kind}", markdown(header, rows)]
-            parts += [markdown(_GAIN_COLUMNS, _gains(report[domain])), _ratios(domain, report[domain])]
-            parts += [describe_left_out(report[domain])]
-    return join_parts(parts)
+            part = report[domain]
+            kind = "rendered pictures" if part["rendered"] else "photographs"
+            title = "Test triplets" if domain == TESTS else f"{DOMAIN_NAMES[domain][0].capitalize()} domain"
+            parts += [f"## {title}: {part['sources']} {kind}", describe_kinds(part), _main_table(domain, part)]
+            parts += [markdown(_GAIN_COLUMNS, _gains(part)), _ratios(domain, part), describe_left_out(part)]
+    return join_parts(filter(None, parts))
+
+
+def _main_table(domain: str, part: Mapping[str, Any]) -> str:
+    theirs = DOMAIN_NAMES.get(domain, ("", ""))[1]
+    labels = {"paper": f"paper, {theirs}: {{}}", "editor": "**{}**", "control": "**{}**", "reference": "*{}*"}
+    found = rows_beside_paper(domain, part)
+    metrics = [one for one in beside_paper("comparison") if any(one.key in row.estimates for row in found)]
+    rows = [
+        [
+            labels[row.source].format(row.name),
+            *(number(row.estimates.get(metric.key, {}).get("mean"), metric.decimals) for metric in metrics),
+        ]
+        for row in found
+    ]
+    return markdown(["", *(metric.short for metric in metrics)], rows)
+
+
+def describe_kinds(domain: Mapping[str, Any]) -> str:
+    """Say how many test triplets there are of each kind, and which have a comparable target; empty for other sets."""
+    counts = {name.replace("_", " "): part["probes"] for name, part in domain.get("kinds", {}).items()}
+    if not counts:
+        return ""
+    text = f"Pairs held out from training: {', '.join(f'{count} {name}' for name, count in counts.items())}."
+    if "same item" not in counts:
+        return text
+    return (
+        f"{text} Errors to the true target are of aligned and given pairs alone: the target of a same-item pair is "
+        "another photograph, with which only CLIP compares the edit."
+    )
 
 
 def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
@@ -90,18 +113,26 @@ def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
 
 
 def describe_left_out(domain: Mapping[str, Any]) -> str:
-    """Say how many edits have no score of their captions, and why; empty if all have one."""
+    """Say how many edits lack a garment or a score of their captions, and why; empty if none does."""
     counts = dict(domain.get("left_out", {}))
     if domain.get("frontier", {}).get("left_out"):
         counts["area"] = domain["frontier"]["left_out"]
     found = [f"{metric(key).title} {count}" for key, count in counts.items()]
     reason = "CLIP does not read their captions whole, or sees no difference between them"
-    return f"Edits left out of {', '.join(found)}. {reason}." if found else ""
+    texts = [f"Edits left out of {', '.join(found)}. {reason}."] if found else []
+    if domain.get("no_garment"):
+        measured = [metric(key).title for key in OF_PICTURES if key in domain.get("finetuned", {})]
+        left_out = (
+            f"{domain['no_garment']} edits by prompts that name no garment are in the means of {listed(measured)}"
+        )
+        texts.insert(0, f"{left_out} alone: the other metrics need a garment.")
+    return " ".join(texts)
 
 
 def _ratios(name: str, domain: Mapping[str, Any]) -> str:
+    published = f" (the paper's: {paper.directional_ratio(name):.2f} ×)" if name in DOMAIN_NAMES else ""
     against = {
-        "directional_ratio": f"the baseline's (the paper's: {paper.directional_ratio(name):.2f} ×)",
+        "directional_ratio": f"the baseline's{published}",
         "directional_of_target": "the exact target's",
     }
     texts = [

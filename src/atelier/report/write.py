@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from atelier.common.files import atomic_write, write_json
+from atelier.common.records import TESTS
 from atelier.config import Evaluate
 from atelier.evaluation.evaluate import Evaluation
 from atelier.evaluation.summary import headline
@@ -37,8 +38,9 @@ def write_evaluation(
     """
     with atomic_write(out.tables) as folder:
         folder.mkdir()
-        for by in ("prompt", "factor"):
-            (folder / f"{by}s.csv").write_text(to_csv(average(result.scores, by)), encoding="utf-8")
+        probes = result.scores[result.scores["domain"] != TESTS]  # a test triplet's instruction is its own
+        for by, scores in (("prompt", probes), ("factor", result.scores)):
+            (folder / f"{by}s.csv").write_text(to_csv(average(scores, by)), encoding="utf-8")
         (folder / "frontier.csv").write_text(to_csv(result.frontier), encoding="utf-8")
         (folder / "comparison.md").write_text(compare_with_paper(result.report), encoding="utf-8")
     with atomic_write(out.sheets) as folder:
@@ -47,7 +49,8 @@ def write_evaluation(
             domain: [sample for sample in result.samples if sample.probe.domain == domain]
             for domain in result.scores["domain"].unique()
         }
-        Image.fromarray(draw_overview(by_domain)).save(folder / "overview.png")
+        of_probes = {domain: samples for domain, samples in by_domain.items() if domain != TESTS}
+        Image.fromarray(draw_overview(of_probes)).save(folder / "overview.png")
         for domain, samples in by_domain.items():
             picks = {
                 domain: pick_unselected(samples, settings.sheet_rows),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from atelier.common.records import Probe
+from atelier.common.records import WHOLE, Probe
 from atelier.config import Generate
 
 EDIT, SWEEP, NOOP = "edit", "sweep", "noop"
@@ -43,11 +43,22 @@ def plan_edits(probes: Sequence[Probe], settings: Generate) -> list[PlannedEdit]
     return planned
 
 
+def plan_tests(tests: Sequence[Probe], settings: Generate) -> list[PlannedEdit]:
+    """List the edits of the test triplets: each once, at the study's guidance."""
+    return [PlannedEdit(test, EDIT, test.prompt, (settings.guidance_text, settings.guidance_image)) for test in tests]
+
+
 def choose_swept(probes: Sequence[Probe], count: int) -> list[Probe]:
-    """Choose up to `count` probes of each domain, by position alone."""
+    """Choose up to `count` probes of each domain, by position alone.
+
+    In a domain with exact targets only probes that have one are chosen, so that all are measured alike; in others those
+    that name a garment, outside which preservation is measured.
+    """
     chosen: list[Probe] = []
     for domain in dict.fromkeys(probe.domain for probe in probes):
-        chosen += spread([probe for probe in probes if probe.domain == domain], count, lambda probe: probe.source_id)
+        named = [probe for probe in probes if probe.domain == domain and probe.factor != WHOLE]
+        exact = [probe for probe in named if probe.target is not None]
+        chosen += spread(exact or named, count, lambda probe: probe.source_id)
     return chosen
 
 

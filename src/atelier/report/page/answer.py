@@ -7,6 +7,7 @@ below 0.05. What got worse is named by a lower bar, so that it is not missed: th
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from atelier.common.records import TESTS
 from atelier.metrics.registry import key_metrics, metric
 from atelier.report.format import figure, interval_of, listed
 
@@ -16,6 +17,7 @@ LEVEL = 0.05  # of significance
 DOMAINS = {
     "seen": "the kind of image that the editor was fine-tuned on (seen)",
     "unseen": "a kind of image that the editor was not fine-tuned on (unseen)",
+    TESTS: "pairs held out from training, each with its true target (test triplets)",
 }
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from atelier.metrics.registry import EDITORS, key_metrics, metric
 from atelier.report import figures
-from atelier.report.format import heading, interval_of, mean_of
+from atelier.report.format import domain_label, heading, interval_of, mean_of
 from atelier.report.page.answer import verdict
 from atelier.report.page.data import term
 from atelier.stats.figure import make_panels
@@ -67,7 +67,8 @@ def metric_panels(domains: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
             shown = {n: d for n, d in domains.items() if all(one.key in d.get(model, {}) for model in EDITORS)}
             if shown:
                 gains = [
-                    (name, f"{mean_of(gain, one.decimals, True)} ({interval_of(gain, one.decimals, True)})",
+                    (domain_label(name),
+                     f"{mean_of(gain, one.decimals, True)} ({interval_of(gain, one.decimals, True)})",
                      verdict(one.key, gain) != "open")
                     for name, domain in shown.items() if (gain := domain.get("gain", {}).get(one.key))
                 ]  # fmt: skip

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from atelier.common.records import TESTS
 from atelier.images.tensors import from_png
 from atelier.metrics.registry import view
+from atelier.report.format import domain_label
 from atelier.report.page.data import PageData
 from atelier.report.page.results import Section
 
@@ -72,7 +74,8 @@ def gallery(data: PageData) -> Section | None:
         return None
     payload = gallery_data(data)
     edits, kinds = payload["edits"], payload["kinds"]
-    domains, prompts = (list(dict.fromkeys(edit[key] for edit in edits)) for key in ("domain", "prompt"))
+    domains = list(dict.fromkeys(edit["domain"] for edit in edits))
+    prompts = list(dict.fromkeys(edit["prompt"] for edit in edits if edit["domain"] != TESTS))
     failed = [kind for number, kind in enumerate(kinds) if any(number in edit["kinds"] for edit in edits)]
     orders = [(order["key"], f"worst first: {order['words']}") for order in payload["orders"]]
     pairs = ["1-2"] + ["2-3"] * any(edit["target"] is not None for edit in edits)
@@ -84,7 +87,7 @@ def gallery(data: PageData) -> Section | None:
         "side": side,
         "stored": _side(side),
         "controls": [  # name, label, first option, options
-            ("domain", "Domain", "all", [(name, name) for name in domains]),
+            ("domain", "Domain", "all", [(name, domain_label(name)) for name in domains]),
             ("prompt", "Instruction", "all", [(text, text) for text in prompts]),
             ("kind", "Failure of the fine-tuned editor", "all", [(kind, kind) for kind in failed]),
             ("order", "Order", "as evaluated", orders),
@@ -118,8 +121,9 @@ def gallery_data(data: PageData) -> dict[str, Any]:
         target = images.setdefault(uri(probe.target), len(images)) if probe.target else None
         edits.append(
             {
-                "id": probe.probe_id, "domain": probe.domain, "prompt": probe.prompt, "garment": probe.garment,
-                "caption": probe.source_caption, "kinds": [kinds.index(kind) for kind in failures(after)],
+                "id": probe.probe_id, "domain": probe.domain, "prompt": probe.prompt,
+                "garment": probe.garment or "whole picture", "caption": probe.source_caption,
+                "kinds": [kinds.index(kind) for kind in failures(after)],
                 "images": [*stored, mask], "target": target,
                 "box": [round(edge * _side(side) / side, 2) for edge in sample.zones.box],
                 "scores": {

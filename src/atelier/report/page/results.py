@@ -6,12 +6,13 @@ Each function returns the variables of its template, or None where there is noth
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from atelier.common.records import TESTS, WHOLE
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, MODELS, Metric, beside_paper, metric, view
-from atelier.report.format import figure, probability
+from atelier.report.format import domain_label, figure, probability
 from atelier.report.page.answer import describe_domain, image_kind
 from atelier.report.page.charts import frontier_chart, metric_panels
 from atelier.report.page.data import PageData, Row, Table, term, with_interval
-from atelier.report.tables import average, describe_left_out, rows_beside_paper
+from atelier.report.tables import average, describe_kinds, describe_left_out, rows_beside_paper
 from atelier.stats.tables import DASH
 
 Section = dict[str, Any]
@@ -19,6 +20,15 @@ Section = dict[str, Any]
 WIDEST = 8  # metrics beside each other in a table
 PROMPTS = 12  # a table by prompt with more prompts is folded
 COUNTS = ("n", "source images")
+FACTORS = {
+    "colour": "colour prompts",
+    "pattern": "pattern prompts",
+    "both": "colour and pattern prompts",
+    "fabric": "fabric prompts",
+    "other": "other prompts for a garment",
+    "variant": "prompts for the other colour way",
+    WHOLE: "prompts that name no garment",
+}
 
 
 def measures(data: PageData) -> Section | None:
@@ -33,9 +43,9 @@ def with_paper(data: PageData) -> Section:
     return {
         "networks": networks,
         "left_out": [
-            f"{name.capitalize()}. {text}"
+            f"{domain_label(name).capitalize()}. {text}"
             for name, domain in data.domains.items()
-            if (text := describe_left_out(domain))
+            if (text := " ".join(filter(None, (describe_kinds(domain), describe_left_out(domain)))))
         ],
         "tables": [_paper_table(name, domain) for name, domain in data.domains.items()],
         "folded": [_every_metric(name, domain) for name, domain in data.domains.items()],
@@ -47,6 +57,8 @@ def _paper_table(name: str, domain: Mapping[str, Any]) -> Table:
     published, ours, framing = [], [], []
     for row in rows_beside_paper(name, domain):
         label = MODEL_TITLES.get(row.name, row.name.replace("_", " "))
+        if name == TESTS and row.name == "target":
+            label = "true target"
         if row.source == "paper":
             published.append(_estimates(f"paper: {row.name}", row.estimates, metrics, {}, "paper"))
         elif row.source == "editor":
@@ -84,12 +96,13 @@ def _every_metric(name: str, domain: Mapping[str, Any]) -> Table:
         counts = [str(gain.get("n", DASH)), str(gain.get("clusters", DASH))]
         rows.append(Row(term(key), [*means, with_interval(gain, decimals, True), *tests, *counts]))
     header = ["", "baseline", "fine-tuned", "difference", "p", "p (Holm)", *COUNTS]
-    return Table(f"Every metric, {name}", header, [rows])
+    return Table(f"Every metric, {domain_label(name)}", header, [rows])
 
 
 def by_prompt(data: PageData) -> Section | None:
     """Return both editors' means per prompt, and the differences per kind of prompt with intervals."""
-    means = average(data.scores[data.scores["model"].isin(EDITORS)], "prompt")
+    scores = data.scores[data.scores["domain"] != TESTS]  # whose instructions are each a triplet's own
+    means = average(scores[scores["model"].isin(EDITORS)], "prompt")
     metrics = _widest(means.columns)
     tables = []
     for name in (name for name in data.domains if (means["domain"] == name).any()):
@@ -109,13 +122,13 @@ def by_prompt(data: PageData) -> Section | None:
 
 
 def _factor_table(name: str, domain: Mapping[str, Any]) -> Table | None:
-    gains = {factor: domain[factor]["gain"] for factor in ("colour", "pattern") if "gain" in domain.get(factor, {})}
+    gains = {factor: domain[factor]["gain"] for factor in FACTORS if "gain" in domain.get(factor, {})}
     metrics = _widest({key for gain in gains.values() for key in gain})
     rows = [
-        Row(f"{factor} prompts", [with_interval(gain.get(one.key), one.decimals, True) for one in metrics], "gain")
+        Row(FACTORS[factor], [with_interval(gain.get(one.key), one.decimals, True) for one in metrics], "gain")
         for factor, gain in gains.items()
     ]
-    caption = f"Fine-tuned − baseline by kind of prompt, {name}"
+    caption = f"Fine-tuned − baseline by kind of prompt, {domain_label(name)}"
     return Table(caption, ["", *(term(one.key) for one in metrics)], [rows]) if rows else None
 
 
