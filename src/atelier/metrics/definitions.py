@@ -36,10 +36,6 @@ _NAMED = {
         "× 100",
         _COSINE, _CLIP,
     ),
-    "target_similarity": Definition(
-        "Cosine between the CLIP embeddings of the edited image and of the test triplet’s own target, × 100",
-        _COSINE, _CLIP,
-    ),
     "image_similarity": Definition(
         "Cosine between the CLIP embeddings of source and edited image, × 100", _COSINE, _P2P
     ),
