@@ -16,7 +16,7 @@ import pytest
 from fixtures_page import HTML, build_page_data
 from PIL import Image
 
-from atelier.common.records import Zones
+from atelier.common.records import TESTS, Zones
 from atelier.images.tensors import to_png
 from atelier.metrics.registry import METRICS, Metric
 from atelier.report.figures import COLOURS, draw_curve
@@ -151,9 +151,9 @@ def test_missing_parts_are_left_out(page_data):
     assert "gallery" not in [part["id"] for part in Outline(render_page(replace(less, samples=[]))).all("section")]
 
 
-@pytest.mark.parametrize("prompts", [1, 20])
-def test_any_number_of_sets_and_prompts_is_shown(page_data, prompts):
-    name, old = "test triplets", [sample for sample in page_data.samples if sample.probe.domain == "unseen"]
+@pytest.mark.parametrize(("name", "prompts"), [("street", 1), ("street", 20), (TESTS, 20)])
+def test_any_number_of_sets_and_prompts_is_shown(page_data, name, prompts):
+    old = [sample for sample in page_data.samples if sample.probe.domain == "unseen"]
     asked = {sample.probe.probe_id: f"request {number % prompts}" for number, sample in enumerate(old)}
     facts = [
         {"probe_id": f"t-{key}", "domain": name, "prompt": prompt} | ({} if place else {"target": None})
@@ -162,7 +162,7 @@ def test_any_number_of_sets_and_prompts_is_shown(page_data, prompts):
     new = [replace(one, probe=replace(one.probe, **changed)) for one, changed in zip(old, facts, strict=True)]
     rows = page_data.scores[page_data.scores["domain"] == "unseen"]
     third = rows.assign(domain=name, prompt=rows["probe_id"].map(asked), probe_id="t-" + rows["probe_id"])
-    report = page_data.report | {name: page_data.report["unseen"] | {"rendered": False}}
+    report = page_data.report | {name: page_data.report["unseen"] | {"rendered": name == TESTS}}
     scores = pd.concat([page_data.scores, third])
     page = render_page(replace(page_data, report=report, scores=scores, samples=[*page_data.samples, *new]))
     outline = Outline(page)
@@ -171,12 +171,16 @@ def test_any_number_of_sets_and_prompts_is_shown(page_data, prompts):
     buttons = [part for part in outline.all("button") if part.get("class") == "zoom" and "aria-haspopup" in part]
     cells = 2 * 4 * 4 + 4 * min(prompts, 4) - 1  # two sets of four prompts with targets; the third lacks one target
     assert len(buttons) == cells + 8  # and those of a card
-    assert {f"request {number}" for number in range(prompts)} <= {one.get("value") for one in outline.all("option")}
-    folded = f"<summary>Means by prompt, {name}</summary>"
-    assert (folded in page) == (prompts > 12)
-    assert "(test triplets)" in outline.text
+    requests = set(asked.values()) & {one.get("value") for one in outline.all("option")}
+    assert len(requests) == (prompts if name == "street" else 0)  # each test triplet has an instruction of its own
+    assert (f"<summary>Means by prompt, {name}</summary>" in page) == (name == "street" and prompts > 12)
+    assert f"({name.replace('_', ' ')})" in outline.text
     stored = json.loads(re.search(r'id="gallery-data">(.*?)</script>', page)[1])
-    assert stored["targets"] == {"seen": "exact target", "unseen": "exact target", name: "target"}
+    assert stored["targets"] == {
+        "seen": "exact target",
+        "unseen": "exact target",
+        name: "true target" if name == TESTS else "target",
+    }
     assert [edit["target"] is None for edit in stored["edits"]].count(True) == 1
 
 

@@ -135,14 +135,18 @@ def gallery_data(data: PageData) -> dict[str, Any]:
     known = [{"key": LOST, "words": "CLIP directional similarity lost against the baseline", "sign": -1, "digits": 1}]
     known += [{"key": one.key, "words": one.title, "sign": -one.better, "digits": one.decimals} for one in orders]
     shown = [order for order in known if any(edit["scores"][order["key"]] is not None for edit in edits)]
+    sets = dict.fromkeys(edit["domain"] for edit in edits)
     return {
         "batch": BATCH, "kinds": kinds, "orders": shown, "images": list(images), "edits": edits,
-        "targets": {domain: target_title(data, domain) for domain in dict.fromkeys(edit["domain"] for edit in edits)},
+        "targets": {domain: target_title(data, domain) for domain in sets},
+        "labels": {domain: domain_label(domain) for domain in sets},
     }  # fmt: skip
 
 
 def target_title(data: PageData, domain: str) -> str:
-    """Return what a set's targets are called: exact where they were rendered, with nothing else changed."""
+    """Return what a set's targets are called: true if given, exact if rendered with nothing else changed."""
+    if domain == TESTS:
+        return "true target"
     return "exact target" if data.report.get(domain, {}).get("rendered") else "target"
 
 

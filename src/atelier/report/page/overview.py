@@ -6,7 +6,7 @@ from typing import Any
 
 from atelier.evaluation.samples import Sample
 from atelier.metrics.registry import EDITORS, MODEL_TITLES, key_metrics, metric
-from atelier.report.format import listed
+from atelier.report.format import domain_label, listed
 from atelier.report.page.answer import describe_domain, sentence, verdict, worse_by_prompt
 from atelier.report.page.data import PageData, with_terms
 from atelier.report.page.gallery import image_uri, target_title
@@ -49,20 +49,20 @@ def summary(domains: Mapping[str, Mapping[str, Any]]) -> str:
         for name, domain in domains.items()
     }
     counts = [
-        f"{list(verdicts.values()).count('better')} of {len(verdicts)} ({name})"
+        f"{list(verdicts.values()).count('better')} of {len(verdicts)} ({domain_label(name)})"
         for name, verdicts in found.items()
         if verdicts
     ]
     if not counts:
         return "No key measure of both editors is known."
     worse = [
-        f"{metric(key).title} ({name})"
+        f"{metric(key).title} ({domain_label(name)})"
         for name, verdicts in found.items()
         for key, one in verdicts.items()
         if one == "worse"
     ]
     by_prompt = [
-        f"{metric(key).title} of “{prompt}” ({name})"
+        f"{metric(key).title} of “{prompt}” ({domain_label(name)})"
         for name, domain in domains.items()
         for prompt, keys in worse_by_prompt(domain).items()
         for key in keys

@@ -113,7 +113,7 @@ function startGallery(data) {
     card.querySelector(".thumbs").style.setProperty("--columns", uris.length);
     card.querySelector("h3").textContent = `“${edit.prompt}”`;
     card.querySelector(".caption").textContent = edit.caption;
-    card.querySelector(".facts").textContent = [`${edit.domain}, ${edit.garment}`, ...scoreTexts(edit)].join(" · ");
+    card.querySelector(".facts").textContent = [`${data.labels[edit.domain]}, ${edit.garment}`, ...scoreTexts(edit)].join(" · ");
     card.querySelector(".tags").append(...edit.kinds.map((kind) => {
       const tag = document.createElement("span");
       tag.textContent = data.kinds[kind];
