@@ -47,8 +47,8 @@ def as_triples(found: pd.DataFrame) -> list[tuple[str, str, float]]:
         (table("AC", OURS, 1)[["config", "domain", "trained_share", "ssim"]], table("A", OURS, 2),
          [("baseline", "", 0.5), ("baseline", "d", 1.5), ("A", "d", 2), ("C", "", 1)]),
         # names of one's own come last; configurations are in the paper's order
-        (table("D", OURS, 1), table("Ax", OURS, 2),
-         [("baseline", "d", 1.5), ("A", "d", 2), ("D", "d", 1), ("x", "d", 2)]),
+        (table("D7", OURS, 1), table("Ax", OURS, 2),
+         [("baseline", "d", 1.5), ("A", "d", 2), ("D", "d", 1), ("7", "d", 1), ("x", "d", 2)]),
     ],
 )  # fmt: skip
 def test_a_run_updates_its_rows_and_keeps_the_others(old, new, expected, tmp_path):

@@ -54,7 +54,7 @@ def make_study(name: str, preset: str, changes: Sequence[str], start: Path) -> S
 
 
 def _set_parameters(path: Path, changes: Sequence[str]) -> None:
-    """Set parameters in a file, which is not valid for another reader meanwhile.
+    """Set parameters in the file of a study that is being made.
 
     Raises:
         UserError: a change is not `section.key=value`, or its key or value is not possible.

@@ -25,8 +25,9 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing or is no such table.
     """
-    try:  # as text: a digest of digits alone is no number
-        table = pd.read_csv(path, dtype=dict.fromkeys(ORIGIN_COLUMNS.values(), str))
+    texts = ["config", "experiment", *ORIGIN_COLUMNS.values()]  # a name or a digest of digits alone is no number
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     if "domain" not in table:
