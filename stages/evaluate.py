@@ -9,6 +9,7 @@ from atelier.common.threads import set_threads
 from atelier.config import read_params
 from atelier.evaluation.evaluate import Inputs, evaluate, load_scorers
 from atelier.evaluation.origin import describe_origin
+from atelier.evaluation.summary import headline
 from atelier.metrics.registry import EDITORS
 from atelier.report.gather import ReportInputs, gather_page
 from atelier.report.page import write_page
@@ -54,7 +55,7 @@ def main(params: Path, page: Path, **paths: Path) -> None:
         gathered = gather_page(result, ReportInputs(**paths), settings, inputs.paths)
         write_evaluation(result, settings.evaluate, out, gathered.ablations, gathered.methods)
         write_page(page, gathered)
-        record.log_report(result.report)
+        record.log_report(result.report, headline(result.report))
         for made in (out.tables, out.sheets, page):
             record.log_artifact(made, made.stem)
 

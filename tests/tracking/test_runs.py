@@ -37,6 +37,8 @@ def test_a_run_records_parameters_curves_images_and_digests(workspace):
     curve = sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, "loss"))
     assert curve == [(step, 1 / (step + 1)) for step in range(1200)]
     assert run.data.metrics["zones/tight"] == 0.25
+    table = json.loads(Path(client.download_artifacts(run.info.run_id, "measures.json")).read_text())
+    assert table["data"] == [["zones", "tight", 0.25, 0.125, None, 3, *[None] * 3], ["zones", "rows", 7, *[None] * 6]]
     assert run.data.metrics["zones/rows"] == 7
     assert run.data.metrics.keys() == {"loss", "lr", "nan", "zones/tight", "zones/rows"}
     assert [math.isnan(point.value) for point in client.get_metric_history(run.info.run_id, "nan")] == [True]

@@ -1,6 +1,5 @@
 """A run being recorded. After the first fault of the store nothing more is recorded, and the work goes on."""
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atelier.common.files import digest
 from atelier.common.iterables import batched
 from atelier.common.notices import notice
+from atelier.tracking.facts import as_table, describe_input, key_numbers, texts
 from atelier.tracking.store import Store, reason
 
 if TYPE_CHECKING:
@@ -49,14 +49,13 @@ class Run:
 
     def log_inputs(self, params: Mapping[str, Any], reads: Mapping[Path, str]) -> None:
         """Log parameters, and input files with their digests."""
-        from mlflow.entities import Dataset, DatasetInput, Param
+        from mlflow.entities import Param
 
         flat = {mlflow_name(key): str(value) for key, value in flatten(params, ".").items()}
         new = [Param(key, value) for key, value in flat.items() if key not in self._params]
         self.attempt(self._client.log_batch, self.run_id, params=new)
-        if reads and not self._datasets:  # MLflow limits a digest to 36 characters
-            sources = [(str(path), md[:36], json.dumps({"uri": str(path)})) for path, md in reads.items()]
-            inputs = [DatasetInput(Dataset(one, md, "local", uri)) for one, md, uri in sources]
+        if reads and not self._datasets:
+            inputs = [describe_input(path, md) for path, md in reads.items()]
             self.attempt(self._client.log_inputs, self.run_id, inputs)
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
@@ -69,17 +68,21 @@ class Run:
         if len(self._metrics) >= _BATCH or time.monotonic() - self._flushed > _MAX_DELAY_S:
             self.flush()
 
-    def log_report(self, report: Mapping[str, Any]) -> None:
-        """Log a nested report (metrics/*.json): numbers as metrics named like `seen/copy/lpips`, strings as tags.
+    def log_report(self, report: Mapping[str, Any], compared: Mapping[str, Any] | None = None) -> None:
+        """Log a nested report (metrics/*.json): key numbers as metrics, texts as tags, all numbers as one table.
 
-        Of an estimate with an interval ({"mean": …, "ci_lo": …}) the mean is logged. The report itself is an artifact.
+        The table is the artifact measures.json, the report itself report.json.
+
+        Args:
+            compared: nested numbers to log as metrics, named like `seen/lpips`; None: the report's own, at most
+                `facts.MOST_METRICS` of its upper levels.
         """
         from mlflow.entities import RunTag
 
-        leaves = flatten(_means(report), "/")
-        self.log_metrics({k: v for k, v in leaves.items() if isinstance(v, int | float)})
-        tags = [RunTag(mlflow_name(key), value) for key, value in leaves.items() if isinstance(value, str)]
+        self.log_metrics(key_numbers(report if compared is None else compared))
+        tags = [RunTag(mlflow_name(key), value) for key, value in texts(report).items()]
         self.attempt(self._client.log_batch, self.run_id, tags=tags)
+        self.attempt(self._client.log_table, self.run_id, as_table(report), "measures.json")
         self.attempt(self._client.log_dict, self.run_id, dict(report), "report.json")
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
@@ -165,10 +168,3 @@ def flatten(nested: Mapping[str, Any], separator: str, prefix: str = "") -> dict
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _means(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace each mapping that has a mean by that mean."""
-    return {
-        key: value.get("mean", _means(value)) if isinstance(value, Mapping) else value for key, value in report.items()
-    }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from atelier.common.errors import UserError
 from atelier.common.files import digest
+from atelier.tracking.facts import origin_tags
 from atelier.tracking.holder import is_gone, own_tag
 from atelier.tracking.record import Run
 from atelier.tracking.store import Store, open_store, store_faults
@@ -101,6 +102,7 @@ def _study_of(writes: Sequence[Path]) -> str:
 def _begin(store: Store, stage: str, parent: str | None, key: str | None) -> Run:
     """Continue the interrupted run with this key, or create a run."""
     tags = {"stage": stage, _HOLDER: own_tag(), **_origin()} | ({_KEY: key} if key else {})
+    tags |= origin_tags(stage, tags["revision"], tags.get("experiment"))
     name = f"{tags['experiment']}/{stage}" if "experiment" in tags else stage
     found = store.search(f"tags.{_KEY} = {_quote(key)} AND tags.stage = {_quote(stage)}") if key else []
     if found and _is_interrupted(found[0]):

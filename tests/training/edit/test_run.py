@@ -85,7 +85,7 @@ def test_the_curves(undisturbed):
     assert epochs["train_loss"].isna().tolist() == [True, False, False]
     assert Image.open(folder / "curves/validation.png").size == (4 * 32, 3 * 32)
     assert log.pictures == [f"validation/epoch-{number}.png" for number in range(3)]
-    rates = [values["samples_per_second"] for _, values in log.metrics if "samples_per_second" in values]
+    rates = [values["rate/samples_per_second"] for _, values in log.metrics if "rate/samples_per_second" in values]
     assert len([rate for rate in rates if rate > 0]) == len(rates) == 2
 
 

@@ -61,7 +61,7 @@ def test_without_any_direction_the_lowest_loss_decides_and_no_score_is_reported(
     assert len(set(losses.values())) == 3
     assert "val_directional" not in report
     assert report["triplets"]["without_direction"] == 4
-    assert not any("val_directional" in values for _, values in log.metrics)
+    assert not any("validation/directional" in values for _, values in log.metrics)
     epochs = pd.read_csv(tmp_path / "curves/epochs.csv")
     assert epochs["val_directional"].isna().all()
     notices = [line for line in capsys.readouterr().err.splitlines() if line.startswith("atelier:")]

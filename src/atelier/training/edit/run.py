@@ -154,14 +154,15 @@ def _watch(records: Iterable[Record], job: Job, log: Logger, meter: Meter) -> It
                 else:
                     meter.start()  # a repeated record was not timed
                 if record.number % _LOG_EVERY == 0:
-                    log.log_metrics({"loss": float(record.loss), "lr": record.lr}, record.number)
+                    log.log_metrics({"loss/step": float(record.loss), "rate/lr": record.lr}, record.number)
             elif isinstance(record, Epoch):
-                values = {f"val_{name}": score for name, score in record.validation.scores.items()}
+                scores = record.validation.scores.items()
+                values = {"loss/validation" if name == "loss" else f"validation/{name}": one for name, one in scores}
                 if record.train_loss is not None:
-                    values["train_loss"] = record.train_loss
+                    values["loss/train"] = record.train_loss
                 rate = meter.close()
                 if rate:
-                    values["samples_per_second"] = rate * settings.batch_size
+                    values["rate/samples_per_second"] = rate * settings.batch_size
                 log.log_metrics(values, record.number)
                 picture = job.validator.picture(record.validation.images)
                 log.log_picture(picture, f"validation/epoch-{record.number}.png")
