@@ -10,7 +10,7 @@ from atelier.images.contact_sheet import SheetRow, contact_sheet, draw_change, d
 from atelier.images.tensors import from_png
 from atelier.metrics.registry import EDITORS, metric
 from atelier.sampling.plan import spread
-from atelier.stats.tables import number
+from atelier.stats.tables import DASH, number
 
 COLUMNS = (
     "source", "baseline", "fine-tuned", "composite", "exact target", "change, base", "change, tuned", "zones",
@@ -84,8 +84,13 @@ def _row(sample: Sample, scores: pd.DataFrame) -> SheetRow:
         f"({probe.garment or 'whole picture'})",
         "",
         "base | tuned",
-        f"direction {number(before['clip_directional'], 0)} | {number(after['clip_directional'], 0)}",
+        f"direction {_score(before['clip_directional'], 0)} | {_score(after['clip_directional'], 0)}",
         metric("leakage_share").short,
-        f"{number(before['leakage_share'], 2)} | {number(after['leakage_share'], 2)}",
+        f"{_score(before['leakage_share'], 2)} | {_score(after['leakage_share'], 2)}",
     ]
     return SheetRow(lines, pictures)
+
+
+def _score(value: float, decimals: int) -> str:
+    """Return a score in the letters that the sheets' font has; a hyphen for NaN."""
+    return number(value, decimals).replace(DASH, "-")
