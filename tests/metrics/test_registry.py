@@ -1,12 +1,16 @@
 """The registry of metrics: one entry shows a metric in every table, figure, page and card."""
 
+import json
+import re
+
 import pytest
+from import_graph import ROOT
 from PIL import Image
 
 from atelier.evaluation.summary import headline
 from atelier.export.model_card import write_card
 from atelier.export.provenance import Provenance
-from atelier.metrics.registry import METRICS, PAPER_COLUMNS, Metric, beside_paper, metric
+from atelier.metrics.registry import EDITORS, METRICS, PAPER_COLUMNS, Metric, beside_paper, metric
 from atelier.report.figures import plot_measures
 from atelier.report.format import heading
 from atelier.report.page.answer import sentence
@@ -62,3 +66,34 @@ def test_the_paper_s_columns_come_first_in_its_order(name):
     assert tuple(one.paper_key for one in beside_paper(name))[:4] == PAPER_COLUMNS
     assert set(PAPER_COLUMNS) <= set(Reported.__dataclass_fields__)
     assert MAIN[0].estimates() == {"clip_directional": {"mean": 7.82}, "clip_similarity": {"mean": 23.03}}
+
+
+REPORT = json.loads((ROOT / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
+SHORTS, TITLES = ({getattr(one, name) for one in METRICS.values()} for name in ("short", "title"))
+for part in (REPORT[domain][model] for domain in ("seen", "unseen") for model in EDITORS):
+    part.setdefault("leakage_share_raw", part["leakage_share"])  # reports of before 2026-11-26 have none
+
+
+def columns(page: str) -> set[str]:
+    """Return the headings of a Markdown page's tables, and the first cells of the rows of its gains."""
+    return {cell for line in re.findall(r"(?m)^\|  \| (.*) \|\n\| ---", page) for cell in line.split(" | ")}
+
+
+def test_names_are_distinct_and_say_which_error_and_which_leakage():
+    for names in (one.short for one in METRICS.values()), (one.title for one in METRICS.values()):
+        kept = list(names)
+        assert len(set(kept)) == len(kept)
+        assert all(re.search("MAE|RMSE|LPIPS|CLIP", name) for name in kept if "target" in name)
+        assert all(re.search("^raw|above (the )?floor", name) for name in kept if "leakage" in name)
+
+
+def test_tables_and_card_name_metrics_as_the_registry_does():
+    comparison = compare_with_paper(REPORT)
+    assert columns(comparison) <= SHORTS
+    assert {"MAE to target", "RMSE to target", "leakage above floor", "raw leakage"} <= columns(comparison)
+    gains = re.findall(r"(?m)^\| ([^|*]+?)(?:, over the copy|, no-op)? \| [+-]\d", comparison)
+    assert len(gains) > 60
+    assert set(gains) <= TITLES
+    card = write_card({"base": "a/b"}, Provenance(report=REPORT), 64, adapters=False)
+    assert columns(card) <= SHORTS
+    assert all(f"- {name} " in card for name in columns(card))  # its definition

@@ -182,8 +182,9 @@ def describe_methods(table: pd.DataFrame) -> str:
         costs.append([row["experiment"], f"{row['trained_parameters']:,}", share, str(row["steps"]), seconds, peak])
     parts = [
         "# Methods beside each other",
-        "The same pictures, seed, loss and number of steps. Seconds are of training steps alone. Peak memory is of one "
-        "process: on CUDA what torch had allocated while steps ran, on a CPU all of the process's resident memory.",
+        "The same pictures, seed, loss and number of steps. Seconds are of training steps alone, of one run each: "
+        "docs/performance.md compares methods in turn. Peak memory is of one process: on CUDA what torch had allocated "
+        "while steps ran, on a CPU all of the process's resident memory.",
         describe_others(table),
         markdown(["", "trained", "share", "steps", "s a step", "peak memory"], costs),
     ]
