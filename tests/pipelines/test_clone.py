@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 from import_graph import ROOT
-from pipelines import is_own_study
+from pipelines import PIPELINE, is_own_study
 
 from atelier.evaluation import summary
 from atelier.metrics.registry import view
@@ -67,6 +68,16 @@ def test_commands_in_a_clean_clone_exit_0_without_an_alarm(clone):
     assert "studies" not in shown
     assert "not in cache:       models/finetuned" in shown
     assert git("status --short", clone) == ""
+    page = (clone / "dvc_plots" / "index.html").read_text()
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len(loaded) == len(set(loaded)) > 5  # each picture once
+    assert all((clone / "dvc_plots" / path).is_file() for path in loaded)  # and nothing from the network
+    assert len(re.findall(r"vegaEmbed\('", page)) == sum(isinstance(one, dict) for one in PIPELINE["plots"])
+
+
+def test_every_plot_has_a_title_and_names_of_its_axes():
+    own = [next(iter(one.values())) for one in PIPELINE["plots"] if isinstance(one, dict)]
+    assert all(plot.keys() >= {"title", "x_label", "y_label"} for plot in own)
 
 
 def write_headline(folder: Path, level: float) -> None:
