@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atelier.common.errors import UserError
+from atelier.common.records import TESTS
 from atelier.metrics.registry import key_metrics, metric
 from atelier.report.format import figure
 from atelier.report.page.answer import verdict, worse_by_prompt
@@ -29,7 +30,8 @@ def summarise_study(folder: Path) -> list[str]:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except ValueError:
         raise UserError(f"{folder / REPORT}: not JSON; `dvc repro` writes it") from None
-    domains = {name: part for name, part in report.items() if isinstance(part, dict) and "finetuned" in part}
+    parts = {name: part for name, part in report.items() if isinstance(part, dict) and "finetuned" in part}
+    domains = {name: part for name, part in parts.items() if name != TESTS}  # held-out pairs: on the page
     lines = [f"{name.capitalize()} images: {'; '.join(_changes(part))}." for name, part in domains.items()]
     counts = "; ".join(f"{name}: {_count(part)}" for name, part in domains.items())
     page = (folder / PAGE).resolve()
