@@ -14,8 +14,11 @@ from code_blocks import blocks, commands, parse
 from fixtures_finetuned import finetune_selectively
 from import_graph import ROOT
 from photographs import seen_rows
+from ruamel.yaml import YAML
 
 from atelier.cli import main
+from atelier.config import read_params
+from atelier.pairs.prompts import read_prompts
 from atelier.preferences.pairs import read_pairs
 
 COMMANDS = commands()
@@ -93,6 +96,15 @@ def test_python_blocks_run(page, code, sd_folder, tmp_path, monkeypatch):
     names = {"my_score": lambda images: float(images.mean())}
     exec(compile(code, page, "exec"), names)
     assert list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("yaml"))
+def test_yaml_blocks_are_parameters(page, code, tmp_path):
+    values = YAML().load(ROOT / "params.yaml")
+    for section, keys in YAML().load(code).items():
+        values[section].update(keys)
+    YAML().dump(values, tmp_path / "params.yaml")
+    assert read_prompts(read_params(tmp_path / "params.yaml").pair.prompts)
 
 
 def test_blocks_without_a_language_are_the_layout_and_a_table_of_pairs(tmp_path):

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from scipy.ndimage import binary_dilation
 from segmenters import build_segmenter
 
-from atelier.common.records import Edit, Item, Probe, Triplet, Zones, read_rows
+from atelier.common.records import Edit, Item, Probe, TestProbe, Triplet, Zones, read_rows
 from atelier.images.boxes import box_of
 from atelier.images.letterbox import fit_picture, plan_fit
 from atelier.images.tensors import from_png, mask_from_png
@@ -172,3 +172,8 @@ def test_the_other_three_stages_run_on_photographs(prepared, tiny_editor_folder)
         assert "target" not in report[domain]  # photos have no exact target
         assert report[domain]["finetuned"]["clip_directional"]["n"] == 12
         assert report[domain]["composite"]["leakage_share"]["mean"] == pytest.approx(0, abs=1e-6)
+    tests, third = read_rows(prepared.folder / "data/pairs/tests.parquet", TestProbe), report["test_triplets"]
+    kinds = Counter(test.kind for test in tests)
+    assert {kind: part["probes"] for kind, part in third["kinds"].items()} == kinds
+    assert third["finetuned"]["target_mae"]["n"] == kinds["aligned"]
+    assert third["finetuned"]["target_similarity"]["n"] == kinds.total()
