@@ -273,7 +273,7 @@ def compare(bench: Bench, example: Path, options: bool) -> None:
         "diffusers": lambda: diffusers(bench, module, loop, DROPOUT, steps, warm)[0],
         "atelier": lambda: atelier(bench, DROPOUT, steps, warm)[0],
     }
-    chosen = {"atelier, compiled, channels_last": {"channels_last": True, "compile": True}} if options else {}
+    chosen = {"atelier, compiled": {"compile": True}} if options else {}
     compiled = {
         name: lambda more=more: atelier(bench, DROPOUT, steps, warm, **more)[0] for name, more in chosen.items()
     }
@@ -291,7 +291,7 @@ def main() -> None:
     """Compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--example", type=Path, help="A copy of the example.")
-    parser.add_argument("--options", action="store_true", help="Also with channels_last and compiled blocks.")
+    parser.add_argument("--options", action="store_true", help="Also with compiled blocks.")
     given, bench = open_bench(parser)
     with found(given.example) as example:
         compare(bench, example, given.options)

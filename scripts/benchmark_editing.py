@@ -3,8 +3,9 @@
     python scripts/benchmark_editing.py          full size, random weights, on a GPU
     python scripts/benchmark_editing.py --tiny   the embedded editor, on the CPU
 
-One picture with one instruction, and one picture with eight. Both take three guidance branches in one batch; the
-pictures of both are compared where they start from the same noise.
+One picture with one instruction, and one picture with eight, each from noise of its own. Both take three guidance
+branches in one batch; the pictures of both are compared where they start from the same noise. atelier encodes the one
+picture once, the pipeline as often as there are instructions.
 """
 
 import argparse
@@ -47,18 +48,18 @@ def compare(bench: Bench, editor: Editor, count: int, steps: int) -> dict[str, A
     """Edit one picture by `count` instructions, both in turn."""
     pipeline, words = make_pipeline(editor), [WORDS[n % len(WORDS)] for n in range(count)]
     picture = torch.rand(1, 3, bench.size, bench.size, generator=torch.Generator().manual_seed(0))
-    pictures, seeds = picture.expand(count, -1, -1, -1), list(range(count))
+    each, seeds = picture.expand(count, -1, -1, -1).to(bench.device, editor.dtype), list(range(count))
     cells = bench.size // editor.latent_stride
     noise = draw_noise(seeds, (editor.vae.config.latent_channels, cells, cells)).to(bench.device, editor.dtype)
 
     def theirs() -> Tensor:
         return pipeline(
-            prompt=words, image=pictures.to(bench.device, editor.dtype), num_inference_steps=steps,
+            prompt=words, image=each, num_inference_steps=steps,
             guidance_scale=TEXT, image_guidance_scale=IMAGE, latents=noise, output_type="pt",
         ).images  # fmt: skip
 
     def ours() -> Tensor:
-        return edit(editor, pictures, words, seeds, steps=steps, guidance_text=TEXT, guidance_image=IMAGE)
+        return edit(editor, picture, words, seeds, steps=steps, guidance_text=TEXT, guidance_image=IMAGE)
 
     found: dict[str, list[float]] = {"theirs": [], "ours": []}
     for number in range(2 if bench.tiny else ROUNDS + 1):

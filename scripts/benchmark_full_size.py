@@ -11,44 +11,22 @@ calculated totals are without them. `--tiny` tries both parts with the embedded 
 
 import argparse
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from measuring import GIB, Bench, Table, guarded, make_task, median, open_bench, start, time_steps
 
 from atelier.models import meta
-from atelier.training import task as sending
-from atelier.training.edit import batch as drawing
 from atelier.training.memory import estimate
 
 METHODS = ("selective", "full", "lora")
 EAGER = {  # name → parameters of `train`; the first is the baseline
     "as it is": {},
-    "copies that the host waits for": {"_waits": True},
     "cuDNN chooses by trial": {"_benchmark": True},
-    "channels_last": {"channels_last": True},
 }
-COMPILED = {
-    "compile": {"compile": True},
-    "compile, channels_last, cuDNN by trial": {"compile": True, "channels_last": True, "_benchmark": True},
-}
+COMPILED = {"compile": {"compile": True}}
 ROUNDS, WARM, STEPS = 2, 2, 5
 KINDS = ("samples/s", "peak GiB", "first steps, s", "note")
-
-
-@contextmanager
-def switched(waits: bool = False, benchmark: bool = False) -> Iterator[None]:
-    """Set what is no parameter: copies from pageable memory, as before they were pinned; cuDNN's trials."""
-    before = torch.backends.cudnn.benchmark, drawing.send, sending.send
-    torch.backends.cudnn.benchmark = benchmark
-    if waits:
-        drawing.send = sending.send = lambda tensor, device: tensor.to(device)
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark, drawing.send, sending.send = before
 
 
 def measure(bench: Bench, method: str, options: dict[str, Any], brief: bool = False, **more: Any) -> dict[str, Any]:
@@ -57,7 +35,8 @@ def measure(bench: Bench, method: str, options: dict[str, Any], brief: bool = Fa
     size, dtype = more.pop("size", bench.size), more.pop("dtype", None)
     settings = bench.settings(**{"method": method, "batch_size": bench.batch} | changes | more)
     bench.free()
-    with switched(options.get("_waits", False), options.get("_benchmark", False)):
+    trials = {"enabled": True, "allow_tf32": torch.backends.cudnn.allow_tf32}  # else switched off by `flags`
+    with torch.backends.cudnn.flags(benchmark=options.get("_benchmark", False), **trials):
         task = make_task(bench, settings, dtype, size)
         state = start(bench, task)
         warm, steps = (1, 1) if bench.tiny else (1, 2) if brief else (WARM, STEPS)
@@ -66,7 +45,7 @@ def measure(bench: Bench, method: str, options: dict[str, Any], brief: bool = Fa
     return {"samples/s": settings.batch_size / seconds, "peak GiB": bench.peak(), "first steps, s": first * warm}
 
 
-def by_options(bench: Bench) -> None:
+def by_options(bench: Bench, given: argparse.Namespace) -> None:
     """Each method with each option, the options in turn and each as often; then compiled, the slowest to start."""
     single = Table(bench, "options_each", "Training step by option, every run")
     table = Table(bench, "options", "Training step by option, medians")
@@ -75,6 +54,8 @@ def by_options(bench: Bench) -> None:
     groups += [("lora", EAGER, rounds), ("lora", COMPILED, 1)]
     base: dict[str, float] = {}
     for method, options, rounds in groups:
+        if method not in given.methods or (given.compiled and options is EAGER):
+            continue
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in options}
         for number, name in itertools.product(range(rounds), options):
             if bench.late():
@@ -96,15 +77,15 @@ def by_options(bench: Bench) -> None:
                 })  # fmt: skip
 
 
-def by_memory(bench: Bench) -> None:
+def by_memory(bench: Bench, given: argparse.Namespace) -> None:
     """Peak memory and speed of one run each; then what is calculated, without the networks that are not loaded."""
     single = Table(bench, "memory_each", "Measured peak memory of the training step")
     cases = [
         {"method": method, "size": size, "batch_size": batch, "gradient_checkpointing": flag, "dtype": bench.dtype}
-        for size in ((64,) if bench.tiny else (512, 768)) for flag in (False, True)
-        for batch in ((2,) if bench.tiny else (8, 32, 1)) for method in METHODS
+        for size in given.sizes or ((64,) if bench.tiny else (512, 768)) for flag in (False, True)
+        for batch in ((2,) if bench.tiny else (8, 32, 1)) for method in given.methods
     ]  # fmt: skip
-    if not bench.tiny:
+    if not bench.tiny and not given.sizes:
         float32 = cases[0] | {"dtype": "float32"}
         cases[9:9] = [float32, float32 | {"tf32": True}, cases[1] | {"batch_size": 1, "optimizer": "adamw8bit"}]
     found = []
@@ -112,8 +93,8 @@ def by_memory(bench: Bench) -> None:
         if bench.late():
             break
         torch.set_float32_matmul_precision("high" if case.get("tf32") else "highest")
-        given = {key: value for key, value in case.items() if key not in ("method", "tf32")}
-        one = guarded(lambda case=case, given=given: measure(bench, case["method"], {}, brief=True, **given))
+        more = {key: value for key, value in case.items() if key not in ("method", "tf32")}
+        one = guarded(lambda case=case, more=more: measure(bench, case["method"], {}, brief=True, **more))
         found.append((case, one))
         single.add(**case | {"tf32": case.get("tf32", False)} | {key: one.get(key) for key in KINDS})
     table = Table(bench, "memory", "Peak memory of the training step, measured and calculated")
@@ -123,7 +104,8 @@ def by_memory(bench: Bench) -> None:
             "checkpointing": "yes" if case["gradient_checkpointing"] else "no",
             "frozen weights": case["dtype"] + (", TF32" if case.get("tf32") else ""),
             "optimizer": case.get("optimizer", "adamw"), "peak GiB": one.get("peak GiB"),
-            "calculated GiB": None if bench.tiny else calculated(bench, case), "samples/s": one.get("samples/s"),
+            "calculated GiB": None if bench.tiny or bench.late() else calculated(bench, case),
+            "samples/s": one.get("samples/s"),
             "note": one["note"],
         })  # fmt: skip
 
@@ -141,8 +123,11 @@ def main() -> None:
     """Measure one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=["options", "memory"])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="Only these methods.")
+    parser.add_argument("--compiled", action="store_true", help="Options: only the compiled ones.")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="PX", help="Memory: only pictures of these sizes.")
     given, bench = open_bench(parser)
-    {"options": by_options, "memory": by_memory}[given.part](bench)
+    {"options": by_options, "memory": by_memory}[given.part](bench, given)
 
 
 if __name__ == "__main__":

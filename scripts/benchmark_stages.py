@@ -125,9 +125,9 @@ def stages(bench: Bench, params: Params, work: Path) -> dict[str, Callable[[], o
     files = {name: work / f"{name}.parquet" for name in ("items", "triplets", "probes", "zones", "probe_zones")}
 
     def prepare() -> None:
-        store = open_shards(params.prepare)
+        store = open_shards(params.prepare, params.models)
         with store.owned():
-            prepare_items(params.prepare, files["items"], store)
+            prepare_items(params.prepare, params.models, files["items"], work / "sheets", store)
 
     def train() -> None:
         job = run.open_job(params.models, params.train, files["triplets"], files["zones"])

@@ -72,6 +72,15 @@ def test_edits_do_not_depend_on_the_batch(editor, photos):
         assert (edited != task.photograph.pixels).mean() > 0.5
 
 
+def test_a_photo_with_several_instructions_is_encoded_once_a_batch(editor, photos, monkeypatch):
+    photograph, other = (open_photograph(path, editor.size) for path in photos[:2])
+    tasks = [PhotoEdit(one, WORDS, seed, None) for seed, one in enumerate([photograph, photograph, photograph, other])]
+    given, real = [], editor.vae.encode
+    monkeypatch.setattr(editor.vae, "encode", lambda pixels: given.append(len(pixels)) or real(pixels))
+    assert len(list(make_edits(editor, tasks, SETTINGS))) == 4
+    assert given == [1, 2]
+
+
 def test_a_mask_is_none_predicted_or_from_a_file_and_a_missing_garment_an_error(editor, photos, tmp_path):
     photograph = open_photograph(photos[1], editor.size)
     assert open_edit(photograph, WORDS, 3, "none").mask is None

@@ -1,4 +1,4 @@
-"""Options that change a training step's speed and not what it computes: memory format, compiled blocks, determinism."""
+"""Options that change a training step's speed and not what it computes: compiled blocks, determinism."""
 
 import os
 
@@ -10,7 +10,6 @@ from torch import nn
 from atelier.common import determinism
 from atelier.common.errors import UserError
 from atelier.common.rng import make_generator
-from atelier.models.base import send
 from atelier.training import compiling
 
 
@@ -25,27 +24,6 @@ def train(editor, data, state=None, first=0, steps=3, **changes):
 @pytest.fixture(scope="module", name="data")
 def _data(editor):
     return encode(editor, 4)
-
-
-@pytest.mark.parametrize("method", ["selective", "full", "lora"])
-def test_channels_last_computes_the_same(editor, data, method):
-    plain = train(editor, data, method=method)
-    other = train(editor, data, method=method, channels_last=True)
-    assert any(not tensor.is_contiguous() for tensor in other.model.unet.parameters())
-    assert_close_together(plain.trained, other.trained)
-    assert_close_together(plain.ema, other.ema)
-    assert all(tensor.is_contiguous() for tensor in other.state_dict().values())
-
-
-def test_channels_last_resumes_exactly(editor, data):
-    whole = train(editor, data, method="full", channels_last=True, steps=4)
-    half = train(editor, data, method="full", channels_last=True, steps=2)
-    kept = {name: tensor.clone() for name, tensor in half.state_dict().items()}
-    again = start(make_task(editor, data, method="full", channels_last=True))
-    again.load_state_dict(kept)
-    train(editor, data, again, first=2, steps=2, method="full", channels_last=True)
-    found = again.state_dict()
-    assert all(torch.equal(tensor, found[name]) for name, tensor in whole.state_dict().items())
 
 
 def test_compiled_blocks_compute_the_same(editor, data, monkeypatch):
@@ -76,8 +54,3 @@ def test_deterministic_algorithms_on_a_gpu_alone(monkeypatch, wanted, gpu):
     determinism.set_deterministic(wanted)
     assert called == ([True] if wanted and gpu else [])
     assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if wanted and gpu else None)
-
-
-def test_sending_to_the_cpu_copies_nothing():
-    tensor = torch.rand(3)
-    assert send(tensor, torch.device("cpu")) is tensor

@@ -124,7 +124,6 @@ class LoopSettings(Section):
     batch_size: Batch
     accumulate: Batch
     gradient_checkpointing: bool
-    channels_last: bool = False
     compile: bool = False
     warmup: Share
     clip_norm: Positive

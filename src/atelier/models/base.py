@@ -6,6 +6,7 @@ they mapped to the VAE's [-1, 1].
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
@@ -43,6 +44,11 @@ class DiffusionModel(Protocol):
         """The side of the square images that the model is made for, in pixels."""
         return self.denoiser.config.sample_size * self.latent_stride
 
+    @cached_property
+    def mixed(self) -> bool:
+        """Whether some of the network's parameters are in another precision than `dtype`, as trained ones may be."""
+        return any(parameter.dtype != self.dtype for parameter in self.network.parameters())
+
 
 Model = TypeVar("Model", bound=DiffusionModel)
 
@@ -66,8 +72,11 @@ def with_tensors(model: Model, tensors: dict[str, Tensor]) -> Model:
 
 
 def autocast(model: DiffusionModel) -> torch.autocast:
-    """Compute in the model's precision: trained tensors are float32 among bfloat16 ones."""
-    return torch.autocast(model.device.type, model.dtype, enabled=model.dtype != torch.float32)
+    """Compute in the model's precision where the network is mixed: trained tensors are float32 among bfloat16 ones.
+
+    A network of one precision needs no autocast, which would run its norms in float32 and cast before and after each.
+    """
+    return torch.autocast(model.device.type, model.dtype, enabled=model.dtype != torch.float32 and model.mixed)
 
 
 def pass_size(height: int, width: int) -> int:
@@ -114,13 +123,6 @@ def _in_passes(run: Callable[[Tensor], Tensor], batch: Tensor, most: int) -> Ten
 
 def _shift(model: DiffusionModel) -> float:
     return getattr(model.vae.config, "shift_factor", None) or 0.0
-
-
-def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor from the CPU to a device; to a GPU through pinned memory, so that the host does not wait."""
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], length: int | None = None) -> Tensor:

@@ -12,8 +12,6 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from atelier.models.base import send
-
 NOISY_SHARE = 0.15  # the noisy end of the schedule, as a share of its timesteps: layout and colour are decided there
 
 
@@ -76,7 +74,7 @@ class Diffusion:
 
     def alphas_cumprod(self, times: Tensor, device: torch.device) -> Tensor:
         """Return ᾱ at timesteps (B,) on the CPU, as (B, 1, 1, 1)."""
-        return send(self.schedule[times].view(-1, 1, 1, 1), device)
+        return self.schedule[times].view(-1, 1, 1, 1).to(device)
 
     def noise(self, clean: Tensor, noise: Tensor, times: Tensor) -> Noised:
         """Add noise to latents; targets and weights are as the prediction type and γ say."""
@@ -85,7 +83,7 @@ class Diffusion:
         weight = torch.ones(len(clean), device=clean.device)
         if self.snr_gamma is not None:
             weight = min_snr_weight(alphas_cumprod.flatten(), self.snr_gamma, self.prediction_type)
-        return Noised(noisy, target, send(times, clean.device), weight)
+        return Noised(noisy, target, times.to(clean.device), weight)
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Flow:
 
         The clean latent is x_σ − σ v, so that its squared error is σ² times the velocity's.
         """
-        times = send(times, clean.device)
+        times = times.to(clean.device)
         share = times.view(-1, 1, 1, 1)
         weight = times.square() if self.error == "clean" else torch.ones_like(times)
         return Noised((1 - share) * clean + share * noise, noise - clean, times * self.total, weight)

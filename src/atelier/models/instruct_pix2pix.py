@@ -181,5 +181,6 @@ def predict(editor: Editor, noisy: Tensor, conditions: Tensor, timesteps: Tensor
         timesteps: int64, (B,) or a scalar.
         texts: encoded instructions, (B, T, C).
     """
+    latents, texts = torch.cat([noisy, conditions], dim=1).to(editor.dtype), texts.to(editor.dtype)
     with autocast(editor):
-        return editor.unet(torch.cat([noisy, conditions], dim=1), timesteps, texts, return_dict=False)[0].float()
+        return editor.unet(latents, timesteps, texts, return_dict=False)[0].float()

@@ -24,6 +24,10 @@ class PromptEmbeds:
         """Return the same prompts `count` times."""
         return _combine([self], lambda tensors: tensors[0].repeat(count, *[1] * (tensors[0].ndim - 1)))
 
+    def to(self, dtype: torch.dtype) -> "PromptEmbeds":
+        """Return the same prompts with what is encoded in a precision."""
+        return _combine([self], lambda tensors: tensors[0].to(dtype) if tensors[0].is_floating_point() else tensors[0])
+
 
 def join(parts: Sequence[PromptEmbeds]) -> PromptEmbeds:
     """Concatenate prompts that are all encoded, or all not."""

@@ -188,4 +188,4 @@ def latent_shape(model: TextToImage) -> tuple[int, int, int]:
 def predict(model: TextToImage, noisy: Tensor, timesteps: Tensor, prompts: PromptEmbeds) -> Tensor:
     """Return the raw prediction for noisy latents (B, C, h, w) at timesteps (B,), float32."""
     with autocast(model):
-        return model.network(noisy, timesteps, prompts).float()
+        return model.network(noisy.to(model.dtype), timesteps, prompts.to(model.dtype)).float()

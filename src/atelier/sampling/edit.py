@@ -40,9 +40,11 @@ def denoise(
     """
     scheduler = copy.deepcopy(model.scheduler)  # it stores the sampling steps
     scheduler.set_timesteps(steps)
+    sent = scheduler.timesteps.to(noise.device)  # all at once: the host would wait for the device at each step's copy
     latents = noise * getattr(scheduler, "init_noise_sigma", 1.0)
-    for timestep in tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True):
-        latents = scheduler.step(guided(latents, timestep), timestep, latents, return_dict=False)[0]
+    shown = tqdm(scheduler.timesteps, "edit", unit="step", leave=False, disable=None if progress else True)
+    for timestep, own in zip(shown, sent, strict=True):
+        latents = scheduler.step(guided(latents, own), timestep, latents, return_dict=False)[0]
     return latents
 
 
@@ -59,12 +61,13 @@ def edit(
 ) -> Tensor:
     """Edit images: (B, 3, H, W) in [0, 1], B instructions, B seeds → (B, 3, H, W) in [0, 1].
 
+    One image (1, 3, H, W) may be given for all instructions; it is encoded once.
     Each sample starts from noise of its own seed, so that neither the order nor the batch matters.
 
     Args:
         progress: show the sampling steps.
     """
-    conditions = encode_images(editor, source)
+    conditions = encode_images(editor, source).expand(len(instructions), -1, -1, -1)
     noise = draw_noise(seeds, tuple(conditions.shape[1:])).to(editor.device)
     texts = encode_texts(editor, ["", *instructions])
     empty = texts[:1].expand(len(instructions), -1, -1)

@@ -113,9 +113,11 @@ def make_edits(
         progress: show the sampling steps of each batch.
     """
     for batch in batched(edits, settings.batch_size):
+        squares = [one.photograph.square for one in batch]
+        alike = all(np.array_equal(squares[0], square) for square in squares)
         edited = editing.edit(
             editor,
-            to_tensor([one.photograph.square for one in batch]),
+            to_tensor(squares[:1] if alike else squares),
             [one.instruction for one in batch],
             [one.seed for one in batch],
             steps=settings.steps,

@@ -86,7 +86,8 @@ def passes(
         ("train", min(samples, params.train.validation), editor + clip.bytes + state, "validation: "),
         ("generate", params.generate.batch_size, editor, ""),
     ):
-        yield Pass(stage, f"{prefix}predict {edits} edits in 3 branches", held, unet.peak(given.predict(3 * edits)))
+        run = given.predict(3 * edits, mixed=stage == "train")
+        yield Pass(stage, f"{prefix}predict {edits} edits in 3 branches", held, unet.peak(run))
         count = min(most, edits)
         yield Pass(stage, f"{prefix}decode {count} pictures", held, vae.peak(given.decode(count)))
     held, count = editor + clip.bytes, min(most, params.evaluate.batch_size)
@@ -127,13 +128,14 @@ class _Inputs:
     def read(self, count: int) -> Run:
         return lambda module: module(torch.zeros(count, self.tokens, dtype=torch.int64, device=DEVICE))
 
-    def predict(self, count: int) -> Run:
+    def predict(self, count: int, mixed: bool) -> Run:
         side = self.size // self.stride
 
         def run(module: Module) -> None:
-            latents = torch.empty(count, module.config.in_channels, side, side, device=DEVICE)
-            texts = torch.empty(count, self.tokens, module.config.cross_attention_dim, device=DEVICE)
-            with with_autocast(DEVICE.type, self.dtype):  # as `instruct_pix2pix.predict`
+            kind = {"dtype": self.dtype, "device": DEVICE}
+            latents = torch.empty(count, module.config.in_channels, side, side, **kind)
+            texts = torch.empty(count, self.tokens, module.config.cross_attention_dim, **kind)
+            with with_autocast(DEVICE.type, self.dtype if mixed else torch.float32):  # as `instruct_pix2pix.predict`
                 module(latents, torch.empty(count, dtype=torch.int64, device=DEVICE), texts)
 
         return run

@@ -76,8 +76,6 @@ class TrainState:
         own = dict(base.network.named_parameters())
         self.model = with_tensors(base, {name: own[name].float().clone() for name in names})
         network = self.model.network
-        if self._settings.channels_last:
-            network.to(memory_format=torch.channels_last)  # in place: the frozen tensors' values stay the same
         if self._settings.gradient_checkpointing:
             network.enable_gradient_checkpointing()
         if self._settings.compile:
@@ -135,12 +133,8 @@ class TrainState:
         return accelerator.reduce(torch.stack(losses).sum(), "sum")
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that a resumed run needs, by flat names, on the main process only. Collective.
-
-        Not copied, unless in another memory format than files have: then on the CPU.
-        """
-        found = {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
-        return {key: value if value.is_contiguous() else value.cpu().contiguous() for key, value in found.items()}
+        """Return all that a resumed run needs, by flat names: not copied, on the main process only. Collective."""
+        return {key: value for part in self._state() for key, value in gather(self._accelerator, part).items()}
 
     def is_finite(self) -> bool:
         """Whether all that a checkpoint holds of this process's shards is finite."""
@@ -172,10 +166,4 @@ def _restore(value: Tensor, parameter: Tensor) -> Tensor | int:
     """Undo `torch.as_tensor` for counts, and sharding for moments."""
     if value.ndim == 0:
         return value if value.is_floating_point() else int(value)
-    if value.shape != parameter.shape:
-        return value
-    value = shard_like(value, parameter)
-    # in the parameter's memory format: the fused optimizer reads both in the order of memory
-    return (
-        value if value.stride() == parameter.stride() else torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-    )
+    return shard_like(value, parameter) if value.shape == parameter.shape else value

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from atelier.config import LoopSettings
-from atelier.models.base import DiffusionModel, send
+from atelier.models.base import DiffusionModel
 
 Batch = TypeVar("Batch")  # a dataclass, possibly nested, of tensors whose first dimension is the sample
 
@@ -61,7 +61,7 @@ def take(batch: Batch, rows: Tensor) -> Batch:
     """Select samples of a batch by their positions, int64 (B,)."""
     values = {entry.name: getattr(batch, entry.name) for entry in fields(batch)}
     chosen = {
-        name: value[send(rows, value.device)] if isinstance(value, Tensor) else take(value, rows)
+        name: value[rows.to(value.device)] if isinstance(value, Tensor) else take(value, rows)
         for name, value in values.items()
         if isinstance(value, Tensor) or is_dataclass(value)
     }

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from atelier.common.errors import UserError
-from atelier.models.base import send
 from atelier.models.diffusion import Noised
 from atelier.models.networks import PromptEmbeds
 from atelier.models.text_to_image import TextToImage, predict
@@ -76,8 +75,8 @@ class ConceptTask:
         process = model.noise_process(self.settings.snr_gamma, self.settings.flow_error)
         times = process.draw(len(rows), generator)
         noise = torch.randn((len(rows), *data.latents.shape[1:]), generator=generator)
-        rows = send(rows, model.device)
-        noised = process.noise(data.latents[rows], send(noise, model.device), times)
+        rows = rows.to(model.device)
+        noised = process.noise(data.latents[rows], noise.to(model.device), times)
         return ConceptBatch(noised, take(self.prompts, data.prompt_of[rows]), data.weights[rows] * noised.weight)
 
     # L = 1/B Σ_b λ_b w_b ‖prediction_b − target_b‖² / (C h w)

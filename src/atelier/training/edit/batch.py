@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from atelier.config import Train
-from atelier.models.base import send
 from atelier.models.diffusion import Diffusion
 from atelier.models.instruct_pix2pix import Editor, predict
 from atelier.training import losses
@@ -61,9 +60,9 @@ def draw_batch(
     timesteps = process.draw(len(rows), generator)
     noise = torch.randn((len(rows), *data.targets.shape[1:]), generator=generator)
     dropped = draw_dropped(len(rows), dropout, generator)
-    without_text, without_image = (send(flags, editor.device) for flags in dropped)
-    rows = send(rows, editor.device)
-    noised = process.noise(data.targets[rows], send(noise, editor.device), timesteps)
+    without_text, without_image = (flags.to(editor.device) for flags in dropped)
+    rows = rows.to(editor.device)
+    noised = process.noise(data.targets[rows], noise.to(editor.device), timesteps)
     sources = data.sources[rows]
     return NoisyBatch(
         noisy=noised.noisy,
