@@ -35,6 +35,7 @@ from atelier.tracking import NullLogger
 from atelier.training.edit import run
 
 BASE = Path("models/base")
+LABELS = ("background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress")
 _NARROW = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
@@ -68,7 +69,24 @@ def networks(bench: Bench) -> dict[str, torch.nn.Module]:
             vision = _NARROW | {"patch_size": 32}
             clip = CLIPModel(CLIPConfig(text_config=_NARROW, vision_config=vision, projection_dim=32))
             segmenter = SegformerForSemanticSegmentation(SegformerConfig(num_labels=18))
+    _find_garments(segmenter, bench.size)
     return {"unet": unet, "vae": vae, "text_encoder": text, "clip": clip, "segmenter": segmenter}
+
+
+@torch.no_grad()
+def _find_garments(segmenter: torch.nn.Module, side: int) -> None:
+    """Change random weights in place so that every picture has some of each garment, as masks need.
+
+    The last features get unit variance over smooth noise, and the labels that are no garment a bias against them.
+    """
+    head = segmenter.decode_head
+    head.batch_norm.momentum = 1.0  # the running statistics become those of the next pass
+    noise = torch.rand(4, 3, 16, 16, device=head.classifier.weight.device)
+    segmenter.train()(pixel_values=4 * torch.nn.functional.interpolate(noise, (side, side), mode="bilinear") - 2)
+    segmenter.eval()
+    head.classifier.weight.normal_()
+    head.classifier.bias.fill_(-1e3)
+    head.classifier.bias[[LABELS.index(name) for name in ("background", "upper-clothes", "pants", "dress")]] = 0.0
 
 
 def write_networks(bench: Bench, folder: Path) -> None:
@@ -91,8 +109,7 @@ def write_networks(bench: Bench, folder: Path) -> None:
     for path in (BASE / "clip").glob("*token*"):
         shutil.copy(path, folder / "clip")
     CLIPImageProcessor().save_pretrained(folder / "clip")
-    labels = ("background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress")
-    made["segmenter"].config.id2label = {n: labels[n] if n < len(labels) else f"other {n}" for n in range(18)}
+    made["segmenter"].config.id2label = {n: LABELS[n] if n < len(LABELS) else f"other {n}" for n in range(18)}
     made["segmenter"].save_pretrained(folder / "segmenter")
     side = 64 if bench.tiny else 512
     SegformerImageProcessor(size={"height": side, "width": side}).save_pretrained(folder / "segmenter")
