@@ -72,6 +72,8 @@ def worse_by_prompt(domain: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _is_worse(gain: Mapping[str, float], better: int) -> bool:
+    if gain["ci_lo"] == gain["ci_hi"]:  # of one source image, or of equal edits: no interval
+        return False
     return better != 0 and max(better * gain["ci_lo"], better * gain["ci_hi"]) < 0
 
 
