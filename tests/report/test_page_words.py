@@ -96,6 +96,12 @@ def test_what_got_worse_for_a_prompt_is_named_if_its_interval_excludes_zero(gain
         assert text.endswith("ΔE2000 to the named colour of “red” (+0.37, 95 % +0.05 … +0.70).")
 
 
+def test_an_interval_without_a_width_shows_nothing():
+    """The bootstrap over one source image draws that image again and again."""
+    alone = {"mean": 0.4, "ci_lo": 0.4, "ci_hi": 0.4}
+    assert worse_by_prompt({"prompts": {"red": {"gain": {"delta_e": alone}}}}) == {}
+
+
 def test_numbers_and_headings_with_unit_and_direction():
     assert [figure(-1.25, 1, signed=True), figure(0.5, 2, signed=True)] == ["−1.2", "+0.50"]
     assert [figure(-0.0001, 2), figure(0.0, 2, signed=True)] == ["0.00", "0.00"]
