@@ -85,7 +85,9 @@ def by_memory(bench: Bench, given: argparse.Namespace) -> None:
         for size in given.sizes or ((64,) if bench.tiny else (512, 768)) for flag in (False, True)
         for batch in ((2,) if bench.tiny else (8, 32, 1)) for method in given.methods
     ]  # fmt: skip
-    if not bench.tiny and not given.sizes:
+    if given.sizes:
+        cases.sort(key=lambda case: case["batch_size"])  # the cheapest first
+    elif not bench.tiny:
         float32 = cases[0] | {"dtype": "float32"}
         cases[9:9] = [float32, float32 | {"tf32": True}, cases[1] | {"batch_size": 1, "optimizer": "adamw8bit"}]
     found = []

@@ -20,17 +20,17 @@ import torch
 from measuring import GIB, Bench, Table, guarded, open_bench
 from transformers import CLIPTokenizer
 
-from atelier.common.records import Edit, Probe, read_rows, write_rows
+from atelier.common.records import Edit, Probe, TestProbe, read_rows, write_rows
 from atelier.config import Params, read_params
 from atelier.data.prepare import open_shards, prepare_items
-from atelier.evaluation.evaluate import evaluate, load_scorers
+from atelier.evaluation.evaluate import Inputs, evaluate, load_scorers
 from atelier.masks.make import mask_all
 from atelier.models import meta
 from atelier.models.instruct_pix2pix import open_weights
 from atelier.models.loading import NO_CHECKER
-from atelier.pairs import load_limits, pair_items
+from atelier.pairs import Outputs, load_limits, pair_items
 from atelier.sampling import edit
-from atelier.sampling.plan import plan_edits
+from atelier.sampling.plan import plan_edits, plan_tests
 from atelier.tracking import NullLogger
 from atelier.training.edit import run
 
@@ -129,6 +129,7 @@ def parameters(bench: Bench, folder: Path) -> Params:
         "models": where | device,
         "prepare": {"size": bench.size, "seen_rows": 160, "unseen_rows": 24},
         "pair": {"triplets": 40 if not bench.tiny else 20, "probes": 2},
+        "mask": {"min_area": 0.0},  # what random weights find may be small
         "train": train,
         "generate": {"steps": 2 if bench.tiny else 20, "batch_size": 8, "sweep_probes": 0},
         "evaluate": {"batch_size": 16, "draws": 100},
@@ -139,7 +140,13 @@ def parameters(bench: Bench, folder: Path) -> Params:
 
 def stages(bench: Bench, params: Params, work: Path) -> dict[str, Callable[[], object]]:
     """Return what each stage does, by its name, from files to files in `work`."""
-    files = {name: work / f"{name}.parquet" for name in ("items", "triplets", "probes", "zones", "probe_zones")}
+    names = ("items", "triplets", "probes", "tests", "zones", "probe_zones")
+    files = {name: work / f"{name}.parquet" for name in names}
+    models = ("baseline", "finetuned")
+
+    def pair() -> None:
+        out = Outputs(files["triplets"], files["probes"], files["tests"])
+        pair_items(files["items"], out, params.pair, load_limits(params.models))
 
     def prepare() -> None:
         store = open_shards(params.prepare, params.models)
@@ -153,20 +160,25 @@ def stages(bench: Bench, params: Params, work: Path) -> dict[str, Callable[[], o
 
     def generate(weights: str | Path, model: str) -> None:
         editor = open_weights(weights, params.models.dtype, params.models.device)
-        planned = plan_edits(read_rows(files["probes"], Probe), params.generate)
-        write_rows(work / f"{model}.parquet", Edit, edit.edit_probes(editor, planned, model, params.generate))
+        planned = {
+            f"{model}.parquet": plan_edits(read_rows(files["probes"], Probe), params.generate),
+            f"{model}_tests.parquet": plan_tests(read_rows(files["tests"], TestProbe), params.generate),
+        }
+        for name, jobs in planned.items():
+            write_rows(work / name, Edit, edit.edit_probes(editor, jobs, model, params.generate))
 
     def score() -> None:
-        edits = {model: work / f"{model}.parquet" for model in ("baseline", "finetuned")}
-        scorers = load_scorers(params.models)
-        evaluate(files["probes"], files["probe_zones"], edits, scorers, params.evaluate, params.models.editor)
+        inputs = Inputs(
+            probes=files["probes"], zones=files["probe_zones"], tests=files["tests"], triplet_zones=files["zones"],
+            edits={model: work / f"{model}.parquet" for model in models},
+            test_edits={model: work / f"{model}_tests.parquet" for model in models},
+        )  # fmt: skip
+        evaluate(inputs, load_scorers(params.models), params.evaluate, params.models.editor)
 
     return {
         "write the networks": lambda: write_networks(bench, work),
         "prepare": prepare,
-        "pair": lambda: pair_items(
-            files["items"], files["triplets"], files["probes"], params.pair, load_limits(params.models)
-        ),
+        "pair": pair,
         "mask": lambda: mask_all(
             files["triplets"], files["probes"], files["zones"], files["probe_zones"], params.mask, params.models
         ),
