@@ -1,0 +1,39 @@
+"""Faults for which a shot is not kept: hands that sink into cloth, and garments that are hardly seen."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from shoot.bodies import Bodies, Figure
+from shoot.expose import Layers
+from shoot.meshes import normals
+from shoot.sewing import Garment
+
+Array = np.ndarray
+_NEAR, _DEEP = 0.025, 0.004  # how near a finger is to cloth, and how deep in it, m
+_SUNK = 0.2  # share of the vertices of a hand's fingers
+_HARDLY = 0.004  # share of the picture
+
+
+def find_fault(bodies: Bodies, figure: Figure, garments: list[tuple[int, Garment]], layers: Layers) -> str | None:
+    """Return why a shot is not kept; None: it is."""
+    for layer in sorted({layer for layer, _ in garments}):
+        if layers.alpha[..., layer].mean() < _HARDLY:
+            return "a garment is hardly seen"
+    vertices = np.vstack([garment.vertices for _, garment in garments])
+    outward = np.vstack([normals(garment.vertices, garment.triangles) for _, garment in garments])
+    tree = cKDTree(vertices)
+    for side in "LR":
+        fingers = figure.posed[_fingers_of(bodies, side)]
+        distance, nearest = tree.query(fingers)
+        depth = ((vertices[nearest] - fingers) * outward[nearest]).sum(1)
+        if ((depth > _DEEP) & (distance < _NEAR)).mean() > _SUNK:
+            return "a hand is inside of cloth"
+    return None
+
+
+def _fingers_of(bodies: Bodies, side: str) -> Array:
+    """Return the skin's vertices that a hand's fingers move."""
+    bones = np.array([name.startswith("finger") and name.endswith(side) for name in bodies.bones])
+    weights, owners = bodies.model.vertex_bone_weights.numpy(), bodies.model.vertex_bone_indices.numpy()
+    moved = (weights * bones[owners]).sum(1) > 0.5
+    return bodies.skin_ids[moved[bodies.skin_ids]]

@@ -1,0 +1,118 @@
+"""What is shot: outfits of people in several poses, places and lights, and twins that differ in one cut.
+
+Every part of a shot has a seed of its own, so that a twin repeats all but the cut.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shoot.cuts import Outfit, alternatives, sample_outfit
+from shoot.poses import MOVING, STANDING, Pose
+
+DOMAINS = ("studio", "street")
+VIEWS = {"front": 0.52, "three-quarter": 0.26, "side": 0.10, "back": 0.12}
+HAIR_OF_WOMEN = {
+    "long": 0.26,
+    "wavy": 0.20,
+    "bob": 0.16,
+    "bun": 0.12,
+    "pony": 0.12,
+    "curly": 0.06,
+    "afro": 0.04,
+    "short": 0.04,
+}
+HAIR_OF_MEN = {
+    "short": 0.24,
+    "crop": 0.22,
+    "side part": 0.20,
+    "quiff": 0.12,
+    "buzz": 0.12,
+    "curly": 0.04,
+    "afro": 0.03,
+    "bald": 0.03,
+}
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """One shot, before it is taken.
+
+    Attributes:
+        item: number of the outfit; the shots of an item show the same clothes.
+        number: number of the shot within its item.
+        twin: what was changed in the cut of one garment: (index in the outfit, words); None: nothing.
+        person: seed of the person.
+        yaw: how far the person is turned from the camera, degrees.
+        close: whether the picture is cropped to the upper body and the thighs.
+        seed: of jitter of the pose, place, light and camera.
+    """
+
+    item: int
+    number: int
+    domain: str
+    outfit: Outfit
+    person: int
+    female: bool
+    hair: str
+    pose: Pose
+    view: str
+    yaw: float
+    close: bool
+    seed: int
+    twin: tuple[int, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return f"{self.item:04d}-{self.number}{'t' if self.twin else ''}"
+
+
+def plan_item(item: int, people: list[tuple[int, bool]], shots: int = 3) -> list[ShotPlan]:
+    """Plan the shots of one outfit and a twin of each.
+
+    Args:
+        people: seeds of people and whether each is female; an outfit is worn by one or two of one sex.
+    """
+    rng = np.random.default_rng([item, 8])
+    person, female = people[rng.integers(len(people))]
+    outfit = sample_outfit(female, rng)
+    same = [seed for seed, sex in people if sex == female]
+    plans = []
+    for number in range(shots):
+        if number == shots - 1 and rng.random() < 0.5:
+            person = same[rng.integers(len(same))]
+        plan = _plan_shot(item, number, person, female, outfit, DOMAINS[item % 2])
+        plans += [plan, _twin_of(plan)]
+    return plans
+
+
+def _plan_shot(item: int, number: int, person: int, female: bool, outfit: Outfit, domain: str) -> ShotPlan:
+    rng = np.random.default_rng([item, number, 9])
+    styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
+    hair = str(np.random.default_rng([person, 10]).choice(list(styles), p=_odds(styles)))
+    view = str(rng.choice(list(VIEWS), p=_odds(VIEWS)))
+    yaw = {
+        "front": rng.uniform(-18, 18),
+        "three-quarter": rng.choice([-1, 1]) * rng.uniform(25, 55),
+        "side": rng.choice([-1, 1]) * rng.uniform(65, 100),
+        "back": 180 + rng.uniform(-35, 35),
+    }[view]
+    poses = STANDING if domain == "studio" or rng.random() < 0.5 else MOVING
+    pose, close = poses[rng.integers(len(poses))], bool(rng.random() < 0.3)
+    return ShotPlan(
+        item, number, domain, outfit, person, female, hair, pose, view, float(yaw), close, 100 * item + number
+    )
+
+
+def _odds(table: dict[str, float]) -> np.ndarray:
+    weights = np.array(list(table.values()))
+    return weights / weights.sum()
+
+
+def _twin_of(plan: ShotPlan) -> ShotPlan:
+    """Change the cut of one garment."""
+    rng = np.random.default_rng([plan.seed, 11])
+    choices = [(n, words, cut) for n, old in enumerate(plan.outfit) for words, cut in alternatives(old)]
+    n, words, cut = choices[rng.integers(len(choices))]
+    return replace(plan, outfit=(*plan.outfit[:n], cut, *plan.outfit[n + 1 :]), twin=(n, words))
