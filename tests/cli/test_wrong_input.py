@@ -40,6 +40,7 @@ WORDS = {  # a call of every command that is right but for what is not there; OU
     "export": ["none", "--out", "out"],
     "survey": ["none.csv", "--out", "answers.jsonl"],
     "clean": [],
+    "results": ["folder"],
     "judge": ["none.csv", "--url", "http://localhost:1", "--model", "m", "--out", "out"],
 }
 TREE = [(name, option) for name, command in main.commands.items() for option in command.params]
@@ -52,7 +53,7 @@ def _folder(tmp_path: Path, monkeypatch) -> None:
     def stop(*_: object) -> None:
         raise UserError("stopped before the editor is loaded")
 
-    monkeypatch.setattr(import_module("atelier.cli.edit"), "_load", stop)
+    monkeypatch.setattr(import_module("atelier.cli.edit_photos"), "_load", stop)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     shutil.copy(ROOT / "params.yaml", tmp_path)

@@ -60,4 +60,5 @@ def test_the_metrics_of_an_evaluation_are_the_headline_s():
     short = key_numbers(headline(REPORT))
     assert {"seen/clip", "unseen/rmse", "baseline/seen/dir", "baseline/unseen/leakage"} <= short.keys()
     assert len(short) <= MOST_METRICS
-    assert texts(REPORT).keys() == {f"networks/{role}" for role in REPORT["networks"]}
+    origin = {f"origin/{part}" for part in REPORT["origin"]}
+    assert texts(REPORT).keys() == origin | {f"networks/{role}" for role in REPORT["networks"]}

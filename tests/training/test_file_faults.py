@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STRIDES = {"prepare kill": 4, "prepare fail": 9, "train kill": 4, "train fail": 9, "concept kill": 6}
+STRIDES = {"prepare kill": 6, "prepare fail": 9, "train kill": 7, "train fail": 9, "concept kill": 8}
 
 
 @pytest.mark.slow

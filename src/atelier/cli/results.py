@@ -16,6 +16,11 @@ def results(folder: Path) -> None:
     FOLDER is the repository's root or a folder that `atelier new` made. The lines are the measures of both editors on
     seen and on unseen images, and how many of the key measures fine-tuning improved or worsened. A fourth line is the
     path of the report page. `make repro` ends with them.
+
+    \b
+    Examples:
+      atelier results
+      atelier results studies/mine
     """
     from atelier.report.verdict import summarise_study
 
