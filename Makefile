@@ -22,7 +22,7 @@ repro: mlflow.db ## Run the stages whose inputs changed and print the result.
 
 test: $(READY) lint ## Run lint and all tests, which takes several minutes.
 	@test -n "$(AS_ROOT)" || $(MAKE) --no-print-directory browser
-	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Best effort: without Chromium, pytest skips the tests that need a browser and reports them as skipped.
 browser: ## Install Debian's Chromium for the browser tests if there is none.

@@ -153,7 +153,7 @@ def test_a_hidden_pipeline_is_shown_by_make_pipeline_in_a_file_that_git_ignores(
         f'#!/bin/sh\n[ "$1" = repro ] && echo "$@" || exec {sys.executable} -m dvc "$@"\n'  # repro: hours of training
     )
     (tmp_path / "dvc").chmod(0o755)
-    command = ["make", "--old-file", "mlflow.db", "pipeline", f"PATH={tmp_path}:/usr/bin:/bin"]
+    command = ["make", "--no-print-directory", "--old-file", "mlflow.db", "pipeline", f"PATH={tmp_path}:/usr/bin:/bin"]
     for folder in ("studies/losses", "studies/losses", "."):  # a second time, and one that is not hidden: no change
         result = subprocess.run([*command, f"DIR={folder}"], cwd=clone, capture_output=True, text=True, check=False)
         assert (result.returncode, result.stdout.splitlines()[-1]) == (0, f"repro {folder}/dvc.yaml"), result.stderr

@@ -80,6 +80,6 @@ def test_the_help_of_atelier_has_whole_sentences_in_80_columns():
 
 
 def test_make_repro_ends_with_the_result():
-    command = ["make", "--dry-run", "--old-file", "mlflow.db", "repro"]
+    command = ["make", "--no-print-directory", "--dry-run", "--old-file", "mlflow.db", "repro"]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert lines == ["dvc repro", "echo", "atelier results"]
