@@ -25,8 +25,6 @@ class Cut:
         ease: distance from the body, m.
         flare: width of the lower end, 1 is straight.
         neck: one of NECKS.
-        buttons: whether it closes in front with buttons.
-        pockets: whether pockets are sewn on.
     """
 
     kind: str
@@ -35,8 +33,6 @@ class Cut:
     ease: float = 0.01
     flare: float = 1.0
     neck: str = "crew"
-    buttons: bool = False
-    pockets: bool = False
 
     @property
     def slot(self) -> str:
@@ -54,11 +50,9 @@ def sample_cut(kind: str, rng: np.random.Generator) -> Cut:
     u, pick = rng.uniform, rng.choice
     if kind == "trousers":
         hem = float(pick([u(0.93, 0.985), u(0.72, 0.85)], p=[0.85, 0.15]))
-        return Cut(
-            kind, hem, ease=u(0.006, 0.02), flare=float(pick([u(1, 1.15), u(1.2, 1.6)])), pockets=bool(pick([0, 1]))
-        )
+        return Cut(kind, hem, ease=u(0.006, 0.02), flare=float(pick([u(1, 1.15), u(1.2, 1.6)])))
     if kind == "shorts":
-        return Cut(kind, u(0.28, 0.50), ease=u(0.008, 0.022), flare=u(1.0, 1.4), pockets=bool(pick([0, 1])))
+        return Cut(kind, u(0.28, 0.50), ease=u(0.008, 0.022), flare=u(1.0, 1.4))
     if kind == "skirt":
         return Cut(kind, float(pick([u(0.30, 0.42), u(0.48, 0.65), u(0.8, 0.95)])), flare=u(1.0, 1.9))
     if kind == "dress":
@@ -66,7 +60,7 @@ def sample_cut(kind: str, rng: np.random.Generator) -> Cut:
         sleeve = float(pick([0.0, u(0.2, 0.4), u(0.9, 1.0)], p=[0.4, 0.35, 0.25]))
         return Cut(kind, hem, sleeve, u(0.003, 0.008), u(1.1, 1.9), str(pick(["crew", "scoop", "v", "boat"])))
     if kind == "jacket":
-        return Cut(kind, u(0.0, 0.14), u(0.93, 1.0), u(0.020, 0.030), neck="collar", pockets=True)
+        return Cut(kind, u(0.0, 0.14), u(0.93, 1.0), u(0.020, 0.030), neck="collar")
     if kind == "t-shirt":
         return Cut(
             kind,
@@ -90,9 +84,8 @@ def sample_cut(kind: str, rng: np.random.Generator) -> Cut:
             u(0.012, 0.024),
             1.15,
             str(pick(["v", "boat", "collar"])),
-            buttons=bool(pick([0, 1])),
         )
-    return Cut("shirt", u(0.0, 0.10), sleeve, u(0.010, 0.020), neck="collar", buttons=True, pockets=bool(pick([0, 1])))
+    return Cut("shirt", u(0.0, 0.10), sleeve, u(0.010, 0.020), neck="collar")
 
 
 _FOR_ALL = (
