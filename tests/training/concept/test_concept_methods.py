@@ -17,6 +17,8 @@ from atelier.training.loop import Epoch, Finished, Step, train
 from atelier.training.task import Validation
 
 METHODS = {"dreambooth": {}, "textual_inversion": INVERSION, "lora": ADAPTERS}
+STABLE_LR = {"dreambooth": 5e-3, "textual_inversion": 2e-2, "lora": 2e-2}
+"""Rates at which weights changed by 0.1 % move the ratio of the losses by less than 0.005: the same on every CPU."""
 
 
 def snapshot(model) -> dict[str, torch.Tensor]:
@@ -63,7 +65,7 @@ def fixed_loss(task, model) -> float:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_loss_goes_down(sd, tmp_path, method):
-    task = make_task(sd, make_rows(repeats=2), **{"lr": 2e-2, **METHODS[method]}, epochs=1, batch_size=1)
+    task = make_task(sd, make_rows(repeats=2), **METHODS[method] | {"lr": STABLE_LR[method]}, epochs=1, batch_size=1)
     assert fixed_loss(task, learn(task, tmp_path)) < 0.99 * fixed_loss(task, task.trainable.model)
 
 
