@@ -80,8 +80,22 @@ class Studio:
         """Build the scene of a shot."""
         figure, shoes, garments = self.dress(plan)
         turn = turn_about([0, 0, 1], plan.yaw).T
-        colour = _hair_colour(figure)
-        shapes = self._skin(figure, garments, colour, turn)
+        shapes = self.shape_person(plan, figure, shoes, garments, turn)
+        place = sample_place(plan.domain, plan.seed)
+        for number, thing in enumerate(place.things):
+            shapes[f"place:{number}"] = make_thing(thing)
+        height = figure.posed[self.bodies.skin_ids, 2].max()
+        sensor, to_picture = aim_camera(plan, place, height)
+        to_picture = to_picture @ np.block([[turn.T, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
+        scene = mi.load_dict({"type": "scene", "sensor": sensor, **light_up(plan, place), **shapes})
+        return Staged(scene, shapes, figure, garments, to_picture)
+
+    def shape_person(
+        self, plan: ShotPlan, figure: Figure, shoes: Part, garments: list[tuple[int, Garment]], turn: Array
+    ) -> dict[str, mi.Shape]:
+        """Make the shapes of a dressed person, whose vertices `turn` rotates."""
+        colour = hair_colour(figure)
+        shapes = self.shape_skin(figure, garments, colour, turn)
         parts = [*self.painter.eyes(figure), shoes]
         if plan.hair != "bald":
             scalp = Scalp(self.scalp, self.bodies, figure, [garment.collider for _, garment in garments])
@@ -93,22 +107,28 @@ class Studio:
                 part.vertices @ turn, part.triangles, self._paint, colours=part.colours
             )
         for number, (layer, garment) in enumerate(garments):
-            shapes[f"garment{layer}:{number}"] = self._garment(garment, turn)
-        place = sample_place(plan.domain, plan.seed)
-        for number, thing in enumerate(place.things):
-            shapes[f"place:{number}"] = _thing(thing)
-        height = figure.posed[self.bodies.skin_ids, 2].max()
-        sensor, to_picture = aim_camera(plan, place, height)
-        to_picture = to_picture @ np.block([[turn.T, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
-        scene = mi.load_dict({"type": "scene", "sensor": sensor, **light_up(plan, place), **shapes})
-        return Staged(scene, shapes, figure, garments, to_picture)
+            shapes[f"garment{layer}:{number}"] = self.shape_garment(garment, turn)
+        return shapes
 
-    def _skin(self, figure: Figure, garments: list[tuple[int, Garment]], hair: Array, turn: Array) -> dict:
-        """Make face and body, without what clothes and shoes hide."""
+    def shape_skin(
+        self,
+        figure: Figure,
+        garments: list[tuple[int, Garment]],
+        hair: Array,
+        turn: Array,
+        left_out: Array | None = None,
+    ) -> dict[str, mi.Shape]:
+        """Make face and body, without what clothes and shoes hide.
+
+        Args:
+            left_out: further vertices of the skin that are not shown, bool (skin,); None: none.
+        """
         bodies = self.bodies
         rest, posed = figure.rest[bodies.skin_ids], figure.posed[bodies.skin_ids]
         arm = bodies.arm_weights[bodies.skin_ids]
         hidden = (rest[:, 2] < 0.05) & (np.abs(rest[:, 0]) < 0.35)
+        if left_out is not None:
+            hidden |= left_out
         for _, garment in garments:
             if garment.field:
                 hidden |= garment.field(rest, arm) > _HIDDEN
@@ -127,7 +147,8 @@ class Studio:
             shapes[name] = make_mesh(fine[flat] @ turn, tris, bsdf, outward[flat] @ turn, corners[use].reshape(-1, 2))
         return shapes
 
-    def _garment(self, garment: Garment, turn: Array) -> mi.Mesh:
+    def shape_garment(self, garment: Garment, turn: Array) -> mi.Mesh:
+        """Make the mesh of a garment, with its coordinates on the cloth."""
         flat = garment.triangles.ravel()
         corners = garment.corners.reshape(-1, 3)
         tris, outward = np.arange(len(flat)).reshape(-1, 3), shade_normals(garment)[flat]
@@ -185,7 +206,8 @@ def make_mesh(
     return mesh
 
 
-def _thing(thing: Thing) -> mi.Mesh:
+def make_thing(thing: Thing) -> mi.Mesh:
+    """Make the mesh of a thing, of its colour or texture."""
     colour = _rgb(thing.colour) if thing.colour.ndim == 1 else _texture(thing.colour)
     plain = {"type": "diffuse", "reflectance": colour}
     bsdf = mi.load_dict(_two_sided(plain if thing.rough > 0.6 else _principled(colour, thing.rough, 0.6)))
@@ -217,7 +239,8 @@ def _curves(points: Array, radius: float) -> str:
     return "".join(form % tuple(strand) for strand in rows.reshape(len(rows), -1).tolist())
 
 
-def _hair_colour(figure: Figure) -> Array:
+def hair_colour(figure: Figure) -> Array:
+    """Draw the colour of a person's hair, linear RGB (3,)."""
     person = figure.person
     rng = np.random.default_rng([person.seed, 13])
     odds = [0.6, 0.35, 0.05, 0, 0, 0] if person.origins[2] < 0.5 else [0.08, 0.25, 0.32, 0.1, 0.22, 0.03]
