@@ -92,7 +92,6 @@ _FOR_ALL = (
     ("trousers", "t-shirt"),
     ("trousers", "shirt"),
     ("trousers", "sweater"),
-    ("trousers", "top"),
     ("trousers", "t-shirt", "jacket"),
     ("trousers", "shirt", "jacket"),
     ("shorts", "t-shirt"),
@@ -107,6 +106,7 @@ _FOR_WOMEN = (
     ("skirt", "sweater"),
     ("skirt", "blouse", "jacket"),
     ("trousers", "blouse"),
+    ("trousers", "top"),
     ("shorts", "top"),
 )
 

@@ -4,6 +4,7 @@ The clothes are grey in the scene, so the light on them is known apart from thei
 grid of _GRID × _GRID cells; what a cell hits decides to which layer its light belongs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import drjit as dr
@@ -12,6 +13,7 @@ import numpy as np
 from shoot.renderer import mi
 
 Array = np.ndarray
+Details = Callable[[Array], Array]  # positions on the cloth, (n, 3) → factors of the light, (n,)
 GREY = 0.5  # reflectance of the clothes
 LAYERS = 3  # garments at most, from the inside out
 _GRID = 4
@@ -40,8 +42,14 @@ class Layers:
     face: Array
 
 
-def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], size: int, samples: int) -> Layers:
-    """Trace size × size pixels with `samples` paths each."""
+def expose(
+    scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details], size: int, samples: int
+) -> Layers:
+    """Trace size × size pixels with `samples` paths each.
+
+    Args:
+        details: of each garment: factors of its light, by positions on the cloth.
+    """
     side, per_pixel = size * _GRID, _GRID**2
     cell = np.arange(side * side)  # the cells of one pixel are neighbours
     pixel, sub = cell // per_pixel, cell % per_pixel
@@ -65,18 +73,21 @@ def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], size: int, samples: int
     person = group(np.isin(names, ["skin", "face", "paint", "hair"]))
     clothed = group(layer) >= 0
     base = sum(
-        _smooth_base(group(light), group(albedo), group(guide), chosen, radius)
-        for chosen, radius in ((person, 1), (~clothed & ~person, 2))
+        _smooth_base(group(light), group(albedo), group(guide), chosen, strides)
+        for chosen, strides in ((person, (1, 2)), (~clothed & ~person, (1, 2, 4)))
     )
     alpha = np.stack([(group(layer) == n).mean(2) for n in range(LAYERS)], axis=-1)
-    shade = _mean(group(light), clothed) / GREY
     normal = _mean(group(hit.sh_frame.n.numpy().T), clothed)
+    shade = denoise(_mean(group(light), clothed) / GREY, normal, alpha.sum(-1), (1, 2))
     edge = hit.shape.eval_attribute_1("vertex_hem", hit, found).numpy()
     cloth = np.concatenate([hit.uv.numpy().T, edge[:, None]], axis=1)
+    factor = np.ones(len(cloth))
+    for number, draw in enumerate(details):
+        factor[layer == number] = draw(cloth[layer == number])
     return Layers(
         base,
         alpha,
-        denoise(shade, normal, alpha.sum(-1), 2),
+        shade * _mean(group(factor[:, None]), clothed),
         _cloth_of(group(cloth), group(layer), alpha.argmax(-1)),
         person.mean(2),
         group(names == "face").mean(2),
@@ -111,31 +122,41 @@ def _mean(values: Array, chosen: Array) -> Array:
     return (values * chosen[..., None]).sum(2) / np.maximum(chosen.sum(2), 1)[..., None]
 
 
-def _smooth_base(light: Array, albedo: Array, guide: Array, chosen: Array, radius: int) -> Array:
+def _smooth_base(light: Array, albedo: Array, guide: Array, chosen: Array, strides: tuple[int, ...]) -> Array:
     """Denoise the light on chosen cells apart from their colours; return it times their coverage, (H, W, 3)."""
     falling = _mean(np.minimum(light / albedo, 12), chosen)
-    smooth = denoise(falling, _mean(guide, chosen), chosen.mean(2), radius)
+    smooth = denoise(falling, _mean(guide, chosen), chosen.mean(2), strides)
     return smooth * (albedo * chosen[..., None]).mean(2)
 
 
-def denoise(light: Array, guide: Array, weight: Array, radius: int, spread: float = 0.12) -> Array:
-    """Smooth light, (H, W, 3), over pixels with a like guide and like brightness, by a joint bilateral filter.
+def denoise(light: Array, guide: Array, weight: Array, strides: tuple[int, ...], spread: float = 0.12) -> Array:
+    """Smooth light, (H, W, 3), over pixels with a like guide and like brightness: an edge-avoiding à-trous filter.
+
+    Source: Dammertz et al. 2010, "Edge-avoiding À-Trous wavelet transform for fast global illumination filtering".
 
     Args:
         guide: normals and positions, (H, W, k).
         weight: coverage of the layer, (H, W).
+        strides: distances between the taps of the passes, px; each pass tolerates half the difference of the one before.
     """
+    for number, stride in enumerate(strides):
+        light = _filter(light, guide, weight, stride, spread, 0.25 / 2**number)
+    return light
+
+
+def _filter(light: Array, guide: Array, weight: Array, stride: int, spread: float, tolerance: float) -> Array:
     total, weights = np.zeros_like(light), np.zeros(weight.shape)
     height, width = weight.shape
-    padded = [np.pad(a, [(radius, radius)] * 2 + [(0, 0)] * (a.ndim - 2)) for a in (light, guide, weight)]
+    reach = 2 * stride
+    padded = [np.pad(a, [(reach, reach)] * 2 + [(0, 0)] * (a.ndim - 2)) for a in (light, guide, weight)]
     level = light.mean(-1)
-    for down in range(2 * radius + 1):
-        for right in range(2 * radius + 1):
+    for down in range(0, 2 * reach + 1, stride):
+        for right in range(0, 2 * reach + 1, stride):
             there = np.s_[down : down + height, right : right + width]
             other, other_guide, other_weight = (a[there] for a in padded)
             unlike = ((other_guide - guide) ** 2).sum(-1) / spread
-            unlike += (other.mean(-1) - level) ** 2 / (0.02 + (0.25 * level) ** 2)
-            unlike += ((down - radius) ** 2 + (right - radius) ** 2) / (0.9 * radius**2)
+            unlike += (other.mean(-1) - level) ** 2 / (0.32 * tolerance**2 + (tolerance * level) ** 2)
+            unlike += ((down / stride - 2) ** 2 + (right / stride - 2) ** 2) / 3.6
             share = other_weight * np.exp(-unlike)
             total += other * share[..., None]
             weights += share

@@ -10,7 +10,7 @@ from shoot.sewing import Garment
 
 Array = np.ndarray
 _NEAR, _DEEP = 0.025, 0.004  # how near a finger is to cloth, and how deep in it, m
-_SUNK = 0.2  # share of the vertices of a hand's fingers
+_SUNK = 0.1  # share of the vertices of a hand's fingers
 _HARDLY = 0.004  # share of the picture
 
 

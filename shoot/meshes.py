@@ -155,6 +155,21 @@ def clip(count: int, tris: Array, field: Array) -> tuple[sp.csr_matrix, Array]:
     return sp.vstack([sp.eye(count), weights]).tocsr()[ids], new
 
 
+def split(count: int, tris: Array, field: Array) -> tuple[sp.csr_matrix, Array, Array]:
+    """Cut a mesh where a field of its vertices changes sign, and keep both sides.
+
+    Returns:
+        The matrix from the old vertices to the new ones, the new triangles, and which of them are on the positive side.
+    """
+    matrices, parts = zip(clip(count, tris, field), clip(count, tris, -field), strict=True)
+    offset = matrices[0].shape[0]
+    stacked = sp.vstack(matrices).tocsr()
+    probe = np.random.default_rng(0).random((count, 2))  # vertices with equal weights are one
+    _, first, same = np.unique((stacked @ probe).round(9), axis=0, return_index=True, return_inverse=True)
+    both = same.ravel()[np.concatenate([parts[0], parts[1] + offset])]
+    return stacked[first], both, np.arange(len(both)) < len(parts[0])
+
+
 def keep_large(count: int, tris: Array, share: float = 0.2) -> Array:
     """Return which triangles belong to a connected part of at least `share` of the largest one's size, bool (f,)."""
     pairs = np.concatenate([tris[:, [0, 1]], tris[:, [1, 2]]])

@@ -2,13 +2,15 @@
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from shoot.bodies import Bodies, Figure, sample_person
 from shoot.camera import aim_camera, light_up
-from shoot.expose import GREY
+from shoot.details import draw_details
+from shoot.expose import GREY, Details
 from shoot.hair import Scalp, ScalpMap
 from shoot.hairstyles import COLOURS, Strands, grow_hair
 from shoot.landmarks import Landmarks
@@ -36,6 +38,7 @@ class Staged:
     shapes: dict[str, mi.Shape]
     figure: Figure
     garments: list[tuple[int, Garment]]
+    details: list[Details]
     to_picture: Array  # (3, 4): from homogeneous posed positions to x and y in [0, 1], down, times depth, and depth
 
     def joints_in_picture(self) -> Array:
@@ -88,7 +91,9 @@ class Studio:
         sensor, to_picture = aim_camera(plan, place, height)
         to_picture = to_picture @ np.block([[turn.T, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
         scene = mi.load_dict({"type": "scene", "sensor": sensor, **light_up(plan, place), **shapes})
-        return Staged(scene, shapes, figure, garments, to_picture)
+        marks = Landmarks.of(self.bodies, figure)
+        details = [partial(draw_details, cut, marks) for cut in plan.outfit]
+        return Staged(scene, shapes, figure, garments, details, to_picture)
 
     def shape_person(
         self, plan: ShotPlan, figure: Figure, shoes: Part, garments: list[tuple[int, Garment]], turn: Array

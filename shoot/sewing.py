@@ -60,8 +60,8 @@ def _cloth_coordinates(draped: Draped, marks: Landmarks) -> Array:
     if piece.style == "legs":
         radius = _LEG * size
         around = np.arctan2(np.abs(rest[:, 0]) - marks.leg_centre(rest[:, 2]), -(rest[:, 1] - marks.middle)) * radius
-    corners = np.stack([around, rest[:, 2]], axis=1)[tris]
-    on_arm = ((piece.arm > 0.5) & (piece.style == "top"))[tris].sum(1) >= 2
+    corners = np.stack([around, rest[:, 2] - piece.lengthening(marks)], axis=1)[tris]
+    on_arm = piece.on_arm
     along, angle = marks.along_arm(rest)
     sleeve = np.stack([angle * _SLEEVE * size, (0.3 - 0.52 * along) * size], axis=1)[tris]
     corners = np.where(on_arm[:, None, None], sleeve, corners)

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.interpolate import griddata
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from shoot.bodies import Bodies, Figure
 from shoot.cuts import LEGS, SKIRTS, TOPS, Cut
 from shoot.drape import Cloth, drape
 from shoot.landmarks import Landmarks
-from shoot.meshes import clip, compact, edges_of, keep_large, normals, refine_quads, smoothing, triangles
+from shoot.meshes import clip, compact, edges_of, keep_large, normals, refine_quads, smoothing, split, triangles
 
 Array = np.ndarray
 Field = Callable[[Array, Array], Array]  # rest positions (n, 3), arm weights (n,) → (n,)
+_LOWEST = 0.04  # tops are cut down to here below the hip joint, m, since the mesh has legs further down; then lengthened
+_SEAM = 0.5  # sleeves begin where the cloth moves by this share with an arm
 _STIFF = {"jacket": 0.22, "sweater": 0.2, "shirt": 0.10}  # resistance to bending; others 0.06
 # kind of neckline: (height over the nape, m; how steeply it falls to the front; depth of a V, m)
-_NECKS = {"crew": (-0.002, 0.72, 0), "scoop": (-0.010, 1.15, 0), "v": (-0.002, 0.60, 0.11), "boat": (-0.022, 0.42, 0),
+_NECKS = {"crew": (-0.002, 0.72, 0), "scoop": (-0.008, 0.95, 0), "v": (-0.002, 0.60, 0.11), "boat": (-0.022, 0.42, 0),
           "collar": (0.012, 0.62, 0.045), "high": (0.045, 0.30, 0)}  # fmt: skip
 
 
@@ -36,6 +40,14 @@ class Piece:
     rest: Array  # (n, 3), m
     posed: Array  # (n, 3), m
     arm: Array  # share that moves with an arm, (n,)
+    on_arm: Array  # which triangles are of a sleeve, bool (f,)
+
+    def lengthening(self, marks: Landmarks) -> Array:
+        """Return how far below its place on the mesh a vertex of a long top is, (n,), m."""
+        if self.style != "top" or self.cut.kind == "dress":
+            return np.zeros(len(self.rest))
+        low = (marks.waist - self.rest[:, 2]) / (marks.waist - marks.hip + _LOWEST * marks.size)
+        return max(0.0, self.cut.hem - _LOWEST) * marks.size * np.clip(low, 0, 1) * (self.arm < 0.3)
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,8 @@ class Tailor:
         parts = []
         if cut.kind in TOPS:
             top_of_skirt = figure.rest[self._sources["helper-skirt"][0], 2].max()
-            hem = top_of_skirt - 0.045 * marks.size if cut.kind == "dress" else marks.hip - cut.hem * marks.size
+            hem = marks.hip - min(cut.hem, _LOWEST) * marks.size
+            hem = top_of_skirt - 0.045 * marks.size if cut.kind == "dress" else hem
             parts.append(("top", "helper-tights", _top_field(cut, marks, hem)))
         if cut.kind in LEGS:
             parts.append(("legs", "helper-tights", _lower_field(cut, marks, -0.02, legs=True)))
@@ -91,10 +104,13 @@ class Tailor:
         ids, refine, tris = self._sources[source]
         arm = refine @ self.bodies.arm_weights[ids]
         matrix, tris = clip(refine.shape[0], tris, field(refine @ figure.rest[ids], arm))
-        used, tris = compact(tris[keep_large(matrix.shape[0], tris)])
-        matrix = (matrix[used] @ refine).tocsr()
+        tris = tris[keep_large(matrix.shape[0], tris)]
+        seam, tris, on_arm = split(matrix.shape[0], tris, matrix @ arm - _SEAM)
+        used, tris = compact(tris)
+        matrix = (seam[used] @ matrix @ refine).tocsr()
         rest, posed = matrix @ figure.rest[ids], matrix @ figure.posed[ids]
-        return Piece(cut, style, field, matrix, ids, tris, rest, posed, matrix @ self.bodies.arm_weights[ids])
+        arm, on_arm = matrix @ self.bodies.arm_weights[ids], on_arm & (style == "top")
+        return Piece(cut, style, field, matrix, ids, tris, rest, posed, arm, on_arm)
 
 
 def _top_field(cut: Cut, marks: Landmarks, hem: float) -> Field:
@@ -144,6 +160,39 @@ def border_of(count: int, tris: Array) -> Array:
     return border
 
 
+def _bridge(rest: Array, trunk: Array, middle: float) -> Array:
+    """Return how far forward, m, (n,), cloth on the chest lies in front of the body, since it bridges hollows.
+
+    Without it the cloth is as wide as the hollow between the breasts is deep, and what is too much falls into a crease.
+    """
+    forward = np.zeros(len(rest))
+    for side in (-1, 1):  # front, back
+        mine = np.flatnonzero(trunk & ((rest[:, 1] - middle) * side > 0.02) & (np.abs(rest[:, 0]) < 0.17))
+        if len(mine) < 50:
+            continue
+        x, y, z = rest[mine].T
+        rows = np.arange(z.min(), z.max() + 0.02, 0.02)
+        columns = np.linspace(-0.17, 0.17, 35)
+        out = griddata((x, z), side * y, tuple(np.meshgrid(columns, rows)), method="nearest")
+        hulls = gaussian_filter1d(np.stack([_upper_hull(columns, row) for row in gaussian_filter1d(out, 1, axis=0)]), 1, axis=0)
+        hull = map_coordinates(hulls, [(z - rows[0]) / 0.02, (x + 0.17) / 0.01], order=1, mode="nearest")
+        forward[mine] = side * np.maximum(hull - side * y, 0)
+    return forward
+
+
+def _upper_hull(x: Array, y: Array) -> Array:
+    """Return the upper convex hull of a curve at its own x."""
+    kept: list[int] = []
+    for n in range(len(x)):
+        while len(kept) > 1:
+            a, b = kept[-2:]
+            if (y[b] - y[a]) * (x[n] - x[a]) > (y[n] - y[a]) * (x[b] - x[a]):
+                break
+            kept.pop()
+        kept.append(n)
+    return np.interp(x, x[kept], y[kept])
+
+
 def _give_room(piece: Piece, marks: Landmarks, thick: float, rng: np.random.Generator) -> Cloth:
     """Shape a piece: smoothed, at its distance from the body, with its flare; and choose what is held."""
     count, tris, size = len(piece.rest), piece.triangles, marks.size
@@ -154,6 +203,10 @@ def _give_room(piece: Piece, marks: Landmarks, thick: float, rng: np.random.Gene
     for _ in range(3):
         posed = smooth @ posed
     outward, posed_outward = normals(rest, tris), normals(posed, tris)
+    if piece.style == "top":
+        forward = smooth @ _bridge(rest, piece.arm < 0.3, marks.middle)
+        rest[:, 1] += forward
+        posed[:, 1] += forward  # the trunk is about upright in every pose
     rest = rest + outward * piece.cut.ease * size
     start = posed + posed_outward * (0.6 * piece.cut.ease * size + thick)
     height = piece.rest[:, 2]
@@ -172,6 +225,8 @@ def _give_room(piece: Piece, marks: Landmarks, thick: float, rng: np.random.Gene
         if piece.cut.kind == "dress":
             pinned |= height < height.min() + 0.02
         rest = _shape_trunk(piece, rest, marks)
+        down = piece.lengthening(marks)[:, None] * [0, 0, 1]
+        rest, start = rest - down, start - down
     start[pinned] = (posed + posed_outward * (0.003 + thick))[pinned]
     return Cloth(start, rest, tris, pinned, _STIFF.get(piece.cut.kind, 0.06))
 

@@ -45,7 +45,7 @@ def main(out: Path, first: int, items: int, shots: int, size: int, samples: int,
                 continue
             start = time.process_time()
             staged = studio.stage(plan)
-            layers = expose(staged.scene, staged.shapes, size, samples)
+            layers = expose(staged.scene, staged.shapes, staged.details, size, samples)
             fault = find_fault(studio.bodies, staged.figure, staged.garments, layers)
             seconds = time.process_time() - start
             if fault:
