@@ -7,7 +7,7 @@ from shoot.plan import ShotPlan
 from shoot.renderer import mi
 
 Array = np.ndarray
-_FULL, _CLOSE = (1.08, 1.22), (0.64, 0.82)  # height of the picture over that of the person
+_FULL, _CLOSE = (1.06, 1.16), (0.64, 0.82)  # height of the picture over that of the person
 
 
 def aim_camera(plan: ShotPlan, place: Place, height: float) -> tuple[dict, Array]:

@@ -94,13 +94,15 @@ _FOR_ALL = (
     ("trousers", "sweater"),
     ("trousers", "t-shirt", "jacket"),
     ("trousers", "shirt", "jacket"),
-    ("shorts", "t-shirt"),
+    ("trousers", "sweater", "jacket"),
     ("shorts", "shirt"),
+    ("shorts", "t-shirt"),
 )
 _FOR_WOMEN = (
-    *[("dress",)] * 4,
-    ("dress", "jacket"),
+    *[("dress",)] * 6,
+    *[("dress", "jacket")] * 2,
     ("skirt", "t-shirt"),
+    ("skirt", "t-shirt", "jacket"),
     ("skirt", "blouse"),
     ("skirt", "top"),
     ("skirt", "sweater"),
@@ -113,7 +115,7 @@ _FOR_WOMEN = (
 
 def sample_outfit(female: bool, rng: np.random.Generator) -> Outfit:
     """Draw what somebody wears, from the inside out."""
-    pool = _FOR_WOMEN if female and rng.random() < 0.66 else _FOR_ALL
+    pool = _FOR_WOMEN if female and rng.random() < 0.75 else _FOR_ALL
     return tuple(sample_cut(kind, rng) for kind in pool[rng.integers(len(pool))])
 
 

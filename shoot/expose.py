@@ -42,9 +42,7 @@ class Layers:
     face: Array
 
 
-def expose(
-    scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details], size: int, samples: int
-) -> Layers:
+def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details], size: int, samples: int) -> Layers:
     """Trace size × size pixels with `samples` paths each.
 
     Args:
@@ -74,7 +72,7 @@ def expose(
     clothed = group(layer) >= 0
     base = sum(
         _smooth_base(group(light), group(albedo), group(guide), chosen, strides)
-        for chosen, strides in ((person, (1, 2)), (~clothed & ~person, (1, 2, 4)))
+        for chosen, strides in ((person, (1, 1, 2)), (~clothed & ~person, (1, 2, 4)))
     )
     alpha = np.stack([(group(layer) == n).mean(2) for n in range(LAYERS)], axis=-1)
     normal = _mean(group(hit.sh_frame.n.numpy().T), clothed)
@@ -140,7 +138,7 @@ def denoise(light: Array, guide: Array, weight: Array, strides: tuple[int, ...],
         strides: distances between the taps of the passes, px; each pass tolerates half the difference of the one before.
     """
     for number, stride in enumerate(strides):
-        light = _filter(light, guide, weight, stride, spread, 0.25 / 2**number)
+        light = _filter(light, guide, weight, stride, spread, 0.4 / 2**number)
     return light
 
 

@@ -11,7 +11,7 @@ from shoot.cuts import Outfit, alternatives, sample_outfit
 from shoot.poses import MOVING, STANDING, Pose
 
 DOMAINS = ("studio", "street")
-VIEWS = {"front": 0.52, "three-quarter": 0.26, "side": 0.10, "back": 0.12}
+VIEWS = {"front": 0.55, "three-quarter": 0.27, "side": 0.08, "back": 0.10}
 HAIR_OF_WOMEN = {
     "long": 0.26,
     "wavy": 0.20,

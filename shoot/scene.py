@@ -9,6 +9,7 @@ import numpy as np
 
 from shoot.bodies import Bodies, Figure, sample_person
 from shoot.camera import aim_camera, light_up
+from shoot.cuts import Outfit
 from shoot.details import draw_details
 from shoot.expose import GREY, Details
 from shoot.hair import Scalp, ScalpMap
@@ -26,7 +27,7 @@ from shoot.tailor import Tailor
 from shoot.things import Thing
 
 Array = np.ndarray
-_HIDDEN = 0.035  # skin further than this inside a garment's edge is left out, m
+_HIDDEN = 0.085  # skin further than this inside a garment's edge is left out, m
 _TONES = (0.7, 0.9, 1.1, 1.35)  # brightness of groups of strands
 
 
@@ -62,21 +63,30 @@ class Studio:
         eye = self.painter.eye
         face = (mean[:, 1] < eye[1] + 0.055) & (mean[:, 2] > eye[2] - 0.115) & (mean[:, 2] < eye[2] + 0.062)
         self._face = face[self.bodies.skin_quads].all(1)
+        self._who: tuple | None = None  # whom `dress` dressed last, and in what: twins share what is worn below
+        self._bare: tuple[Figure, Part]
+        self._worn: dict[Outfit, list[Garment]] = {}
 
     def dress(self, plan: ShotPlan) -> tuple[Figure, Part, list[tuple[int, Garment]]]:
         """Make the figure, its shoes, and its garments with their layers, from the inside out."""
-        person = sample_person(plan.person, self.bodies.features)
-        figure = self.bodies.figure(person, plan.pose, plan.seed)
-        shoes, marks = make_shoes(self.bodies, figure, plan.person), Landmarks.of(self.bodies, figure)
+        who = plan.person, plan.pose, plan.seed
+        if who != self._who:
+            figure = self.bodies.figure(sample_person(plan.person, self.bodies.features), plan.pose, plan.seed)
+            self._who, self._bare, self._worn = who, (figure, make_shoes(self.bodies, figure, plan.person)), {}
+        figure, shoes = self._bare
+        marks = Landmarks.of(self.bodies, figure)
         collider = figure.posed[self.bodies.skin_ids], self.bodies.skin_triangles
         collider = _join(collider, (shoes.vertices, shoes.triangles))
         garments: list[tuple[int, Garment]] = []
         for layer, cut in enumerate(plan.outfit):
-            over = 0.004 * layer + (0.004 if cut.kind == "jacket" else 0)
-            for draped in self.tailor.make(cut, figure, collider, over, plan.seed):
-                for garment in sew(draped, marks):
-                    garments.append((layer, garment))
-                    collider = _join(collider, garment.collider)
+            below = plan.outfit[: layer + 1]
+            if below not in self._worn:
+                over = 0.004 * layer + (0.004 if cut.kind == "jacket" else 0)
+                pieces = self.tailor.make(cut, figure, collider, over, plan.seed)
+                self._worn[below] = [garment for draped in pieces for garment in sew(draped, marks)]
+            for garment in self._worn[below]:
+                garments.append((layer, garment))
+                collider = _join(collider, garment.collider)
         return figure, shoes, garments
 
     def stage(self, plan: ShotPlan) -> Staged:

@@ -19,7 +19,9 @@ from shoot.meshes import clip, compact, edges_of, keep_large, normals, refine_qu
 
 Array = np.ndarray
 Field = Callable[[Array, Array], Array]  # rest positions (n, 3), arm weights (n,) → (n,)
-_LOWEST = 0.04  # tops are cut down to here below the hip joint, m, since the mesh has legs further down; then lengthened
+_LOWEST = (
+    0.04  # tops are cut down to here below the hip joint, m, since the mesh has legs further down; then lengthened
+)
 _SEAM = 0.5  # sleeves begin where the cloth moves by this share with an arm
 _STIFF = {"jacket": 0.22, "sweater": 0.2, "shirt": 0.10}  # resistance to bending; others 0.06
 # kind of neckline: (height over the nape, m; how steeply it falls to the front; depth of a V, m)
@@ -174,7 +176,9 @@ def _bridge(rest: Array, trunk: Array, middle: float) -> Array:
         rows = np.arange(z.min(), z.max() + 0.02, 0.02)
         columns = np.linspace(-0.17, 0.17, 35)
         out = griddata((x, z), side * y, tuple(np.meshgrid(columns, rows)), method="nearest")
-        hulls = gaussian_filter1d(np.stack([_upper_hull(columns, row) for row in gaussian_filter1d(out, 1, axis=0)]), 1, axis=0)
+        hulls = gaussian_filter1d(
+            np.stack([_upper_hull(columns, row) for row in gaussian_filter1d(out, 1, axis=0)]), 1, axis=0
+        )
         hull = map_coordinates(hulls, [(z - rows[0]) / 0.02, (x + 0.17) / 0.01], order=1, mode="nearest")
         forward[mine] = side * np.maximum(hull - side * y, 0)
     return forward
@@ -204,7 +208,9 @@ def _give_room(piece: Piece, marks: Landmarks, thick: float, rng: np.random.Gene
         posed = smooth @ posed
     outward, posed_outward = normals(rest, tris), normals(posed, tris)
     if piece.style == "top":
-        forward = smooth @ _bridge(rest, piece.arm < 0.3, marks.middle)
+        above = rest[:, 2] - rest[:, 2].min()
+        waisted = np.clip(above / 0.12 - 0.2, 0, 1) if piece.cut.kind == "dress" else 1
+        forward = smooth @ _bridge(rest, piece.arm < 0.3, marks.middle) * waisted
         rest[:, 1] += forward
         posed[:, 1] += forward  # the trunk is about upright in every pose
     rest = rest + outward * piece.cut.ease * size
