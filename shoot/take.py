@@ -26,12 +26,12 @@ from atelier.common.files import atomic_write, write_text
 @click.option("--people", default=200, show_default=True, help="Number of different people.")
 def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int) -> None:
     """Take the shots of some outfits."""
+    from atelier.world.shotfile import pack
     from shoot.bodies import sample_person
     from shoot.expose import expose
     from shoot.faults import find_fault
     from shoot.plan import plan_item
     from shoot.scene import Studio
-    from shoot.shotfile import pack
 
     out.mkdir(parents=True, exist_ok=True)
     studio = Studio()

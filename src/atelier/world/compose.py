@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from shoot.prints import REPEATS, SIDE, draw_tiles
-from shoot.shotfile import StoredShot
+from atelier.world.prints import REPEATS, SIDE, draw_tiles
+from atelier.world.shotfile import StoredShot
 
 Array = np.ndarray
 _SUB = 3  # samples per pixel side inside of prints
+_GRAIN_SEED = 11
 _CURVE = 4096  # entries of the development curve
 _WHITE = 4.0  # light that the curve ends at
 _SEAM = 60  # a larger difference of neighbours' coordinates is a seam, mm
@@ -178,5 +179,5 @@ def develop(light: Array, camera: Camera) -> Array:
 @lru_cache(1)
 def _grain() -> Array:
     """Return noise of mean 0 and standard deviation 1, in steps of 1/64."""
-    uniform = np.random.default_rng(11).integers(0, 256, size=(12, 2**21), dtype=np.int32).sum(0) - 12 * 127.5
+    uniform = np.random.default_rng(_GRAIN_SEED).integers(0, 256, size=(12, 2**21), dtype=np.int32).sum(0) - 12 * 127.5
     return (np.round(uniform / 255 * 64) / 64).astype(np.float32)

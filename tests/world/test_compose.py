@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from shoot.compose import Camera, Fabric, Shot, develop, linear
-from shoot.prints import REPEATS, SIDE, draw_tiles
-from shoot.shotfile import pack, unpack
+from atelier.world.compose import Camera, Fabric, Shot, develop, linear
+from atelier.world.prints import REPEATS, SIDE, draw_tiles
+from atelier.world.shotfile import pack, unpack
 
 SIZE = 48
 

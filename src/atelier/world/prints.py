@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 Array = np.ndarray
 SIDE = 192  # texels
+_SEED = 5
 _SOFT = 2.0  # width of an edge, texels
 _FLOWERS = (  # centre and size, in units of the tile
     *((0.22, 0.24, 0.17), (0.72, 0.70, 0.17), (0.74, 0.22, 0.10)),
@@ -22,7 +23,7 @@ REPEATS = {"thin stripes": 0.022, "stripes": 0.060, "wide stripes": 0.130, "dots
 
 def draw_tiles() -> dict[str, Array]:
     """Return the tiles by name: uint8 (SIDE, SIDE, 2), shares of the second and the third colour of 255."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(_SEED)
     draw = {"dots": _dots, "check": _check, "plaid": _plaid}
     tiles = {name: draw[name]() if name in draw else _stripes() for name in REPEATS if name not in ("floral", "animal")}
     return tiles | {"floral": _floral(rng), "animal": _animal(rng)}
