@@ -1,0 +1,25 @@
+"""Shots for the tests of the photographic world."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def make_layers() -> Callable[[int], SimpleNamespace]:
+    """Make the layers of two overlapping discs of cloth in front of a coloured wall, `size` px wide."""
+
+    def make(size: int) -> SimpleNamespace:
+        rng = np.random.default_rng(0)
+        y, x = np.mgrid[:size, :size] / size
+        discs = [np.clip((0.28 - np.hypot(x - cx, y - 0.5)) * size, 0, 1) for cx in (0.35, 0.62)]
+        alpha = np.stack([discs[0] * (1 - discs[1]), discs[1], np.zeros_like(x)], axis=-1)
+        free = 1 - alpha.sum(-1, keepdims=True)
+        base = free * np.array([0.3, 0.5, 0.4]) * (0.8 + 0.2 * rng.random((size, size, 1)))
+        shade = 0.4 + 0.5 * x[..., None] * np.ones(3)
+        cloth = np.stack([x, y, np.full_like(x, 0.5)], axis=-1)
+        return SimpleNamespace(base=base, alpha=alpha, shade=shade, cloth=cloth, body=0 * x, face=0 * x)
+
+    return make
