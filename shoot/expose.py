@@ -135,7 +135,7 @@ def denoise(light: Array, guide: Array, weight: Array, strides: tuple[int, ...],
     Args:
         guide: normals and positions, (H, W, k).
         weight: coverage of the layer, (H, W).
-        strides: distances between the taps of the passes, px; each pass tolerates half the difference of the one before.
+        strides: distances between the taps of the passes, px; each tolerates half the difference of the one before.
     """
     for number, stride in enumerate(strides):
         light = _filter(light, guide, weight, stride, spread, 0.4 / 2**number)
