@@ -24,7 +24,8 @@ from atelier.common.files import atomic_write, write_text
 @click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
 @click.option("--samples", default=64, show_default=True, help="Paths per pixel.")
 @click.option("--people", default=200, show_default=True, help="Number of different people.")
-def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int) -> None:
+@click.option("--twins/--no-twins", default=True, help="Take a twin of each shot that differs in one cut.")
+def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int, twins: bool) -> None:
     """Take the shots of some outfits."""
     from atelier.world.shotfile import pack
     from shoot.bodies import sample_person
@@ -41,7 +42,7 @@ def main(out: Path, first: int, items: int, shots: int, size: int, samples: int,
     done = {json.loads(line)["name"] for line in lines} | {path.stem for path in out.glob("*.shot")}
     for item in range(first, first + items):
         for plan in plan_item(item, known, shots):
-            if plan.name in done:
+            if plan.name in done or (plan.twin and not twins):
                 continue
             start = time.process_time()
             staged = studio.stage(plan)
