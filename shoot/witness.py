@@ -5,8 +5,8 @@
     PYTHONPATH=src:. witness/bin/python -m shoot.witness judge out/witness
     PYTHONPATH=src:. witness/bin/python -m shoot.witness sheet out/witness out/witness.png
 
-MediaPipe's pose and face networks (Apache-2.0) come whole in the wheel of release 0.10.21. It needs NumPy 1, so it has an
-environment of its own; `judge` and `sheet` need nothing else but Click, `compose` runs where atelier is installed.
+MediaPipe's pose and face networks (Apache-2.0) come whole in the wheel of release 0.10.21. It needs NumPy 1, so it has
+an environment of its own; `judge` and `sheet` need nothing else but Click, `compose` runs where atelier is installed.
 
 Definitions. The known joints are those of the body model's skeleton; MediaPipe's were annotated on photographs, so its
 hips lie lower and further out, and its shoulders lower. Nothing corrects for that. Joints outside of the picture (close
@@ -15,6 +15,7 @@ crops) count nowhere. A person who is not found counts as missing every joint.
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,8 @@ def _measure(rows: list[Row]) -> Row:
         "pictures": len(rows),
         "person": len(found) / len(rows),
         "visibility": float(np.mean([_visibility(row) for row in found])) if found else None,
-        "joints": float(np.mean(sum(map(_near, rows), []))),
-        "joints, either side": float(np.mean(sum(either, []))),
+        "joints": float(np.mean(list(chain(*map(_near, rows))))),
+        "joints, either side": float(np.mean(list(chain(*either)))),
         "face": sum(row["face"] for row in rows) / len(rows),
     }
 
@@ -164,8 +165,7 @@ def _measure(rows: list[Row]) -> Row:
 def _markdown(table: list[Row]) -> str:
     columns = list(table[0])
     lines = [columns, ["---", "---", *["---:"] * (len(columns) - 2)]]
-    for row in table:
-        lines.append([f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()])
+    lines += [[f"{one:.3f}" if isinstance(one, float) else str(one) for one in row.values()] for row in table]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
