@@ -1,13 +1,15 @@
-"""Example pictures of stored shots: fabrics drawn by the shot's number, the same every time."""
+"""Example pictures of stored shots: fabrics drawn by the item's number, the same every time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from shoot.compose import Camera, Fabric, Shot
-from shoot.prints import REPEATS
-from shoot.shotfile import unpack
+from atelier.world.compose import Camera, Fabric, Shot
+from atelier.world.prints import REPEATS
+from atelier.world.shotfile import unpack
 
 Array = np.ndarray
 COLOURS = (
@@ -17,11 +19,25 @@ COLOURS = (
 )
 
 
-def open_shots(folder: Path, count: int) -> Iterator[tuple[str, Shot]]:
-    """Open the first shots of a folder by name, without twins."""
+def open_shots(
+    folder: Path, count: int | None = None, keep: Callable[[dict[str, Any]], bool] = lambda facts: True
+) -> Iterator[tuple[str, Shot]]:
+    """Open the first shots of a folder by name, without twins: name and shot.
+
+    Args:
+        count: how many at most; None: all.
+        keep: tells from a shot's facts whether it is wanted.
+    """
     paths = [path for path in sorted(folder.glob("*.shot")) if not path.stem.endswith("t")]
-    for path in paths[:count]:
-        yield path.stem, Shot(unpack(path.read_bytes()))
+    stored = ((path.stem, unpack(path.read_bytes())) for path in paths)
+    for name, one in islice(((name, one) for name, one in stored if keep(one.facts)), count):
+        yield name, Shot(one)
+
+
+def open_twin(folder: Path, name: str) -> Shot | None:
+    """Open the twin of a shot; None: it was not kept."""
+    path = folder / f"{name}t.shot"
+    return Shot(unpack(path.read_bytes())) if path.exists() else None
 
 
 def sample_fabrics(seed: int) -> tuple[Fabric, ...]:
@@ -35,6 +51,11 @@ def sample_fabrics(seed: int) -> tuple[Fabric, ...]:
     return tuple(fabrics)
 
 
-def compose_example(shot: Shot) -> Array:
-    """Compose the picture of a shot, uint8 (H, W, 3)."""
-    return shot.picture(sample_fabrics(shot.stored.facts["item"]), Camera(noise=1.6, seed=shot.stored.facts["item"]))
+def compose_example(shot: Shot, seed: int | None = None) -> Array:
+    """Compose a picture of a shot, uint8 (H, W, 3).
+
+    Args:
+        seed: of fabrics and noise; None: the number of the shot's item.
+    """
+    seed = shot.stored.facts["item"] if seed is None else seed
+    return shot.picture(sample_fabrics(seed), Camera(noise=1.6, seed=seed))
