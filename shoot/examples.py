@@ -9,7 +9,7 @@ import numpy as np
 
 from atelier.world.compose import Camera, Fabric, Shot
 from atelier.world.prints import REPEATS
-from atelier.world.shotfile import unpack
+from atelier.world.shotfile import read_head, unpack
 
 Array = np.ndarray
 COLOURS = (
@@ -29,9 +29,9 @@ def open_shots(
         keep: tells from a shot's facts whether it is wanted.
     """
     paths = [path for path in sorted(folder.glob("*.shot")) if not path.stem.endswith("t")]
-    stored = ((path.stem, unpack(path.read_bytes())) for path in paths)
-    for name, one in islice(((name, one) for name, one in stored if keep(one.facts)), count):
-        yield name, Shot(one)
+    files = ((path.stem, path.read_bytes()) for path in paths)
+    for name, data in islice((one for one in files if keep(read_head(one[1])[0]["facts"])), count):
+        yield name, Shot(unpack(data))
 
 
 def open_twin(folder: Path, name: str) -> Shot | None:

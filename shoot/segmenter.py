@@ -19,10 +19,10 @@ import torch
 from atelier.common.errors import UserError
 from atelier.common.files import write_text
 from atelier.images.tensors import to_tensor
+from atelier.world.compose import Camera, Shot
 from pretrain.common.loop import fit
 from pretrain.common.options import training_options
 from pretrain.editor.segmenter import Logits, build, segmentation_loss
-from atelier.world.compose import Camera, Shot
 from shoot.examples import open_shots, sample_fabrics
 
 Array = np.ndarray
