@@ -18,10 +18,20 @@ def aim_camera(plan: ShotPlan, place: Place, height: float) -> tuple[dict, Array
     middle = height * (1.05 - 0.5 * cover) if plan.close else height * 0.5
     distance, eye, aside = rng.uniform(4.2, 5.5), rng.uniform(0.9, 1.6), rng.uniform(-0.07, 0.07) * span
     origin, target = np.array([aside * 1.4, -distance, eye]), np.array([aside, 0, middle])
-    lens = {"type": "thinlens", "aperture_radius": place.aperture, "focus_distance": float(distance - 0.1)}
+    return point_camera(origin, target, span / 2 / distance, place.aperture, distance - 0.1)
+
+
+def point_camera(origin: Array, target: Array, half: float, aperture: float, focus: float) -> tuple[dict, Array]:
+    """Point a camera at a target; return it, and the projection (3, 4) into the picture.
+
+    Args:
+        half: half the picture's side over the distance from the camera.
+        aperture: radius of the lens, m; 0: a pinhole.
+        focus: distance that is sharp, m.
+    """
+    lens = {"type": "thinlens", "aperture_radius": aperture, "focus_distance": float(focus)}
     aim = mi.ScalarTransform4f().look_at(origin=origin.tolist(), target=target.tolist(), up=[0, 0, 1])
-    half = span / 2 / distance
-    sensor = (lens if place.aperture else {"type": "perspective"}) | {
+    sensor = (lens if aperture else {"type": "perspective"}) | {
         "fov": float(2 * np.degrees(np.arctan(half))),
         "to_world": aim,
         "film": {"type": "hdrfilm", "width": 64, "height": 64, "rfilter": {"type": "box"}},

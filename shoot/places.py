@@ -31,7 +31,12 @@ def sample_place(domain: str, seed: int) -> Place:
     rng = np.random.default_rng([seed, 7])
     if domain == "studio":
         return _studio(rng)
-    return _PLACES[rng.choice(len(_PLACES), p=[0.38, 0.22, 0.22, 0.18])](rng)
+    return list(_PLACES.values())[rng.choice(len(_PLACES), p=[0.38, 0.22, 0.22, 0.18])](rng)
+
+
+def make_place(kind: str, seed: int) -> Place:
+    """Make a place of a kind: studio, street, wall, park or room."""
+    return (_PLACES | {"studio": _studio})[kind](np.random.default_rng([seed, 7]))
 
 
 def _studio(rng: Rng) -> Place:
@@ -193,4 +198,4 @@ def _room(rng: Rng) -> Place:
     return place
 
 
-_PLACES = (_street, _alley, _park, _room)
+_PLACES = {"street": _street, "wall": _alley, "park": _park, "room": _room}
