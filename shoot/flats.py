@@ -74,7 +74,7 @@ def make_pattern(kind: str, rng: Rng) -> Pattern:
     depth = rng.uniform(0.075, 0.10)
     necks = ((0.088 * wide, depth), (0.088 * wide, 0.022))
     armhole = _segments(tuple(shoulder * [wide, 1]), (0.205 * wide, 0.55), tuple(armpit * [wide, 1]))
-    return Pattern(right, necks, armhole, np.array([[[0.09, 0.695], [0.20, 0.655]]]) * [wide, 1])
+    return Pattern(right, necks, armhole, np.array([[[0.09, 0.695], [0.175, 0.667]]]) * [wide, 1])
 
 
 def _to_segments(points: Array, segments: Array) -> Array:
@@ -106,7 +106,7 @@ def _ridges(rng: Rng, points: Array, count: int, high: float) -> Array:
         rel = points - centre
         along = rel @ [np.cos(angle), np.sin(angle)]
         across = rel @ [-np.sin(angle), np.cos(angle)] + rng.uniform(-1.5, 1.5) * along**2
-        half, width = rng.uniform(0.05, 0.16), rng.uniform(0.008, 0.018)
+        half, width = rng.uniform(0.06, 0.20), rng.uniform(0.010, 0.022)
         total += rng.uniform(0.4, 1.0) * high * np.exp(-((across / width) ** 2)) * np.exp(-((along / half) ** 2))
     return total
 
@@ -122,12 +122,12 @@ def lay_flat(kind: str, rng: Rng) -> tuple[list[Surface], Pattern]:
         height = np.full(len(places), _THICK)
         if neck == 0:
             height = _THICK + 0.007 * (1 - np.exp(-np.maximum(inside, 0) / 0.012))
-            height += _ridges(rng, places, 16, 0.016) * np.clip(inside / 0.03, 0, 1)
+            height += _ridges(rng, places, 30, 0.030) * np.clip(inside / 0.035, 0, 1)
             start = np.column_stack([places, height])
             rest = np.column_stack([places, 1.25 * height])
             border = _border(len(places), tris)
             ground = _slab(low - 0.3, high + 0.3)
-            fallen = drape(Cloth(start, rest, tris, border, 0.25), ground, _THICK, steps=25)
+            fallen = drape(Cloth(start, rest, tris, border, 0.25), ground, _THICK, steps=12)
             places_now, height = fallen[:, :2], fallen[:, 2] + _relief(pattern, places, inside, neck)
         else:
             places_now = places
@@ -147,6 +147,8 @@ def hang_up(kind: str, rng: Rng) -> tuple[list[Surface], Pattern]:
     outline = distance_inside(places, pattern.outline)
     open_hem = places[:, 1] < low[1] + 0.004 if kind != "bag" else places[:, 1] > high[1] - 0.004
     sewn = (np.abs(outline) < 0.003) & ~open_hem
+    edges, _, uses = edges_of(tris)
+    sewn[edges[(uses == 2) & sewn[edges].all(1), 0]] = False  # an edge may not join four triangles
     apart = np.column_stack([places[:, 0], side * 9 + places[:, 1]])
     _, same = np.unique(np.where(sewn[:, None], places.round(4), apart), axis=0, return_inverse=True)
     merge = sp.csr_matrix((np.ones(len(places)), (same.ravel(), np.arange(len(places)))))

@@ -19,13 +19,13 @@ WORDS = {"studio": "", "table": "on a table", "floor": "on the floor", "grass": 
 _TABLE = 0.74  # height of a table, m
 
 
-def lay_ground(kind: str, seed: int, tile: float, blades: float = 0.0) -> Place:
+def lay_ground(kind: str, seed: int, tile: float, blades: tuple[float, float] | None = None) -> Place:
     """Make the surroundings of something at the origin.
 
     Args:
         kind: one of GROUNDS.
         tile: side of one repeat of the ground's texture, m: smaller for small things.
-        blades: radius of the circle in which blades of grass stand, m; 0: none.
+        blades: radii of the ring around the origin in which blades of grass stand, m; None: no blades.
     """
     rng = np.random.default_rng([seed, 20])
     if kind == "studio":
@@ -40,7 +40,7 @@ def lay_ground(kind: str, seed: int, tile: float, blades: float = 0.0) -> Place:
     if kind == "grass":
         place = _on_top(make_place("park", seed), things.floor(textures.grass(rng), -7, 15.9, 0.001, tile))
         if blades:
-            place.things += _blades(rng, blades)
+            place.things += _blades(rng, *blades)
         return place
     return {"sand": _beach, "snow": _snow, "wall": _wall}[kind](rng, tile)
 
@@ -120,12 +120,12 @@ def _wall(rng: Rng, tile: float) -> Place:
     return Place("wall", [things.plane(corners, texture, (2 * half / (2 * tile),) * 2)])
 
 
-def _blades(rng: Rng, radius: float) -> list[Thing]:
-    """Grow blades of grass in a circle around the origin, in four greens."""
+def _blades(rng: Rng, inner: float, radius: float) -> list[Thing]:
+    """Grow blades of grass in a ring around the origin, in four greens."""
     made = []
     count = int(9000 * min(radius, 1.2) ** 2 / 4) + 400
     for _ in range(4):
-        away, angle = radius * np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
+        away, angle = np.sqrt(rng.uniform(inner**2, radius**2, count)), rng.uniform(0, 2 * np.pi, count)
         foot = np.column_stack([away * np.cos(angle), away * np.sin(angle), np.zeros(count)])
         lean = rng.normal(0, 0.45, (count, 2))
         long = rng.uniform(0.025, 0.06, count)[:, None]

@@ -74,6 +74,8 @@ def plan_product(number: int) -> ProductPlan:
     turn, pitch = {"flat": (28, (56, 84)), "hung": (24, (0, 9)), "standing": (38, (10, 36)), "worn": (32, (0, 6))}[view]
     if kind == "billboard":
         turn, pitch = 25, (-4, 2)
+    if kind in ("mug", "perfume"):
+        turn = 20  # so that the logo is seen
     low, high = pitch
     return ProductPlan(
         number,
@@ -119,7 +121,7 @@ def main(out: Path, first: int, count: int, size: int, samples: int) -> None:
         start = time.process_time()
         staged = stage_product(plan, studio)
         facts = asdict(plan) | {"item": plan.number, "domain": "product", "logo": staged.logo}
-        data = pack(expose(staged.scene, staged.shapes, size, samples), json.loads(json.dumps(facts)))
+        data = pack(expose(staged.scene, staged.shapes, staged.details, size, samples), json.loads(json.dumps(facts)))
         with atomic_write(path) as partial:
             partial.write_bytes(data)
         click.echo(f"{plan.name} {plan.kind} {plan.view} {plan.place} {time.process_time() - start:.1f} s of CPU time")

@@ -1,13 +1,15 @@
 """Put products into Mitsuba scenes, with light, a camera that sees all of them, and the frame of the logo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 
 from shoot.bodies import sample_person
 from shoot.camera import light_up, point_camera
-from shoot.expose import GREY
+from shoot.details import draw_details
+from shoot.expose import GREY, Details
 from shoot.flats import hang_up, lay_flat, make_hanger, make_straps
 from shoot.grounds import lay_ground
 from shoot.landmarks import Landmarks
@@ -41,6 +43,7 @@ class StagedProduct:
     scene: mi.Scene
     shapes: dict[str, mi.Shape]
     logo: Logo
+    details: list[Details]
 
 
 def stage_product(plan: ProductPlan, studio: Studio) -> StagedProduct:
@@ -49,8 +52,11 @@ def stage_product(plan: ProductPlan, studio: Studio) -> StagedProduct:
         return _stage_worn(plan, studio)
     rng = np.random.default_rng([plan.seed, 23])
     parts, logo = make_product(plan, rng)
-    turn = turn_about([0, 0, 1], plan.yaw)
-    parts = {name: [part.moved(turn) for part in made] for name, made in parts.items()}
+    turn, middle = turn_about([0, 0, 1], plan.yaw), np.zeros(3)
+    if plan.view == "flat":
+        vertices = np.vstack([part.vertices for made in parts.values() for part in made])
+        middle = (vertices.min(0) + vertices.max(0)) / 2 * [1, 1, 0]
+    parts = {name: [part.moved(by=-middle).moved(turn) for part in made] for name, made in parts.items()}
     if plan.view == "hung":  # the wall turns with the product
         place = lay_ground(plan.place, plan.seed, 1.0)
         if plan.place == "wall":
@@ -59,7 +65,8 @@ def stage_product(plan: ProductPlan, studio: Studio) -> StagedProduct:
             place.things = [_lowered(thing, 1.2) for thing in place.things]
     else:
         extent = float(np.ptp(np.vstack([part.vertices for made in parts.values() for part in made]), axis=0).max())
-        place = lay_ground(plan.place, plan.seed, max(0.6, min(4.0, 2.0 * extent)), 0.9 * extent + 0.3)
+        clear = 0.42 * extent if plan.view == "flat" else 0.0
+        place = lay_ground(plan.place, plan.seed, max(0.6, min(4.0, 2.0 * extent)), (clear, 0.9 * extent + 0.3))
     shapes = _shapes_of(parts, plan.kind)
     return _finish(plan, place, shapes, np.vstack([p.vertices for made in parts.values() for p in made]), logo, rng)
 
@@ -85,7 +92,7 @@ def make_product(plan: ProductPlan, rng: np.random.Generator) -> tuple[Parts, Lo
     elif plan.view == "hung":
         hanger = make_hanger(top)
         parts |= {"wood": hanger[:1], "metal": hanger[1:]}
-    spot = {"bag": (0.0, 0.48 * top, 0.27), "shorts": (0.13, 0.13, 0.13)}.get(plan.kind, (0.0, 0.475, 0.25))
+    spot = {"bag": (0.0, 0.46 * top, 0.24), "shorts": (0.13, 0.13, 0.13)}.get(plan.kind, (0.0, 0.475, 0.25))
     return parts, {"layer": 0, "u": spot[0], "v": spot[1], "width": spot[2]}
 
 
@@ -129,7 +136,7 @@ def _finish(
     aperture = 0.004 * distance * float(rng.uniform(0.3, 1.0)) if plan.view == "standing" else 0.0
     sensor, _ = point_camera(target + back * distance, target, span / 2 / distance, aperture, distance)
     light = light_up(SimpleNamespace(seed=plan.seed), place)
-    return StagedProduct(mi.load_dict({"type": "scene", "sensor": sensor, **light, **shapes}), shapes, logo)
+    return StagedProduct(mi.load_dict({"type": "scene", "sensor": sensor, **light, **shapes}), shapes, logo, [])
 
 
 def _stage_worn(plan: ProductPlan, studio: Studio) -> StagedProduct:
@@ -152,8 +159,9 @@ def _stage_worn(plan: ProductPlan, studio: Studio) -> StagedProduct:
     low, high = hip[2] - 0.05, head[2] + rng.uniform(0.06, 0.24)
     side = 0.5 * (high - low)
     corners = np.array([[x, 0, z] for x in (-side, side) for z in (low, high)])
-    logo = {"layer": 1, "u": 0.0, "v": float(marks.neck - 0.20 * marks.size), "width": float(0.21 * marks.size)}
-    return _finish(plan, make_place(plan.place, plan.seed), shapes, corners * [0.85, 1, 1], logo, rng)
+    logo = {"layer": 1, "u": 0.0, "v": float(marks.neck - 0.20 * marks.size), "width": float(0.165 * marks.size)}
+    staged = _finish(plan, make_place(plan.place, plan.seed), shapes, corners * [0.85, 1, 1], logo, rng)
+    return replace(staged, details=[partial(draw_details, cut, marks) for cut in shot.outfit])
 
 
 def _turned(thing: Thing, turn: Array) -> Thing:

@@ -1,5 +1,7 @@
 """Hard products and toys, made by code: cap, mug, bottle, billboard and bear. They stand on z = 0, and face −y."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from shoot.meshes import unit, value_noise
@@ -63,10 +65,15 @@ def make_mug(rng: Rng) -> Parts:
     out = radius - 0.003 + 0.030 * np.cos(bow * np.pi / 2) ** 0.6
     path = np.column_stack([side * out, 0 * bow, high * 0.52 - bow * high * 0.30])
     handle = tube(path, 0.0052, 16, 1.5)
-    parts: Parts = {"0": [_heights(outer).enlarged(4), handle.enlarged(4)], "1": [inner.enlarged(4)]}
+    parts: Parts = {"0": [_heights(outer).enlarged(4), _apart(handle).enlarged(4)], "1": [inner.enlarged(4)]}
     if rng.random() < 0.5:
         parts["coffee"] = [coffee]
     return parts
+
+
+def _apart(surface: Surface) -> Surface:
+    """Move coordinates away from those of the surface that bears the logo."""
+    return replace(surface, corners=surface.corners + np.array([0.5, 0, 0]))
 
 
 def _heights(surface: Surface) -> Surface:
@@ -103,8 +110,8 @@ def make_billboard(rng: Rng) -> Parts:
     board = lattice(np.stack([x, -0.05 + 0 * x, z + middle], axis=-1), np.stack([x, z], axis=-1))
     frame = []
     for a, b in (((-1, -1), (1, -1)), ((1, -1), (1, 1)), ((1, 1), (-1, 1)), ((-1, 1), (-1, -1))):
-        ends = np.array([[a[0] * half, 0, a[1] * high + middle], [b[0] * half, 0, b[1] * high + middle]])
-        frame.append(tube(np.linspace(*(ends + [0, -0.05, 0]), 4), 0.055, 12))
+        start, end = ([x * half, -0.05, y * high + middle] for x, y in (a, b))
+        frame.append(tube(np.linspace(start, end, 4), 0.055, 12))
     posts = [tube(np.linspace([x, 0.05, 0], [x, 0.05, middle], 4), 0.06) for x in (-half * 0.6, half * 0.6)]
     return {"0": [board], "dark": [*frame, *posts]}
 
@@ -118,9 +125,9 @@ def make_bear(rng: Rng) -> Parts:
         *(ball((0.062 * s, -0.078, 0.036), (0.036, 0.066, 0.036)) for s in (-1, 1)),
     ]
     light = [
-        ball((0, -0.052, 0.200), (0.030, 0.026, 0.023)),
         ball((0, -0.024, 0.088), (0.052, 0.050, 0.062)),
-        *(ball((0.062 * s, -0.139, 0.038), (0.024, 0.010, 0.026)) for s in (-1, 1)),
+        _apart(ball((0, -0.052, 0.200), (0.030, 0.026, 0.023))),
+        *(_apart(ball((0.062 * s, -0.139, 0.038), (0.024, 0.010, 0.026))) for s in (-1, 1)),
     ]
     ears = [ball((0.050 * s, 0.004, 0.268), (0.025, 0.012, 0.025)) for s in (-1, 1)]
     dark = [
