@@ -16,6 +16,7 @@ import click
 import numpy as np
 import torch
 
+from atelier.common.command import Command
 from atelier.common.errors import UserError
 from atelier.common.files import write_text
 from atelier.images.tensors import to_tensor
@@ -99,7 +100,7 @@ def measure(logits_of: Logits, images: Array, truth: Array) -> dict[str, float]:
     return scores | {"mean": float(np.mean(list(scores.values())))}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("shots", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--size", default=64, show_default=True, help="Side of the pictures, pixels; a whole part of the shots'.")
 @click.option("--count", default=2000, show_default=True, help="Shots at most, the first ones by name.")

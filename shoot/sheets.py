@@ -17,6 +17,7 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw
 
+from atelier.common.command import Command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.world.compose import Camera, Shot
@@ -91,7 +92,7 @@ def arrange(rows: list[list[Tile]], columns: int, side: int) -> Image.Image:
     return page
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("shots", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--show", type=click.Choice(list(SHOWN)), default="people", show_default=True, help="What a shot shows.")

@@ -22,6 +22,7 @@ from typing import Any
 import click
 import numpy as np
 
+from atelier.common.command import Command, Group
 from atelier.common.errors import UserError
 from atelier.common.files import write_text
 
@@ -49,12 +50,12 @@ BODY = _sides(JOINTS)
 SEEN = _sides(JOINTS | FINGERS)
 
 
-@click.group()
+@click.group(cls=Group)
 def main() -> None:
     """Let networks that were trained on photographs look at composed pictures."""
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("shots", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--count", default=300, show_default=True, help="Pictures at most, the first ones by name.")
@@ -80,22 +81,23 @@ def compose(shots: Path, folder: Path, count: int) -> None:
     click.echo(f"{len(rows)} pictures in {folder}")
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def judge(folder: Path) -> None:
     """Look for people, joints and faces in composed pictures; write witness.json and witness.md."""
+    facts = _read_facts(folder)
     import mediapipe
     from PIL import Image
 
     pose = mediapipe.solutions.pose.Pose(static_image_mode=True, model_complexity=1)
     face = mediapipe.solutions.face_detection.FaceDetection(model_selection=1)
     rows = []
-    for row in _read_facts(folder):
+    for row in facts:
         picture = np.asarray(Image.open(folder / f"{row['name']}.png").convert("RGB"))
         points = pose.process(picture).pose_landmarks
         found = [[round(p.x, 4), round(p.y, 4), round(p.visibility, 4)] for p in points.landmark] if points else None
         rows.append(row | {"found": found, "face": bool(face.process(picture).detections)})
-    table = _table(rows)
+    table = tabulate(rows)
     write_text(folder / "witness.json", json.dumps({"rows": rows, "table": table}) + "\n")
     write_text(folder / "witness.md", _markdown(table))
     click.echo(_markdown(table))
@@ -139,17 +141,19 @@ def _visibility(row: Row) -> float:
     return float(np.mean([row["found"][number][2] for number in inside(row, SEEN)]))
 
 
-def _table(rows: list[Row]) -> list[Row]:
+def tabulate(rows: list[Row]) -> list[Row]:
+    """Return what was found, by domain and view."""
     groups = [("all", "all", rows)]
     for domain in sorted({row["domain"] for row in rows}):
         here = [row for row in rows if row["domain"] == domain]
         groups += [(domain, view, [row for row in here if row["view"] == view]) for view in VIEWS]
         groups += [(domain, "all", here)]
     groups += [("all", view, [row for row in rows if row["view"] == view]) for view in VIEWS]
-    return [{"domain": domain, "view": view, **_measure(some)} for domain, view, some in groups if some]
+    return [{"domain": domain, "view": view, **measure_rows(some)} for domain, view, some in groups if some]
 
 
-def _measure(rows: list[Row]) -> Row:
+def measure_rows(rows: list[Row]) -> Row:
+    """Return shares of people, near joints and faces found, and the mean visibility over the people found."""
     found = [row for row in rows if row["found"]]
     either = [max(_near(row), _near(swapped(row)), key=sum) if row["found"] else _near(row) for row in rows]
     return {
@@ -169,7 +173,7 @@ def _markdown(table: list[Row]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--worst", default=24, show_default=True, help="How many pictures, those with most joints missed first.")
