@@ -1,4 +1,4 @@
-"""Faults for which a shot is not kept: hands that sink into cloth, and garments that are hardly seen."""
+"""Faults for which a shot is not kept: hands in cloth, and garments or changes of a cut that are hardly seen."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -10,15 +10,12 @@ from shoot.sewing import Garment
 
 Array = np.ndarray
 _NEAR, _DEEP = 0.025, 0.004  # how near a finger is to cloth, and how deep in it, m
-_SUNK = 0.1  # share of the vertices of a hand's fingers
+_SUNK = 0.12  # share of the vertices of a hand's fingers
 _HARDLY = 0.004  # share of the picture
 
 
-def find_fault(bodies: Bodies, figure: Figure, garments: list[tuple[int, Garment]], layers: Layers) -> str | None:
-    """Return why a shot is not kept; None: it is."""
-    for layer in sorted({layer for layer, _ in garments}):
-        if layers.alpha[..., layer].mean() < _HARDLY:
-            return "a garment is hardly seen"
+def hands_in_cloth(bodies: Bodies, figure: Figure, garments: list[tuple[int, Garment]]) -> bool:
+    """Tell whether the fingers of a hand are inside of cloth."""
     vertices = np.vstack([garment.vertices for _, garment in garments])
     outward = np.vstack([normals(garment.vertices, garment.triangles) for _, garment in garments])
     tree = cKDTree(vertices)
@@ -27,8 +24,22 @@ def find_fault(bodies: Bodies, figure: Figure, garments: list[tuple[int, Garment
         distance, nearest = tree.query(fingers)
         depth = ((vertices[nearest] - fingers) * outward[nearest]).sum(1)
         if ((depth > _DEEP) & (distance < _NEAR)).mean() > _SUNK:
-            return "a hand is inside of cloth"
-    return None
+            return True
+    return False
+
+
+def hardly_seen(layers: Layers, garments: int) -> bool:
+    """Tell whether one of the garments covers next to nothing of the picture."""
+    return bool((layers.alpha[..., :garments].mean((0, 1)) < _HARDLY).any())
+
+
+def hardly_changed(layers: Layers, alpha: Array) -> bool:
+    """Tell whether a twin covers nearly the same pixels as its original.
+
+    Args:
+        alpha: the original's coverage, (H, W, LAYERS).
+    """
+    return bool(np.abs(layers.alpha - alpha).max(-1).mean() < _HARDLY)
 
 
 def _fingers_of(bodies: Bodies, side: str) -> Array:

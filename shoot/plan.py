@@ -46,6 +46,7 @@ class ShotPlan:
         yaw: how far the person is turned from the camera, degrees.
         close: whether the picture is cropped to the upper body and the thighs.
         seed: of jitter of the pose, place, light and camera.
+        attempt: how many plans of this shot were refused before.
     """
 
     item: int
@@ -60,6 +61,7 @@ class ShotPlan:
     yaw: float
     close: bool
     seed: int
+    attempt: int = 0
     twin: tuple[int, str] | None = None
 
     @property
@@ -68,27 +70,20 @@ class ShotPlan:
         return f"{self.item:04d}-{self.number}{'t' if self.twin else ''}"
 
 
-def plan_item(item: int, people: list[tuple[int, bool]], shots: int = 3) -> list[ShotPlan]:
-    """Plan the shots of one outfit and a twin of each.
+def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: int = 0) -> ShotPlan:
+    """Plan a shot of an outfit.
 
     Args:
         people: seeds of people and whether each is female; an outfit is worn by one or two of one sex.
+        attempt: 0; more after a shot was refused: another pose, view and place.
     """
     rng = np.random.default_rng([item, 8])
     person, female = people[rng.integers(len(people))]
     outfit = sample_outfit(female, rng)
+    rng = np.random.default_rng([item, number, attempt, 9])
     same = [seed for seed, sex in people if sex == female]
-    plans = []
-    for number in range(shots):
-        if number == shots - 1 and rng.random() < 0.5:
-            person = same[rng.integers(len(same))]
-        plan = _plan_shot(item, number, person, female, outfit, DOMAINS[item % 2])
-        plans += [plan, _twin_of(plan)]
-    return plans
-
-
-def _plan_shot(item: int, number: int, person: int, female: bool, outfit: Outfit, domain: str) -> ShotPlan:
-    rng = np.random.default_rng([item, number, 9])
+    if number and number % 2 == 0 and rng.random() < 0.5:
+        person = same[rng.integers(len(same))]
     styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
     hair = str(np.random.default_rng([person, 10]).choice(list(styles), p=_odds(styles)))
     view = str(rng.choice(list(VIEWS), p=_odds(VIEWS)))
@@ -98,21 +93,21 @@ def _plan_shot(item: int, number: int, person: int, female: bool, outfit: Outfit
         "side": rng.choice([-1, 1]) * rng.uniform(65, 100),
         "back": 180 + rng.uniform(-35, 35),
     }[view]
+    domain = DOMAINS[item % 2]
     poses = STANDING if domain == "studio" or rng.random() < 0.5 else MOVING
     pose, close = poses[rng.integers(len(poses))], bool(rng.random() < 0.3)
-    return ShotPlan(
-        item, number, domain, outfit, person, female, hair, pose, view, float(yaw), close, 100 * item + number
-    )
+    seed = 1000 * item + 10 * number + attempt
+    return ShotPlan(item, number, domain, outfit, person, female, hair, pose, view, float(yaw), close, seed, attempt)
+
+
+def twins_of(plan: ShotPlan) -> list[ShotPlan]:
+    """List the plans that differ from one in the cut of one garment alone, in random order."""
+    choices = [(n, words, cut) for n, old in enumerate(plan.outfit) for words, cut in alternatives(old)]
+    order = np.random.default_rng([plan.seed, 11]).permutation(len(choices))
+    outfits = [(n, words, (*plan.outfit[:n], cut, *plan.outfit[n + 1 :])) for n, words, cut in choices]
+    return [replace(plan, outfit=outfits[k][2], twin=outfits[k][:2]) for k in order]
 
 
 def _odds(table: dict[str, float]) -> np.ndarray:
     weights = np.array(list(table.values()))
     return weights / weights.sum()
-
-
-def _twin_of(plan: ShotPlan) -> ShotPlan:
-    """Change the cut of one garment."""
-    rng = np.random.default_rng([plan.seed, 11])
-    choices = [(n, words, cut) for n, old in enumerate(plan.outfit) for words, cut in alternatives(old)]
-    n, words, cut = choices[rng.integers(len(choices))]
-    return replace(plan, outfit=(*plan.outfit[:n], cut, *plan.outfit[n + 1 :]), twin=(n, words))

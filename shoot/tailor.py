@@ -119,8 +119,8 @@ def _top_field(cut: Cut, marks: Landmarks, hem: float) -> Field:
     size = marks.size
     rise, slope, depth = _NECKS[cut.neck]
     nape = marks.nape + np.array([0, 0, rise * size])
-    if cut.kind == "top":
-        nape, slope = nape - np.array([0, 0, 0.012 * size]), slope + 0.2
+    if cut.sleeve == 0:  # straps: what hangs from them must not sag
+        slope, depth = min(slope, 0.85), min(depth, 0.06)
 
     def field(points: Array, arm: Array) -> Array:
         along, _ = marks.along_arm(points)
@@ -225,7 +225,8 @@ def _give_room(piece: Piece, marks: Landmarks, thick: float, rng: np.random.Gene
         rest = np.stack([rest[:, 0] * wide, marks.middle + (rest[:, 1] - marks.middle) * wide, rest[:, 2]], axis=1)
         start[:, 2] = np.maximum(start[:, 2], 0.03)
     else:
-        near = np.linalg.norm(piece.rest - marks.joints["neck01"], axis=1) < 0.19 * size
+        reach = 0.26 if piece.cut.sleeve == 0 else 0.19
+        near = np.linalg.norm(piece.rest - marks.joints["neck01"], axis=1) < reach * size
         upper = (piece.arm < 0.3) & (height > marks.neck - 0.22 * size)
         pinned = border_of(count, tris) & near & upper
         if piece.cut.kind == "dress":

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from shoot.cuts import KINDS, alternatives, sample_cut
-from shoot.plan import DOMAINS, VIEWS, plan_item
+from shoot.plan import DOMAINS, VIEWS, ShotPlan, plan_shot, twins_of
 
 PEOPLE = [(seed, seed % 2 == 0) for seed in range(20)]
+
+
+def plan_item(item: int) -> list[ShotPlan]:
+    return [plan_shot(item, number, PEOPLE) for number in range(3)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -27,28 +31,36 @@ def test_every_kind_has_other_cuts_of_the_same_kind(kind):
 
 def test_the_shots_of_an_item_show_the_same_clothes_in_other_poses():
     for item in range(40):
-        plans = plan_item(item, PEOPLE)
-        assert len({plan.name for plan in plans}) == len(plans) == 6
-        originals = [plan for plan in plans if plan.twin is None]
-        assert len({plan.outfit for plan in originals}) == 1
-        assert len({(plan.pose, plan.yaw) for plan in originals}) == 3
+        plans = plan_item(item)
+        assert len({plan.name for plan in plans}) == 3
+        assert len({plan.outfit for plan in plans}) == 1
+        assert len({(plan.pose, plan.yaw) for plan in plans}) == 3
         assert {plan.domain for plan in plans} <= set(DOMAINS)
         assert {plan.view for plan in plans} <= set(VIEWS)
         assert len({plan.female for plan in plans}) == 1
 
 
+def test_another_attempt_changes_the_pose_and_keeps_the_clothes():
+    first, second = (plan_shot(5, 1, PEOPLE, attempt) for attempt in range(2))
+    assert (first.name, first.outfit, first.domain) == (second.name, second.outfit, second.domain)
+    assert (first.pose, first.yaw, first.seed) != (second.pose, second.yaw, second.seed)
+
+
 def test_a_twin_differs_in_the_cut_of_one_garment_alone():
     words = set()
-    for item in range(60):
-        plans = plan_item(item, PEOPLE)
-        for plan, twin in zip(plans[::2], plans[1::2], strict=True):
+    for plan in (plan for item in range(60) for plan in plan_item(item)):
+        twins = twins_of(plan)
+        assert len({twin.outfit for twin in twins}) == len(twins) > 0
+        for twin in twins:
             number, said = twin.twin
             words.add(said)
             changed = [n for n, (a, b) in enumerate(zip(plan.outfit, twin.outfit, strict=True)) if a != b]
             assert changed == [number]
             assert replace(twin, outfit=plan.outfit, twin=None) == plan
+            assert twin.name == f"{plan.name}t"
     assert {"longer", "shorter", "with long sleeves", "with short sleeves", "wider"} <= words
 
 
 def test_plans_repeat():
-    assert plan_item(7, PEOPLE) == plan_item(7, PEOPLE)
+    assert plan_item(7) == plan_item(7)
+    assert twins_of(plan_item(7)[0]) == twins_of(plan_item(7)[0])
