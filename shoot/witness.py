@@ -8,9 +8,9 @@
 MediaPipe's pose and face networks (Apache-2.0) come whole in the wheel of release 0.10.21. It needs NumPy 1, so it has
 an environment of its own; `judge` and `sheet` need nothing else but Click, `compose` runs where atelier is installed.
 
-Definitions. The known joints are those of the body model's skeleton; MediaPipe's were annotated on photographs, so its
-hips lie lower and further out, and its shoulders lower. Nothing corrects for that. Joints outside of the picture (close
-crops) count nowhere. A person who is not found counts as missing every joint.
+Definitions. The known joints are those of the body model's skeleton; MediaPipe's were annotated on photographs: it puts
+hips a little lower, shoulders and ankles a little higher. Nothing corrects for that. Joints outside of the picture
+(close crops) count nowhere. A person who is not found counts as missing every joint.
 """
 
 import json
