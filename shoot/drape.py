@@ -13,6 +13,7 @@ import warp as wp
 from shoot.meshes import edges_of
 
 Array = np.ndarray
+_QUERY = 3  # steps between searches for what a vertex touches; in between it touches the same plane
 _GRAVITY, _STEP, _FLOOR = -6.0, 1 / 60, 0.006  # m/s², s, m
 
 wp.config.quiet = True
@@ -83,8 +84,33 @@ def _advance(
 
 
 @wp.kernel
-def _collide(
+def _find_contacts(
     mesh: wp.uint64,
+    place: wp.array(dtype=wp.vec3),
+    touch: wp.array(dtype=wp.vec3),
+    outward: wp.array(dtype=wp.vec3),
+    near: wp.array(dtype=int),
+):
+    i = wp.tid()
+    near[i] = 0
+    q = wp.mesh_query_point_sign_normal(mesh, place[i], 0.08)
+    if q.result:
+        p = wp.mesh_eval_position(mesh, q.face, q.u, q.v)
+        d = place[i] - p
+        far = wp.length(d)
+        n = wp.mesh_eval_face_normal(mesh, q.face)
+        if far > 1.0e-6:
+            n = d * (q.sign / far)
+        near[i] = 1
+        touch[i] = p
+        outward[i] = n
+
+
+@wp.kernel
+def _collide(
+    touch: wp.array(dtype=wp.vec3),
+    outward: wp.array(dtype=wp.vec3),
+    near: wp.array(dtype=int),
     place: wp.array(dtype=wp.vec3),
     before: wp.array(dtype=wp.vec3),
     free: wp.array(dtype=float),
@@ -94,15 +120,9 @@ def _collide(
 ):
     i = wp.tid()
     if free[i] > 0.0:
-        q = wp.mesh_query_point_sign_normal(mesh, place[i], 0.08)
-        if q.result:
-            p = wp.mesh_eval_position(mesh, q.face, q.u, q.v)
-            d = place[i] - p
-            far = wp.length(d)
-            n = wp.mesh_eval_face_normal(mesh, q.face)
-            if far > 1.0e-6:
-                n = d * (q.sign / far)
-            gap = far * q.sign
+        if near[i] > 0:
+            n = outward[i]
+            gap = wp.dot(place[i] - touch[i], n)
             if gap < thick:
                 y = place[i] + n * (thick - gap)
                 slid = y - before[i]
@@ -156,13 +176,18 @@ def drape(cloth: Cloth, collider: tuple[Array, Array], thick: float, *, steps: i
     solver = [place, movable, _array(pairs[:, 0], int), _array(pairs[:, 1], int)]
     solver += [_array(values, float) for values in (length, stretch, press, share)]
     held, far = _array(pin, int), _array(reach, float)
-    for _ in range(steps):
+    touch, outward = (wp.zeros(count, dtype=wp.vec3, device="cpu") for _ in range(2))
+    near = wp.zeros(count, dtype=int, device="cpu")
+    for step in range(steps):
         wp.launch(_advance, count, [place, speed, before, movable, _STEP, _GRAVITY], device="cpu")
+        if step % _QUERY == 0 or step > steps - 2 * _QUERY:
+            wp.launch(_find_contacts, count, [mesh.id, place, touch, outward, near], device="cpu")
         for number in range(rounds):
             wp.launch(_solve, 1, [*solver, len(pairs)], device="cpu")
             wp.launch(_hold, count, [place, movable, held, far], device="cpu")
             if number % 3 == 2 or number == rounds - 1:
-                wp.launch(_collide, count, [mesh.id, place, before, movable, thick, 0.6, _FLOOR], device="cpu")
+                contacts = [touch, outward, near]
+                wp.launch(_collide, count, [*contacts, place, before, movable, thick, 0.6, _FLOOR], device="cpu")
         wp.launch(_settle, count, [place, speed, before, _STEP, 2.0], device="cpu")
     return place.numpy().astype(float)
 

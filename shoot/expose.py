@@ -54,7 +54,9 @@ def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details],
     x, y = (pixel % size) * _GRID + sub % _GRID, (pixel // size) * _GRID + sub // _GRID
     rng = np.random.default_rng(1)
     film = mi.Point2f(mi.Float((x + rng.random(side * side)) / side), mi.Float((y + rng.random(side * side)) / side))
-    lens = mi.Point2f(mi.Float(rng.random(side * side)), mi.Float(rng.random(side * side)))
+    order = rng.permuted(np.tile(np.arange(per_pixel), (size * size, 1)), axis=1).ravel()  # a cell of the lens for each
+    at = ((order % _GRID + rng.random(side * side)) / _GRID, (order // _GRID + rng.random(side * side)) / _GRID)
+    lens = mi.Point2f(mi.Float(at[0]), mi.Float(at[1]))
     ray, _ = scene.sensors()[0].sample_ray(0.0, 0.5, film, lens)
     hit = scene.ray_intersect(ray)
     names = _names_of(hit, shapes)

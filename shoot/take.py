@@ -23,7 +23,7 @@ from atelier.world.shotfile import pack, unpack
 if TYPE_CHECKING:
     from shoot.plan import ShotPlan
 
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 
 
 class Session:
