@@ -104,17 +104,26 @@ class Bodies:
     @cached_property
     def arm_weights(self) -> Array:
         """Share of each vertex that moves with an arm, (n,)."""
-        arm = np.array([name.startswith(_ARM) for name in self.bones])
-        weights, bones = self.model.vertex_bone_weights.numpy(), self.model.vertex_bone_indices.numpy()
-        return (weights * arm[bones]).sum(1)
+        return self.weights_of(np.array([name.startswith(_ARM) for name in self.bones]))
 
-    def figure(self, person: Person, pose: Pose, seed: int) -> Figure:
-        """Put a person into a pose; the seed draws jitter and expression."""
+    def weights_of(self, chosen: Array) -> Array:
+        """Return the share of each vertex that moves with chosen bones, bool (bones,): (n,)."""
+        weights, bones = self.model.vertex_bone_weights.numpy(), self.model.vertex_bone_indices.numpy()
+        return (weights * chosen[bones]).sum(1)
+
+    def figure(self, person: Person, pose: Pose, seed: int, turned: dict[str, Array] | None = None) -> Figure:
+        """Put a person into a pose; the seed draws jitter and expression.
+
+        Args:
+            turned: further rotations of bones, (3, 3), by their names.
+        """
         rng = np.random.default_rng([seed, 2])
         still = np.tile(np.eye(3), (len(self.bones), 1, 1))
         at_rest = self._run(still, person.shape, person.face, {})
         heads, rest = at_rest["rest_bone_heads"][0].numpy(), at_rest["rest_vertices"][0].numpy()
         turns = pose_bones(self.bones, heads, pose, rng)
+        for bone, turn in (turned or {}).items():
+            turns[self.bones.index(bone)] = turn @ turns[self.bones.index(bone)]
         posed = self._run(turns, person.shape, person.face, _expression(rng))
         vertices = posed["vertices"][0].numpy()
         floor = np.float32([0, 0, vertices[self.skin_ids, 2].min()])

@@ -59,7 +59,7 @@ def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details],
     lens = mi.Point2f(mi.Float(at[0]), mi.Float(at[1]))
     ray, _ = scene.sensors()[0].sample_ray(0.0, 0.5, film, lens)
     hit = scene.ray_intersect(ray)
-    names = _names_of(hit, shapes)
+    names = names_of(hit, shapes)
     light = _trace(scene, ray, max(1, round(samples / per_pixel)), side * side)
 
     def group(values: Array) -> Array:
@@ -94,7 +94,7 @@ def expose(scene: mi.Scene, shapes: dict[str, mi.Shape], details: list[Details],
     )
 
 
-def _names_of(hit: mi.SurfaceInteraction3f, shapes: dict[str, mi.Shape]) -> Array:
+def names_of(hit: mi.SurfaceInteraction3f, shapes: dict[str, mi.Shape]) -> Array:
     """Return the name of the shape that each ray hits, without its number; "" for none."""
     pointer = dr.reinterpret_array(mi.UInt32, hit.shape).numpy()
     table = {

@@ -58,7 +58,7 @@ class Studio:
         self.scalp = ScalpMap(self.bodies, self.painter)
         self._cloth = mi.load_dict(_two_sided({"type": "diffuse", "reflectance": _rgb(GREY * np.ones(3))}))
         colour = {"type": "mesh_attribute", "name": "vertex_color"}
-        self._paint = mi.load_dict(_two_sided(_principled(colour, 0.42, 0.45)))
+        self.paint = mi.load_dict(_two_sided(_principled(colour, 0.42, 0.45)))
         mean = self.bodies.mean[self.bodies.skin_ids]
         eye = self.painter.eye
         face = (mean[:, 1] < eye[1] + 0.055) & (mean[:, 2] > eye[2] - 0.115) & (mean[:, 2] < eye[2] + 0.062)
@@ -119,7 +119,7 @@ class Studio:
             parts.append(Part(scalp.vertices + 0.0012 * scalp.normals, self.scalp.triangles, cap))
         for number, part in enumerate(parts):
             shapes[f"paint:{number}"] = make_mesh(
-                part.vertices @ turn, part.triangles, self._paint, colours=part.colours
+                part.vertices @ turn, part.triangles, self.paint, colours=part.colours
             )
         for number, (layer, garment) in enumerate(garments):
             shapes[f"garment{layer}:{number}"] = self.shape_garment(garment, turn)
@@ -156,6 +156,8 @@ class Studio:
         outward = normals(fine, triangles(quads))
         shapes = {}
         for name, chosen in (("face", shown & self._face), ("skin", shown & ~self._face)):
+            if not chosen.any():
+                continue
             use = np.tile(chosen, 4)
             flat = quads[use].ravel()
             tris = triangles(np.arange(len(flat)).reshape(-1, 4))

@@ -11,6 +11,7 @@ from shoot.camera import light_up, point_camera
 from shoot.details import draw_details
 from shoot.expose import GREY, Details
 from shoot.flats import hang_up, lay_flat, make_hanger, make_straps
+from shoot.framing import frame
 from shoot.grounds import lay_ground
 from shoot.landmarks import Landmarks
 from shoot.meshes import normals
@@ -124,17 +125,9 @@ def _finish(
 ) -> StagedProduct:
     """Point the camera so that all vertices are seen, and add place and light."""
     shapes |= {f"place:{number}": make_thing(thing) for number, thing in enumerate(place.things)}
-    pitch = np.radians(plan.pitch)
-    back = np.array([0, -np.cos(pitch), np.sin(pitch)])
-    right = np.array([1.0, 0, 0])
-    up = np.cross(right, -back)
-    middles = [(vertices @ axis).min() / 2 + (vertices @ axis).max() / 2 for axis in (right, up, back)]
-    span = max(np.ptp(vertices @ right), np.ptp(vertices @ up)) * rng.uniform(1.12, 1.40)
-    shift = rng.uniform(-0.04, 0.04, 2) * span
-    target = right * (middles[0] + shift[0]) + up * (middles[1] + shift[1]) + back * middles[2]
-    distance = 5.0 * span if plan.kind != "billboard" else 3.0 * span
-    aperture = 0.004 * distance * float(rng.uniform(0.3, 1.0)) if plan.view == "standing" else 0.0
-    sensor, _ = point_camera(target + back * distance, target, span / 2 / distance, aperture, distance)
+    view = frame(vertices, plan.pitch, rng, cover=(1.12, 1.40), away=3.0 if plan.kind == "billboard" else 5.0)
+    aperture = 0.004 * view.distance * float(rng.uniform(0.3, 1.0)) if plan.view == "standing" else 0.0
+    sensor, _ = point_camera(view.origin, view.target, view.half, aperture, view.distance)
     light = light_up(SimpleNamespace(seed=plan.seed), place)
     return StagedProduct(mi.load_dict({"type": "scene", "sensor": sensor, **light, **shapes}), shapes, logo, [])
 

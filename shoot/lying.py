@@ -1,0 +1,155 @@
+"""Shoot whole people and the same people deformed: they lie or sit on grass, street or beach, or stand there.
+
+    python -m shoot.lying --out data/lying --count 60 --size 128
+
+Each number gives two shots: a whole person, and a twin whose body has a fault and which shares everything else.
+The facts of a shot hold the body part of each pixel, as a PNG in base 64.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from atelier.common.files import atomic_write
+from shoot.cuts import Outfit, sample_cut
+from shoot.deformed import FAULTS, Fault, sample_fault
+from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN
+from shoot.poses import Pose
+
+POSTURES = ("on the back", "on the side", "on the front", "sitting", "standing", "walking", "waving", "jumping")
+_ODDS = (0.34, 0.10, 0.08, 0.10, 0.14, 0.08, 0.08, 0.08)
+PLACES = ("grass", "street", "sand", "studio")
+_POSES: dict[str, tuple[Pose, ...]] = {
+    "on the back": (
+        ("flat", "flat", "flat", "flat"),
+        ("spread", "spread", "apart", "apart"),
+        ("overhead", "flat", "flat", "knee up"),
+        ("belly", "flat", "flat", "apart"),
+        ("flat", "overhead", "knee up", "flat"),
+        ("spread", "belly", "apart", "flat"),
+    ),
+    "on the side": (("ahead", "flat", "bent", "flat"), ("ahead", "belly", "bent", "bent")),
+    "on the front": (("prone up", "prone up", "prone", "prone"), ("prone", "prone up", "prone", "prone")),
+    "sitting": (
+        ("prop", "prop", "ahead", "ahead"),
+        ("prop", "lap", "ahead", "crooked"),
+        ("lap", "lap", "crooked", "crooked"),
+    ),
+    "standing": (
+        ("out", "out", "wide", "wide"),
+        ("relaxed", "hip", "stand", "rest"),
+        ("side", "relaxed", "stand", "rest"),
+    ),
+    "walking": (("forward", "back", "behind", "forward"), ("back", "forward", "forward", "behind")),
+    "waving": (("wave", "relaxed", "stand", "rest"), ("relaxed", "wave", "rest", "stand")),
+    "jumping": (("up", "up", "leap", "wide"), ("up", "wave", "wide", "leap")),
+}
+_TOPS, _LOWERS = ("t-shirt", "t-shirt", "sweater", "shirt"), ("trousers", "trousers", "shorts")
+
+
+@dataclass(frozen=True)
+class BodyPlan:
+    """One shot of a person, before it is taken.
+
+    Attributes:
+        posture: one of POSTURES.
+        place: one of PLACES.
+        heading: of the head of somebody who lies, 0 away from the camera; of others: turn from the camera, degrees.
+        pitch: of the camera over the ground, degrees.
+        fault: None: the body is whole.
+    """
+
+    number: int
+    posture: str
+    place: str
+    pose: Pose
+    outfit: Outfit
+    person: int
+    female: bool
+    hair: str
+    heading: float
+    pitch: float
+    seed: int
+    fault: Fault | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return f"l{self.number:04d}{'x' if self.fault else ''}"
+
+    @property
+    def lies(self) -> bool:
+        """Whether the person lies."""
+        return self.posture.startswith("on the")
+
+
+def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, BodyPlan]:
+    """Plan a whole person and the deformed twin; faults take turns.
+
+    Args:
+        people: seeds of people and whether each is female.
+    """
+    rng = np.random.default_rng([number, 31])
+    person, female = people[rng.integers(len(people))]
+    styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
+    hair = str(rng.choice(list(styles), p=np.array(list(styles.values())) / sum(styles.values())))
+    posture = str(rng.choice(POSTURES, p=_ODDS))
+    lies = posture.startswith("on the")
+    place = str(rng.choice(PLACES, p=[0.36, 0.32, 0.20, 0.12]))
+    lower = "trousers" if posture == "sitting" else str(rng.choice(_LOWERS))
+    outfit = sample_cut(lower, rng), sample_cut(str(rng.choice(_TOPS)), rng)
+    heading = rng.choice([-1, 1]) * rng.uniform(55, 125) if lies else rng.uniform(-30, 30)
+    pitch = rng.uniform(42, 78) if lies else rng.uniform(12, 30) if posture == "sitting" else rng.uniform(1, 8)
+    pose = _POSES[posture][rng.integers(len(_POSES[posture]))]
+    whole = BodyPlan(
+        number, posture, place, pose, outfit, person, female, hair, float(heading), float(pitch), 9000 + number
+    )
+    fault = sample_fault(FAULTS[number % len(FAULTS)], np.random.default_rng([number, 32]))
+    return whole, replace(whole, fault=fault)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the shots.")
+@click.option("--first", default=0, show_default=True, help="Number of the first pair.")
+@click.option("--count", default=60, show_default=True, help="Number of pairs of a whole and a deformed body.")
+@click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
+@click.option("--samples", default=64, show_default=True, help="Paths per pixel.")
+@click.option("--people", default=200, show_default=True, help="Number of different people.")
+def main(out: Path, first: int, count: int, size: int, samples: int, people: int) -> None:
+    """Take shots of people on the ground, whole and deformed; a shot that exists is not taken again."""
+    from atelier.world.shotfile import pack
+    from shoot.bodies import sample_person
+    from shoot.expose import expose
+    from shoot.outdoors import Outdoors, draw_parts
+    from shoot.scene import Studio
+
+    out.mkdir(parents=True, exist_ok=True)
+    studio = Studio()
+    outdoors = Outdoors(studio)
+    known = [(seed, sample_person(seed, studio.bodies.features).female) for seed in range(people)]
+    for number in range(first, first + count):
+        for plan in plan_body(number, known):
+            path = out / f"{plan.name}.shot"
+            if path.exists():
+                continue
+            start = time.process_time()
+            staged = outdoors.stage(plan)
+            facts = asdict(plan) | {"item": plan.number, "domain": "body", "twin": plan.fault and plan.fault.kind}
+            facts["parts"] = draw_parts(staged, size)
+            data = pack(
+                expose(staged.scene, staged.shapes, staged.details, size, samples), json.loads(json.dumps(facts))
+            )
+            with atomic_write(path) as partial:
+                partial.write_bytes(data)
+            what = plan.fault.kind if plan.fault else "whole"
+            click.echo(
+                f"{plan.name} {plan.posture} {plan.place} {what} {time.process_time() - start:.1f} s of CPU time"
+            )
+
+
+if __name__ == "__main__":
+    main()
