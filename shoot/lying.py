@@ -16,7 +16,7 @@ import numpy as np
 
 from atelier.common.files import atomic_write
 from shoot.cuts import Outfit, sample_cut
-from shoot.deformed import FAULTS, Fault, sample_fault
+from shoot.deformities import FAULTS, Fault, sample_fault
 from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN
 from shoot.poses import Pose
 

@@ -15,7 +15,8 @@ from scipy.spatial import cKDTree
 
 from shoot.bodies import Bodies, Figure, sample_person
 from shoot.camera import light_up, point_camera
-from shoot.deformed import COPIES, Dressed, copy_limb, deform, limb_weights
+from shoot.deformed import Dressed, copy_limb, deform, limb_weights
+from shoot.deformities import COPIES
 from shoot.details import draw_details
 from shoot.expose import Details, names_of
 from shoot.framing import frame
@@ -32,7 +33,7 @@ from shoot.tailor import Draped
 Array = np.ndarray
 PARTS = ("background", "head", "torso", "arm", "leg")
 _LEAP = (0.12, 0.30)  # height of a jump, m
-_ON_THE_FRONT = {"neck02": turn_about([0, 0, 1], 28), "head": turn_about([0, 0, 1], 40)}
+_NECK = ("neck01", "neck02", "head")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class StagedBody:
 
 
 class Outdoors:
-    """Stages people on the ground; a deformed twin is dressed with the whole one, and shares camera, place and light."""
+    """Stages people on the ground; a deformed twin shares dress, camera, place and light with the whole one."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -69,11 +70,12 @@ class Outdoors:
             points = np.vstack([points, copy.figure.posed[bodies.skin_ids][~left_out]])
             parts = np.r_[parts, parts[~left_out]]
         place = lay_ground(plan.place, plan.seed, 2.4, (0.0, 1.4))
+        ground = np.array([0, 0, low])
         for number, thing in enumerate(place.things):
-            shapes[f"place:{number}"] = make_thing(replace(thing, vertices=thing.vertices + [0, 0, low]))
+            shapes[f"place:{number}"] = make_thing(replace(thing, vertices=thing.vertices + ground))
         seen = whole.figure.posed[bodies.skin_ids] @ turn
         if plan.posture == "jumping":
-            seen = np.vstack([seen, [0, 0, low]])
+            seen = np.vstack([seen, ground])
         rng = np.random.default_rng([plan.seed, 34])
         view = frame(seen, plan.pitch, rng, cover=(1.16, 1.34), away=2.6)
         aperture = 0.0 if plan.lies else place.aperture * 0.6
@@ -88,8 +90,8 @@ class Outdoors:
         """Return the whole person, dressed, and the height of the ground under the turned body."""
         if self._last is None or self._last[0] != plan:
             bodies, rng = self.studio.bodies, np.random.default_rng([plan.seed, 33])
-            turned = _ON_THE_FRONT if plan.posture == "on the front" else None
-            figure = bodies.figure(sample_person(plan.person, bodies.features), plan.pose, plan.seed, turned)
+            who = sample_person(plan.person, bodies.features)
+            figure = bodies.figure(who, plan.pose, plan.seed, lay_head(plan))
             low = float((figure.posed[bodies.skin_ids] @ rotation_of(plan).T)[:, 2].min())
             low -= rng.uniform(*_LEAP) if plan.posture == "jumping" else 0.0
             self._last = plan, _dress(self.studio, plan, figure, rotation_of(plan).T, low), low
@@ -118,6 +120,16 @@ def rotation_of(plan: BodyPlan) -> Array:
         side = np.sign(plan.heading)
         return turn_about(about, plan.heading - 90 * side) @ turn_about([0, 1, 0], 90 * side)
     return turn_about(about, plan.heading)
+
+
+def lay_head(plan: BodyPlan) -> dict[str, Array]:
+    """Return the rotations of the neck's bones, (3, 3), that bring the head of somebody who lies to the ground."""
+    about = {
+        "on the back": ([1, 0, 0], -11),
+        "on the side": ([0, 1, 0], 12 * np.sign(plan.heading)),
+        "on the front": ([0, 0, 1], 22),
+    }
+    return {bone: turn_about(*about[plan.posture]) for bone in _NECK} if plan.lies else {}
 
 
 def _dress(studio: Studio, plan: BodyPlan, figure: Figure, turn: Array, low: float) -> Dressed:

@@ -136,7 +136,8 @@ def make_bear(rng: Rng) -> Parts:
     ]
     seed = int(rng.integers(1000))
     parts = {"0": body, "1": light, "2": ears}
-    return {name: [_fluffy(part, seed) for part in made] for name, made in parts.items()} | {"black": dark}
+    parts = {name: [_fluffy(part, seed) for part in made] for name, made in parts.items()}
+    return _on_ground(parts | {"black": dark})
 
 
 def _fluffy(surface: Surface, seed: int) -> Surface:
