@@ -34,6 +34,12 @@ def open_shots(
         yield name, Shot(unpack(data))
 
 
+def read_facts(folder: Path) -> Iterator[dict[str, Any]]:
+    """Read the facts of every shot of a folder, twins included."""
+    for path in sorted(folder.glob("*.shot")):
+        yield read_head(path.read_bytes())[0]["facts"]
+
+
 def open_twin(folder: Path, name: str) -> Shot | None:
     """Open the twin of a shot; None: it was not kept."""
     path = folder / f"{name}t.shot"

@@ -102,16 +102,23 @@ def arrange(rows: list[list[Tile]], columns: int, side: int) -> Image.Image:
 @click.option("--side", default=128, show_default=True, help="Side of a tile, pixels.")
 @click.option("--kind", type=click.Choice(KINDS), help="Only shots with this kind of garment.")
 @click.option("--view", type=click.Choice(list(VIEWS)), help="Only shots in this view.")
+@click.option("--each-item", is_flag=True, help="Only the first fitting shot of each outfit.")
 @click.option("--domain", type=click.Choice(DOMAINS), help="Only shots in this domain.")
 def main(
     shots: Path, out: Path, show: str, count: int, skip: int, columns: int, side: int,
-    kind: str | None, view: str | None, domain: str | None,
+    kind: str | None, view: str | None, domain: str | None, each_item: bool,
 ) -> None:  # fmt: skip
     """Draw a contact sheet of stored shots; the ending of OUT is the format."""
 
+    shown: set[int] = set()
+
     def fits(facts: dict) -> bool:
         kinds = {cut["kind"] for cut in facts["outfit"]}
-        return kind in (None, *kinds) and view in (None, facts["view"]) and domain in (None, facts["domain"])
+        good = kind in (None, *kinds) and view in (None, facts["view"]) and domain in (None, facts["domain"])
+        good = good and not (each_item and facts["item"] in shown)
+        if good:
+            shown.add(facts["item"])
+        return good
 
     rows = list(islice(SHOWN[show](shots, open_shots(shots, keep=fits)), skip, skip + count))
     if not rows:

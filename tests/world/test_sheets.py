@@ -10,7 +10,7 @@ from PIL import Image
 
 from atelier.world.compose import Shot
 from atelier.world.shotfile import pack, unpack
-from shoot import segmenter, sheets
+from shoot import census, segmenter, sheets
 from shoot.examples import compose_example, open_shots, open_twin
 
 SIZE = 32
@@ -18,9 +18,12 @@ KINDS = (("t-shirt", "jacket"), ("dress", "jacket"), ("skirt", "blouse"))
 
 
 def facts(item: int, number: int, twin: tuple[int, str] | None) -> dict:
+    """Everybody wears a jacket but every third; half are seen from behind."""
+    who = {"close": False, "female": item < 5, "hair": "bob", "person": item % 4}
     outfit = [{"kind": kind} for kind in KINDS[item % 3]]
     view = ("front", "back")[number]
-    return {"item": item, "seed": 10 * item + number, "outfit": outfit, "view": view, "domain": "studio", "twin": twin}
+    plan = {"item": item, "seed": 10 * item + number, "outfit": outfit, "view": view, "domain": "studio", "twin": twin}
+    return plan | who
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,7 @@ def run(command, *words) -> tuple[int, str]:
         ((), (8 * SIZE, 2 * SIZE)),  # 14 shots
         (("--view", "back"), (8 * SIZE, SIZE)),
         (("--kind", "dress", "--columns", 2), (2 * SIZE, 2 * SIZE)),  # outfits 1 and 4
+        (("--each-item",), (8 * SIZE, SIZE)),  # 7
         (("--count", 3, "--skip", 12), (8 * SIZE, SIZE)),
         (("--show", "twins"), (8 * SIZE, 2 * (SIZE + 13))),  # 7 pairs, four in a row
         (("--show", "edits", "--count", 2), (6 * SIZE, 2 * (SIZE + 13))),
@@ -115,3 +119,15 @@ def test_the_intersection_over_union_is_that_of_scikit_learn():
     assert list(scores) == [*segmenter.LABELS[:4], "mean"]
     np.testing.assert_allclose(list(scores.values())[:4], expected)
     assert scores["mean"] == pytest.approx(expected.mean())
+
+
+def test_a_census_counts_shots_without_twins(folder, tmp_path):
+    code, output = run(census.main, folder)
+    assert code == 0, output
+    lines = dict(line.strip("| ").split(" | ") for line in output.splitlines() if " | " in line)
+    assert output.startswith("14 shots of 7 outfits and 4 people, 7 twins\n")
+    assert lines["sex"] == "female 10, male 4"
+    assert lines["view"] == "front 7, back 7"
+    assert lines["garment"] == "jacket 10, t-shirt 6, dress 4, skirt 4, blouse 4"
+    assert lines["cut of the twin"] == "shorter 7"
+    assert run(census.main, tmp_path)[0] == 2
