@@ -1,5 +1,6 @@
 """`atelier new`: a study's pipeline is the root's but for its paths, and nothing else is touched."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -90,6 +91,31 @@ def test_a_new_study_changes_no_file_and_has_the_root_s_values_and_the_preset_s(
     assert "dvc repro studies/mine/dvc.yaml" in readme
     for key in re.findall(r"params\.yaml:([\w.]+)=", readme):
         assert key.split(".")[1] in train.model_dump()
+
+
+SKETCH = {"text": "as a sketch: pencil # 2", "garment": "none", "target": "a sketch"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("pair.prompts", f'["make the dress navy", {json.dumps(SKETCH)}]', ["make the dress navy", SKETCH]),
+        ("pair.prompts", "[make the top red]", ["make the top red"]),
+        ("train.lr", "1.0e-4", 1e-4),
+        ("prepare.seen", "'own: photos'", "own: photos"),
+    ],
+)
+def test_set_changes_one_value_of_the_file_and_leaves_its_comments_and_lines(root, key, text, value):
+    assert atelier("mine", "-S", f"{key}={text}").exit_code == 0
+    section, _, name = key.partition(".")
+    expected = YAML(typ="safe").load(root / "params.yaml")
+    expected[section][name] = value
+    path = root / "studies" / "mine" / "params.yaml"
+    assert YAML(typ="safe").load(path) == expected
+    lines = path.read_text().splitlines()
+    kept = [line for line in (root / "params.yaml").read_text().splitlines() if not line.startswith(f"  {name}:")]
+    listed = isinstance(value, list)  # its old entries, and the comments on them, are gone
+    assert [line for line in kept if line not in lines and not (listed and line.startswith("  - "))] == []
 
 
 def test_git_ignores_a_study_s_data_weights_and_page_and_nothing_else_of_it(root):

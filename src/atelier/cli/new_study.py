@@ -71,9 +71,18 @@ def _set_parameters(path: Path, changes: Sequence[str]) -> None:
     values = yaml.load(path)
     for key, text in texts.items():
         section, _, name = key.partition(".")
-        values[section][name] = YAML().load(text)
+        values[section][name] = _load_value(text)
     if texts:
         yaml.dump(values, path)
+
+
+def _load_value(text: str) -> Any:
+    """Return the value of a YAML text: a number or text as it is noted, a list or mapping to be written line by line.
+
+    A list in brackets would be followed by `mask: box_scale: 1.15`: ruamel drops the end of the line after its section.
+    """
+    value = YAML().load(text)
+    return YAML(typ="safe", pure=True).load(text) if isinstance(value, list | dict) else value
 
 
 def update_study(name: str, start: Path) -> list[str]:
@@ -110,11 +119,11 @@ def update_study(name: str, start: Path) -> list[str]:
     return changed
 
 
-def _yaml() -> YAML:
-    """Return a reader and writer that keeps comments, quotes and order, and indents as the root's files do."""
+def _yaml(offset: int = 0) -> YAML:
+    """Return a reader and writer that keeps comments, quotes and order, and indents the dashes of lists by `offset`."""
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
     return yaml
 
 
@@ -123,7 +132,7 @@ def derive_pipeline(study: Study) -> str:
 
     A stage's paths are relative to the root (`wdir`); those of plots are relative to the dvc.yaml, so they stay.
     """
-    yaml = _yaml()
+    yaml = _yaml(offset=2)
     yaml.width = 105  # where long commands are folded
     pipeline = yaml.load(study.root / PIPELINE)
 
