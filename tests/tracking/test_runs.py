@@ -162,4 +162,6 @@ def test_a_study_s_runs_form_an_experiment_of_their_own(workspace):
     assert (train.data.metrics, runs[0].data.metrics) == ({"train_seconds": 1}, {"train_seconds": 2})
     assert generate.data.tags["mlflow.parentRunId"] == train.info.run_id
     assert runs[1].data.tags["mlflow.parentRunId"] == runs[0].info.run_id
+    notes = [run.data.tags["mlflow.note.content"] for run in (train, runs[0])]
+    assert ["`dvc repro studies/mine/dvc.yaml:train`" in notes[0], "`dvc repro train`" in notes[1]] == [True, True]
     assert other.artifact_location == (workspace / "mlartifacts").as_uri()

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 MOST_METRICS = 40  # of a report: more than that cannot be compared on a page
 ESTIMATE = ("mean", "ci_lo", "ci_hi", "n", "clusters", "p", "p_holm")  # parts of an estimate: columns of the table
 
-EXPERIMENT_NOTE = (
-    "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… and unseen/… of the "
-    "fine-tuned editor with baseline/… of the base editor; the curves of a training are in its train run."
-)
+EXPERIMENT_TAGS = {
+    "mlflow.note.content": "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… and "
+    "unseen/… of the fine-tuned editor with baseline/… of the base editor; the curves of a training are in its train run.",
+    "mlflow.experimentKind": "custom_model_development",  # MLflow's pages then begin with the runs, not with LLM traces
+}
 _NOTES = {
     "prepare": "Reads the data set into items with splits.",
     "pair": "Makes training triplets, and probes to evaluate on.",
@@ -28,17 +29,19 @@ _NOTES = {
 }
 
 
-def origin_tags(stage: str, revision: str, experiment: str | None) -> dict[str, str]:
+def origin_tags(stage: str, revision: str, experiment: str | None, study: str = "") -> dict[str, str]:
     """Return the tags behind the description, source and version of a run.
 
     Args:
         stage: the run's stage, also with a variant (`generate@baseline`).
         experiment: the DVC experiment's name, if any.
+        study: the study whose stage it is; "": the root pipeline's.
     """
     name = stage.partition("@")[0]
+    target = f"studies/{study}/dvc.yaml:{stage}" if study else stage
     of = f"DVC experiment {experiment}" if experiment else "the workspace"
     tags = {
-        "mlflow.note.content": f"{_NOTES.get(name, f'Stage {stage}.')} Run by `dvc repro {stage}` in {of}.",
+        "mlflow.note.content": f"{_NOTES.get(name, f'Stage {stage}.')} Run by `dvc repro {target}` in {of}.",
         "mlflow.source.name": f"stages/{name}.py" if name in _NOTES else name,
         "mlflow.source.type": "LOCAL",
     }

@@ -52,10 +52,11 @@ def run(
     """
     inputs = {path: digest(path) for path in reads}
     parent = digest(child_of) if child_of is not None and child_of.exists() else None  # a hub name is no path
-    store = open_store(study=_study_of(writes))
+    study = _study_of(writes)
+    store = open_store(study=study)
     with raise_on_termination():
         with store_faults(store.uri):
-            record = _begin(store, stage, parent, resume_key)
+            record = _begin(store, stage, study, parent, resume_key)
         status = "FAILED"
         try:
             record.attempt(_close_abandoned, store)
@@ -99,10 +100,10 @@ def _study_of(writes: Sequence[Path]) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "studies" else ""
 
 
-def _begin(store: Store, stage: str, parent: str | None, key: str | None) -> Run:
+def _begin(store: Store, stage: str, study: str, parent: str | None, key: str | None) -> Run:
     """Continue the interrupted run with this key, or create a run."""
     tags = {"stage": stage, _HOLDER: own_tag(), **_origin()} | ({_KEY: key} if key else {})
-    tags |= origin_tags(stage, tags["revision"], tags.get("experiment"))
+    tags |= origin_tags(stage, tags["revision"], tags.get("experiment"), study)
     name = f"{tags['experiment']}/{stage}" if "experiment" in tags else stage
     found = store.search(f"tags.{_KEY} = {_quote(key)} AND tags.stage = {_quote(stage)}") if key else []
     if found and _is_interrupted(found[0]):
