@@ -13,9 +13,10 @@ MOST_METRICS = 40  # of a report: more than that cannot be compared on a page
 ESTIMATE = ("mean", "ci_lo", "ci_hi", "n", "clusters", "p", "p_holm")  # parts of an estimate: columns of the table
 
 EXPERIMENT_TAGS = {
-    "mlflow.note.content": "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… and "
-    "unseen/… of the fine-tuned editor with baseline/… of the base editor; the curves of a training are in its train run.",
-    "mlflow.experimentKind": "custom_model_development",  # MLflow's pages then begin with the runs, not with LLM traces
+    "mlflow.note.content": "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… "
+    "and unseen/… of the fine-tuned editor with baseline/… of the base editor; the curves of a training are in its "
+    "train run.",
+    "mlflow.experimentKind": "custom_model_development",  # MLflow's pages begin with the runs, not with LLM traces
 }
 _NOTES = {
     "prepare": "Reads the data set into items with splits.",
