@@ -1,45 +1,68 @@
 """Compose pictures of stored shots: any colour and print on each garment, exactly, and the camera's development.
 
 Only sums, products, quotients, square roots and tables are used, which give the same bytes on every machine.
+
+A garment's colour is what the median of its pixels has in the picture: its shade is divided by its median over the
+garment's pixels, and the light that is developed to the colour is multiplied by that. So the named colour is found
+again whatever the light in a shot, and folds keep their contrast.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
-from atelier.world.prints import REPEATS, SIDE, draw_tiles
+from atelier.world.develop import DAYLIGHT, LIGHT, Camera, develop
+from atelier.world.prints import PRINTS, SIDE, tiles
 from atelier.world.shotfile import StoredShot
 
 Array = np.ndarray
+Rgb = tuple[int, int, int]
 _SUB = 3  # samples per pixel side inside of prints
-_GRAIN_SEED = 11
-_CURVE = 4096  # entries of the development curve
-_WHITE = 4.0  # light that the curve ends at
 _SEAM = 60  # a larger difference of neighbours' coordinates is a seam, mm
 _STITCH = (18, 2.2, 0.22)  # a line of stitches: distance from the hem, half its width, mm; how much darker
-
-Rgb = tuple[int, int, int]
+_FINEST = 3.4  # a print repeats after this many pixels at least
+_KNEE, _ROOM = np.float32(0.9), np.float32(0.55)  # light of cloth above this is compressed into so much more
+_DIMMEST = 0.02  # a garment's median shade counts as this at least
 
 
 @dataclass(frozen=True)
 class Fabric:
-    """What a garment is made of: sRGB colours, and a print, None: plain."""
+    """What a garment is made of: sRGB colours, and a print, one of `prints.PRINTS`; None: plain.
+
+    grid: a step of prints on the picture's grid instead of on the cloth, as a share of its side; 0: on the cloth.
+    """
 
     colour: Rgb
     print: str | None = None
     second: Rgb = (245, 240, 235)
     third: Rgb = (30, 28, 32)
+    grid: float = 0.0
 
 
 @dataclass(frozen=True)
-class Camera:
-    """Development: exposure as a factor, white balance of the channels, and noise of the sensor in levels of 255."""
+class _Worn:
+    """A garment in a shot, of whose P pixels some are shared with other garments.
 
-    exposure: float = 1.0
-    balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    noise: float = 0.0
-    seed: int = 0
+    Attributes:
+        pixels: indices into the flattened picture, (P,).
+        share: how much of a pixel it covers, (P, 1).
+        light: shade over the median shade of the garment, less above 1, (P, 3).
+        places: u, v; (2, P), mm.
+        slopes: change of u, v from pixel to pixel, down and right, (2, 2, P), mm.
+        stitch: how much of the light a line of stitches leaves, (P, 1).
+        step: mm of cloth per pixel, the median.
+    """
+
+    pixels: Array
+    share: Array
+    light: Array
+    places: Array
+    slopes: Array
+    stitch: Array
+    step: float
 
 
 class Shot:
@@ -50,134 +73,122 @@ class Shot:
         self.alpha = stored.alpha
         covered = stored.alpha.any(-1)
         shown = stored.alpha.argmax(-1)  # whose coordinates a pixel has
-        self._pixels = [np.flatnonzero((covered & (stored.alpha[..., n] > 0)).ravel()) for n in range(3)]
-        height, width = covered.shape
-        field = np.zeros((height, width, 3), np.float32)
+        field = np.zeros((*covered.shape, 3), np.float32)
         field[covered] = stored.cloth
-        self._coordinates = [self._refine(field, covered & (shown == n), n) for n in range(3)]
+        self._worn = [self._wear(number, field, covered & (shown == number)) for number in range(3)]
 
-    def _refine(self, field: Array, mine: Array, number: int) -> tuple[Array, Array, float] | None:
-        """Return u, v of the samples of P pixels, (P, _SUB², 2), their distances to the hem (P,), and mm per pixel."""
-        pixels = self._pixels[number]
-        if not mine.any() or not len(pixels):
+    def _wear(self, number: int, field: Array, mine: Array) -> _Worn | None:
+        """Prepare a garment; None: it is not seen."""
+        alpha = self.alpha[..., number]
+        if not mine.any():
             return None
-        known = np.flatnonzero(mine.ravel())
-        source = pixels if len(known) == len(pixels) else _nearest(mine, pixels)
-        slopes = [self._slope(field, mine, axis) for axis in (0, 1)]
-        flat = field.reshape(-1, 3)[source]
-        down, right = (slope.reshape(-1, 2)[source] for slope in slopes)
-        offsets = (np.arange(_SUB, dtype=np.float32) - (_SUB - 1) / 2) / _SUB
-        dy, dx = (offset.ravel()[None, :, None] for offset in np.meshgrid(offsets, offsets, indexing="ij"))
-        places = flat[:, None, :2] + dy * down[:, None] + dx * right[:, None]
-        step = np.abs(down).max(1) + np.abs(right).max(1)
-        return places, flat[:, 2], float(np.sort(step)[len(step) // 2]) / 2
+        rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        inside, mine, field = alpha[box] > 0, mine[box], field[box]
+        known = np.flatnonzero(inside) if (mine == inside).all() else _nearest(mine, inside)
+        u, v, hem = field.reshape(-1, 3)[known].T.copy()
+        places = field[..., :2].transpose(2, 0, 1)
+        slopes = np.stack([_slope(places, mine, axis).reshape(2, -1)[:, known] for axis in (1, 2)])
+        steps = np.abs(slopes).max(1).sum(0)
+        step = float(np.sort(steps)[len(steps) // 2]) / 2
+        share = alpha[box][inside][:, None] / np.float32(255)
+        shade = self.stored.shade[box][inside]
+        middle, half, dark = map(np.float32, _STITCH)
+        soft = np.float32(max(step / _SUB, 1.0))
+        stitch = 1 - dark * np.clip((half - np.abs(hem - middle)) / soft + np.float32(0.5), 0, 1)
+        ratio = shade / np.maximum(_median(shade, share), np.float32(_DIMMEST))
+        ratio = np.minimum(ratio, (ratio + np.sqrt(ratio)) / 2)
+        pixels = np.flatnonzero(alpha)
+        return _Worn(pixels, share, ratio, np.stack([u, v]), slopes, stitch[:, None], step)
 
-    @staticmethod
-    def _slope(field: Array, mine: Array, axis: int) -> Array:
-        """Return the change of u, v from pixel to pixel along an axis, (H, W, 2); 0 across a seam or at an edge."""
-        ahead = np.roll(field[..., :2], -1, axis) - field[..., :2]
-        good = mine & np.roll(mine, -1, axis) & (np.abs(ahead).max(-1) < _SEAM)
-        last = [slice(None)] * 2
-        last[axis] = slice(-1, None)
-        good[tuple(last)] = False
-        ahead = ahead * good[..., None]
-        behind, good_behind = np.roll(ahead, 1, axis), np.roll(good, 1, axis)
-        return (ahead + behind) / np.maximum(good.astype(np.float32) + good_behind, 1)[..., None]
-
-    def picture(self, fabrics: tuple[Fabric | None, ...], camera: Camera = Camera(), *, grid: float = 0) -> Array:
+    def picture(self, fabrics: tuple[Fabric | None, ...], camera: Camera = DAYLIGHT) -> Array:
         """Compose a picture, uint8 (H, W, 3).
 
         Args:
-            fabrics: of the garments, from the inside out.
-            grid: repeat of prints on the picture's grid instead of on the cloth, px; 0: on the cloth.
+            fabrics: of the garments, from the inside out; None: not composed, black.
         """
-        light = self.stored.base.copy()
-        flat, shade = light.reshape(-1, 3), self.stored.shade.reshape(-1, 3)
-        for number, fabric in enumerate(fabrics):
-            if fabric is None or self._coordinates[number] is None:
-                continue
-            pixels = self._pixels[number]
-            share = self.alpha[..., number].ravel()[pixels, None] / np.float32(255)
-            flat[pixels] += share * self._albedo(fabric, number, grid) * shade[pixels]
+        light = self.stored.base * camera.gain
+        flat = light.reshape(-1, 3)
+        for fabric, worn in zip(fabrics, self._worn, strict=False):
+            if fabric is not None and worn is not None:
+                flat[worn.pixels] += worn.share * _roll_off(self._reflect(fabric, worn) * worn.light)
         return develop(light, camera)
 
-    def _albedo(self, fabric: Fabric, number: int, grid: float) -> Array:
-        """Return the reflectance of a garment's pixels, (P, 3)."""
-        places, hem, step = self._coordinates[number]
-        base = linear(fabric.colour)
-        middle, half, dark = _STITCH
-        soft = max(step / _SUB, 1.0)
-        stitch = 1 - dark * np.clip((half - np.abs(hem - middle)) / soft + 0.5, 0, 1)
+    def _reflect(self, fabric: Fabric, worn: _Worn) -> Array:
+        """Return the light that a garment's pixels send where its shade is the median, (P, 3) or (1, 3)."""
+        base = LIGHT[list(fabric.colour)]
         if fabric.print is None:
-            return base * stitch[:, None]
-        if grid:
-            width = self.alpha.shape[1]
-            at = np.stack([self._pixels[number] % width, self._pixels[number] // width], axis=1).astype(np.float32)
-            offset = (np.arange(_SUB, dtype=np.float32) + 0.5) / _SUB
-            sub = np.stack(np.meshgrid(offset, offset), axis=-1).reshape(1, -1, 2)
-            turns = (at[:, None] + sub) / np.float32(grid)
-        else:
-            repeat = np.float32(max(1000 * REPEATS[fabric.print], 3.4 * step))  # never finer than pixels can show
-            turns = places / repeat
-        texel = ((turns - np.floor(turns)) * SIDE).astype(np.int32) % SIDE
-        shares = _tiles()[fabric.print][texel[..., 1], texel[..., 0]].astype(np.int32).sum(1) / np.float32(
-            255 * _SUB**2
-        )
-        mixed = base * (1 - shares.sum(1, keepdims=True))
-        mixed = mixed + linear(fabric.second) * shares[:, :1] + linear(fabric.third) * shares[:, 1:]
-        return mixed * stitch[:, None]
+            return base * worn.stitch
+        shares = self._on_grid(fabric, worn) if fabric.grid else self._on_cloth(fabric, worn)
+        second, third = (shares[:, k : k + 1] for k in (0, 1))
+        mixed = base * (1 - second - third) + LIGHT[list(fabric.second)] * second + LIGHT[list(fabric.third)] * third
+        return mixed * worn.stitch
+
+    @staticmethod
+    def _on_cloth(fabric: Fabric, worn: _Worn) -> Array:
+        """Return the shares of second and third colour of a garment's pixels, (P, 2), of a print that follows it."""
+        repeat = np.float32(max(PRINTS[fabric.print].repeat, _FINEST * worn.step))  # as fine as pixels can show
+        places, (down, right) = worn.places / repeat, worn.slopes / repeat
+        return _average(fabric.print, (places + dy * down + dx * right for dy, dx in _OFFSETS), len(worn.pixels))
+
+    def _on_grid(self, fabric: Fabric, worn: _Worn) -> Array:
+        """Return the shares of a print on the picture's grid, (P, 2)."""
+        width = self.alpha.shape[1]
+        repeat = np.float32(fabric.grid * width * PRINTS[fabric.print].units)
+        at = np.stack([worn.pixels % width, worn.pixels // width]).astype(np.float32) + np.float32(0.5)
+        steps = (((at + np.array([[dx], [dy]], np.float32)) / repeat) for dy, dx in _OFFSETS)
+        return _average(fabric.print, steps, len(worn.pixels))
 
 
-def _nearest(mine: Array, pixels: Array) -> Array:
-    """Return, for each pixel, the nearest one of a garment, by index."""
-    from scipy.ndimage import distance_transform_edt
+def _roll_off(light: Array) -> Array:
+    """Compress bright light, so that white cloth keeps its folds; it stays below what is developed to 255."""
+    over = np.maximum(light - _KNEE, 0)
+    return light - over + over / (1 + over / _ROOM)
 
+
+_OFFSETS = [
+    (np.float32(down / _SUB), np.float32(right / _SUB))
+    for down in range(-(_SUB // 2), _SUB // 2 + 1)
+    for right in range(-(_SUB // 2), _SUB // 2 + 1)
+]
+
+
+def _average(name: str, places: Iterable[Array], count: int) -> Array:
+    """Average a tile at some places, each (2, P) in repeats: the shares of second and third colour, (P, 2)."""
+    tile = _flat_tile(name)
+    total = np.zeros((count, 2), np.int32)
+    for place in places:
+        column, row = ((place - np.floor(place)) * SIDE).astype(np.int32) % SIDE
+        total += tile[row * SIDE + column]
+    return total / np.float32(255 * len(_OFFSETS))
+
+
+@lru_cache(32)
+def _flat_tile(name: str) -> Array:
+    return tiles()[name].reshape(-1, 2).astype(np.int32)
+
+
+def _median(shade: Array, share: Array) -> Array:
+    """Return the median shade of the pixels that a garment mostly covers, or else of all, float32 (3,)."""
+    mostly = share[:, 0] >= np.float32(0.99)
+    chosen = shade[mostly] if mostly.sum() >= 12 else shade
+    return np.sort(chosen, axis=0)[len(chosen) // 2]
+
+
+def _slope(places: Array, mine: Array, axis: int) -> Array:
+    """Return the change of u, v, (2, H, W), from pixel to pixel along an axis; 0 across a seam or at an edge."""
+    ahead, behind = ((..., *[slice(start, end) if k == axis else slice(None) for k in (1, 2)])
+                     for start, end in ((1, None), (None, -1)))  # fmt: skip
+    steps = places[ahead] - places[behind]
+    good = mine[ahead] & mine[behind] & (np.abs(steps[0]) < _SEAM) & (np.abs(steps[1]) < _SEAM)
+    total, count = np.zeros(places.shape, np.float32), np.zeros(mine.shape, np.float32)
+    for there in (ahead, behind):
+        total[there] += steps * good
+        count[there] += good
+    return total / np.maximum(count, 1)
+
+
+def _nearest(mine: Array, inside: Array) -> tuple[Array, Array]:
+    """Return, for each pixel inside, the nearest one of a garment, as indices into the flattened picture."""
     rows, columns = distance_transform_edt(~mine, return_distances=False, return_indices=True)
-    return (rows * mine.shape[1] + columns).ravel()[pixels]
-
-
-@lru_cache(1)
-def _tiles() -> dict[str, Array]:
-    return draw_tiles()
-
-
-@lru_cache(512)
-def linear(colour: Rgb) -> Array:
-    """Return the linear reflectance of an sRGB colour, float32 (3,)."""
-    return _LINEAR[list(colour)]
-
-
-_LEVELS = np.arange(256) / 255
-_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).round(6).astype(np.float32)
-
-
-def _make_curve() -> Array:
-    """Tabulate the development: a soft shoulder, the sRGB curve and a little contrast, in levels of 255."""
-    light = np.linspace(0, 1, _CURVE) ** 2 * _WHITE  # denser in the dark
-    light = light * (1 + light / 9.0) / (1 + 0.62 * light) * 1.12
-    level = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-8) ** (1 / 2.4) - 0.055)
-    level = np.clip(level, 0, 1)
-    return (255 * (level - 0.02 * np.sin(2 * np.pi * level))).round(3).astype(np.float32)
-
-
-_CURVE_LEVELS = _make_curve()
-
-
-def develop(light: Array, camera: Camera) -> Array:
-    """Turn linear light, (H, W, 3), into a picture, uint8."""
-    gain = np.float32(camera.exposure / _WHITE) * np.asarray(camera.balance, np.float32)
-    place = np.sqrt(np.clip(light * gain, 0, 1)) * np.float32(_CURVE - 1)
-    levels = _CURVE_LEVELS[(place + np.float32(0.5)).astype(np.int32)]
-    if camera.noise:
-        grain = _grain()
-        start = np.random.default_rng(camera.seed).integers(grain.size - levels.size)
-        noise = grain[start : start + levels.size].reshape(levels.shape)
-        levels = levels + noise * np.float32(camera.noise) * (np.float32(1) - np.float32(0.0016) * levels)
-    return (np.clip(levels, 0, 255) + np.float32(0.5)).astype(np.uint8)
-
-
-@lru_cache(1)
-def _grain() -> Array:
-    """Return noise of mean 0 and standard deviation 1, in steps of 1/64."""
-    uniform = np.random.default_rng(_GRAIN_SEED).integers(0, 256, size=(12, 2**21), dtype=np.int32).sum(0) - 12 * 127.5
-    return (np.round(uniform / 255 * 64) / 64).astype(np.float32)
+    return rows[inside] * mine.shape[1] + columns[inside]
