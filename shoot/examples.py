@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 
 from atelier.world.compose import Camera, Fabric, Shot
-from atelier.world.prints import REPEATS
+from atelier.world.fabrics import CLOTH_RGB, make_fabric
+from atelier.world.prints import PRINTS
 from atelier.world.shotfile import read_head, unpack
 
 Array = np.ndarray
-COLOURS = (
-    *((205, 32, 42), (240, 130, 30), (246, 212, 52), (38, 142, 70), (36, 82, 196), (116, 52, 162), (240, 132, 178)),
-    *((116, 72, 42), (36, 36, 42), (240, 240, 238), (28, 38, 80), (128, 128, 130), (222, 202, 170), (20, 120, 120)),
-    *((110, 24, 44), (100, 104, 50)),
-)
 
 
 def open_shots(
@@ -51,9 +47,9 @@ def sample_fabrics(seed: int) -> tuple[Fabric, ...]:
     rng = np.random.default_rng([seed, 21])
     fabrics = []
     for _ in range(3):
-        colour = COLOURS[rng.integers(len(COLOURS))]
-        name = str(rng.choice(list(REPEATS))) if rng.random() < 0.4 else None
-        fabrics.append(Fabric(colour, name, (245, 240, 235) if sum(colour) < 600 else (44, 62, 112)))
+        colour = str(rng.choice(list(CLOTH_RGB)))
+        style = str(rng.choice(list(PRINTS))) if rng.random() < 0.4 else ""
+        fabrics.append(make_fabric(colour, PRINTS[style].pattern if style else "solid", style))
     return tuple(fabrics)
 
 
