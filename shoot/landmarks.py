@@ -1,10 +1,12 @@
 """Landmarks of a body at rest: heights that garments are cut at, and coordinates along the arms."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shoot.bodies import Bodies, Figure
+if TYPE_CHECKING:
+    from shoot.bodies import Bodies, Figure
 
 Array = np.ndarray
 
@@ -16,7 +18,7 @@ class Landmarks:
     joints: dict[str, Array]
 
     @classmethod
-    def of(cls, bodies: Bodies, figure: Figure) -> "Landmarks":
+    def of(cls, bodies: "Bodies", figure: "Figure") -> "Landmarks":
         """Measure a figure."""
         return cls(dict(zip(bodies.bones, figure.heads, strict=True)))
 

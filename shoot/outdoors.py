@@ -23,12 +23,13 @@ from shoot.framing import frame
 from shoot.grounds import lay_ground
 from shoot.landmarks import Landmarks
 from shoot.lying import BodyPlan
+from shoot.pieces import Draped
 from shoot.poses import turn_about
 from shoot.renderer import mi
-from shoot.scene import Studio, hair_colour, make_mesh, make_thing
+from shoot.scene import Studio, hair_colour
 from shoot.sewing import Garment, sew
+from shoot.shapes import make_mesh, make_thing
 from shoot.shoes import make_shoes
-from shoot.tailor import Draped
 
 Array = np.ndarray
 PARTS = ("background", "head", "torso", "arm", "leg")

@@ -1,9 +1,7 @@
 """Put a person, clothes, hair and a place into a Mitsuba scene with light and a camera."""
 
-import tempfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from shoot.cuts import Outfit
 from shoot.details import draw_details
 from shoot.expose import GREY, Details
 from shoot.hair import Scalp, ScalpMap
-from shoot.hairstyles import COLOURS, Strands, grow_hair
+from shoot.hairstyles import COLOURS, grow_hair
 from shoot.landmarks import Landmarks
 from shoot.meshes import normals, refine_quad_corners, refine_quads, triangles
 from shoot.places import sample_place
@@ -21,14 +19,13 @@ from shoot.plan import ShotPlan
 from shoot.poses import turn_about
 from shoot.renderer import mi
 from shoot.sewing import Garment, sew, shade_normals
+from shoot.shapes import image_texture, make_mesh, make_thing, principled, rgb, shape_hair, two_sided
 from shoot.shoes import make_shoes
 from shoot.skin import Part, SkinPainter
 from shoot.tailor import Tailor
-from shoot.things import Thing
 
 Array = np.ndarray
 _HIDDEN = 0.085  # skin further than this inside a garment's edge is left out, m
-_TONES = (0.7, 0.9, 1.1, 1.35)  # brightness of groups of strands
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,9 @@ class Studio:
         self.bodies = Bodies()
         self.tailor, self.painter = Tailor(self.bodies), SkinPainter(self.bodies)
         self.scalp = ScalpMap(self.bodies, self.painter)
-        self._cloth = mi.load_dict(_two_sided({"type": "diffuse", "reflectance": _rgb(GREY * np.ones(3))}))
+        self._cloth = mi.load_dict(two_sided({"type": "diffuse", "reflectance": rgb(GREY * np.ones(3))}))
         colour = {"type": "mesh_attribute", "name": "vertex_color"}
-        self.paint = mi.load_dict(_two_sided(_principled(colour, 0.42, 0.45)))
+        self.paint = mi.load_dict(two_sided(principled(colour, 0.42, 0.45)))
         mean = self.bodies.mean[self.bodies.skin_ids]
         eye = self.painter.eye
         face = (mean[:, 1] < eye[1] + 0.055) & (mean[:, 2] > eye[2] - 0.115) & (mean[:, 2] < eye[2] + 0.062)
@@ -114,7 +111,7 @@ class Studio:
         parts = [*self.painter.eyes(figure), shoes]
         if plan.hair != "bald":
             scalp = Scalp(self.scalp, self.bodies, figure, [garment.collider for _, garment in garments])
-            shapes |= _hair(grow_hair(scalp, plan.hair, np.random.default_rng([plan.person, 12])), colour, turn)
+            shapes |= shape_hair(grow_hair(scalp, plan.hair, np.random.default_rng([plan.person, 12])), colour, turn)
             cap = np.tile(colour * 0.8, (len(scalp.vertices), 1))
             parts.append(Part(scalp.vertices + 0.0012 * scalp.normals, self.scalp.triangles, cap))
         for number, part in enumerate(parts):
@@ -148,8 +145,8 @@ class Studio:
             if garment.field:
                 hidden |= garment.field(rest, arm) > _HIDDEN
         shown = ~hidden[bodies.skin_quads].all(1)
-        texture = _texture(self.painter.paint(figure.person, hair))
-        bsdf = mi.load_dict(_two_sided(_principled(texture, 0.45, 0.4)))
+        texture = image_texture(self.painter.paint(figure.person, hair))
+        bsdf = mi.load_dict(two_sided(principled(texture, 0.45, 0.4)))
         places = bodies.texture[bodies.groups["body"][:, :, 1]]
         matrix, quads = refine_quads(len(posed), bodies.skin_quads)
         fine, corners = matrix @ posed, refine_quad_corners(places)
@@ -175,85 +172,6 @@ class Studio:
 
 def _join(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
     return np.vstack([a[0], b[0]]), np.vstack([a[1], b[1] + len(a[0])])
-
-
-def _rgb(colour: Array) -> dict:
-    return {"type": "rgb", "value": [float(value) for value in colour]}
-
-
-def _two_sided(bsdf: dict) -> dict:
-    return {"type": "twosided", "inner": bsdf}
-
-
-def _principled(colour: dict, rough: float, specular: float) -> dict:
-    return {"type": "principled", "base_color": colour, "roughness": rough, "specular": specular}
-
-
-def _texture(colours: Array) -> dict:
-    """Wrap an array, (h, w, 3), whose first row is the top."""
-    bitmap = mi.Bitmap(np.ascontiguousarray(colours[::-1], np.float32))
-    return {"type": "bitmap", "bitmap": bitmap, "raw": True, "wrap_mode": "mirror"}
-
-
-def make_mesh(
-    vertices: Array,
-    tris: Array,
-    bsdf: mi.BSDF,
-    outward: Array | None = None,
-    places: Array | None = None,
-    *,
-    colours: Array | None = None,
-    hem: Array | None = None,
-) -> mi.Mesh:
-    """Make a Mitsuba mesh of vertices (n, 3) and triangles (f, 3), with normals, texture coordinates and attributes."""
-    properties = mi.Properties()
-    properties["bsdf"] = bsdf
-    mesh = mi.Mesh("mesh", len(vertices), len(tris), properties, has_vertex_normals=True, has_vertex_texcoords=True)
-    for name, width, values in (("vertex_color", 3, colours), ("vertex_hem", 1, hem)):
-        if values is not None:
-            mesh.add_attribute(name, width, np.ascontiguousarray(values, np.float32).ravel())
-    given = mi.traverse(mesh)
-    given["vertex_positions"] = np.ascontiguousarray(vertices, np.float32).ravel()
-    outward = normals(vertices, tris) if outward is None else outward
-    given["vertex_normals"] = np.ascontiguousarray(outward, np.float32).ravel()
-    places = np.zeros((len(vertices), 2)) if places is None else places
-    given["vertex_texcoords"] = np.ascontiguousarray(places, np.float32).ravel()
-    given["faces"] = np.ascontiguousarray(tris, np.uint32).ravel()
-    given.update()
-    return mesh
-
-
-def make_thing(thing: Thing) -> mi.Mesh:
-    """Make the mesh of a thing, of its colour or texture."""
-    colour = _rgb(thing.colour) if thing.colour.ndim == 1 else _texture(thing.colour)
-    plain = {"type": "diffuse", "reflectance": colour}
-    bsdf = mi.load_dict(_two_sided(plain if thing.rough > 0.6 else _principled(colour, thing.rough, 0.6)))
-    return make_mesh(thing.vertices, thing.triangles, bsdf, None, thing.places)
-
-
-def _hair(bundles: list[Strands], colour: Array, turn: Array) -> dict[str, mi.Shape]:
-    """Make curves of the strands, in four shades of the colour."""
-    shapes = {}
-    rng = np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as folder:
-        for strands in bundles:
-            shade = rng.integers(len(_TONES), size=len(strands.points))
-            for number, tone in enumerate(_TONES):
-                path = Path(folder) / f"{len(shapes)}.txt"
-                path.write_text(_curves(strands.points[shade == number] @ turn, strands.radius))
-                bsdf = _principled(_rgb(np.clip(colour * tone, 0.003, 0.9)), 0.35, 0.5)
-                curve = {"type": "bsplinecurve", "filename": str(path), "bsdf": bsdf}
-                shapes[f"hair:{len(shapes)}"] = mi.load_dict(curve)
-    return shapes
-
-
-def _curves(points: Array, radius: float) -> str:
-    """Write strands in Mitsuba's text format; their ends are doubled, since a spline does not reach its ends."""
-    points = np.concatenate([points[:, :1], points, points[:, -1:]], axis=1)
-    thick = np.broadcast_to(radius * np.linspace(1, 0.5, points.shape[1])[:, None], (*points.shape[:2], 1))
-    rows = np.concatenate([points, thick], axis=2)
-    form = "\n".join(["%.5f %.5f %.5f %.5f"] * points.shape[1]) + "\n\n"
-    return "".join(form % tuple(strand) for strand in rows.reshape(len(rows), -1).tolist())
 
 
 def hair_colour(figure: Figure) -> Array:

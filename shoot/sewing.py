@@ -10,7 +10,7 @@ import numpy as np
 from shoot.cuts import Cut
 from shoot.landmarks import Landmarks
 from shoot.meshes import edges_of, normals, refine_triangle_corners, refine_triangles, unit
-from shoot.tailor import Draped, Field
+from shoot.pieces import Draped, Field
 
 Array = np.ndarray
 _SLEEVE, _LEG = 0.050, 0.075  # radii that angles are turned into lengths with, m

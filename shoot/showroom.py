@@ -20,7 +20,8 @@ from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN, ShotPlan
 from shoot.poses import turn_about
 from shoot.products import ProductPlan, outfit_of
 from shoot.renderer import mi
-from shoot.scene import Studio, make_mesh, make_thing
+from shoot.scene import Studio
+from shoot.shapes import make_mesh, make_thing
 from shoot.surfaces import Surface
 from shoot.things import Thing
 from shoot.wares import Parts, make_bear, make_billboard, make_bottle, make_cap, make_mug
