@@ -26,7 +26,7 @@ class Person:
 
     seed: int
     female: bool
-    age: float  # the model's: 0.5 is 12, 0.667 is 25, 1 is 90 years
+    age: float  # of the model: 25 years are 0.667 and 90 are 1 for MakeHuman; 18 are 0.77 and 64 are 0.83 for anny
     origins: tuple[float, float, float]  # shares of the model's African, Asian and European shapes
     shape: dict[str, float]
     face: dict[str, float]  # deviations of facial features
@@ -50,7 +50,7 @@ class Figure:
 
 
 def sample_person(seed: int, labels: list[str]) -> Person:
-    """Draw a person: any sex and origin, adult age, all builds.
+    """Draw a person: any sex and origin, all builds, adult by both scales of the model's age.
 
     Args:
         labels: names of the model's local changes.
@@ -58,7 +58,7 @@ def sample_person(seed: int, labels: list[str]) -> Person:
     rng = np.random.default_rng([seed, 1])
     female = bool(rng.random() < 0.55)
     origins = rng.dirichlet([0.35, 0.35, 0.45])
-    age = 0.667 + (rng.uniform(-0.10, 0.22) if rng.random() < 0.85 else rng.uniform(0.2, 0.32))
+    age = rng.uniform(0.76, 0.84) if rng.random() < 0.85 else rng.uniform(0.84, 0.97)
     shape = {
         "gender": rng.uniform(0.88, 1) if female else rng.uniform(0, 0.12),
         "age": age,

@@ -89,7 +89,7 @@ def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: i
     view = str(rng.choice(list(VIEWS), p=_odds(VIEWS)))
     yaw = {
         "front": rng.uniform(-18, 18),
-        "three-quarter": rng.choice([-1, 1]) * rng.uniform(25, 55),
+        "three-quarter": rng.choice([-1, 1]) * rng.uniform(25, 48),
         "side": rng.choice([-1, 1]) * rng.uniform(65, 100),
         "back": 180 + rng.uniform(-35, 35),
     }[view]

@@ -126,8 +126,8 @@ def pose_bones(bones: list[str], heads: Array, pose: Pose, rng: np.random.Genera
     for bone in ("spine05", "spine04", "spine03", "spine02"):
         lean = turn_about([0, 1, 0], -roll / 4 + rng.normal(0, 0.8))
         skeleton.set(bone, lean @ turn_about([0, 0, 1], twist / 4))
-    skeleton.set("neck02", turn_about([0, 0, 1], rng.normal(0, 7)) @ turn_about([1, 0, 0], rng.normal(0, 3)))
-    skeleton.set("head", turn_about([0, 0, 1], rng.normal(0, 8)) @ turn_about([0, 1, 0], rng.normal(0, 4)))
+    skeleton.set("neck02", turn_about([0, 0, 1], rng.normal(0, 5)) @ turn_about([1, 0, 0], rng.normal(0, 3)))
+    skeleton.set("head", turn_about([0, 0, 1], rng.normal(0, 6)) @ turn_about([0, 1, 0], rng.normal(0, 4)))
     for side, tag, arm, leg in ((1, "L", pose[0], pose[2]), (-1, "R", pose[1], pose[3])):
         _pose_arm(skeleton, side, tag, arm, rng)
         _pose_leg(skeleton, side, tag, leg, root, rng)

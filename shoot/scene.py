@@ -1,7 +1,7 @@
 """Put a person, clothes, hair and a place into a Mitsuba scene with light and a camera."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from shoot.hair import Scalp, ScalpMap
 from shoot.hairstyles import COLOURS, grow_hair
 from shoot.landmarks import Landmarks
 from shoot.meshes import normals, refine_quad_corners, refine_quads, triangles
-from shoot.places import sample_place
+from shoot.places import Place, sample_place
 from shoot.plan import ShotPlan
 from shoot.poses import turn_about
 from shoot.renderer import mi
@@ -91,7 +91,7 @@ class Studio:
         figure, shoes, garments = self.dress(plan)
         turn = turn_about([0, 0, 1], plan.yaw).T
         shapes = self.shape_person(plan, figure, shoes, garments, turn)
-        place = sample_place(plan.domain, plan.seed)
+        place = _place(plan.domain, plan.seed)
         for number, thing in enumerate(place.things):
             shapes[f"place:{number}"] = make_thing(thing)
         height = figure.posed[self.bodies.skin_ids, 2].max()
@@ -168,6 +168,11 @@ class Studio:
         tris, outward = np.arange(len(flat)).reshape(-1, 3), shade_normals(garment)[flat]
         vertices = garment.vertices[flat]
         return make_mesh(vertices @ turn, tris, self._cloth, outward @ turn, corners[:, :2], hem=corners[:, 2])
+
+
+@lru_cache(1)  # a twin stands in the same place
+def _place(domain: str, seed: int) -> Place:
+    return sample_place(domain, seed)
 
 
 def _join(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
