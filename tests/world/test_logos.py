@@ -1,0 +1,83 @@
+"""Logos on cloth: their place, size, colour and coverage, against areas and averages computed another way."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atelier.world.logos import Logo, place_logo
+
+LIGHT = (np.arange(256, dtype=np.float32) / np.float32(255)) ** 2
+SIDE = 40  # pixels
+
+
+def plane(step: float, turn: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Make u, v of a flat piece of cloth, 0 in the picture's middle, and their slopes, mm; v falls down the picture."""
+    rows, columns = (np.mgrid[:SIDE, :SIDE].reshape(2, -1) - (SIDE - 1) / 2) * step
+    cosine, sine = np.cos(turn), np.sin(turn)
+    places = np.stack([cosine * columns - sine * rows, -sine * columns - cosine * rows])
+    slopes = np.array([[-sine * step, -cosine * step], [cosine * step, -sine * step]])
+    return places.astype(np.float32), np.repeat(slopes[..., None], SIDE**2, axis=2).astype(np.float32)
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    made = np.random.default_rng(seed).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    made[..., 3] = 255
+    return made
+
+
+@given(
+    step=st.floats(0.5, 12),
+    turn=st.floats(0, 6.3),
+    share=st.floats(0.25, 0.5),
+    aspect=st.sampled_from([(10, 30), (64, 64), (96, 232), (7, 5)]),
+)
+def test_coverage_is_the_area_of_the_logo(step, turn, share, aspect):
+    height, width = aspect
+    wide = share * SIDE * step * min(1, width / height)
+    places, slopes = plane(step, turn)
+    _, cover = place_logo(Logo(picture(height, width), 0, 0, 0, wide / 1000), places, slopes, step, LIGHT)
+    assert cover.min() >= 0
+    assert cover.max() <= 1 + 1e-5
+    np.testing.assert_allclose(cover.sum() * step**2, wide * wide * height / width, rtol=0.06)
+
+
+@pytest.mark.parametrize(("u", "v"), [(0, 0), (0.013, 0.0), (0.0, 0.008), (-0.011, -0.007)])
+def test_a_logo_lies_where_it_is_put_with_its_top_up(u, v):
+    logo = picture(20, 40)
+    logo[:10, :, :3], logo[10:, :, :3] = (255, 0, 0), (0, 0, 255)
+    places, slopes = plane(1.0)
+    colour, cover = place_logo(Logo(logo, 0, u, v, 0.012), places, slopes, 1.0, LIGHT)
+    np.testing.assert_allclose((places * cover[:, 0]).sum(1) / cover.sum(), [1000 * u, 1000 * v], atol=0.05)
+    red, blue = ((places[1] * colour[:, k]).sum() / colour[:, k].sum() for k in (0, 2))
+    assert red - blue > 2  # v of the upper half is larger
+
+
+def test_small_logos_show_the_average_of_their_texels():
+    logo = picture(96, 96, seed=3)
+    places, slopes = plane(8.0)
+    colour, cover = place_logo(Logo(logo, 0, 0, 0, 0.096), places, slopes, 8.0, LIGHT)  # 12 × 12 pixels
+    seen = colour.reshape(SIDE, SIDE, 3)[14:26, 14:26]
+    wanted = LIGHT[logo[..., :3]].reshape(12, 8, 12, 8, 3).mean((1, 3))
+    assert np.abs(seen - wanted)[1:-1, 1:-1].max() < 0.12  # neighbours mix a little
+    assert np.abs(seen - wanted).mean() < 0.03
+    np.testing.assert_allclose(cover.reshape(SIDE, SIDE)[15:25, 15:25], 1, atol=1e-5)
+
+
+def test_what_is_transparent_shows_the_cloth():
+    logo = picture(32, 32)
+    logo[..., 3] = 0
+    logo[8:24, 8:24] = (255, 255, 255, 128)
+    places, slopes = plane(1.0)
+    colour, cover = place_logo(Logo(logo, 0, 0, 0, 0.032), places, slopes, 1.0, LIGHT)
+    grid = cover.reshape(SIDE, SIDE)
+    np.testing.assert_allclose(grid[14:26, 14:26], 128 / 255, atol=1e-4)
+    np.testing.assert_allclose(colour.reshape(SIDE, SIDE, 3)[14:26, 14:26], 128 / 255, atol=1e-4)
+    assert grid[:10].max() == 0
+
+
+def test_a_logo_that_misses_the_cloth_changes_nothing():
+    places, slopes = plane(2.0)
+    colour, cover = place_logo(Logo(picture(9, 9), 0, 5.0, 0.0, 0.1), places, slopes, 2.0, LIGHT)
+    assert not colour.any()
+    assert not cover.any()
