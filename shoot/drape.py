@@ -13,7 +13,6 @@ import warp as wp
 from shoot.meshes import edges_of
 
 Array = np.ndarray
-_QUERY = 3  # steps between searches for what a vertex touches; in between it touches the same plane
 _GRAVITY, _STEP, _FLOOR = -6.0, 1 / 60, 0.006  # m/s², s, m
 
 wp.config.quiet = True
@@ -160,12 +159,15 @@ def _settle(
     speed[i] = u
 
 
-def drape(cloth: Cloth, collider: tuple[Array, Array], thick: float, *, steps: int = 70, rounds: int = 5) -> Array:
+def drape(
+    cloth: Cloth, collider: tuple[Array, Array], thick: float, *, steps: int = 70, rounds: int = 5, search: int = 3
+) -> Array:
     """Let cloth fall onto a mesh; return its vertices, (n, 3).
 
     Args:
         collider: vertices and triangles of what it falls on.
         thick: distance that it keeps from the collider, m.
+        search: steps between searches for what a vertex touches; in between it touches the same plane.
     """
     pairs, length, stretch, press, share = _constraints(cloth)
     count, free = len(cloth.start), np.where(cloth.pinned, 0.0, 1.0)
@@ -180,7 +182,7 @@ def drape(cloth: Cloth, collider: tuple[Array, Array], thick: float, *, steps: i
     near = wp.zeros(count, dtype=int, device="cpu")
     for step in range(steps):
         wp.launch(_advance, count, [place, speed, before, movable, _STEP, _GRAVITY], device="cpu")
-        if step % _QUERY == 0 or step > steps - 2 * _QUERY:
+        if step % search == 0 or step > steps - 2 * search:
             wp.launch(_find_contacts, count, [mesh.id, place, touch, outward, near], device="cpu")
         for number in range(rounds):
             wp.launch(_solve, 1, [*solver, len(pairs)], device="cpu")

@@ -122,7 +122,8 @@ def lay_flat(kind: str, rng: Rng) -> tuple[list[Surface], Pattern]:
         height = np.full(len(places), _THICK)
         if neck == 0:
             height = _THICK + 0.007 * (1 - np.exp(-np.maximum(inside, 0) / 0.012))
-            height += _ridges(rng, places, 30, 0.030) * np.clip(inside / 0.035, 0, 1)
+            count = round(70 * np.prod(high - low) * (0.5 if kind == "bag" else 1))
+            height += _ridges(rng, places, count, 0.016 if kind == "bag" else 0.030) * np.clip(inside / 0.035, 0, 1)
             start = np.column_stack([places, height])
             rest = np.column_stack([places, 1.25 * height])
             border = _border(len(places), tris)
@@ -160,7 +161,9 @@ def hang_up(kind: str, rng: Rng) -> tuple[list[Surface], Pattern]:
     pinned = _to_segments(flat, pattern.hang) < 0.012
     start[:, 1] += _ridges(rng, flat, 8, 0.012) * ~pinned
     rest[:, 0] *= 1.02
-    fallen = drape(Cloth(start, rest, same.ravel()[tris], pinned, 0.08), _filling(kind, high[1]), 0.004, steps=60)
+    fallen = drape(
+        Cloth(start, rest, same.ravel()[tris], pinned, 0.08), _filling(kind, high[1]), 0.004, steps=60, search=1
+    )
     made = []
     for part, neck in ((slice(0, count), 0), (slice(count, None), 1)):
         inside = pattern.field(places[part], neck)

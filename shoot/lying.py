@@ -21,7 +21,7 @@ from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN
 from shoot.poses import Pose
 
 POSTURES = ("on the back", "on the side", "on the front", "sitting", "standing", "walking", "waving", "jumping")
-_ODDS = (0.34, 0.10, 0.08, 0.10, 0.14, 0.08, 0.08, 0.08)
+_ODDS = (0.38, 0.10, 0.08, 0.06, 0.14, 0.08, 0.08, 0.08)
 PLACES = ("grass", "street", "sand", "studio")
 _POSES: dict[str, tuple[Pose, ...]] = {
     "on the back": (
@@ -37,7 +37,7 @@ _POSES: dict[str, tuple[Pose, ...]] = {
     "sitting": (
         ("prop", "prop", "ahead", "ahead"),
         ("prop", "lap", "ahead", "crooked"),
-        ("lap", "lap", "crooked", "crooked"),
+        ("prop", "prop", "crooked", "ahead"),
     ),
     "standing": (
         ("out", "out", "wide", "wide"),

@@ -78,7 +78,7 @@ class Outdoors:
         if plan.posture == "jumping":
             seen = np.vstack([seen, ground])
         rng = np.random.default_rng([plan.seed, 34])
-        view = frame(seen, plan.pitch, rng, cover=(1.16, 1.34), away=2.6)
+        view = frame(seen, plan.pitch, rng, cover=(1.14, 1.28), away=2.6)
         aperture = 0.0 if plan.lies else place.aperture * 0.6
         sensor, _ = point_camera(view.origin, view.target, view.half, aperture, view.distance)
         light = light_up(SimpleNamespace(seed=plan.seed), place)

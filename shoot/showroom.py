@@ -67,8 +67,8 @@ def stage_product(plan: ProductPlan, studio: Studio) -> StagedProduct:
             place.things = [_lowered(thing, 1.2) for thing in place.things]
     else:
         extent = float(np.ptp(np.vstack([part.vertices for made in parts.values() for part in made]), axis=0).max())
-        clear = 0.42 * extent if plan.view == "flat" else 0.0
-        place = lay_ground(plan.place, plan.seed, max(0.6, min(4.0, 2.0 * extent)), (clear, 0.9 * extent + 0.3))
+        clear = 0.6 * extent if plan.view == "flat" else 0.0
+        place = lay_ground(plan.place, plan.seed, max(0.6, min(4.0, 2.0 * extent)), (clear, 0.9 * extent + 0.4))
     shapes = _shapes_of(parts, plan.kind)
     return _finish(plan, place, shapes, np.vstack([p.vertices for made in parts.values() for p in made]), logo, rng)
 
