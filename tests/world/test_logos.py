@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atelier.world.compose import Fabric, Shot
+from atelier.world.develop import Camera
 from atelier.world.logos import Logo, place_logo
+from atelier.world.shotfile import pack, unpack
 
 LIGHT = (np.arange(256, dtype=np.float32) / np.float32(255)) ** 2
 SIDE = 40  # pixels
@@ -64,6 +67,15 @@ def test_small_logos_show_the_average_of_their_texels():
     np.testing.assert_allclose(cover.reshape(SIDE, SIDE)[15:25, 15:25], 1, atol=1e-5)
 
 
+def test_a_logo_is_fitted_into_its_frame():
+    frame = {"layer": 1, "u": 0.1, "v": 0.4, "width": 0.2}
+    word, square, tall = (Logo.fit(picture(h, w), frame) for h, w in ((96, 232), (50, 50), (80, 40)))
+    assert (word.layer, word.u, word.v, word.width) == (1, 0.1, 0.4, 0.2)
+    assert tall.width < square.width < word.width
+    for made, ratio in ((square, 1), (tall, 2)):
+        assert made.width**2 * ratio == pytest.approx(0.45 * 0.2**2)  # as large an area as a word of that width
+
+
 def test_what_is_transparent_shows_the_cloth():
     logo = picture(32, 32)
     logo[..., 3] = 0
@@ -81,3 +93,35 @@ def test_a_logo_that_misses_the_cloth_changes_nothing():
     colour, cover = place_logo(Logo(picture(9, 9), 0, 5.0, 0.0, 0.1), places, slopes, 2.0, LIGHT)
     assert not colour.any()
     assert not cover.any()
+
+
+@pytest.fixture(scope="module")
+def shot(make_layers) -> Shot:
+    return Shot(unpack(pack(make_layers(48), {})))
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_logo_changes_the_picture_where_it_lies_on_its_garment(shot, layer):
+    fabrics = (Fabric((200, 30, 40)), Fabric((30, 60, 200), "dots"))
+    logo = Logo(picture(24, 60, seed=5), layer, (0.3, 0.68)[layer], 0.5, 0.2)
+    camera = Camera(noise=2.0, seed=5)
+    plain, marked = (shot.picture(fabrics, camera, logos=made) for made in ((), (logo,)))
+    cover = shot.logo_coverage(logo)
+    changed = (plain != marked).any(-1)
+    assert not changed[cover == 0].any()
+    assert changed[cover > 0.9].mean() > 0.95
+    assert not changed[shot.alpha[..., layer] == 0].any()
+    rows, columns = np.nonzero(cover > 0.5)  # u, v are x, y of the picture's side in these layers
+    np.testing.assert_allclose([columns.min(), columns.max() + 1], np.array([-0.1, 0.1]) * 48 + logo.u * 48, atol=1)
+    np.testing.assert_allclose(len(rows), 0.2 * 0.08 * 48**2, rtol=0.2)
+
+
+def test_a_logo_has_its_colours(shot):
+    red = np.zeros((10, 20, 4), np.uint8)
+    red[:] = (206, 26, 38, 255)
+    logo = Logo(red, 0, 0.3, 0.5, 0.2)
+    seen = shot.picture((Fabric((206, 26, 38)), None))
+    marked = shot.picture((Fabric((36, 82, 196)), None), logos=(logo,))
+    inside = shot.logo_coverage(logo) > 0.999
+    assert inside.sum() > 10
+    assert np.abs(seen[inside].astype(int) - marked[inside]).max() <= 8  # of the other cloth only the stitches differ

@@ -1,4 +1,4 @@
 """The photographic world: pictures of path-traced people in draped clothes, composed from stored shots.
 
-Public: `compose`, `fabrics`, `prints`, `shotfile`.
+Public: `compose`, `fabrics`, `logos`, `prints`, `shotfile`.
 """

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from atelier.world.develop import DAYLIGHT, LIGHT, Camera, develop
+from atelier.world.logos import Logo, place_logo
 from atelier.world.prints import PRINTS, SIDE, tiles
 from atelier.world.shotfile import StoredShot
 
@@ -101,18 +102,34 @@ class Shot:
         pixels = np.flatnonzero(alpha)
         return _Worn(pixels, share, ratio, np.stack([u, v]), slopes, stitch[:, None], step)
 
-    def picture(self, fabrics: tuple[Fabric | None, ...], camera: Camera = DAYLIGHT) -> Array:
+    def picture(
+        self, fabrics: tuple[Fabric | None, ...], camera: Camera = DAYLIGHT, logos: tuple[Logo, ...] = ()
+    ) -> Array:
         """Compose a picture, uint8 (H, W, 3).
 
         Args:
             fabrics: of the garments, from the inside out; None: not composed, black.
+            logos: on the garments, each over those before it.
         """
         light = self.stored.base * camera.gain
         flat = light.reshape(-1, 3)
-        for fabric, worn in zip(fabrics, self._worn, strict=False):
+        for number, (fabric, worn) in enumerate(zip(fabrics, self._worn, strict=False)):
             if fabric is not None and worn is not None:
-                flat[worn.pixels] += worn.share * _roll_off(self._reflect(fabric, worn) * worn.light)
+                sent = self._reflect(fabric, worn)
+                for logo in logos:
+                    if logo.layer == number:
+                        colour, cover = place_logo(logo, worn.places, worn.slopes, worn.step, LIGHT)
+                        sent = sent * (1 - cover) + colour
+                flat[worn.pixels] += worn.share * _roll_off(sent * worn.light)
         return develop(light, camera)
+
+    def logo_coverage(self, logo: Logo) -> Array:
+        """Return how much of each pixel a logo covers, float32 (H, W)."""
+        covered, worn = np.zeros(self.alpha.shape[:2], np.float32), self._worn[logo.layer]
+        if worn is not None:
+            _, cover = place_logo(logo, worn.places, worn.slopes, worn.step, LIGHT)
+            covered.reshape(-1)[worn.pixels] = (worn.share * cover)[:, 0]
+        return covered
 
     def _reflect(self, fabric: Fabric, worn: _Worn) -> Array:
         """Return the light that a garment's pixels send where its shade is the median, (P, 3) or (1, 3)."""

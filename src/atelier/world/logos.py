@@ -3,12 +3,14 @@
 Only integer tables, sums, products and quotients are used, which give the same bytes on every machine.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 Array = np.ndarray
 _SUB = 4  # samples per pixel side
+_WORD = 0.45  # height of a word mark over its width
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,16 @@ class Logo:
     u: float
     v: float
     width: float
+
+    @classmethod
+    def fit(cls, picture: Array, frame: Mapping[str, float]) -> "Logo":
+        """Fit a picture into the frame of a product's logo, one of the facts of its shot: layer, u, v and width.
+
+        The frame's width is that of a mark as wide as a word; a taller picture is made narrower.
+        """
+        height, width = picture.shape[:2]
+        narrow = min(1.0, (_WORD * width / height) ** 0.5)
+        return cls(picture, int(frame["layer"]), frame["u"], frame["v"], narrow * frame["width"])
 
 
 def place_logo(logo: Logo, places: Array, slopes: Array, step: float, light: Array) -> tuple[Array, Array]:
