@@ -26,6 +26,6 @@ def test_a_call_that_takes_longer_is_left_and_does_not_keep_the_process_alive():
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         call_within(0.05, goes_on.wait, 30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert [thread.daemon for thread in threading.enumerate() if thread.name == "call_within(0.05)"] == [True]
     goes_on.set()

@@ -29,6 +29,11 @@ def head(server, method: str, path: str, length: int | None = None) -> bytes:
 
 
 def is_served(server) -> bool:
+    """Tell whether one of some requests is answered: on a busy machine one may take longer than the server waits."""
+    return any(_is_served(server) for _ in range(5))
+
+
+def _is_served(server) -> bool:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as connection:
         connection.sendall(head(server, "GET", "/task?rater=ann"))
         return b"200 OK" in connection.recv(1000)
@@ -46,12 +51,12 @@ def test_a_request_that_drips_is_closed_after_the_time_for_all_of_it(server, cap
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=0.05) as connection:
         connection.sendall(start)
         with suppress(ConnectionError):  # closed by the server
-            for byte in drops.encode() * 100:
+            for byte in drops.encode() * 400:  # 60 s and more
                 connection.sendall(bytes([byte]))
                 with suppress(TimeoutError):
                     answer = connection.recv(1000)
                     break
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert b" 200 " not in answer
     assert is_served(server)
     assert capsys.readouterr().err == ""

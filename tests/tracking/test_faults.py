@@ -139,7 +139,7 @@ def test_a_server_that_is_down_at_the_start_is_one_line_and_soon(workspace, serv
     began = time.monotonic()
     with pytest.raises(UserError, match="cannot be used as an MLflow store") as error, tracking.run("train", {}):
         pytest.fail("the run began")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20  # mlflow's own limits are minutes
     assert "\n" not in str(error.value)
     assert "secret" not in str(error.value)
 
@@ -154,12 +154,12 @@ def test_the_limits_that_the_user_sets_stay(workspace, server, monkeypatch):
 
 def test_one_call_of_a_server_that_drips_is_cut(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    opened = store.Store(client=None, experiment="0", uri="http://drips", limit=0.1)
-    with pytest.raises(TimeoutError, match=r"no answer within 0\.1 s"):
-        opened.call(time.sleep, 5)
+    opened = store.Store(client=None, experiment="0", uri="http://drips", limit=0.5)
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.5 s"):
+        opened.call(time.sleep, 30)
     assert opened.call(lambda one, two=0: one + two, 1, two=2) == 3
     with opened.patience(10**7) as patient:
-        assert patient.limit == pytest.approx(10.1)
+        assert patient.limit == pytest.approx(10.5)
         assert store.os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "5"
 
 

@@ -145,11 +145,14 @@ def test_an_equal_run_waits_for_the_first(tmp_path, capsys):
         store.save(1, {"a": torch.ones(1)}, {})
         other = threading.Thread(target=second)
         other.start()
-        time.sleep(0.2)
+        said, deadline = "", time.monotonic() + 60
+        while "another process computes the same; waiting" not in said and time.monotonic() < deadline:
+            time.sleep(0.05)
+            said += capsys.readouterr().err
         order.append(("first", None))
-    other.join(timeout=20)
+    other.join(timeout=60)
     assert order == [("first", None), ("second", None)]
-    assert "another process computes the same; waiting" in capsys.readouterr().err
+    assert "another process computes the same; waiting" in said
     assert list(tmp_path.iterdir()) == []
 
 
