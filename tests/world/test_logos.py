@@ -103,7 +103,7 @@ def shot(make_layers) -> Shot:
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_logo_changes_the_picture_where_it_lies_on_its_garment(shot, layer):
     fabrics = (Fabric((200, 30, 40)), Fabric((30, 60, 200), "dots"))
-    logo = Logo(picture(24, 60, seed=5), layer, (0.3, 0.68)[layer], 0.5, 0.2)
+    logo = Logo(picture(24, 60, seed=5), layer, (0.21, 0.68)[layer], 0.5, 0.2)
     camera = Camera(noise=2.0, seed=5)
     plain, marked = (shot.picture(fabrics, camera, logos=made) for made in ((), (logo,)))
     cover = shot.logo_coverage(logo)
