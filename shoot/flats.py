@@ -74,7 +74,7 @@ def make_pattern(kind: str, rng: Rng) -> Pattern:
     depth = rng.uniform(0.075, 0.10)
     necks = ((0.088 * wide, depth), (0.088 * wide, 0.022))
     armhole = _segments(tuple(shoulder * [wide, 1]), (0.205 * wide, 0.55), tuple(armpit * [wide, 1]))
-    return Pattern(right, necks, armhole, np.array([[[0.09, 0.695], [0.175, 0.667]]]) * [wide, 1])
+    return Pattern(right, necks, armhole, np.array([[[0.09, 0.695], [0.20, 0.655]]]) * [wide, 1])
 
 
 def _to_segments(points: Array, segments: Array) -> Array:

@@ -111,9 +111,9 @@ def test_a_logo_changes_the_picture_where_it_lies_on_its_garment(shot, layer):
     assert not changed[cover == 0].any()
     assert changed[cover > 0.9].mean() > 0.95
     assert not changed[shot.alpha[..., layer] == 0].any()
-    rows, columns = np.nonzero(cover > 0.5)  # u, v are x, y of the picture's side in these layers
+    _, columns = np.nonzero(cover > 0.5)  # u, v are x, y of the picture's side in these layers
     np.testing.assert_allclose([columns.min(), columns.max() + 1], np.array([-0.1, 0.1]) * 48 + logo.u * 48, atol=1)
-    np.testing.assert_allclose(len(rows), 0.2 * 0.08 * 48**2, rtol=0.2)
+    np.testing.assert_allclose(cover.sum(), 0.2 * 0.08 * 48**2, rtol=0.1)
 
 
 def test_a_logo_has_its_colours(shot):
