@@ -1,10 +1,17 @@
 """Shots for the tests of the photographic world."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from atelier.world.shards import Shards
+from shoot import pack
+
+SHOTS = Path(__file__).parent / "shots"  # two outfits of the street, one of the studio with three shots and a twin
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +30,19 @@ def make_layers() -> Callable[[int], SimpleNamespace]:
         return SimpleNamespace(base=base, alpha=alpha, shade=shade, cloth=cloth, body=0 * x, face=0 * x)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Shards:
+    """Pack the shots beside the tests."""
+    out = tmp_path_factory.mktemp("packed") / "world"
+    result = CliRunner().invoke(pack.main, [str(SHOTS), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return Shards(out)
+
+
+@pytest.fixture
+def world_as_default(world, monkeypatch) -> Shards:
+    """Let scenes be composed of the shots beside the tests."""
+    monkeypatch.setenv("ATELIER_WORLD", str(world.folder))
+    return world

@@ -1,4 +1,18 @@
-"""The photographic world: pictures of path-traced people in draped clothes, composed from stored shots.
+"""Composed photographs of path-traced people in draped clothes, with exact masks and the exact target of any edit.
 
-Public: `compose`, `fabrics`, `logos`, `prints`, `shotfile`.
+Pictures are composed from stored shots (`python -m shoot.pack`). The names here are those of `synthetic.fashion`.
+
+Public: `compose`, `fabrics`, `logos`, `prints`, `shards`, `shotfile`.
 """
+
+from atelier.text.colours import ACCENTS, COLOURS_LAB, COLOURS_RGB, HELD_OUT, is_held_out
+from atelier.world.programs import Garment, Person, Scene, describe_scene, edit, edit_cut, slot_of
+from atelier.world.render import Layout, Rendered, lay_out, paint, render
+from atelier.world.rows import rows
+from atelier.world.sample import sample_outfit
+
+__all__ = [
+    "ACCENTS", "COLOURS_LAB", "COLOURS_RGB", "HELD_OUT", "Garment", "Layout", "Person", "Rendered", "Scene",
+    "describe_scene", "edit", "edit_cut", "is_held_out", "lay_out", "paint", "render", "rows", "sample_outfit",
+    "slot_of",
+]  # fmt: skip

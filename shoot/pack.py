@@ -1,0 +1,111 @@
+"""Pack a folder of shots into zip files for git, with an index of their facts.
+
+    python -m shoot.pack shots --out data/world
+
+The same shots give the same bytes. The shots of an outfit are in one file; files stay below 16 MiB.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+
+from atelier.common import command
+from atelier.common.errors import UserError
+from atelier.common.files import atomic_write, write_text
+from atelier.world.shards import INDEX, LEAST, Shards
+from atelier.world.shotfile import unpack
+
+MOST = 16 * 2**20 - 2**17  # bytes of a zip file
+_MEMBER = 150  # bytes that a member needs besides its data, and more
+_KEPT = ("item", "number", "domain", "outfit", "person", "female", "hair", "view", "yaw", "close", "twin")
+
+
+@click.command(cls=command.Command)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the zip files and the index.")
+def main(folder: Path, out: Path) -> None:
+    """Pack the shots in FOLDER."""
+    paths = sorted(folder.glob("*.shot"))
+    if not paths:
+        raise UserError(f"{folder}: there are no shots; take some with python -m shoot.take --out {folder}")
+    out.mkdir(parents=True, exist_ok=True)
+    index: dict[str, Any] = {}
+    shards = []
+    for number, group in enumerate(divide(paths)):
+        shard = f"shots-{number:02d}.zip"
+        data, places = zip_shots(group)
+        with atomic_write(out / shard) as partial:
+            partial.write_bytes(data)
+        shards.append(shard)
+        for name, (packed, offset) in places.items():
+            place = [shard, offset, len(packed), zlib.crc32(packed)]
+            index[name] = {"place": place, "facts": facts_of(packed)}
+    lines = (f"{json.dumps(name)}:{json.dumps(index[name], separators=(',', ':'))}" for name in sorted(index))
+    write_text(out / INDEX, '{"shots":{\n' + ",\n".join(lines) + "\n}}\n")
+    for stale in set(out.glob("shots-*.zip")) - {out / shard for shard in shards}:
+        stale.unlink()
+    _report(Shards(out), shards)
+
+
+def divide(paths: list[Path]) -> list[list[Path]]:
+    """Divide files into groups of whole outfits that fit into a zip file each."""
+    groups: list[list[Path]] = [[]]
+    room = MOST
+    for _, same in groupby(paths, lambda path: path.stem.split("-")[0]):
+        item = list(same)
+        size = sum(path.stat().st_size + _MEMBER for path in item)
+        if size > room and groups[-1]:
+            groups.append([])
+            room = MOST
+        groups[-1] += item
+        room -= size
+    return groups
+
+
+def zip_shots(paths: list[Path]) -> tuple[bytes, dict[str, tuple[bytes, int]]]:
+    """Return a zip file of shots, and of each by name its bytes and where they start."""
+    buffer = io.BytesIO()
+    places = {}
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in paths:
+            packed = path.read_bytes()
+            member = zipfile.ZipInfo(path.name, (1980, 1, 1, 0, 0, 0))
+            member.create_system, member.external_attr = 3, 0o644 << 16
+            archive.writestr(member, packed)
+            places[path.stem] = packed, buffer.tell() - len(packed)
+    return buffer.getvalue(), places
+
+
+def facts_of(packed: bytes) -> dict[str, Any]:
+    """Return the facts of a shot that choosing needs, and the share of the picture that each garment covers."""
+    stored = unpack(packed)
+    facts = {name: _round(stored.facts[name]) for name in _KEPT}
+    seen = (stored.alpha >= 128).mean((0, 1))[: len(facts["outfit"])]
+    return facts | {"side": stored.alpha.shape[0], "seen": _round(seen.tolist())}
+
+
+def _round(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _round(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_round(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _report(stored: Shards, shards: list[str]) -> None:
+    size = sum((stored.folder / name).stat().st_size for name in (*shards, INDEX)) / 2**20
+    click.echo(f"{len(stored.facts)} shots in {len(shards)} files, {size:.1f} MiB")
+    few = [item.number for item in stored.items() if len(item.shots) < LEAST]
+    lone = [name for item in stored.items() for name in item.shots if name.endswith("t")]
+    click.echo(f"outfits with fewer than {LEAST} shots: {', '.join(map(str, few)) or 'none'}")
+    click.echo(f"twins without their original, kept as shots: {', '.join(lone) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

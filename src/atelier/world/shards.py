@@ -1,0 +1,142 @@
+"""The stored shots: zip files of packed shots, and an index with the facts of each, so that choosing opens no shot.
+
+`python -m shoot.pack` makes them. The index has the place of each shot within its zip file, which is stored without
+compression, so that reading a shot is reading one stretch of a file.
+"""
+
+import json
+import lzma
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import UnidentifiedImageError
+
+from atelier.common.errors import UserError
+from atelier.world.compose import Shot
+from atelier.world.shotfile import unpack
+
+INDEX = "index.json"
+VARIABLE = "ATELIER_WORLD"  # names the folder of the stored shots
+_FOLDER = Path("data") / "world"
+_OPEN = 48  # shots that stay open
+LEAST = 3  # shots of an item that has enough of them
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a shot lies: its zip file, and offset, size and CRC-32 of its bytes."""
+
+    shard: str
+    offset: int
+    size: int
+    crc: int
+
+
+@dataclass(frozen=True)
+class ShotItem:
+    """An outfit, and the names of the shots that show it in its own cut, in order."""
+
+    number: int
+    domain: str
+    shots: tuple[str, ...]
+
+
+class Shards:
+    """The stored shots of a folder.
+
+    Attributes:
+        facts: of each shot by its name, sorted: item, number, domain, outfit, person, female, view, twin … and
+            `seen`, the share of the picture that each garment covers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the index.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        self.folder = folder
+        path = folder / INDEX
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))["shots"]
+            self.facts: dict[str, dict[str, Any]] = {name: stored[name]["facts"] for name in sorted(stored)}
+            self._entries = {name: Entry(*stored[name]["place"]) for name in stored}
+        except FileNotFoundError:
+            raise UserError(f"{path}: there are no stored shots; make them with python -m shoot.pack") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: not an index of stored shots: {error}") from None
+        self.shot = lru_cache(_OPEN)(self._open)
+
+    def read(self, name: str) -> bytes:
+        """Return the packed shot.
+
+        Raises:
+            UserError: there is no such shot, or its file is missing or damaged.
+        """
+        if name not in self._entries:
+            raise UserError(f"{self.folder}: there is no shot {name!r}; the index has {len(self._entries)} shots")
+        entry = self._entries[name]
+        path = self.folder / entry.shard
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        try:
+            data = os.pread(file, entry.size, entry.offset)
+        finally:
+            os.close(file)
+        if zlib.crc32(data) != entry.crc:
+            raise UserError(f"{path}: damaged at shot {name}; pack the shots again or fetch the file again")
+        return data
+
+    def _open(self, name: str) -> Shot:
+        """Open a shot; `shot` keeps the last ones open."""
+        try:
+            return Shot(unpack(self.read(name)))
+        except (ValueError, KeyError, IndexError, lzma.LZMAError, UnidentifiedImageError) as error:
+            raise UserError(f"{self.folder}: shot {name} cannot be unpacked: {error}") from None
+
+    def twin(self, name: str) -> str | None:
+        """Return the name of the shot that differs in the cut of one garment; None: there is none."""
+        other = f"{name}t"
+        return other if other in self.facts else None
+
+    @cached_property
+    def _items(self) -> tuple[ShotItem, ...]:
+        of_item: dict[int, list[str]] = {}
+        for name, facts in self.facts.items():
+            if not (facts["twin"] and name.removesuffix("t") in self.facts):
+                of_item.setdefault(facts["item"], []).append(name)
+        return tuple(
+            ShotItem(number, self.facts[names[0]]["domain"], tuple(names)) for number, names in sorted(of_item.items())
+        )
+
+    def items(self, domain: str | None = None, least: int = 1) -> Iterator[ShotItem]:
+        """Yield the outfits of a domain that have at least `least` shots in order.
+
+        A twin whose original is missing counts as a shot of its own.
+        """
+        return (item for item in self._items if domain in (None, item.domain) and len(item.shots) >= least)
+
+
+def find_folder() -> Path:
+    """Return the folder of the stored shots: $ATELIER_WORLD, or data/world above the working directory or this file."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    above = [Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents]
+    return next((folder / _FOLDER for folder in above if (folder / _FOLDER / INDEX).exists()), _FOLDER)
+
+
+@lru_cache(4)
+def _opened(folder: Path) -> Shards:
+    return Shards(folder)
+
+
+def open_world() -> Shards:
+    """Open the stored shots of `find_folder`; they stay open."""
+    return _opened(find_folder().resolve())

@@ -1,0 +1,94 @@
+"""Packing repeats byte for byte, keeps outfits together, and reading finds every shot or says what is wrong."""
+
+import shutil
+import zipfile
+
+import pytest
+from click.testing import CliRunner
+
+from atelier.common.errors import UserError
+from atelier.world import shards
+from atelier.world.shards import INDEX, Shards
+from shoot import pack
+
+
+def test_packing_repeats_and_holds_the_files(world, tmp_path, pytestconfig):
+    folder = pytestconfig.rootpath / "tests" / "world" / "shots"
+    result = CliRunner().invoke(pack.main, [str(folder), "--out", str(tmp_path / "again")])
+    assert "outfits with fewer than 3 shots: 7, 161" in result.output
+    files = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in world.folder.iterdir()}
+    with zipfile.ZipFile(world.folder / "shots-00.zip") as archive:
+        assert archive.testzip() is None
+        for path in folder.glob("*.shot"):
+            assert archive.read(path.name) == path.read_bytes() == world.read(path.stem)
+
+
+def test_outfits_stay_together_in_files_of_limited_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "MOST", 3000)
+    paths = []
+    for name in ("0001-0", "0001-1", "0002-0", "0002-0t", "0002-1", "0003-0"):
+        paths.append(tmp_path / f"{name}.shot")
+        paths[-1].write_bytes(bytes(1000))
+    groups = pack.divide(paths)
+    assert [path for group in groups for path in group] == paths
+    assert [{path.name[:4] for path in group} for group in groups] == [{"0001"}, {"0002"}, {"0003"}]
+
+
+def test_items_have_their_shots_without_twins(world):
+    assert [(item.number, item.domain, item.shots) for item in world.items()] == [
+        (7, "street", ("0007-2",)),
+        (156, "studio", ("0156-0", "0156-1", "0156-2")),
+        (161, "street", ("0161-0",)),
+    ]
+    assert [item.number for item in world.items("studio", 3)] == [156]
+    assert world.twin("0156-0") == "0156-0t"
+    assert world.twin("0156-1") is None
+    assert world.facts["0156-0"]["outfit"][0]["kind"] == "trousers"
+    assert world.shot("0156-0") is world.shot("0156-0")
+
+
+def test_a_twin_without_its_original_is_a_shot(world, tmp_path):
+    for name in ("0156-0t", "0156-1"):
+        (tmp_path / f"{name}.shot").write_bytes(world.read(name))
+    result = CliRunner().invoke(pack.main, [str(tmp_path), "--out", str(tmp_path / "out")])
+    assert "kept as shots: 0156-0t" in result.output
+    assert [item.shots for item in Shards(tmp_path / "out").items()] == [("0156-0t", "0156-1")]
+
+
+def _remove(folder):
+    (folder / "shots-00.zip").unlink()
+
+
+def _damage(folder):
+    path = folder / "shots-00.zip"
+    path.write_bytes(path.read_bytes().replace(b"RIFF", b"RIFT"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "said"),
+    [
+        (_remove, "0156-0", "shots-00.zip: cannot be read: No such file"),
+        (_damage, "0156-0", "damaged at shot 0156-0"),
+        (lambda folder: None, "9999-0", "no shot '9999-0'; the index has 6 shots"),
+        (lambda folder: (folder / INDEX).unlink(), None, "no stored shots; make them with python -m shoot.pack"),
+        (lambda folder: (folder / INDEX).write_text("{}"), None, "not an index of stored shots"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(world, tmp_path, spoil, name, said):
+    folder = shutil.copytree(world.folder, tmp_path / "world")
+    spoil(folder)
+    with pytest.raises(UserError, match=said) as caught:
+        Shards(folder).shot(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_folder_is_found(world, tmp_path, monkeypatch):
+    monkeypatch.delenv("ATELIER_WORLD", raising=False)
+    inner = tmp_path / "studies" / "one"
+    inner.mkdir(parents=True)
+    shutil.copytree(world.folder, tmp_path / "data" / "world")
+    monkeypatch.chdir(inner)
+    assert shards.find_folder() == tmp_path / "data" / "world"
+    monkeypatch.setenv("ATELIER_WORLD", str(world.folder))
+    assert shards.open_world().facts == world.facts
