@@ -16,15 +16,20 @@ Array = np.ndarray
 
 
 def open_shots(
-    folder: Path, count: int | None = None, keep: Callable[[dict[str, Any]], bool] = lambda facts: True
+    folder: Path,
+    count: int | None = None,
+    keep: Callable[[dict[str, Any]], bool] = lambda facts: True,
+    *,
+    twins: bool = False,
 ) -> Iterator[tuple[str, Shot]]:
-    """Open the first shots of a folder by name, without twins: name and shot.
+    """Open the first shots of a folder by name: name and shot.
 
     Args:
         count: how many at most; None: all.
         keep: tells from a shot's facts whether it is wanted.
+        twins: whether twins are opened too.
     """
-    paths = [path for path in sorted(folder.glob("*.shot")) if not path.stem.endswith("t")]
+    paths = [path for path in sorted(folder.glob("*.shot")) if twins or not path.stem.endswith("t")]
     files = ((path.stem, path.read_bytes()) for path in paths)
     for name, data in islice((one for one in files if keep(read_head(one[1])[0]["facts"])), count):
         yield name, Shot(unpack(data))

@@ -61,15 +61,17 @@ def _reduce(values: Array, scale: int) -> Array:
 
 
 def _compose(folder: Path, size: int, count: int, ways: int) -> Iterator[tuple[Array, Array, bool]]:
-    """Yield pictures in several fabrics, their labels, and whether their outfit is held out."""
-    for _, shot in open_shots(folder, count):
+    """Yield pictures in several fabrics, their labels, and whether their outfit is held out; then without twins."""
+    for _, shot in open_shots(folder, count, twins=True):
         side, facts = shot.alpha.shape[0], shot.stored.facts
         if side % size:
             raise UserError(f"--size {size}: not a whole part of the shots' {side} px")
-        scale = side // size
-        truth, held = label(shot, scale), facts["item"] % HELD_OUT == 0
+        scale, held = side // size, facts["item"] % HELD_OUT == 0
+        if held and facts["twin"]:
+            continue
+        truth = label(shot, scale)
         for way in range(1 if held else ways):
-            seed = 1000 * facts["seed"] + way
+            seed = 1000 * facts["seed"] + 10 * bool(facts["twin"]) + way
             camera = Camera(noise=1.6, seed=seed)
             picture = shot.picture(sample_fabrics(seed), camera).astype(np.int64)
             yield (_reduce(picture, scale) // scale**2).astype(np.uint8), truth, held
@@ -103,7 +105,7 @@ def measure(logits_of: Logits, images: Array, truth: Array) -> dict[str, float]:
 @click.command(cls=Command)
 @click.argument("shots", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--size", default=64, show_default=True, help="Side of the pictures, pixels; a whole part of the shots'.")
-@click.option("--count", default=2000, show_default=True, help="Shots at most, the first ones by name.")
+@click.option("--count", default=2000, show_default=True, help="Shots at most, twins included, the first ones by name.")
 @click.option("--ways", default=3, show_default=True, help="Pictures of each shot, in other fabrics.")
 @training_options(steps=1000, batch_size=32)
 def main(shots: Path, size: int, count: int, ways: int, out: Path, steps: int, batch_size: int) -> None:

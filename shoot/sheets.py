@@ -57,9 +57,8 @@ def show_edits(folder: Path, shots: Iterator[tuple[str, Shot]]) -> Iterator[list
         item = shot.stored.facts["item"]
         fabrics, camera = list(sample_fabrics(item)), Camera(noise=1.6, seed=item)
         fabrics[number] = replace(fabrics[number], print=None)
-        other = next(
-            one for seed in range(9) for one in sample_fabrics(100 + seed) if one.colour != fabrics[number].colour
-        )
+        others = (fabric for seed in range(99) for fabric in sample_fabrics(100 * item + seed))
+        other = next(fabric for fabric in others if fabric.colour != fabrics[number].colour)
         changes = {"colour": other, "stripes": replace(fabrics[number], print="stripes")}
         changes["floral"] = replace(fabrics[number], print="floral")
         kind = shot.stored.facts["outfit"][number]["kind"]

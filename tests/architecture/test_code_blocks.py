@@ -30,7 +30,8 @@ PARSED = {  # what is only parsed → why
     r"atelier (ablations|methods|seeds|new)\b": "experiments in a repository: tests/cli, tests/report",
     r"atelier (judge|survey)\b": "servers: tests/preferences",
     r"atelier memory\b": "the networks of full size, half a minute: tests/training/test_memory.py",
-    r"(git|pip|echo|export|source|grep|fail)\b": "other programs, and a choice of `file_faults`",
+    r"python -m shoot\S+": "the extra `shoot`, or stored shots: minutes; tests/shoot",
+    r"(git|pip|echo|export|source|grep|fail|python3|PYTHONPATH=|witness/)\b": "other programs; `file_faults`",
     r"python (tests/fixtures|-m studies)\S+": "tests/training/test_file_faults.py and tests/studies run it",
 }  # fmt: skip
 
