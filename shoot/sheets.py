@@ -9,7 +9,6 @@ Shots are taken in the order of their names; --skip passes over the first of tho
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from atelier.common.command import Command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.world.compose import Camera, Shot
+from atelier.world.fabrics import CLOTH_RGB, make_fabric
 from shoot.cuts import KINDS
 from shoot.examples import compose_example, open_shots, open_twin, sample_fabrics
 from shoot.plan import DOMAINS, VIEWS
@@ -56,11 +56,10 @@ def show_edits(folder: Path, shots: Iterator[tuple[str, Shot]]) -> Iterator[list
         number, words = twin.stored.facts["twin"]
         item = shot.stored.facts["item"]
         fabrics, camera = list(sample_fabrics(item)), Camera(noise=1.6, seed=item)
-        fabrics[number] = replace(fabrics[number], print=None)
-        others = (fabric for seed in range(99) for fabric in sample_fabrics(100 * item + seed))
-        other = next(fabric for fabric in others if fabric.colour != fabrics[number].colour)
-        changes = {"colour": other, "stripes": replace(fabrics[number], print="stripes")}
-        changes["floral"] = replace(fabrics[number], print="floral")
+        first, second = np.random.default_rng([item, 22]).choice(list(CLOTH_RGB), 2, replace=False)
+        fabrics[number] = make_fabric(first)
+        changes = {"colour": make_fabric(second)}
+        changes |= {pattern: make_fabric(first, pattern) for pattern in ("stripes", "floral")}
         kind = shot.stored.facts["outfit"][number]["kind"]
         row = [(kind, shot.picture(tuple(fabrics), camera))]
         for what, fabric in changes.items():
