@@ -1,8 +1,8 @@
 """Composed rows in the published schemas, so that composed and real data go through the same loaders.
 
 The domain studio has the schema of deepFashion-with-masks (images, gender, pose, cloth_type, pid, caption, mask,
-mask_overlay), street that of Fashionpedia (image_id, image, width, height, objects); `annotate` gives DeepFashion2's
-annotation of a scene. Rows of both domains have two further columns, `scene` and `person_id`.
+mask_overlay), street that of Fashionpedia (image_id, image, width, height, objects). Both have two further columns,
+`scene` and `person_id`.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,6 @@ CLOTH_TYPES = {"t-shirt": "Tees_Tanks", "shirt": "Shirts_Polos", "jacket": "Jack
                "skirt": "Skirts", "trousers": "Pants", "shorts": "Shorts", "sweater": "Sweaters"}  # fmt: skip
 FASHIONPEDIA = {"shirt": 0, "t-shirt": 1, "sweater": 2, "jacket": 4, "trousers": 6, "shorts": 7, "skirt": 8,
                 "dress": 10}  # fmt: skip
-# DeepFashion2's category_id and name by kind and whether the sleeves are long
-_DEEPFASHION2 = {"trousers": (8, "trousers"), "shorts": (7, "shorts"), "skirt": (9, "skirt")}
 _STREAM = {"studio": 1, "street": 2}
 
 
