@@ -20,9 +20,10 @@ repro: mlflow.db ## Run the stages whose inputs changed and print the result.
 	@echo
 	@atelier results
 
+# PASSIVE: several processes share the cores, so threads that wait for one another must not spin.
 test: $(READY) lint ## Run lint and all tests, which takes several minutes.
 	@test -n "$(AS_ROOT)" || $(MAKE) --no-print-directory browser
-	OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Best effort: without Chromium, pytest skips the tests that need a browser and reports them as skipped.
 browser: ## Install Debian's Chromium for the browser tests if there is none.

@@ -14,6 +14,7 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from fixtures_finetuned import WORDS, finetune_adapters, finetune_selectively
 from import_graph import ROOT
 from PIL import Image
+from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from atelier.cli import main
@@ -33,9 +34,12 @@ class Project(NamedTuple):
 
 
 def edit(photo: Path, weights: Path, out: Path) -> np.ndarray:
-    """Run `atelier edit --mask none` with a seed."""
+    """Run `atelier edit --mask none` with a seed, in float32 and one thread."""
+    values = YAML().load(ROOT / "params.yaml")
+    values["models"].update(threads=1)
+    YAML().dump(values, out.parent / "params.yaml")
     options = ["--mask", "none", "--weights", weights, "-o", out, "--seed", 11, "--steps", 3, "--guidance-text", 4.0]
-    options += ["--guidance-image", 1.5, "--params", ROOT / "params.yaml"]  # float32
+    options += ["--guidance-image", 1.5, "--params", out.parent / "params.yaml"]
     result = CliRunner().invoke(main, ["edit", str(photo), WORDS, *map(str, options)])
     assert result.exit_code == 0, result.output
     with Image.open(out) as opened:

@@ -41,7 +41,8 @@ def run(tmp_path: Path) -> Run:
 
     def start(schema: str, **pair: float) -> dict[str, Any]:
         values = YAML().load(ROOT / "params.yaml")
-        values["models"].update({name: str(ROOT / values["models"][name]) for name in ("editor", "clip", "segmenter")})
+        networks = {name: str(ROOT / values["models"][name]) for name in ("editor", "clip", "segmenter")}
+        values["models"].update(networks, threads=1)
         values["prepare"].update(seen=str(tmp_path / "mine"), seen_schema=schema, find_masks=True, unseen_rows=8)
         values["pair"].update(probes=4, **pair)
         YAML().dump(values, tmp_path / "params.yaml")

@@ -23,6 +23,7 @@ from atelier.synthetic.fashion.rows import CLOTH_TYPES, SHOTS, VARIANTS, rows
 pytestmark = pytest.mark.slow
 
 SMALL = {
+    "models": {"threads": 1},
     "prepare": {"unseen_rows": 24},
     "pair": {"triplets": 12, "probes": 1},
     "train": {"epochs": 1, "batch_size": 8, "validation": 2},

@@ -48,7 +48,7 @@ def prepared(request, tmp_path_factory, tiny_editor_folder, tiny_clip_folder, ti
                 "segmenter": build_segmenter(folder / "segmenter")}  # fmt: skip
     photos = {"seen": photographs.write_seen(folder), "unseen": photographs.write_unseen(folder)}
     values = YAML().load(ROOT / "params.yaml")
-    values["models"].update({name: str(path) for name, path in networks.items()}, device="cpu")
+    values["models"].update({name: str(path) for name, path in networks.items()}, device="cpu", threads=1)
     values["prepare"].update({name: str(path) for name, path in photos.items()}, size=SIZE, fit=request.param)
     values["pair"].update(triplets=60, aligned=0.7)
     values["train"].update(epochs=1, batch_size=8, validation=4)

@@ -47,7 +47,7 @@ def run(items, tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_feat
     values = YAML().load(ROOT / "params.yaml")
     networks = {"editor": tiny_editor_folder, "clip": tiny_clip_folder, "lpips": tiny_features_folder,
                 "segmenter": build_segmenter(folder / "segmenter")}  # fmt: skip
-    values["models"].update({name: str(path) for name, path in networks.items()}, device="cpu")
+    values["models"].update({name: str(path) for name, path in networks.items()}, device="cpu", threads=1)
     values["generate"].update(steps=1, sweep_probes=2, sweep_text="0.4+1.2", sweep_image="1.0")
     YAML().dump(values, folder / "params.yaml")
     settings = read_params(folder / "params.yaml")
