@@ -145,6 +145,7 @@ def test_git_ignores_a_study_s_data_weights_and_page_and_nothing_else_of_it(root
         (["mine", "-S", "train.rate=1"], "-S: train.rate: no such parameter"),
         (["mine", "-S", "train.lr=1e9"], "-S: train.lr: Input should be less than"),
         (["mine", "-S", "train.lr=[1"], "-S: train.lr: not YAML"),
+        (["mine", "-S", 'pair.prompts=["make it red", ""]'], "-S: pair.prompts[1].text: is empty"),
         (["mine", "--update", "-S", "train.lr=1"], "leave out --preset and -S"),
         (["mine", "--update", "--preset", "embedded"], "--update keeps the parameters"),
     ],

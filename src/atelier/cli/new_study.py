@@ -181,6 +181,7 @@ repository's root:
 ```sh
 dvc repro {folder}/dvc.yaml                       # or: cd {folder} && dvc repro
 dvc exp run -S {folder}/params.yaml:train.epochs=8 {folder}/dvc.yaml
+dvc exp show --drop '.*' --keep 'Experiment|{folder}/.*:unseen\\.'
 atelier edit photo.jpg "make the shirt red" --params {folder}/params.yaml --weights {folder}/models/finetuned
 atelier ablations --study {folder}
 ```
