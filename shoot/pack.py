@@ -18,6 +18,7 @@ import click
 from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_text
+from atelier.world.compose import Shot
 from atelier.world.shards import INDEX, LEAST, Shards
 from atelier.world.shotfile import unpack
 
@@ -46,6 +47,9 @@ def main(folder: Path, out: Path) -> None:
         for name, (packed, offset) in places.items():
             place = [shard, offset, len(packed), zlib.crc32(packed)]
             index[name] = {"place": place, "facts": facts_of(packed)}
+    for name in index.keys() & {f"{original}t" for original in index}:
+        own, others = (index[one]["facts"]["shades"] for one in (name, name.removesuffix("t")))
+        index[name]["facts"]["shades"] = [other or mine for mine, other in zip(own, others, strict=True)]
     lines = (f"{json.dumps(name)}:{json.dumps(index[name], separators=(',', ':'))}" for name in sorted(index))
     write_text(out / INDEX, '{"shots":{\n' + ",\n".join(lines) + "\n}}\n")
     for stale in set(out.glob("shots-*.zip")) - {out / shard for shard in shards}:
@@ -83,11 +87,12 @@ def zip_shots(paths: list[Path]) -> tuple[bytes, dict[str, tuple[bytes, int]]]:
 
 
 def facts_of(packed: bytes) -> dict[str, Any]:
-    """Return the facts of a shot that choosing needs, and the share of the picture that each garment covers."""
-    stored = unpack(packed)
-    facts = {name: _round(stored.facts[name]) for name in _KEPT}
-    seen = (stored.alpha >= 128).mean((0, 1))[: len(facts["outfit"])]
-    return facts | {"side": stored.alpha.shape[0], "seen": _round(seen.tolist())}
+    """Return the facts of a shot that choosing and composing need; see `Shards`."""
+    shot = Shot(unpack(packed))
+    facts = {name: _round(shot.stored.facts[name]) for name in _KEPT}
+    garments = len(facts["outfit"])
+    seen = (shot.alpha >= 128).mean((0, 1))[:garments]
+    return facts | {"side": len(shot.alpha), "seen": _round(seen.tolist()), "shades": shot.shades[:garments]}
 
 
 def _round(value: Any) -> Any:

@@ -49,6 +49,7 @@ def test_a_cut_is_edited_by_the_twin_in_the_same_fabrics(world):
     cloth = one.coverage["upper"].astype(bool) | two.coverage["upper"].astype(bool)
     assert changed[~cloth].mean() < 0.01
     assert edit_cut(after, world) is None
+    assert one.shot.shades == two.shot.shades, "the twin has colours of another brightness"
 
 
 @pytest.mark.parametrize("shot", SHOTS)

@@ -7,7 +7,7 @@ garment's pixels, and the light that is developed to the colour is multiplied by
 again whatever the light in a shot, and folds keep their contrast.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,9 +69,16 @@ class _Worn:
 class Shot:
     """A stored shot, with what every picture of it needs."""
 
-    def __init__(self, stored: StoredShot) -> None:
+    def __init__(self, stored: StoredShot, shades: Sequence[Sequence[float] | None] = ()) -> None:
+        """Prepare a shot.
+
+        Args:
+            shades: median shade of each garment, by which its colour is set, e.g. that of the shot of which this is a
+                twin; None: this shot's own.
+        """
         self.stored = stored
         self.alpha = stored.alpha
+        self.shades: list[Sequence[float] | None] = [*shades, *[None] * (3 - len(shades))]
         covered = stored.alpha.any(-1)
         shown = stored.alpha.argmax(-1)  # whose coordinates a pixel has
         field = np.zeros((*covered.shape, 3), np.float32)
@@ -97,7 +104,9 @@ class Shot:
         middle, half, dark = map(np.float32, _STITCH)
         soft = np.float32(max(step / _SUB, 1.0))
         stitch = 1 - dark * np.clip((half - np.abs(hem - middle)) / soft + np.float32(0.5), 0, 1)
-        ratio = shade / np.maximum(_median(shade, share), np.float32(_DIMMEST))
+        if self.shades[number] is None:
+            self.shades[number] = np.maximum(_median(shade, share), np.float32(_DIMMEST)).round(5).tolist()
+        ratio = shade / np.asarray(self.shades[number], np.float32)
         ratio = np.minimum(ratio, (ratio + np.sqrt(ratio)) / 2)
         pixels = np.flatnonzero(alpha)
         return _Worn(pixels, share, ratio, np.stack([u, v]), slopes, stitch[:, None], step)

@@ -51,7 +51,8 @@ class Shards:
 
     Attributes:
         facts: of each shot by its name, sorted: item, number, domain, outfit, person, female, view, twin … and
-            `seen`, the share of the picture that each garment covers.
+            `seen`, the share of the picture that each garment covers, and `shades`, the median shade by which its
+            colour is set: a twin has that of its original, so that what both show has one colour.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,7 +98,7 @@ class Shards:
     def _open(self, name: str) -> Shot:
         """Open a shot; `shot` keeps the last ones open."""
         try:
-            return Shot(unpack(self.read(name)))
+            return Shot(unpack(self.read(name)), self.facts[name]["shades"])
         except (ValueError, KeyError, IndexError, lzma.LZMAError, UnidentifiedImageError) as error:
             raise UserError(f"{self.folder}: shot {name} cannot be unpacked: {error}") from None
 
