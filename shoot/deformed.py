@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from shoot.bodies import Bodies, Figure
-from shoot.deformities import COPIES, Fault
+from shoot.deformities import COPIES, Fault, bend_limb, shrink_limb, stretch_limb
 from shoot.meshes import compact, unit
 from shoot.poses import turn_about
 from shoot.sewing import Garment
@@ -63,10 +63,10 @@ def deform(bodies: Bodies, dressed: Dressed, fault: Fault) -> Dressed:
             closeness = 1 / (away + 1e-4)
             shares = (of_skin[near] * closeness).sum(1) / closeness.sum(1)
         if removed:
-            return _shrink(vertices, shares, joint, way, _STUMP[fault.part])
+            return shrink_limb(vertices, shares, joint, way, _STUMP[fault.part])
         if fault.kind == "long":
-            return _stretch(vertices, shares, joint, way, length, fault.amount)
-        return _bend(vertices, shares, joint, fault)
+            return stretch_limb(vertices, shares, joint, way, length, fault.amount)
+        return bend_limb(vertices, shares, joint, fault)
 
     shoes = dressed.shoes
     if removed:
@@ -91,30 +91,6 @@ def _axis(bodies: Bodies, joints: Array, part: str, side: str, *, root: bool) ->
     start, middle, end = (_joint(bodies, joints, names[part], side) for names in (_ROOTS, _MIDDLES, _ENDS))
     first, second = (start, middle) if root else (middle, end)
     return first, unit(second - first), float(np.linalg.norm(second - first))
-
-
-def _shrink(vertices: Array, weights: Array, joint: Array, way: Array, long: float) -> Array:
-    """Shorten a limb to a round stump, (n, 3)."""
-    along = np.maximum((vertices - joint) @ way, 0)
-    off = vertices - joint - np.outer((vertices - joint) @ way, way)
-    kept = long * (1 - np.exp(-along / long))
-    round_ = np.sqrt(np.maximum(1 - (kept / long) ** 2, 0))
-    below = np.minimum((vertices - joint) @ way, 0)
-    stump = joint + np.outer(kept + below, way) + off * round_[:, None]
-    return vertices + weights[:, None] * (stump - vertices)
-
-
-def _stretch(vertices: Array, weights: Array, joint: Array, way: Array, length: float, factor: float) -> Array:
-    """Lengthen forearm or shin; hand and foot keep their size."""
-    along = np.clip((vertices - joint) @ way, 0, length)
-    return vertices + np.outer(weights * along * (factor - 1), way)
-
-
-def _bend(vertices: Array, weights: Array, joint: Array, fault: Fault) -> Array:
-    """Bend elbow or knee sideways, which neither can; the limb stays in the plane of the body's front."""
-    side = 1 if fault.side == "L" else -1
-    turn = turn_about([0, 1, 0], -side * fault.amount)
-    return vertices + weights[:, None] * ((vertices - joint) @ turn.T + joint - vertices)
 
 
 def copy_transform(bodies: Bodies, figure: Figure, fault: Fault) -> tuple[Array, Array]:
