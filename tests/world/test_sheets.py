@@ -12,6 +12,7 @@ from atelier.world.compose import Shot
 from atelier.world.shotfile import pack, unpack
 from shoot import census, segmenter, sheets
 from shoot.examples import compose_example, open_shots, open_twin
+from shoot.pack import main as pack_command
 
 SIZE = 32
 KINDS = (("t-shirt", "jacket"), ("dress", "jacket"), ("skirt", "blouse"))
@@ -19,10 +20,18 @@ KINDS = (("t-shirt", "jacket"), ("dress", "jacket"), ("skirt", "blouse"))
 
 def facts(item: int, number: int, twin: tuple[int, str] | None) -> dict:
     """Everybody wears a jacket but every third; half are seen from behind."""
-    who = {"close": False, "female": item < 5, "hair": "bob", "person": item % 4}
+    who = {"yaw": 0.0, "close": False, "female": item < 5, "hair": "bob", "person": item % 4}
     outfit = [{"kind": kind} for kind in KINDS[item % 3]]
     view = ("front", "back")[number]
-    plan = {"item": item, "seed": 10 * item + number, "outfit": outfit, "view": view, "domain": "studio", "twin": twin}
+    plan = {
+        "item": item,
+        "number": number,
+        "seed": 10 * item + number,
+        "outfit": outfit,
+        "view": view,
+        "domain": "studio",
+        "twin": twin,
+    }
     return plan | who
 
 
@@ -75,6 +84,16 @@ def test_tiles_are_the_composed_pictures_and_edits_keep_what_the_garment_does_no
     twin = open_twin(folder, "0000-0")
     assert words == twin.stored.facts["twin"][1]
     assert (cut != before).any()
+
+
+def test_packed_shots_give_the_same_sheets_and_counts(folder, tmp_path):
+    code, output = run(pack_command, folder, "--out", tmp_path / "packed")
+    assert code == 0, output
+    for number, source in enumerate((folder, tmp_path / "packed")):
+        words = (source, tmp_path / f"{number}.png", "--show", "edits", "--count", 3, "--side", SIZE)
+        assert run(sheets.main, *words)[0] == 0
+    assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+    assert run(census.main, folder) == run(census.main, tmp_path / "packed")
 
 
 def test_no_shot_that_fits_is_refused_in_one_line(folder, tmp_path):
