@@ -88,6 +88,8 @@ class Shot:
     def _wear(self, number: int, field: Array, mine: Array) -> _Worn | None:
         """Prepare a garment; None: it is not seen."""
         alpha = self.alpha[..., number]
+        if not mine.any():  # its few pixels are mostly others': their coordinates have to do
+            mine = alpha > 0
         if not mine.any():
             return None
         rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
