@@ -13,7 +13,7 @@ from PIL import Image
 
 from atelier.images.photo import composite, from_square, open_mask, open_photograph, save
 
-SIDE = 6000
+SIDE = 4000
 
 
 def write(folder: Path, profile: bytes | None, side: int) -> tuple[Path, Path]:

@@ -1,11 +1,13 @@
 """Every dvc.yaml names exactly the code that its stages reach by imports, and runs this checkout's code."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 from import_graph import CODE, ROOT, reached
 from pipelines import is_own_study, show
@@ -113,6 +115,6 @@ def test_a_fresh_clone_is_up_to_date(clone, pipeline):
     """tests/studies/test_studies.py holds it of the studies."""
     assert (clone / pipeline / "dvc.lock").exists(), "run the pipeline and commit its dvc.lock"
     show(clone, pipeline)
-    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"{pipeline}/dvc.yaml"]
-    result = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    words = ["-m", "dvc", "repro", "--allow-missing", "--dry", f"{pipeline}/dvc.yaml"]
+    result = forks.run(words, clone, dict(os.environ))
     assert "Data and pipelines are up to date." in result.stdout, result.stdout + result.stderr

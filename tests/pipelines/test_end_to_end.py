@@ -4,10 +4,9 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import pyarrow.parquet as pq
 import pytest
 from import_graph import ROOT
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = {
     "prepare": {"size": 32, "seen_rows": 120, "unseen_rows": 24},
-    "pair": {"triplets": 40, "probes": 4},
+    "pair": {"triplets": 40, "probes": 4, "test_triplets": 4},
     "train": {"epochs": 2, "batch_size": 8, "validation": 4, "checkpoint_steps": 3},
     "generate": {"steps": 2, "batch_size": 8, "sweep_probes": 2, "sweep_text": "1.0+1.2", "sweep_image": "1.0"},
     "evaluate": {"draws": 100, "sheet_rows": 2},
@@ -36,7 +35,7 @@ def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features
     values = YAML().load(ROOT / "params.yaml")
     segmenter = build_segmenter(tmp_path_factory.mktemp("segmenter"))  # finds an upper garment everywhere in its box
     models = {"editor": str(tiny_editor_folder), "clip": str(tiny_clip_folder), "lpips": str(tiny_features_folder),
-              "segmenter": str(segmenter), "device": "cpu"}  # fmt: skip
+              "segmenter": str(segmenter), "device": "cpu", "threads": 1}  # fmt: skip
     for section, changes in (SMALL | {"models": models}).items():
         values[section].update(changes)
     path = tmp_path_factory.mktemp("params") / "params.yaml"
@@ -46,15 +45,13 @@ def params(tmp_path_factory, tiny_editor_folder, tiny_clip_folder, tiny_features
 
 def run_pipeline(where: Path, params: Path, editor: Path, threads: int = 1, first: str = "prepare") -> Path:
     """Run the commands of dvc.yaml in a folder, in order, from one stage on; `models.threads` beats `threads`."""
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT), "DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": str(threads),
-    }  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": str(threads)}
+    environment |= {"DVC_ROOT": str(where), "MLFLOW_TRACKING_URI": ""}
     (where / "params.yaml").write_bytes(params.read_bytes())
     copy_tables(where)
     for name in list(STAGES)[list(STAGES).index(first) :]:
         for words in commands(name, str(editor)):
-            command = [sys.executable, "-m", *words]
-            result = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+            result = forks.run(["-m", *words], where, environment)
             assert result.returncode == 0, f"{name}: {result.stderr}"
     return where
 

@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 from click.testing import CliRunner
 from import_graph import ROOT, nodes
@@ -133,8 +135,7 @@ def test_an_edited_parameter_makes_its_stage_run_and_none_before_it(fresh, name)
     key = next(key for key, value in params[name].items() if isinstance(value, int | float))
     params[name][key] += 1
     YAML().dump(params, fresh / "params.yaml")
-    command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry"]
-    result = subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)
+    result = forks.run(["-m", "dvc", "repro", "--allow-missing", "--dry"], fresh, dict(os.environ))
     assert "Data and pipelines are up to date." not in result.stdout
     skipped = {line.split("'")[1] for line in result.stdout.splitlines() if "didn't change" in line}
     assert {stage.split("@")[0] for stage in skipped} >= {*NAMES[: NAMES.index(name)]} - {"generate"}

@@ -2,13 +2,14 @@
 
 import ast
 import importlib
+import os
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 from click.testing import CliRunner
 from dvc.parsing import DataResolver
@@ -170,8 +171,8 @@ def test_a_fresh_clone_is_up_to_date_and_a_change_is_noticed(study, tmp_path):
     show(tmp_path, f"studies/{study}")
 
     def dry_run() -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        words = ["-m", "dvc", "repro", "--allow-missing", "--dry", f"studies/{study}/dvc.yaml"]
+        return forks.run(words, tmp_path, dict(os.environ))
 
     result = dry_run()
     assert result.returncode == 0, result.stdout + result.stderr

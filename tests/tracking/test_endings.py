@@ -30,7 +30,7 @@ with tracking.run(sys.argv[1], {}, resume_key="k") as run:
 
 @pytest.fixture
 def begin(workspace):
-    """Start a process that records a run and waits."""
+    """Start a process and return it when it records a run; it then waits."""
     started = []
 
     def start(stage: str) -> subprocess.Popen:
@@ -40,6 +40,7 @@ def begin(workspace):
                 [sys.executable, "-c", WORK, stage], env=env, cwd=workspace, stdout=subprocess.PIPE, text=True
             )
         )
+        assert started[-1].stdout.readline() == "working\n"
         return started[-1]
 
     yield start
@@ -52,8 +53,6 @@ def begin(workspace):
 def test_runs_end_as_they_were_ended_and_a_killed_one_is_closed_by_the_next(workspace, begin):
     signals = {"told": signal.SIGTERM, "hung up": signal.SIGHUP, "killed": signal.SIGKILL}
     processes = {stage: begin(stage) for stage in [*signals, "alive"]}
-    for one in processes.values():
-        assert one.stdout.readline() == "working\n"
     for stage, number in signals.items():
         processes[stage].send_signal(number)
     assert [processes[stage].wait(120) for stage in signals] == [143, 129, -9]

@@ -5,10 +5,9 @@ The suite tries every few changes; for all of them: `python tests/fixtures/file_
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +19,9 @@ STRIDES = {"prepare kill": 6, "prepare fail": 9, "train kill": 7, "train fail": 
 def test_the_same_command_goes_on_to_equal_bytes(tmp_path, tried, stride):
     """After a kill; after no space, an I/O error, no permission or a read-only disk, each reported as one line."""
     paths = [str(ROOT), str(ROOT / "src"), str(ROOT / "tests/fixtures")]
-    words = [sys.executable, paths[-1] + "/file_faults.py", *tried.split(), str(tmp_path), str(stride)]
+    words = [paths[-1] + "/file_faults.py", *tried.split(), str(tmp_path), str(stride)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    result = forks.run(words, ROOT, environment)
     assert result.returncode == 0, result.stderr[-2000:]
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["wrong"] == []
