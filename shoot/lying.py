@@ -48,6 +48,7 @@ _POSES: dict[str, tuple[Pose, ...]] = {
     "waving": (("wave", "relaxed", "stand", "rest"), ("relaxed", "wave", "rest", "stand")),
     "jumping": (("up", "up", "leap", "wide"), ("up", "wave", "wide", "leap")),
 }
+_SEEN_FROM_THE_SIDE = ("missing", "headless", "long")  # the others move limbs in the plane of the body's front
 _TOPS, _LOWERS = ("t-shirt", "t-shirt", "sweater", "shirt"), ("trousers", "trousers", "shorts")
 
 
@@ -98,6 +99,9 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
     styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
     hair = str(rng.choice(list(styles), p=np.array(list(styles.values())) / sum(styles.values())))
     posture = str(rng.choice(POSTURES, p=_ODDS))
+    kind = FAULTS[number % len(FAULTS)]
+    if posture == "on the side" and kind not in _SEEN_FROM_THE_SIDE:
+        posture = "on the back"
     lies = posture.startswith("on the")
     place = str(rng.choice(PLACES, p=[0.36, 0.32, 0.20, 0.12]))
     lower = "trousers" if posture == "sitting" else str(rng.choice(_LOWERS))
@@ -108,7 +112,7 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
     whole = BodyPlan(
         number, posture, place, pose, outfit, person, female, hair, float(heading), float(pitch), 9000 + number
     )
-    fault = sample_fault(FAULTS[number % len(FAULTS)], np.random.default_rng([number, 32]))
+    fault = sample_fault(kind, np.random.default_rng([number, 32]))
     return whole, replace(whole, fault=fault)
 
 
