@@ -7,7 +7,7 @@ import pytest
 from atelier.metrics import frontier
 from atelier.metrics.registry import MODELS
 from atelier.report import comparable, figures
-from atelier.report.format import figure, heading, listed, percent, probability
+from atelier.report.format import figure, heading, interval_of, listed, percent, probability
 from atelier.report.page.answer import sentence, verdict, worse_by_prompt
 from atelier.report.page.gallery import KINDS, NONE, failures
 from atelier.report.page.overview import summary
@@ -98,7 +98,10 @@ def test_what_got_worse_for_a_prompt_is_named_if_its_interval_excludes_zero(gain
 
 def test_an_interval_without_a_width_shows_nothing():
     """The bootstrap over one source image draws that image again and again."""
-    alone = {"mean": 0.4, "ci_lo": 0.4, "ci_hi": 0.4}
+    alone = {"mean": 0.4, "ci_lo": 0.4, "ci_hi": 0.4, "n": 4, "clusters": 1}
+    assert [interval_of(alone | {"clusters": number}, 1) for number in (1, 2)] == ["one image", "0.4 … 0.4"]
+    domain = {"probes": 4, "sources": 1, "rendered": False, "gain": {"delta_e": alone}}
+    assert "in 4 edits of 1 real image, no difference is shown" in sentence("seen", domain)
     assert worse_by_prompt({"prompts": {"red": {"gain": {"delta_e": alone}}}}) == {}
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from atelier.metrics.registry import metric
 from atelier.stats.tables import DASH
 
+ONE_IMAGE = "one image"  # instead of an interval
+
 
 def heading(key: str) -> str:
     """Return a metric's title with its unit and an arrow in its better direction, such as `PSNR, dB ↑`."""
@@ -29,10 +31,22 @@ def mean_of(estimate: Mapping[str, Any] | None, decimals: int, signed: bool = Fa
 
 
 def interval_of(estimate: Mapping[str, Any] | None, decimals: int, signed: bool = False) -> str:
-    """Return an estimate's interval as `low … high`; empty if it has none."""
+    """Return an estimate's interval as `low … high`; empty if it has none, `one image` if that is all it is of."""
     if not estimate or "ci_lo" not in estimate:
         return ""
+    if is_of_one_image(estimate):
+        return ONE_IMAGE
     return f"{figure(estimate['ci_lo'], decimals, signed)} … {figure(estimate['ci_hi'], decimals, signed)}"
+
+
+def is_of_one_image(estimate: Mapping[str, Any]) -> bool:
+    """Whether all edits of an estimate have the same source image: the bootstrap then has nothing to resample."""
+    return estimate.get("clusters") == 1
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, `1 edit` or `24 edits`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(share: float | None) -> str:

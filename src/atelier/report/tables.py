@@ -11,7 +11,7 @@ from atelier.evaluation.score import OF_PICTURES
 from atelier.evaluation.summary import metrics_of
 from atelier.metrics.registry import EDITORS, MODELS, beside_paper, metric
 from atelier.report import paper
-from atelier.report.format import listed
+from atelier.report.format import ONE_IMAGE, counted, is_of_one_image, listed
 from atelier.stats.tables import DASH, interval, join_parts, markdown, number
 
 DOMAIN_NAMES = {"seen": ("seen", "DeepFashion2"), "unseen": ("unseen", "Fashionpedia")}  # ours, the paper's
@@ -60,9 +60,9 @@ def compare_with_paper(report: Mapping[str, Any]) -> str:
     for domain in (*DOMAIN_NAMES, TESTS):
         if domain in report:
             part = report[domain]
-            kind = "rendered pictures" if part["rendered"] else "photographs"
+            kind = "rendered picture" if part["rendered"] else "photograph"
             title = "Test triplets" if domain == TESTS else f"{DOMAIN_NAMES[domain][0].capitalize()} domain"
-            parts += [f"## {title}: {part['sources']} {kind}", describe_kinds(part), _main_table(domain, part)]
+            parts += [f"## {title}: {counted(part['sources'], kind)}", describe_kinds(part), _main_table(domain, part)]
             parts += [markdown(_GAIN_COLUMNS, _gains(part)), _ratios(domain, part), describe_left_out(part)]
     return join_parts(filter(None, parts))
 
@@ -105,11 +105,15 @@ def _gains(domain: Mapping[str, Any]) -> list[list[str]]:
         found[metric("area").title] = domain["frontier"]["gain"]["area"]
     return [
         [
-            name, f"{one['mean']:+.3g}", interval(one, "+.3g"), f"{one['p']:.2g}",
+            name, f"{one['mean']:+.3g}", _interval(one, "+.3g"), f"{one['p']:.2g}",
             f"{one['p_holm']:.2g}" if "p_holm" in one else DASH, f"{one['n']}", f"{one['clusters']}",
         ]
         for name, one in found.items()
     ]  # fmt: skip
+
+
+def _interval(estimate: Mapping[str, float], form: str) -> str:
+    return ONE_IMAGE if is_of_one_image(estimate) else interval(estimate, form)
 
 
 def describe_left_out(domain: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from atelier.common.records import TESTS
 from atelier.metrics.registry import key_metrics, metric
-from atelier.report.format import figure, interval_of, listed
+from atelier.report.format import counted, figure, interval_of, listed
 
 Verdict = Literal["better", "worse", "open"]
 
@@ -56,8 +56,8 @@ def sentence(name: str, domain: Mapping[str, Any]) -> str:
         )
         if changes[found]
     ]
-    counts = f"{domain['probes']} edits of {domain['sources']} {image_kind(domain)}".rstrip()
-    start = f"On {describe_domain(name)}, in {counts} images, "
+    sources = counted(domain["sources"], f"{image_kind(domain)} image".lstrip())
+    start = f"On {describe_domain(name)}, in {counted(domain['probes'], 'edit')} of {sources}, "
     return start + ("; ".join(clauses) or "no key metric was measured") + "." + _worse_by_prompt(domain)
 
 
