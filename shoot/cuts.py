@@ -129,7 +129,7 @@ def alternatives(cut: Cut) -> list[tuple[str, Cut]]:
         found += [("flared", replace(cut, flare=cut.flare + 0.7))] if cut.flare < 1.4 else []
         found += [("straight", replace(cut, flare=1.0))] if cut.flare > 1.5 else []
     if cut.kind in LEGS and cut.flare < 1.2:
-        found += [("wider", replace(cut, flare=cut.flare + 0.4, ease=cut.ease + 0.006))]
+        found += [("wider", replace(cut, flare=cut.flare + 0.45))]
     if cut.kind in ("t-shirt", "shirt", "blouse", "dress"):
         found += [("with long sleeves", replace(cut, sleeve=0.97))] if cut.sleeve < 0.5 else []
         found += [("with short sleeves", replace(cut, sleeve=0.3))] if cut.sleeve > 0.8 or cut.sleeve == 0 else []

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shoot.cuts import Outfit, alternatives, sample_outfit
+from shoot.cuts import LEGS, SKIRTS, Cut, Outfit, alternatives, sample_outfit
 from shoot.poses import MOVING, STANDING, Pose
 
 DOMAINS = ("studio", "street")
+_PEOPLE = 4  # who an outfit can be worn by
 VIEWS = {"front": 0.55, "three-quarter": 0.27, "side": 0.08, "back": 0.10}
 HAIR_OF_WOMEN = {
     "long": 0.26,
@@ -42,6 +43,7 @@ class ShotPlan:
         item: number of the outfit; the shots of an item show the same clothes.
         number: number of the shot within its item.
         twin: what was changed in the cut of one garment: (index in the outfit, words); None: nothing.
+        was: the cut that was changed.
         person: seed of the person.
         yaw: how far the person is turned from the camera, degrees.
         close: whether the picture is cropped to the upper body and the thighs.
@@ -63,6 +65,15 @@ class ShotPlan:
     seed: int
     attempt: int = 0
     twin: tuple[int, str] | None = None
+    was: Cut | None = None
+
+    @property
+    def original(self) -> Outfit:
+        """The outfit before the change of a cut."""
+        if self.twin is None:
+            return self.outfit
+        number = self.twin[0]
+        return (*self.outfit[:number], self.was, *self.outfit[number + 1 :])
 
     @property
     def name(self) -> str:
@@ -74,14 +85,16 @@ def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: i
     """Plan a shot of an outfit.
 
     Args:
-        people: seeds of people and whether each is female; an outfit is worn by one or two of one sex.
+        people: seeds of people and whether each is female; an outfit is worn by one or two of one sex, and with
+            at least four times as many people as outfits by nobody who wears another.
         attempt: 0; more after a shot was refused: another pose, view and place.
     """
     rng = np.random.default_rng([item, 8])
-    person, female = people[rng.integers(len(people))]
+    own = [people[(_PEOPLE * item + k) % len(people)] for k in range(_PEOPLE)]
+    person, female = own[0]
     outfit = sample_outfit(female, rng)
     rng = np.random.default_rng([item, number, attempt, 9])
-    same = [seed for seed, sex in people if sex == female]
+    same = [seed for seed, sex in own if sex == female]
     if number and number % 2 == 0 and rng.random() < 0.5:
         person = same[rng.integers(len(same))]
     styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
@@ -102,10 +115,16 @@ def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: i
 
 def twins_of(plan: ShotPlan) -> list[ShotPlan]:
     """List the plans that differ from one in the cut of one garment alone, in random order."""
-    choices = [(n, words, cut) for n, old in enumerate(plan.outfit) for words, cut in alternatives(old)]
+    covered = plan.outfit[-1].kind == "jacket"  # what is worn above stays as it is, so nothing below may grow into it
+    choices = [
+        (n, words, cut)
+        for n, old in enumerate(plan.outfit)
+        for words, cut in alternatives(old)
+        if not covered or old.kind in (*LEGS, *SKIRTS) or (cut.sleeve, cut.ease) == (old.sleeve, old.ease)
+    ]
     order = np.random.default_rng([plan.seed, 11]).permutation(len(choices))
     outfits = [(n, words, (*plan.outfit[:n], cut, *plan.outfit[n + 1 :])) for n, words, cut in choices]
-    return [replace(plan, outfit=outfits[k][2], twin=outfits[k][:2]) for k in order]
+    return [replace(plan, outfit=outfits[k][2], twin=outfits[k][:2], was=plan.outfit[outfits[k][0]]) for k in order]
 
 
 def _odds(table: dict[str, float]) -> np.ndarray:

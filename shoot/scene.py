@@ -1,6 +1,6 @@
 """Put a person, clothes, hair and a place into a Mitsuba scene with light and a camera."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -71,12 +71,15 @@ class Studio:
             figure = self.bodies.figure(sample_person(plan.person, self.bodies.features), plan.pose, plan.seed)
             self._who, self._bare, self._worn = who, (figure, make_shoes(self.bodies, figure, plan.person)), {}
         figure, shoes = self._bare
+        if plan.original not in self._worn and plan.twin:  # a twin wears the same above what was changed
+            self.dress(replace(plan, outfit=plan.original, twin=None, was=None))
         marks = Landmarks.of(self.bodies, figure)
         collider = figure.posed[self.bodies.skin_ids], self.bodies.skin_triangles
         collider = _join(collider, (shoes.vertices, shoes.triangles))
         garments: list[tuple[int, Garment]] = []
         for layer, cut in enumerate(plan.outfit):
-            below = plan.outfit[: layer + 1]
+            changed = plan.twin is None or layer <= plan.twin[0]
+            below = (plan.outfit if changed else plan.original)[: layer + 1]
             if below not in self._worn:
                 over = 0.004 * layer + (0.004 if cut.kind == "jacket" else 0)
                 pieces = self.tailor.make(cut, figure, collider, over, plan.seed)

@@ -86,7 +86,7 @@ class Session:
 @click.option("--shots", default=3, show_default=True, help="Shots of each outfit, without twins.")
 @click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
 @click.option("--samples", default=48, show_default=True, help="Paths per pixel.")
-@click.option("--people", default=200, show_default=True, help="Number of different people.")
+@click.option("--people", default=1200, show_default=True, help="Number of different people.")
 @click.option("--twins/--no-twins", default=True, help="Take a twin of each shot that differs in one cut.")
 def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int, twins: bool) -> None:
     """Take the shots of some outfits."""

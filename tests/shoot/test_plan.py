@@ -9,7 +9,7 @@ import pytest
 from shoot.cuts import KINDS, alternatives, sample_cut
 from shoot.plan import DOMAINS, VIEWS, ShotPlan, plan_shot, twins_of
 
-PEOPLE = [(seed, seed % 2 == 0) for seed in range(20)]
+PEOPLE = [(seed, seed % 2 == 0) for seed in range(400)]
 
 
 def plan_item(item: int) -> list[ShotPlan]:
@@ -56,9 +56,15 @@ def test_a_twin_differs_in_the_cut_of_one_garment_alone():
             words.add(said)
             changed = [n for n, (a, b) in enumerate(zip(plan.outfit, twin.outfit, strict=True)) if a != b]
             assert changed == [number]
-            assert replace(twin, outfit=plan.outfit, twin=None) == plan
+            assert replace(twin, outfit=plan.outfit, twin=None, was=None) == plan
+            assert twin.original == plan.original == plan.outfit
             assert twin.name == f"{plan.name}t"
     assert {"longer", "shorter", "with long sleeves", "with short sleeves", "wider"} <= words
+
+
+def test_nobody_wears_two_outfits():
+    people = [{plan.person for plan in plan_item(item)} for item in range(100)]
+    assert sum(map(len, people)) == len(set().union(*people)) > 100
 
 
 def test_plans_repeat():
