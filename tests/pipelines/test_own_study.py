@@ -1,4 +1,4 @@
-"""A study of one's own on twelve pictures, as a user makes it: `atelier new`, `dvc repro`, the page, `atelier edit`."""
+"""A study of one's own, twelve pictures and own prompts, as a user makes it: `atelier new`, `dvc repro`, page, edit."""
 
 import json
 import os
@@ -31,7 +31,10 @@ SMALL = {
     "evaluate": {"draws": 100, "sheet_rows": 2},
 }
 TOPS = {CLOTH_TYPES[name]: name for name in ("t-shirt", "shirt", "jacket")}
-UNLIKE = ("red", "blue", "striped", "floral")  # what the prompts ask for
+WHOLE = {"text": "as an oil painting", "garment": "none", "target": "an oil painting"}
+PROMPTS = ["make the shirt navy", {"text": "put flowers on the shirt", "pattern": "floral"}, WHOLE]
+TEXTS = [prompt if isinstance(prompt, str) else prompt["text"] for prompt in PROMPTS]
+UNLIKE = ("navy", "blue", "floral")  # what the prompts ask for
 
 
 def draw_pictures(folder: Path) -> None:
@@ -78,7 +81,7 @@ def clone(tmp_path_factory) -> Clone:
     folder = tmp_path_factory.mktemp("own")
     draw_pictures(folder / "photos")
     clone = Clone(folder / "clone")
-    given = {"prepare.seen": folder / "photos", "prepare.seen_schema": "folder"}
+    given = {"prepare.seen": folder / "photos", "prepare.seen_schema": "folder", "pair.prompts": json.dumps(PROMPTS)}
     sets = [word for key, value in given.items() for word in ("-S", f"{key}={value}")]
     command = clone.atelier("new", "mine", *sets).split()
     params = clone.folder / "studies" / "mine" / "params.yaml"
@@ -105,6 +108,17 @@ def test_the_study_has_its_own_results_and_page_and_no_tracked_file_changed(clon
     with closing(sqlite3.connect(clone.folder / "mlflow.db")) as store:
         runs = store.execute("SELECT experiments.name, runs.status FROM runs JOIN experiments USING (experiment_id)")
         assert runs.fetchall() == [("atelier/mine", "FINISHED")] * 7
+
+
+def test_every_prompt_is_put_to_the_pictures_and_reported(clone):
+    metrics = clone.folder / "studies" / "mine" / "metrics"
+    pair, report = (json.loads((metrics / f"{name}.json").read_text()) for name in ("pair", "evaluate"))
+    assert pair["prompts"]["seen"] == dict.fromkeys(TEXTS, SMALL["pair"]["probes"])
+    measured = {text: report["seen"]["prompts"][text]["gain"].keys() for text in TEXTS}
+    assert [text for text in TEXTS if "leakage_share" in measured[text]] == TEXTS[:2]  # the third has no garment
+    assert [text for text in TEXTS if "delta_e" in measured[text]] == TEXTS[:1]
+    page = (metrics / "report" / "index.html").read_text()
+    assert all(f"“{text}”" in page for text in TEXTS)
 
 
 def test_dvc_finds_it_up_to_date_from_its_own_folder(clone):
