@@ -32,7 +32,6 @@ def test_a_run_has_a_description_a_source_a_version_and_described_inputs(workspa
     assert (tags["mlflow.source.name"], tags["mlflow.source.git.commit"]) == ("stages/generate.py", "0123abc")
     assert tags["mlflow.user"] == "ada"
     assert "stages" in client.get_experiment_by_name("atelier").tags["mlflow.note.content"]
-    assert client.get_experiment_by_name("atelier").tags["mlflow.experimentKind"] == "custom_model_development"
     described = {one.dataset.name: one for one in run.inputs.dataset_inputs}
     whole = described["masks/rows.parquet"]
     assert json.loads(whole.dataset.profile)["num_rows"] == 2

@@ -16,7 +16,6 @@ EXPERIMENT_TAGS = {
     "mlflow.note.content": "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… "
     "and unseen/… of the fine-tuned editor with baseline/… of the base editor; the curves of a training are in its "
     "train run.",
-    "mlflow.experimentKind": "custom_model_development",  # MLflow's pages begin with the runs, not with LLM traces
 }
 _NOTES = {
     "prepare": "Reads the data set into items with splits.",
