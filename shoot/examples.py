@@ -52,12 +52,15 @@ def read_facts(folder: Path) -> Iterator[Facts]:
 
 
 def open_twin(folder: Path, name: str) -> Shot | None:
-    """Open the twin of a shot; None: it was not kept."""
+    """Open the twin of a shot, with its original's shades; None: it was not kept."""
     twin, path = f"{name}t", folder / f"{name}t.shot"
     if (folder / INDEX).exists():
         shards = Shards(folder)
         return shards.shot(twin) if twin in shards.facts else None
-    return Shot(unpack(path.read_bytes())) if path.exists() else None
+    if not path.exists():
+        return None
+    shades = Shot(unpack((folder / f"{name}.shot").read_bytes())).shades
+    return Shot(unpack(path.read_bytes()), shades)
 
 
 def sample_fabrics(seed: int) -> tuple[Fabric, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import fixtures_training as fixtures
-import forks
 import pandas as pd
 import pytest
 import torch
@@ -25,8 +24,7 @@ from atelier.training import distributed, loop
 from atelier.training.distributed import micro_batches
 
 HERE = Path(__file__).resolve().parents[1] / "fixtures"
-TWO = ["--num_processes", "2", "--main_process_port", "0"]
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", *TWO]
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--main_process_port", "0"]
 FSDP = ["--use_fsdp", "--fsdp_version", "2", "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP"]
 TRIPLETS = 33  # 25 for training: 7 steps an epoch, the last with one sample, so that one process has none
 
@@ -75,15 +73,18 @@ def _places(tiny_editor_folder, tiny_clip_folder, tmp_path) -> Path:
     return tmp_path
 
 
-def environment_of(places: Path) -> dict[str, str]:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{HERE}", "OMP_NUM_THREADS": "1"}
-    return environment | {"DVC_ROOT": str(places / "root"), "MLFLOW_TRACKING_URI": f"sqlite:///{places}/mlflow.db"}
+def launch(places: Path, *command: str) -> subprocess.CompletedProcess:
+    """Start `accelerate launch` for two processes."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{HERE}", "OMP_NUM_THREADS": "1"}
+    environment |= {"DVC_ROOT": str(places / "root"), "MLFLOW_TRACKING_URI": f"sqlite:///{places}/mlflow.db"}
+    return subprocess.run(
+        [*LAUNCH, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=1800
+    )
 
 
 def launch_training(places: Path, flags: list[str], **changes) -> subprocess.CompletedProcess:
     """Train in two processes without the stage's command, so that one can be killed."""
-    script = [str(HERE / "launched_training.py"), str(places), json.dumps(changes)]
-    return forks.run([str(HERE / "forked_launch.py"), *TWO, *flags, *script], ROOT, environment_of(places))
+    return launch(places, *flags, str(HERE / "launched_training.py"), str(places), json.dumps(changes))
 
 
 def launch_stage(places: Path, flags: list[str], **changes) -> subprocess.CompletedProcess:
@@ -98,9 +99,7 @@ def launch_stage(places: Path, flags: list[str], **changes) -> subprocess.Comple
         "out": "out/finetuned", "report": "out/train.json", "curves": "out/curves",
     }  # fmt: skip
     options = [word for name, path in paths.items() for word in (f"--{name}", str(places / path))]
-    command = [*LAUNCH, *flags, "-m", "stages.train", *options]
-    run = {"cwd": ROOT, "env": environment_of(places), "capture_output": True, "text": True, "timeout": 1800}
-    return subprocess.run(command, check=False, **run)
+    return launch(places, *flags, "-m", "stages.train", *options)
 
 
 def train_alone(places: Path, monkeypatch, **changes) -> Path:
