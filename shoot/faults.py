@@ -11,7 +11,7 @@ from shoot.sewing import Garment
 Array = np.ndarray
 _NEAR, _DEEP = 0.025, 0.004  # how near a finger is to cloth, and how deep in it, m
 _SUNK = 0.12  # share of the vertices of a hand's fingers
-_HARDLY = 0.004  # share of the picture
+_HARDLY, _UNCHANGED = 0.012, 0.004  # shares of the picture
 
 
 def hands_in_cloth(bodies: Bodies, figure: Figure, garments: list[tuple[int, Garment]]) -> bool:
@@ -39,7 +39,7 @@ def hardly_changed(layers: Layers, alpha: Array) -> bool:
     Args:
         alpha: the original's coverage, (H, W, LAYERS).
     """
-    return bool(np.abs(layers.alpha - alpha).max(-1).mean() < _HARDLY)
+    return bool(np.abs(layers.alpha - alpha).max(-1).mean() < _UNCHANGED)
 
 
 def _fingers_of(bodies: Bodies, side: str) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from shoot.bodies import Bodies, Figure
-from shoot.meshes import clip, normals, refine_triangles, unit
+from shoot.meshes import clip, normals, refine_triangles, unit, value_noise
 from shoot.skin import SIDE, SkinPainter
 
 Array = np.ndarray
@@ -64,6 +64,9 @@ class ScalpMap:
             matrix, depth = finer @ matrix, finer @ depth
         self.ids, self.matrix, self.inside = ids[local], matrix, depth
         self.mean = matrix @ mean[self.ids]
+        centre = self.mean[self.triangles].mean(1)
+        ragged = 0.007 + 0.004 * value_noise(centre / 0.006)
+        self.covered = self.triangles[self.inside[self.triangles].mean(1) > ragged]  # under hair too dense for skin
 
     @staticmethod
     def _hairline(points: Array, painter: SkinPainter, ear: Array) -> Array:

@@ -116,7 +116,7 @@ class Studio:
             scalp = Scalp(self.scalp, self.bodies, figure, [garment.collider for _, garment in garments])
             shapes |= shape_hair(grow_hair(scalp, plan.hair, np.random.default_rng([plan.person, 12])), colour, turn)
             cap = np.tile(colour * 0.8, (len(scalp.vertices), 1))
-            parts.append(Part(scalp.vertices + 0.0012 * scalp.normals, self.scalp.triangles, cap))
+            parts.append(Part(scalp.vertices + 0.0012 * scalp.normals, self.scalp.covered, cap))
         for number, part in enumerate(parts):
             shapes[f"paint:{number}"] = make_mesh(
                 part.vertices @ turn, part.triangles, self.paint, colours=part.colours
