@@ -6,7 +6,6 @@ Each number gives two shots: a whole person, and a twin whose body has a fault a
 The facts of a shot hold the body part of each pixel, as a PNG in base 64.
 """
 
-import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from atelier.common.files import atomic_write
 from shoot.cuts import Outfit, sample_cut
 from shoot.deformities import FAULTS, Fault, sample_fault
-from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN
+from shoot.plan import sample_hair
 from shoot.poses import Pose
+from shoot.shots import list_people, people_option, shot_options, write_shot
 
 POSTURES = ("on the back", "on the side", "on the front", "sitting", "standing", "walking", "waving", "jumping")
 _ODDS = (0.38, 0.10, 0.08, 0.06, 0.14, 0.08, 0.08, 0.08)
@@ -96,8 +95,7 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
     """
     rng = np.random.default_rng([number, 31])
     person, female = people[rng.integers(len(people))]
-    styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
-    hair = str(rng.choice(list(styles), p=np.array(list(styles.values())) / sum(styles.values())))
+    hair = sample_hair(female, rng)
     posture = str(rng.choice(POSTURES, p=_ODDS))
     kind = FAULTS[number % len(FAULTS)]
     if posture == "on the side" and kind not in _SEEN_FROM_THE_SIDE:
@@ -117,16 +115,12 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the shots.")
+@shot_options
+@people_option(200)
 @click.option("--first", default=0, show_default=True, help="Number of the first pair.")
 @click.option("--count", default=60, show_default=True, help="Number of pairs of a whole and a deformed body.")
-@click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
-@click.option("--samples", default=64, show_default=True, help="Paths per pixel.")
-@click.option("--people", default=200, show_default=True, help="Number of different people.")
 def main(out: Path, first: int, count: int, size: int, samples: int, people: int) -> None:
     """Take shots of people on the ground, whole and deformed; a shot that exists is not taken again."""
-    from atelier.world.shotfile import pack
-    from shoot.bodies import sample_person
     from shoot.expose import expose
     from shoot.outdoors import Outdoors, draw_parts
     from shoot.scene import Studio
@@ -134,7 +128,7 @@ def main(out: Path, first: int, count: int, size: int, samples: int, people: int
     out.mkdir(parents=True, exist_ok=True)
     studio = Studio()
     outdoors = Outdoors(studio)
-    known = [(seed, sample_person(seed, studio.bodies.features).female) for seed in range(people)]
+    known = list_people(studio.bodies, people)
     for number in range(first, first + count):
         for plan in plan_body(number, known):
             path = out / f"{plan.name}.shot"
@@ -144,11 +138,7 @@ def main(out: Path, first: int, count: int, size: int, samples: int, people: int
             staged = outdoors.stage(plan)
             facts = asdict(plan) | {"item": plan.number, "domain": "body", "twin": plan.fault and plan.fault.kind}
             facts["parts"] = draw_parts(staged, size)
-            data = pack(
-                expose(staged.scene, staged.shapes, staged.details, size, samples), json.loads(json.dumps(facts))
-            )
-            with atomic_write(path) as partial:
-                partial.write_bytes(data)
+            write_shot(path, expose(staged.scene, staged.shapes, staged.details, size, samples), facts)
             what = plan.fault.kind if plan.fault else "whole"
             click.echo(
                 f"{plan.name} {plan.posture} {plan.place} {what} {time.process_time() - start:.1f} s of CPU time"

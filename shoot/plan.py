@@ -97,8 +97,7 @@ def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: i
     same = [seed for seed, sex in own if sex == female]
     if number and number % 2 == 0 and rng.random() < 0.5:
         person = same[rng.integers(len(same))]
-    styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
-    hair = str(np.random.default_rng([person, 10]).choice(list(styles), p=_odds(styles)))
+    hair = sample_hair(female, np.random.default_rng([person, 10]))
     view = str(rng.choice(list(VIEWS), p=_odds(VIEWS)))
     yaw = {
         "front": rng.uniform(-18, 18),
@@ -125,6 +124,12 @@ def twins_of(plan: ShotPlan) -> list[ShotPlan]:
     order = np.random.default_rng([plan.seed, 11]).permutation(len(choices))
     outfits = [(n, words, (*plan.outfit[:n], cut, *plan.outfit[n + 1 :])) for n, words, cut in choices]
     return [replace(plan, outfit=outfits[k][2], twin=outfits[k][:2], was=plan.outfit[outfits[k][0]]) for k in order]
+
+
+def sample_hair(female: bool, rng: np.random.Generator) -> str:
+    """Draw a hair style."""
+    styles = HAIR_OF_WOMEN if female else HAIR_OF_MEN
+    return str(rng.choice(list(styles), p=_odds(styles)))
 
 
 def _odds(table: dict[str, float]) -> np.ndarray:

@@ -6,7 +6,6 @@ The coloured parts of a product are layers as garments are, so colour, print and
 The facts of a shot name the frame of the logo: its layer, its middle u, v on the cloth and its largest width, m.
 """
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from atelier.common.files import atomic_write
 from shoot.cuts import Cut, Outfit
+from shoot.shots import shot_options, write_shot
 
 Array = np.ndarray
 # kind → its weight, and the views that it is shown in
@@ -100,14 +99,11 @@ def outfit_of(plan: ProductPlan) -> Outfit:
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the shots.")
+@shot_options
 @click.option("--first", default=0, show_default=True, help="Number of the first shot.")
 @click.option("--count", default=120, show_default=True, help="Number of shots.")
-@click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
-@click.option("--samples", default=64, show_default=True, help="Paths per pixel.")
 def main(out: Path, first: int, count: int, size: int, samples: int) -> None:
     """Take shots of products; a shot that exists is not taken again."""
-    from atelier.world.shotfile import pack
     from shoot.expose import expose
     from shoot.scene import Studio
     from shoot.showroom import stage_product
@@ -121,9 +117,7 @@ def main(out: Path, first: int, count: int, size: int, samples: int) -> None:
         start = time.process_time()
         staged = stage_product(plan, studio)
         facts = asdict(plan) | {"item": plan.number, "domain": "product", "logo": staged.logo}
-        data = pack(expose(staged.scene, staged.shapes, staged.details, size, samples), json.loads(json.dumps(facts)))
-        with atomic_write(path) as partial:
-            partial.write_bytes(data)
+        write_shot(path, expose(staged.scene, staged.shapes, staged.details, size, samples), facts)
         click.echo(f"{plan.name} {plan.kind} {plan.view} {plan.place} {time.process_time() - start:.1f} s of CPU time")
 
 

@@ -16,7 +16,7 @@ from shoot.grounds import lay_ground
 from shoot.landmarks import Landmarks
 from shoot.meshes import normals
 from shoot.places import Place, make_place
-from shoot.plan import HAIR_OF_MEN, HAIR_OF_WOMEN, ShotPlan
+from shoot.plan import ShotPlan, sample_hair
 from shoot.poses import turn_about
 from shoot.products import ProductPlan, outfit_of
 from shoot.renderer import mi
@@ -138,8 +138,7 @@ def _stage_worn(plan: ProductPlan, studio: Studio) -> StagedProduct:
     rng = np.random.default_rng([plan.seed, 24])
     person = next(s for s in range(100 * plan.seed, 100 * plan.seed + 99)
                   if sample_person(s, studio.bodies.features).female == plan.female)  # fmt: skip
-    styles = HAIR_OF_WOMEN if plan.female else HAIR_OF_MEN
-    hair = str(rng.choice(list(styles), p=np.array(list(styles.values())) / sum(styles.values())))
+    hair = sample_hair(plan.female, rng)
     pose = (*_WORN[rng.integers(len(_WORN))], "stand", "rest")
     shot = ShotPlan(
         0, 0, "studio", outfit_of(plan), person, plan.female, hair, pose, "front", plan.yaw, True, plan.seed

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atelier.common.files import atomic_write
-from atelier.world.shotfile import pack, unpack
+from atelier.world.shotfile import unpack
+from shoot.shots import list_people, people_option, shot_options, write_shot
 
 if TYPE_CHECKING:
     from shoot.plan import ShotPlan
@@ -74,28 +74,23 @@ class Session:
                 return "the other cut is hardly seen"
         bones = self.studio.bodies.bones
         joints = dict(zip(bones, staged.joints_in_picture().round(4).tolist(), strict=True))
-        with atomic_write(path) as partial:
-            partial.write_bytes(pack(layers, asdict(plan) | {"joints": joints}))
+        write_shot(path, layers, asdict(plan) | {"joints": joints})
         return None
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the shots.")
+@shot_options
+@people_option(1200)
 @click.option("--first", default=0, show_default=True, help="Number of the first outfit.")
 @click.option("--items", default=300, show_default=True, help="Number of outfits.")
 @click.option("--shots", default=3, show_default=True, help="Shots of each outfit, without twins.")
-@click.option("--size", default=128, show_default=True, help="Side of the pictures, pixels.")
-@click.option("--samples", default=48, show_default=True, help="Paths per pixel.")
-@click.option("--people", default=1200, show_default=True, help="Number of different people.")
 @click.option("--twins/--no-twins", default=True, help="Take a twin of each shot that differs in one cut.")
 def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int, twins: bool) -> None:
     """Take the shots of some outfits."""
-    from shoot.bodies import sample_person
     from shoot.plan import plan_shot, twins_of
 
     session = Session(out, size, samples)
-    features = session.studio.bodies.features
-    known = [(seed, sample_person(seed, features).female) for seed in range(people)]
+    known = list_people(session.studio.bodies, people)
     for item in range(first, first + items):
         for number in range(shots):
             attempts = (plan_shot(item, number, known, attempt) for attempt in range(_ATTEMPTS))

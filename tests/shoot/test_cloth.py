@@ -51,7 +51,7 @@ def marks() -> Landmarks:
 
 
 def draw(cut: Cut, marks: Landmarks, u: float, below_neck: float) -> float:
-    """Return the factor at a place on the cloth, without its weave: over that 3 mm away in every direction."""
+    """Return the factor at a place on the cloth, without its weave: over the median 3 cm away, to all four corners."""
     step = np.array([-0.03, 0.03])
     around = np.array([[u + a, marks.neck - below_neck + b, 0.2] for a in step for b in step])
     here = draw_details(cut, marks, np.array([[u, marks.neck - below_neck, 0.2]]))[0]
