@@ -12,11 +12,10 @@ if TYPE_CHECKING:
 MOST_METRICS = 40  # of a report: more than that cannot be compared on a page
 ESTIMATE = ("mean", "ci_lo", "ci_hi", "n", "clusters", "p", "p_holm")  # parts of an estimate: columns of the table
 
-EXPERIMENT_TAGS = {
-    "mlflow.note.content": "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… "
-    "and unseen/… of the fine-tuned editor with baseline/… of the base editor; the curves of a training are in its "
-    "train run.",
-}
+EXPERIMENT_NOTE = (
+    "Runs of the pipeline's stages (dvc.yaml). Compare the evaluate runs by the metrics seen/… and unseen/… of the "
+    "fine-tuned editor with baseline/… of the base editor; the curves of a training are in its train run."
+)
 _NOTES = {
     "prepare": "Reads the data set into items with splits.",
     "pair": "Makes training triplets, and probes to evaluate on.",

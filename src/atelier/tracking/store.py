@@ -13,7 +13,7 @@ from atelier.common.deadlines import call_within
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.tracking.artifacts import ARTIFACTS, settle
-from atelier.tracking.facts import EXPERIMENT_TAGS
+from atelier.tracking.facts import EXPERIMENT_NOTE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -213,7 +213,7 @@ def _connect(uri: str, file: Path | None, name: str) -> tuple["MlflowClient", st
         # By default mlflow puts them into the working directory: lost with a temporary experiment.
         place = (file.parent / ARTIFACTS).as_uri() if file else None
         try:
-            return client, client.create_experiment(name, place, EXPERIMENT_TAGS)
+            return client, client.create_experiment(name, place, {"mlflow.note.content": EXPERIMENT_NOTE})
         except MlflowException:  # another run created it meanwhile; otherwise there is none
             found = client.get_experiment_by_name(name)
             if found is None:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from atelier.common.errors import UserError
+from atelier.images.boxes import box_of
 from atelier.world.programs import Scene, describe_scene
 from atelier.world.render import Rendered, render
 from atelier.world.sample import make_scene, sample_item, sample_worn
@@ -110,9 +111,3 @@ def _street_row(scene: Scene, rendered: Rendered, index: int) -> dict[str, Any]:
         "scene": scene.to_json(),
         "person_id": scene.person.person_id,
     }
-
-
-def box_of(mask: np.ndarray) -> list[float]:
-    """Return the box [x1, y1, x2, y2] around a mask that is not empty, px."""
-    ys, xs = np.nonzero(mask)
-    return [float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)]
