@@ -11,6 +11,11 @@ from fixtures_page import page_data  # noqa: F401
 from fixtures_pairs import index, items, paired, prepared_items  # noqa: F401
 from fixtures_scoring import scorers, scores, tiny_clip_folder, tiny_features_folder  # noqa: F401
 from fixtures_training import editor  # noqa: F401
+from hypothesis import settings
+
+# The same examples in every run, and no limit on the time of one: on a busy machine a limit fails a test by chance.
+settings.register_profile("atelier", derandomize=True, deadline=None)
+settings.load_profile("atelier")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -163,7 +163,7 @@ def test_the_line_says_what_is_wrong(words, reason):
     assert reason in result.stderr
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(sorted(WORDS)),
     st.lists(

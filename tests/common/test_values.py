@@ -36,7 +36,7 @@ def test_a_value_that_is_no_text_is_refused_with_its_column(value, reason):
         text_value(value, "caption")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary(), st.lists))
 def test_any_value_is_a_storable_text_or_refused(value):
     try:

@@ -96,7 +96,7 @@ def test_a_name_is_not_empty_and_one_that_is_a_number_is_taken_as_written(tmp_pa
         assert getattr(getattr(read, section), name) == text
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(key=st.sampled_from(TEXTS), number=st.integers(-(10**9), 10**9))
 def test_a_whole_number_stands_for_its_text_where_a_text_is_free(key, number):
     free = key not in CHOICES and (key not in SCALES or 0 <= number <= 1000)
@@ -159,7 +159,7 @@ def test_a_right_value_of_an_experiment_is_taken(tmp_path, override, expected):
     assert (value, type(value)) == (expected, type(expected))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),

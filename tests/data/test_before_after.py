@@ -153,7 +153,7 @@ NAME = st.text(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     names=st.dictionaries(
         NAME.filter(lambda name: not name.startswith(".") and PurePosixPath(f"{name}.png").suffix == ".png"),

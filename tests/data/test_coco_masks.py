@@ -110,7 +110,7 @@ def test_run_lengths_beyond_any_picture_are_refused_before_they_are_added(length
         draw_segmentation({"size": [3, 4], "counts": counts(length)}, (4, 3))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     size=st.lists(st.integers(-5, 70), max_size=3), counts=st.lists(st.integers(-9, 2**70)) | st.text() | st.binary()
 )

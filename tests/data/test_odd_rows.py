@@ -52,7 +52,7 @@ def check(parsed):
 
 
 @pytest.mark.parametrize("schema", KEYS)
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_row_is_an_item_or_refused(schema, data, tmp_path_factory):
     keys = KEYS[schema]
@@ -71,7 +71,7 @@ def test_any_row_is_an_item_or_refused(schema, data, tmp_path_factory):
         write_rows(tmp_path_factory.getbasetemp() / f"{schema}.parquet", Item, [parsed.item])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.binary(max_size=60), JSON.map(lambda row: json.dumps(row).encode())), max_size=6))
 def test_any_lines_of_metadata_are_rows_or_refused(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("lines")
@@ -82,7 +82,7 @@ def test_any_lines_of_metadata_are_rows_or_refused(tmp_path_factory, lines):
     assert first.item.item_id == "0.png"
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     odd=JSON,
     part=st.sampled_from(["images", "annotations"]),
@@ -99,7 +99,7 @@ def test_an_odd_entry_of_an_annotation_file_refuses_itself_alone(tmp_path_factor
     assert first.where
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.binary(max_size=60) | JSON.map(lambda row: json.dumps(row).encode()), st.sampled_from(["item1", "pair_id", ""])
 )

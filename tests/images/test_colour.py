@@ -100,7 +100,7 @@ WHOLE = (
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 320), st.integers(0, 255)), max_size=6), st.booleans())
 def test_a_damaged_profile_never_costs_the_picture(whole, changes, cut):
     damaged, picture = bytearray(whole[0]), Image.fromarray(CUBE).convert(whole[1])

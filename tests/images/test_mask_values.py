@@ -133,7 +133,7 @@ def test_the_half_of_a_high_range_is_inside_and_an_unknown_range_is_refused(kind
         decode_mask(mask, UPRIGHT)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.permutations(range(256)), st.integers(0, 255), st.integers(0, 255), st.sampled_from(["P", "PA"]), st.booleans()
 )

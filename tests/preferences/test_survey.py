@@ -193,7 +193,7 @@ def test_a_pair_with_a_picture_that_cannot_be_opened_ends_in_one_line(pairs, tmp
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     odd=st.binary(max_size=80), row=st.dictionaries(st.sampled_from(COLUMNS), st.text() | st.floats() | st.booleans())
 )

@@ -85,7 +85,7 @@ def test_a_file_that_is_not_a_batch_is_refused(tmp_path, text, reason):
         read_batch(tmp_path / "none.csv", tmp_path, mask="auto", seed=0)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.text(max_size=9) | st.sampled_from(["a" * 300, "\0", "..", "/"]), max_size=6), max_size=5))
 def test_any_rows_are_edits_or_refused_by_line(tmp_path_factory, rows):
     text = io.StringIO(newline="")

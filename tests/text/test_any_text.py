@@ -20,7 +20,7 @@ ABOUT_A_DRESS = st.tuples(
 ).map(" ".join)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ABOUT_A_DRESS, st.sampled_from([*LAB, "light blue"]))
 def test_after_a_change_of_colour_the_caption_names_the_new_colour_alone(text, colour):
     mention = find_mention(recaption(text, "dress", colour=colour), "dress")
@@ -28,7 +28,7 @@ def test_after_a_change_of_colour_the_caption_names_the_new_colour_alone(text, c
     assert mention.colours == (colour,)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ABOUT_A_DRESS, st.sampled_from([name for name in PRINTS if name != "solid"]))
 def test_after_a_change_of_print_the_caption_names_the_new_print_alone(text, pattern):
     mention = find_mention(recaption(text, "dress", pattern=pattern), "dress")
@@ -36,7 +36,7 @@ def test_after_a_change_of_print_the_caption_names_the_new_print_alone(text, pat
     assert mention.pattern == pattern
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS, TEXTS)
 def test_what_is_read_is_in_the_lexicon(text, other):
     request, difference = read_request(text), name_difference(text, other, "dress")

@@ -163,7 +163,7 @@ def test_one_call_of_a_server_that_drips_is_cut(monkeypatch):
         assert store.os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "5"
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.text() | st.text(alphabet="./a _", max_size=300) | st.sampled_from(["", "/" * 300, "a" * 249 + "/..", "x" * 300])
 )

@@ -85,7 +85,7 @@ def test_programs_are_read_back_as_they_were_written(world):
     colour=st.sampled_from(list(CLOTH_RGB)),
     pattern=st.sampled_from(PATTERNS),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_edits_change_what_they_name_alone(kind, colour, pattern):
     worn = (("upper", Garment(kind, "red", "dots", 0.1)), ("lower", Garment("shorts", "blue", "stripes", 0.4)))
     scene = Scene("0001-0", "studio", "front", Person("p", "woman"), worn, "upper")

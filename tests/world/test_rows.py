@@ -87,5 +87,5 @@ def test_a_world_without_the_domain_is_refused(world, tmp_path):
 
     (tmp_path / "0041-2.shot").write_bytes(world.read("0041-2"))
     CliRunner().invoke(pack.main, [str(tmp_path), "--out", str(tmp_path / "out")])
-    with pytest.raises(UserError, match="no outfit of the domain studio has enough stored shots"):
+    with pytest.raises(UserError, match="no outfit of the domain studio is stored for studies"):
         next(rows("studio", 1, 0, 32, world=Shards(tmp_path / "out")))

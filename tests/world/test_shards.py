@@ -2,13 +2,15 @@
 
 import shutil
 import zipfile
+from collections import Counter
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from atelier.common.errors import UserError
-from atelier.world import shards
-from atelier.world.shards import INDEX, Shards
+from atelier.world import Scene, rows, sample_outfit, shards
+from atelier.world.shards import INDEX, Shards, part_of
 from shoot import pack
 
 
@@ -92,3 +94,14 @@ def test_the_folder_is_found(world, tmp_path, monkeypatch):
     assert shards.find_folder() == tmp_path / "data" / "world"
     monkeypatch.setenv("ATELIER_WORLD", str(world.folder))
     assert shards.open_world().facts == world.facts
+
+
+def test_studies_and_base_models_share_no_outfit(world):
+    parts = {item: part_of(item, ("studio", "street")[item % 2]) for item in range(300)}
+    counted = Counter((item % 2, part) for item, part in parts.items())
+    assert counted == {(0, "study"): 90, (0, "base"): 60, (1, "study"): 60, (1, "base"): 90}
+    assert part_of(0, "product") == "study"
+    shown = {Scene.from_json(row["scene"]).shot for row in rows("street", 8, 0, 32, world=world)}
+    assert shown == {"0041-2"}
+    trained = {sample_outfit(np.random.default_rng(n), "street", part="base", world=world).shot for n in range(8)}
+    assert trained == {"0025-2"}

@@ -12,7 +12,7 @@ from atelier.world.shotfile import _decode_cloth, _encode_cloth, pack, read_head
     field=arrays(np.int16, (9, 7, 3)),
     covered=arrays(np.bool_, (9, 7)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_coordinates_are_decoded_exactly(field, covered):
     np.testing.assert_array_equal(_decode_cloth(_encode_cloth(field, covered), covered), field[covered])
 

@@ -17,7 +17,7 @@ from atelier.images.boxes import box_of
 from atelier.world.programs import Scene, describe_scene
 from atelier.world.render import Rendered, render
 from atelier.world.sample import make_scene, sample_item, sample_worn
-from atelier.world.shards import LEAST, Shards, ShotItem, open_world
+from atelier.world.shards import LEAST, Shards, ShotItem, open_world, part_of
 
 VARIANTS, SHOTS = 4, ("first", "second")  # of a DeepFashion item: colour variants, and shots of each
 CLOTH_TYPES = {"t-shirt": "Tees_Tanks", "shirt": "Shirts_Polos", "jacket": "Jackets_Coats", "dress": "Dresses",
@@ -30,7 +30,7 @@ _STREAM = {"studio": 1, "street": 2}
 def rows(
     domain: Literal["studio", "street"], count: int, seed: int, size: int, start: int = 0, world: Shards | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows start, start + 1, … below `count` of a domain.
+    """Yield the rows start, start + 1, … below `count` of a domain, of the outfits that are the studies' (`part_of`).
 
     A row depends only on the seed, its number and the stored shots. When all outfits had their turn, they have another
     in other fabrics. A studio outfit has VARIANTS variants of fabrics a turn, each in two of its shots; a row of the
@@ -42,7 +42,7 @@ def rows(
     world = world or open_world()
     items = _items(world, domain)
     if not items:
-        raise UserError(f"{world.folder}: no outfit of the domain {domain} has enough stored shots")
+        raise UserError(f"{world.folder}: no outfit of the domain {domain} is stored for studies")
     per_item = VARIANTS * len(SHOTS) if domain == "studio" else 1
     for index in range(start, count):
         number, place = divmod(index, per_item)
@@ -70,8 +70,9 @@ def make_row_scene(world: Shards, item: ShotItem, seed: int, variant: int, shot:
 
 @lru_cache(8)
 def _items(world: Shards, domain: str) -> list[ShotItem]:
-    """Return the outfits of a domain: in the studio those with LEAST shots, if any has."""
-    return list(world.items(domain, LEAST if domain == "studio" else 1)) or list(world.items(domain))
+    """Return the studies' outfits of a domain: in the studio those with LEAST shots, if any has."""
+    items = [item for item in world.items(domain) if part_of(item.number, domain) == "study"]
+    return [item for item in items if domain != "studio" or len(item.shots) >= LEAST] or items
 
 
 def _studio_row(scene: Scene, rendered: Rendered, item: int, pose: str) -> dict[str, Any]:

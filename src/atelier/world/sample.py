@@ -1,5 +1,6 @@
 """Sample scenes of stored shots: fabrics, the camera's development and side bars."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 from atelier.world.develop import Camera
 from atelier.world.fabrics import CLOTH_RGB, PATTERNS, styles_of
 from atelier.world.programs import KINDS, NAMES, Garment, Person, Scene, seen_slots
-from atelier.world.shards import Shards, open_world
+from atelier.world.shards import Part, Shards, open_world, part_of
 
 _PLAIN = 0.5  # share of garments without a print
 _BASIC = 0.6  # share of colours, and of prints, that are of the ten and four that instructions name
@@ -83,11 +84,27 @@ def make_scene(
 
 
 def sample_outfit(
-    rng: np.random.Generator, domain: str, *, held_out: bool = False, world: Shards | None = None
+    rng: np.random.Generator,
+    domain: str,
+    *,
+    held_out: bool = False,
+    part: Part | None = None,
+    world: Shards | None = None,
 ) -> Scene:
-    """Sample a scene of any shot of a domain, twins included: training data of the embedded model."""
+    """Sample a scene of any shot of a domain, twins included.
+
+    Args:
+        part: only shots of the base models' outfits or the studies'; None: any.
+    """
     world = world or open_world()
-    names = [name for name, facts in world.facts.items() if facts["domain"] == domain]
+    names = _names(world, domain, part)
     name = names[int(rng.integers(len(names)))]
     worn = sample_worn(rng, world.facts[name], held_out=held_out)
     return make_scene(world, name, worn, sample_item(rng, [world.facts[name]]), rng)
+
+
+@lru_cache(16)
+def _names(world: Shards, domain: str, part: Part | None) -> list[str]:
+    """Return the names of a domain's shots, of a part's outfits."""
+    facts = ((name, one) for name, one in world.facts.items() if one["domain"] == domain)
+    return [name for name, one in facts if part in (None, part_of(one["item"], domain))]

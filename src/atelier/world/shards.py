@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import UnidentifiedImageError
 
@@ -25,6 +25,8 @@ VARIABLE = "ATELIER_WORLD"  # names the folder of the stored shots
 _FOLDER = Path("data") / "world"
 _OPEN = 48  # shots that stay open
 LEAST = 3  # shots of an item that has enough of them
+Part = Literal["base", "study"]
+_STUDY_FIFTHS = {"studio": 3, "street": 2}  # of five pairs of outfits, so many are the studies'; of other domains 2
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,15 @@ class Shards:
         A twin whose original is missing counts as a shot of its own.
         """
         return (item for item in self._items if domain in (None, item.domain) and len(item.shots) >= least)
+
+
+def part_of(item: int, domain: str) -> Part:
+    """Return who uses an outfit or a product: the training of the base models, or the studies.
+
+    So no study shows clothes or people that its base model was trained on. The studio, where studies fine-tune as well
+    as test, leaves more to them than the street, where they only test.
+    """
+    return "study" if item // 2 % 5 < _STUDY_FIFTHS.get(domain, 2) else "base"
 
 
 def find_folder() -> Path:

@@ -36,7 +36,7 @@ def prepare(sd, placeholder: str, vectors: int, initialiser: str = "shirt") -> S
     return methods.prepare(sd, make_concept(**INVERSION | changes)).model
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(word=st.text(LETTERS, min_size=1, max_size=6), vectors=st.integers(1, 3), angles=st.booleans())
 def test_any_placeholder_is_refused_or_read_as_all_its_vectors_by_both(sd, word, vectors, angles):
     placeholder = f"<{word}>" if angles else word
