@@ -1,6 +1,6 @@
 """Shoot products that a logo is composed on later: clothes laid flat, hung up or worn, caps, mugs, bags and others.
 
-    python -m shoot.products --out data/products --count 120 --size 128
+    python -m shoot.products --out data/products --count 200 --size 128
 
 The coloured parts of a product are layers as garments are, so colour, print and logo are composed on them afterwards.
 The facts of a shot name the frame of the logo: its layer, its middle u, v on the cloth and its largest width, m.
@@ -13,29 +13,31 @@ from pathlib import Path
 import click
 import numpy as np
 
+from atelier.world.shards import part_of
 from shoot.cuts import Cut, Outfit
 from shoot.shots import shot_options, write_shot
 
 Array = np.ndarray
 # kind → its weight, and the views that it is shown in
 KINDS: dict[str, tuple[float, tuple[str, ...]]] = {
-    "t-shirt": (0.26, ("flat", "hung", "worn", "worn")),
-    "sweater": (0.16, ("flat", "hung", "worn")),
-    "shorts": (0.06, ("flat",)),
-    "cap": (0.14, ("standing",)),
-    "mug": (0.13, ("standing",)),
+    "t-shirt": (0.23, ("flat", "hung", "worn", "worn")),
+    "sweater": (0.15, ("flat", "hung", "worn")),
+    "shorts": (0.05, ("flat",)),
+    "cap": (0.12, ("standing",)),
+    "mug": (0.12, ("standing",)),
     "bag": (0.13, ("flat", "hung", "hung")),
-    "perfume": (0.05, ("standing",)),
-    "billboard": (0.03, ("standing",)),
-    "bear": (0.04, ("standing",)),
+    "perfume": (0.045, ("standing",)),
+    "billboard": (0.035, ("standing",)),
+    "bear": (0.12, ("standing",)),
 }
 _PLACES = {
     "flat": ("studio", "studio", "table", "floor", "grass", "street", "sand", "snow"),
     "hung": ("wall", "wall", "studio"),
-    "standing": ("studio", "studio", "table", "table", "grass", "street", "sand", "snow"),
+    "standing": ("studio", "studio", "table", "table", "floor", "grass", "street", "sand", "snow"),
     "worn": ("studio", "street", "park", "room", "wall"),
 }
-_PER_KIND = tuple(weight for weight, _ in KINDS.values())
+_STEPS = (0.6710436067, 0.5497004779, 0.8191725134)  # of the R₃ sequence: 1 / x, 1 / x³, 1 / x² where x⁴ = x + 1
+_START = 0.425  # at which the first 200 plans come near to the shares
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,26 @@ class ProductPlan:
         return f"p{self.number:04d}"
 
 
+def choose(number: int) -> tuple[str, str, str]:
+    """Choose kind, view and place by a low-discrepancy sequence, one for each part of the shots (`part_of`).
+
+    Kinds have almost their shares in each part, and each kind almost all its views and places.
+    """
+    part = part_of(number, "product")
+    turn = sum(part_of(before, "product") == part for before in range(number))
+    first, second, third = ((_START + turn * step) % 1 for step in _STEPS)
+    ends = np.cumsum([weight for weight, _ in KINDS.values()])
+    kind = list(KINDS)[min(int(np.searchsorted(ends, first, side="right")), len(KINDS) - 1)]
+    views = KINDS[kind][1]
+    view = views[int(second * len(views))]
+    places = _PLACES[view]
+    return kind, view, "street" if kind == "billboard" else places[int(third * len(places))]
+
+
 def plan_product(number: int) -> ProductPlan:
-    """Plan a shot of a product; every kind, view and place takes its turn."""
+    """Plan a shot of a product; every kind, view and place takes its turn, in base models and studies apart."""
     rng = np.random.default_rng([number, 21])
-    kind = str(rng.choice(list(KINDS), p=np.array(_PER_KIND) / sum(_PER_KIND)))
-    view = str(rng.choice(KINDS[kind][1]))
-    place = "street" if kind == "billboard" else str(rng.choice(_PLACES[view]))
+    kind, view, place = choose(number)
     turn, pitch = {"flat": (28, (56, 84)), "hung": (24, (0, 9)), "standing": (38, (10, 36)), "worn": (32, (0, 6))}[view]
     if kind == "billboard":
         turn, pitch = 25, (-4, 2)
@@ -101,7 +117,7 @@ def outfit_of(plan: ProductPlan) -> Outfit:
 @click.command()
 @shot_options
 @click.option("--first", default=0, show_default=True, help="Number of the first shot.")
-@click.option("--count", default=120, show_default=True, help="Number of shots.")
+@click.option("--count", default=200, show_default=True, help="Number of shots.")
 def main(out: Path, first: int, count: int, size: int, samples: int) -> None:
     """Take shots of products; a shot that exists is not taken again."""
     from shoot.expose import expose

@@ -34,7 +34,7 @@ _MAKERS = {"cap": make_cap, "mug": make_mug, "perfume": make_bottle, "billboard"
 _GLOSSY = ("mug", "perfume")
 # logo of hard products: layer; u; share of the height; width, m on the enlarged surface
 _LOGOS = {"cap": (0, 0.0, 0.0, 0.19), "mug": (0, 0.0, 0.0, 0.25), "perfume": (0, 0.0, 0.0, 0.17),
-          "billboard": (0, 0.0, 0.0, 2.5), "bear": (1, 0.0, 0.0, 0.07)}  # fmt: skip
+          "billboard": (0, 0.0, 0.0, 2.5), "bear": (1, 0.0, 0.0, 0.085)}  # fmt: skip
 _WORN = (("side", "side"), ("relaxed", "relaxed"), ("out", "out"), ("relaxed", "back"), ("hip", "relaxed"))
 
 
@@ -94,7 +94,7 @@ def make_product(plan: ProductPlan, rng: np.random.Generator) -> tuple[Parts, Lo
     elif plan.view == "hung":
         hanger = make_hanger(top)
         parts |= {"wood": hanger[:1], "metal": hanger[1:]}
-    spot = {"bag": (0.0, 0.46 * top, 0.24), "shorts": (0.13, 0.13, 0.13)}.get(plan.kind, (0.0, 0.475, 0.25))
+    spot = {"bag": (0.0, 0.46 * top, 0.26), "shorts": (0.14, 0.14, 0.18)}.get(plan.kind, (0.0, 0.475, 0.31))
     return parts, {"layer": 0, "u": spot[0], "v": spot[1], "width": spot[2]}
 
 
@@ -126,7 +126,8 @@ def _finish(
 ) -> StagedProduct:
     """Point the camera so that all vertices are seen, and add place and light."""
     shapes |= {f"place:{number}": make_thing(thing) for number, thing in enumerate(place.things)}
-    view = frame(vertices, plan.pitch, rng, cover=(1.12, 1.40), away=3.0 if plan.kind == "billboard" else 5.0)
+    cover = (1.12, 1.40) if plan.view == "standing" else (1.10, 1.24)  # clothes are near, so that words are legible
+    view = frame(vertices, plan.pitch, rng, cover=cover, away=3.0 if plan.kind == "billboard" else 5.0)
     aperture = 0.004 * view.distance * float(rng.uniform(0.3, 1.0)) if plan.view == "standing" else 0.0
     sensor, _ = point_camera(view.origin, view.target, view.half, aperture, view.distance)
     light = light_up(SimpleNamespace(seed=plan.seed), place)
@@ -149,10 +150,10 @@ def _stage_worn(plan: ProductPlan, studio: Studio) -> StagedProduct:
     marks = Landmarks.of(studio.bodies, figure)
     joints = dict(zip(studio.bodies.bones, figure.joints @ turn, strict=True))
     head, hip = joints["head"], joints["upperleg01.L"]
-    low, high = hip[2] - 0.05, head[2] + rng.uniform(0.06, 0.24)
+    low, high = hip[2] + 0.04, head[2] + rng.uniform(0.06, 0.24)
     side = 0.5 * (high - low)
     corners = np.array([[x, 0, z] for x in (-side, side) for z in (low, high)])
-    logo = {"layer": 1, "u": 0.0, "v": float(marks.neck - 0.20 * marks.size), "width": float(0.165 * marks.size)}
+    logo = {"layer": 1, "u": 0.0, "v": float(marks.neck - 0.20 * marks.size), "width": float(0.185 * marks.size)}
     staged = _finish(plan, make_place(plan.place, plan.seed), shapes, corners * [0.85, 1, 1], logo, rng)
     return replace(staged, details=[partial(draw_details, cut, marks) for cut in shot.outfit])
 
