@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from atelier.world.shards import part_of
 from shoot.meshes import edges_of
 from shoot.products import KINDS, outfit_of, plan_product
 from shoot.surfaces import ball, cut_sheet, distance_inside, revolve, tube
@@ -87,3 +88,17 @@ def test_plans_repeat_and_show_every_kind_and_view():
     seen = Counter((plan.kind, plan.view) for plan in plans)
     assert set(seen) == {(kind, view) for kind, (_, views) in KINDS.items() for view in views}
     assert all(outfit_of(plan)[1].kind == plan.kind for plan in plans if plan.view == "worn")
+
+
+def test_base_models_and_studies_have_the_shares_of_kinds_and_enough_of_each_in_several_places():
+    plans = [plan_product(number) for number in range(200)]
+    for part, count in (("base", 120), ("study", 80)):
+        own = [plan for plan in plans if part_of(plan.number, "product") == part]
+        assert len(own) == count
+        kinds = Counter(plan.kind for plan in own)
+        for kind, (share, views) in KINDS.items():
+            assert abs(kinds[kind] - share * count) < 4
+            assert {plan.view for plan in own if plan.kind == kind} == set(views)
+        for kind in ("bag", "mug", "bear", "cap"):  # those of concepts
+            assert kinds[kind] >= 8
+            assert len({plan.place for plan in own if plan.kind == kind}) >= 4
