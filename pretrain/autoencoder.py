@@ -1,0 +1,117 @@
+"""Train the autoencoder of all base models: an AutoencoderKL that halves a picture three times, into 16 channels.
+
+    python -m pretrain.autoencoder --corpus pretrain/corpus --out pretrain/vae
+
+Besides the reconstruction it learns that half the latents decode to half the picture (Kouzelis et al. 2025, EQ-VAE):
+latents that are smooth in scale are easier to generate.
+
+Legend: B batch, N pictures, S side in px, C channels, h w latent. Pictures are in [-1, 1] unless said otherwise.
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+
+from atelier.common import command
+from atelier.metrics.pixel import mean_over
+from atelier.world import lay_out, paint, sample_outfit
+from pretrain.common.autoencoder import evaluate_vae, open_vae, to_input
+from pretrain.common.loop import fit
+from pretrain.common.options import input_option, training_options
+
+WIDTHS = (16, 32, 64, 96)
+CHANNELS = 16
+JITTER = 0.05  # noise on the latents that the decoder learns from, in standard deviations of theirs
+HALF, EDGES, KL = 0.25, 0.5, 1e-4  # weights of the further losses; reconstruction has L1 + 2 MSE
+_HELD_OUT = 256  # scenes to measure on
+
+
+def build(size: int) -> AutoencoderKL:
+    """Build an untrained autoencoder without attention, 1.7 M parameters."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=WIDTHS,
+        layers_per_block=1,
+        latent_channels=CHANNELS,
+        norm_num_groups=8,
+        sample_size=size,
+        mid_block_add_attention=False,
+    )
+
+
+def distance(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return L1 + 2 MSE of pictures plus EDGES times the L1 of their differences between neighbours: a scalar."""
+    edges = sum(F.l1_loss(y.diff(dim=axis), x.diff(dim=axis)) for axis in (-2, -1))
+    return F.l1_loss(y, x) + 2 * F.mse_loss(y, x) + EDGES * edges
+
+
+# L = d(D(z + n), x) + HALF d(D(½ z), ½ x) + KL ½ mean(μ² + σ² − 1 − ln σ²); ½: halved in size; n: the jitter
+def training_loss(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+    """Return the loss on pictures (B, 3, S, S), computed in bfloat16, and the PSNR in dB to print."""
+    with torch.autocast("cpu", torch.bfloat16):
+        posterior = vae.encode(x).latent_dist
+        z = posterior.mode()
+        y = vae.decode(z + JITTER * z.detach().float().std() * torch.randn_like(z)).sample.float()
+        half = vae.decode(F.avg_pool2d(z, 2)).sample.float()
+    kl = 0.5 * (posterior.mean.float().square() + posterior.var.float() - 1 - posterior.logvar.float()).mean()
+    loss = distance(y, x) + HALF * distance(half, F.avg_pool2d(x, 2)) + KL * kl
+    return loss, {"psnr": 10 * np.log10(4 / F.mse_loss(y, x).item())}
+
+
+def held_out(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compose pictures of the studies' outfits: uint8 (N, S, S, 3), and where clothes are, bool (N, S, S)."""
+    pictures, clothes = [], []
+    for number in range(_HELD_OUT):
+        scene = sample_outfit(
+            np.random.default_rng([71, number]), ("studio", "street")[number % 2], held_out=True, part="study"
+        )
+        layout = lay_out(scene, size)
+        pictures.append(paint(scene, layout))
+        clothes.append(np.any([layout.masks[slot] for slot in scene.garments], axis=0))
+    return np.stack(pictures), np.stack(clothes)
+
+
+@torch.no_grad()
+def report(vae: AutoencoderKL, size: int) -> str:
+    """Return the mean PSNR on held-out pictures, whole and inside of the clothes, in one line."""
+    pictures, clothes = held_out(size)
+    x, inside = to_input(pictures), torch.from_numpy(clothes)[:, None].float()
+    y = torch.cat([vae.decode(vae.encode(part).latent_dist.mode()).sample.clamp(-1, 1) for part in x.split(32)])
+    error = (y - x).square().mean(1, keepdim=True)
+    whole, worn = (10 * torch.log10(4 / mean_over(error, mask)).nanmean() for mask in (torch.ones_like(inside), inside))
+    return f"held-out PSNR {whole:.2f} dB, inside of clothes {worn:.2f} dB"
+
+
+@command.stage
+@input_option("corpus", "Folder of the corpus.")
+@training_options(steps=8000, batch_size=16, lr=2e-3)
+@input_option("initial", "Autoencoder to train further.", required=False)
+def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float, initial: Path | None) -> None:
+    """Train, measure the reconstruction of held-out pictures, and save in diffusers' format."""
+    images = np.load(corpus / "images.npy", mmap_mode="r")
+    torch.manual_seed(0)
+    vae = build(images.shape[1]) if initial is None else open_vae(initial)
+    vae = vae.to(memory_format=torch.channels_last)
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        rng = np.random.default_rng([1, step])
+        x = to_input(images[np.sort(rng.choice(len(images), batch_size, replace=False))])
+        return training_loss(vae, x.to(memory_format=torch.channels_last))
+
+    groups = [{"params": list(vae.parameters()), "lr": lr}]
+    settings = {"batch": batch_size, "lr": lr, "initial": initial, "pictures": len(images)}
+    with fit("autoencoder", vae, groups, loss_of, steps=steps, weight_decay=1e-4, every=250, settings=settings):
+        vae = vae.to(memory_format=torch.contiguous_format).eval()
+        z, _ = evaluate_vae(vae, images[:512])
+        vae.register_to_config(scaling_factor=round(1 / z.std().item(), 5))
+        vae.save_pretrained(out)
+        click.echo(report(vae, images.shape[1]))
+
+
+if __name__ == "__main__":
+    main()
