@@ -23,7 +23,7 @@ from shoot.shots import list_people, people_option, shot_options, write_shot
 if TYPE_CHECKING:
     from shoot.plan import ShotPlan
 
-_ATTEMPTS = 8
+_ATTEMPTS = 24
 
 
 class Session:
@@ -35,11 +35,15 @@ class Session:
         self.out, self.size, self.samples = out, size, samples
         self.studio: Studio = Studio()
         out.mkdir(parents=True, exist_ok=True)
+        self._refusals = out / "refused.jsonl"
+        lines = self._refusals.read_text().splitlines() if self._refusals.exists() else []
+        self._refused = {(fact["name"], fact["attempt"]) for fact in map(json.loads, lines)}
 
     def take(self, plans: Iterator["ShotPlan"]) -> "ShotPlan | None":
         """Take the first of some plans that is not refused, and return it; None: all are.
 
-        Plans of one shot have one name. If its file exists, its plan is the one that was taken.
+        Plans of one shot have one name. If its file exists, its plan is the one that was taken. What an earlier run
+        refused is not tried again, except for twins.
         """
         for plan in plans:
             path = self.out / f"{plan.name}.shot"
@@ -47,12 +51,14 @@ class Session:
                 if unpack(path.read_bytes()).facts["attempt"] == plan.attempt:
                     return plan
                 continue
+            if plan.twin is None and (plan.name, plan.attempt) in self._refused:
+                continue
             start = time.process_time()
             fault = self._expose(plan, path)
             click.echo(f"{plan.name} {fault or 'kept'} {time.process_time() - start:.1f} s of CPU time")
             if not fault:
                 return plan
-            with (self.out / "refused.jsonl").open("a") as file:
+            with self._refusals.open("a") as file:
                 file.write(json.dumps({"name": plan.name, "attempt": plan.attempt, "reason": fault}) + "\n")
         return None
 
