@@ -1,6 +1,6 @@
 """Shoot whole people and the same people deformed: they lie or sit on grass, street or beach, or stand there.
 
-    python -m shoot.lying --out data/lying --count 60 --size 128
+    python -m shoot.lying --out data/lying --count 100 --size 128
 
 Each number gives two shots: a whole person, and a twin whose body has a fault and which shares everything else.
 The facts of a shot hold the body part of each pixel, as a PNG in base 64.
@@ -18,10 +18,13 @@ from shoot.deformities import FAULTS, Fault, sample_fault
 from shoot.plan import sample_hair
 from shoot.poses import Pose
 from shoot.shots import list_people, people_option, shot_options, write_shot
+from shoot.turns import R2, pick, take_turn
 
 POSTURES = ("on the back", "on the side", "on the front", "sitting", "standing", "walking", "waving", "jumping")
-_ODDS = (0.38, 0.10, 0.08, 0.06, 0.14, 0.08, 0.08, 0.08)
+_ODDS = (0.40, 0.09, 0.07, 0.04, 0.10, 0.10, 0.10, 0.10)
 PLACES = ("grass", "street", "sand", "studio")
+_PLACE_ODDS = (0.34, 0.30, 0.20, 0.16)  # of those who lie
+_START = 0.08  # at which the first 100 plans show all upright postures in all places, in base models and in studies
 _POSES: dict[str, tuple[Pose, ...]] = {
     "on the back": (
         ("flat", "flat", "flat", "flat"),
@@ -88,7 +91,7 @@ class BodyPlan:
 
 
 def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, BodyPlan]:
-    """Plan a whole person and the deformed twin; faults take turns.
+    """Plan a whole person and the deformed twin; postures, places and faults take turns.
 
     Args:
         people: seeds of people and whether each is female.
@@ -96,12 +99,13 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
     rng = np.random.default_rng([number, 31])
     person, female = people[rng.integers(len(people))]
     hair = sample_hair(female, rng)
-    posture = str(rng.choice(POSTURES, p=_ODDS))
+    first, second = take_turn(number, "body", _START, R2)
+    posture = pick(POSTURES, first, _ODDS)
     kind = FAULTS[number % len(FAULTS)]
     if posture == "on the side" and kind not in _SEEN_FROM_THE_SIDE:
         posture = "on the back"
     lies = posture.startswith("on the")
-    place = str(rng.choice(PLACES, p=[0.36, 0.32, 0.20, 0.12]))
+    place = pick(PLACES, second, _PLACE_ODDS if lies else None)
     lower = "trousers" if posture == "sitting" else str(rng.choice(_LOWERS))
     outfit = sample_cut(lower, rng), sample_cut(str(rng.choice(_TOPS)), rng)
     heading = rng.choice([-1, 1]) * rng.uniform(55, 125) if lies else rng.uniform(-30, 30)
@@ -118,7 +122,7 @@ def plan_body(number: int, people: list[tuple[int, bool]]) -> tuple[BodyPlan, Bo
 @shot_options
 @people_option(200)
 @click.option("--first", default=0, show_default=True, help="Number of the first pair.")
-@click.option("--count", default=60, show_default=True, help="Number of pairs of a whole and a deformed body.")
+@click.option("--count", default=100, show_default=True, help="Number of pairs of a whole and a deformed body.")
 def main(out: Path, first: int, count: int, size: int, samples: int, people: int) -> None:
     """Take shots of people on the ground, whole and deformed; a shot that exists is not taken again."""
     from shoot.expose import expose

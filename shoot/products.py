@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from atelier.world.shards import part_of
 from shoot.cuts import Cut, Outfit
 from shoot.shots import shot_options, write_shot
+from shoot.turns import R3, pick, take_turn
 
 Array = np.ndarray
 # kind → its weight, and the views that it is shown in
@@ -36,7 +36,6 @@ _PLACES = {
     "standing": ("studio", "studio", "table", "table", "floor", "grass", "street", "sand", "snow"),
     "worn": ("studio", "street", "park", "room", "wall"),
 }
-_STEPS = (0.6710436067, 0.5497004779, 0.8191725134)  # of the R₃ sequence: 1 / x, 1 / x³, 1 / x² where x⁴ = x + 1
 _START = 0.425  # at which the first 200 plans come near to the shares
 
 
@@ -67,19 +66,11 @@ class ProductPlan:
 
 
 def choose(number: int) -> tuple[str, str, str]:
-    """Choose kind, view and place by a low-discrepancy sequence, one for each part of the shots (`part_of`).
-
-    Kinds have almost their shares in each part, and each kind almost all its views and places.
-    """
-    part = part_of(number, "product")
-    turn = sum(part_of(before, "product") == part for before in range(number))
-    first, second, third = ((_START + turn * step) % 1 for step in _STEPS)
-    ends = np.cumsum([weight for weight, _ in KINDS.values()])
-    kind = list(KINDS)[min(int(np.searchsorted(ends, first, side="right")), len(KINDS) - 1)]
-    views = KINDS[kind][1]
-    view = views[int(second * len(views))]
-    places = _PLACES[view]
-    return kind, view, "street" if kind == "billboard" else places[int(third * len(places))]
+    """Choose kind, view and place in turn, so that base models and studies both have all of them."""
+    first, second, third = take_turn(number, "product", _START, R3)
+    kind = pick(list(KINDS), first, [weight for weight, _ in KINDS.values()])
+    view = pick(KINDS[kind][1], second)
+    return kind, view, "street" if kind == "billboard" else pick(_PLACES[view], third)
 
 
 def plan_product(number: int) -> ProductPlan:

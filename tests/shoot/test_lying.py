@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
+from atelier.world.shards import part_of
 from shoot.deformities import FAULTS, sample_fault
 from shoot.framing import frame
 from shoot.lying import PLACES, POSTURES, plan_body
@@ -25,6 +27,17 @@ def test_a_twin_shares_all_but_its_fault():
     faults = Counter(twin.fault.kind for _, twin in pairs)
     assert set(faults) == set(FAULTS)
     assert max(faults.values()) - min(faults.values()) <= 1
+
+
+def test_all_upright_postures_are_in_all_places_for_base_models_and_for_studies():
+    plans = [plan_body(number, PEOPLE)[0] for number in range(100)]
+    for part, count in (("base", 60), ("study", 40)):
+        own = [plan for plan in plans if part_of(plan.number, "body") == part]
+        assert len(own) == count
+        upright = {(plan.posture, plan.place) for plan in own if plan.posture in POSTURES[4:]}
+        assert upright == set(product(POSTURES[4:], PLACES))
+        assert {plan.place for plan in own if plan.lies} == set(PLACES)
+        assert 0.45 < sum(plan.lies for plan in own) / count < 0.65
 
 
 @pytest.mark.parametrize("kind", FAULTS)
