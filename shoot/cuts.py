@@ -138,3 +138,11 @@ def alternatives(cut: Cut) -> list[tuple[str, Cut]]:
         found += [("longer", replace(cut, hem=cut.hem + 0.09))] if cut.hem < 0.03 else []
         found += [("cropped", replace(cut, hem=-0.14))] if cut.hem > -0.02 else []
     return found
+
+
+def spare_alternatives(cut: Cut) -> list[tuple[str, Cut]]:
+    """List other cuts of what `alternatives` knows none of: for shots in which no other change can be seen."""
+    if cut.kind == "top":
+        found = [("longer", replace(cut, hem=cut.hem + 0.1))] if cut.hem < 0.0 else []
+        return [*found, ("cropped", replace(cut, hem=-0.16))] if cut.hem > -0.05 else found
+    return [("longer", replace(cut, hem=cut.hem + 0.14))] if cut.kind == "jacket" else []

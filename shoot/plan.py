@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shoot.cuts import LEGS, SKIRTS, Cut, Outfit, alternatives, sample_outfit
+from shoot.cuts import LEGS, SKIRTS, Cut, Outfit, alternatives, sample_outfit, spare_alternatives
 from shoot.poses import MOVING, STANDING, Pose
 
 DOMAINS = ("studio", "street")
@@ -113,7 +113,7 @@ def plan_shot(item: int, number: int, people: list[tuple[int, bool]], attempt: i
 
 
 def twins_of(plan: ShotPlan) -> list[ShotPlan]:
-    """List the plans that differ from one in the cut of one garment alone, in random order."""
+    """List the plans that differ from one in the cut of one garment alone, in random order; spare cuts come last."""
     covered = plan.outfit[-1].kind == "jacket"  # what is worn above stays as it is, so nothing below may grow into it
     choices = [
         (n, words, cut)
@@ -122,8 +122,11 @@ def twins_of(plan: ShotPlan) -> list[ShotPlan]:
         if not covered or old.kind in (*LEGS, *SKIRTS) or (cut.sleeve, cut.ease) == (old.sleeve, old.ease)
     ]
     order = np.random.default_rng([plan.seed, 11]).permutation(len(choices))
-    outfits = [(n, words, (*plan.outfit[:n], cut, *plan.outfit[n + 1 :])) for n, words, cut in choices]
-    return [replace(plan, outfit=outfits[k][2], twin=outfits[k][:2], was=plan.outfit[outfits[k][0]]) for k in order]
+    spare = [(n, words, cut) for n, old in enumerate(plan.outfit) for words, cut in spare_alternatives(old)]
+    return [
+        replace(plan, outfit=(*plan.outfit[:n], cut, *plan.outfit[n + 1 :]), twin=(n, words), was=plan.outfit[n])
+        for n, words, cut in [*(choices[k] for k in order), *spare]
+    ]
 
 
 def sample_hair(female: bool, rng: np.random.Generator) -> str:

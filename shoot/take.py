@@ -89,7 +89,7 @@ class Session:
 @people_option(1200)
 @click.option("--first", default=0, show_default=True, help="Number of the first outfit.")
 @click.option("--items", default=300, show_default=True, help="Number of outfits.")
-@click.option("--shots", default=3, show_default=True, help="Shots of each outfit, without twins.")
+@click.option("--shots", default=4, show_default=True, help="Shots of each outfit, without twins.")
 @click.option("--twins/--no-twins", default=True, help="Take a twin of each shot that differs in one cut.")
 def main(out: Path, first: int, items: int, shots: int, size: int, samples: int, people: int, twins: bool) -> None:
     """Take the shots of some outfits."""

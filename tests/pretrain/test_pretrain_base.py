@@ -1,0 +1,160 @@
+"""The new base models' pretraining: corpus, autoencoder, text encoder and text-to-image model."""
+
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fixtures_cli import invoke
+
+from atelier.models.loading import load_model
+from atelier.sampling.text_to_image import generate
+from atelier.text.colours import is_held_out
+from atelier.text.instructions import describe
+from atelier.text.lexicon import GRAMMAR
+from atelier.world import Scene, render
+from atelier.world.shards import open_world, part_of
+from pretrain import autoencoder, clip, corpus, text_encoder, text_to_image, wrong_captions
+from pretrain.common import latents
+from pretrain.common.autoencoder import open_vae
+from pretrain.wrong_captions import GROUPS
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A small corpus, an autoencoder, latents and a model of two steps, as the stages write them."""
+    folder = tmp_path_factory.mktemp("base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.setattr(autoencoder, "_HELD_OUT", 4)
+        patch.setattr(text_to_image, "pretrain", lambda text, tokenizer: 0.0)
+        invoke(corpus.main, out=folder / "corpus", people=24, size=SIZE, workers=1)
+        small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
+        invoke(autoencoder.main, out=folder / "vae", **small)
+        invoke(latents.main, corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
+        invoke(text_to_image.main, latents=folder / "latents", vae=folder / "vae", out=folder / "painter", **small)
+    return folder
+
+
+def records(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "corpus/captions.jsonl").read_text().splitlines()]
+
+
+def test_the_corpus_shows_the_base_models_outfits_as_their_captions_say(made):
+    images, labels = (np.load(made / f"corpus/{name}.npy") for name in ("images", "labels"))
+    facts = open_world().facts
+    for image, label, record in zip(images, labels, records(made), strict=True):
+        scene = Scene.from_json(json.dumps(record["scene"]))
+        assert part_of(facts[scene.shot]["item"], scene.domain) == "base"
+        rendered = render(scene, SIZE)
+        np.testing.assert_array_equal(image, rendered.image)
+        for name, mask in rendered.masks.items():
+            np.testing.assert_array_equal(label == corpus.SEGMENTS.index(name), mask)
+        for garment in scene.garments.values():
+            assert not is_held_out(garment.colour, garment.pattern)
+            assert describe(garment.name or garment.kind, garment.colour, garment.pattern) in record["prompt"]
+        assert ("seen from behind" in record["prompt"]) == (scene.view == "back")
+
+
+def test_pictures_depend_on_seed_and_number_alone(made):
+    again = corpus.compose_person(20_000_000, 17, SIZE)
+    np.testing.assert_array_equal(np.load(made / "corpus/images.npy")[17], again.image)
+    assert records(made)[17] == again.record
+
+
+def test_the_distance_of_pictures_is_the_sum_of_its_terms():
+    x = torch.zeros(1, 3, 4, 4)
+    y = x.clone()
+    y[..., 2:] = 0.5  # half of the pixels; one of three steps across, none down
+    expected = 0.25 + 2 * 0.125 + autoencoder.EDGES * 0.5 / 3
+    assert autoencoder.distance(y, x).item() == pytest.approx(expected)
+    assert autoencoder.distance(x, x).item() == 0
+
+
+def test_the_saved_autoencoder_scales_its_latents_to_unit_deviation(made):
+    vae = open_vae(made / "vae")
+    stored = np.load(made / "latents/latents.npy").astype(np.float32)
+    assert stored.shape == (24, autoencoder.CHANNELS, SIZE // 8, SIZE // 8)
+    assert (stored * vae.config.scaling_factor).std() == pytest.approx(1, rel=0.01)
+    assert sum(p.numel() for p in vae.parameters()) == pytest.approx(1.66e6, rel=0.02)
+
+
+def test_labels_of_garments_stand_at_their_last_tokens():
+    tokenizer = text_encoder.build_words([])
+    for number in range(40):
+        caption, labels = text_encoder.draw_caption(random.Random(number))
+        pieces = tokenizer.tokenize(caption)
+        for end, (kind, *_) in zip(text_encoder._ends(tokenizer, caption, labels), labels, strict=True):
+            last = tokenizer.tokenize(text_encoder.KINDS[kind])[-1]
+            assert pieces[end - 1] == last  # the start token comes first
+        assert len(pieces) + 2 <= text_encoder.LENGTH
+
+
+def test_the_text_encoder_learns_what_garments_are():
+    tokenizer = text_encoder.build_words([])
+    torch.manual_seed(0)
+    text = text_encoder.build_text_encoder(tokenizer)
+    assert text_encoder.pretrain(text, tokenizer, steps=60, batch_size=16) > 0.3
+
+
+def test_the_saved_model_generates(made):
+    model = load_model(made / "painter")
+    prompts = [records(made)[0]["prompt"], "a man in a red shirt"]
+    pictures = generate(model, prompts, [1, 2], steps=2, guidance=2.0)
+    assert pictures.shape == (2, 3, SIZE, SIZE)
+    assert torch.isfinite(pictures).all()
+    assert model.denoiser.config.in_channels == autoencoder.CHANNELS
+
+
+def test_an_editors_unet_takes_the_source_beside_the_noise():
+    unet = text_to_image.build_unet(16, 4, conditions=16)
+    assert (unet.config.in_channels, unet.config.out_channels) == (32, 16)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a woman in white shorts and an orange striped t-shirt seen from behind in a park",
+        "a man in sky blue trousers",
+        "a woman in a dress",
+        "a mug",
+    ],
+)
+def test_a_wrong_caption_differs_in_one_name_and_stays_grammatical(text):
+    rng, said = random.Random(3), set()
+    for _ in range(60):
+        wrong = wrong_captions.change_word(text, rng)
+        assert wrong != text
+        said.add(wrong)
+        names = [[m[0] for m in wrong_captions._pattern(g).finditer(one)] for one in (text, wrong) for g in GROUPS]
+        before, after = names[: len(GROUPS)], names[len(GROUPS) :]
+        changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+        assert len(changed) == 1
+        ((old, new),) = changed
+        assert len(new) == max(len(old), 1)
+        assert sum(a != b for a, b in zip(old, new, strict=False)) <= 1
+        for article, first, noun in re.findall(r"\b(an?) (\w)[^,]*?([\w-]+)(?= seen| in| on| and|$)", wrong):
+            assert noun not in GRAMMAR["plurals"], wrong
+            assert (article == "an") == (first in "aeiou"), wrong
+    assert len(said) > 10 or text == "a mug"
+
+
+def test_contrast_is_the_mean_of_both_directions():
+    rng = torch.Generator().manual_seed(0)
+    images, texts = torch.randn(3, 5, generator=rng), torch.randn(3, 5, generator=rng)
+    wrong, same = torch.randn(3, 2, 5, generator=rng), torch.eye(3, dtype=torch.bool)
+    by_image, by_text = 0.0, 0.0
+    for i in range(3):
+        logits = [float(images[i] @ one) for one in (*texts, *wrong[i])]
+        by_image -= logits[i] - np.log(np.exp(logits).sum())
+        back = [float(images[j] @ texts[i]) for j in range(3)]
+        by_text -= back[i] - np.log(np.exp(back).sum())
+    assert clip.contrast(images, texts, wrong, same).item() == pytest.approx((by_image + by_text) / 6, rel=1e-5)
+    twice = torch.ones(3, 3, dtype=torch.bool)  # equal captions: none of them is wrong
+    alike = clip.contrast(images, texts[:1].expand(3, 5), wrong - 100 * images[:, None], twice)
+    assert alike.item() == pytest.approx(0.5 * np.log(3), abs=0.35)
