@@ -38,9 +38,12 @@ def align_tokens(tokenizer: Any, before: str, after: str) -> Tensor:
     length = tokenizer.model_max_length
     spans = [_word_spans(tokenizer, text, length) for text in (before, after)]
     ends = [words[-1][1] if words else 1 for words in spans]
-    blocks = [_Block((0, 1), (0, 1)), *_word_blocks(before.split(), after.split(), *spans)]
-    blocks += [_Block((ends[0], ends[0] + 1), (ends[1], ends[1] + 1))]
-    blocks += [_Block((ends[0] + 1, length), (ends[1] + 1, length))]
+    blocks = [_Block((0, 1), (0, 1)), _Block((ends[0] + 1, length), (ends[1] + 1, length))]
+    if all(spans):
+        blocks += _word_blocks(before.split(), after.split(), *spans)
+        blocks += [_Block((ends[0], ends[0] + 1), (ends[1], ends[1] + 1))]
+    else:  # an empty prompt has the end only
+        blocks += [_Block((1, ends[0] + 1), (1, ends[1] + 1))]
     matrix = torch.zeros(length, length)
     for block in blocks:
         matrix[slice(*block.first), slice(*block.second)] = _spread(block)
@@ -72,7 +75,7 @@ def _word_spans(tokenizer: Any, text: str, length: int) -> list[tuple[int, int]]
 def _word_blocks(
     before: list[str], after: list[str], first: list[tuple[int, int]], second: list[tuple[int, int]]
 ) -> list[_Block]:
-    """Return the blocks of tokens of the words that correspond."""
+    """Return the blocks of tokens of the words that correspond; neither prompt is empty."""
     spans: list[list[int]] = []  # words [start, end) of before and of after
     for _, i, i_end, j, j_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if i_end - i == j_end - j:
@@ -90,5 +93,4 @@ def _word_blocks(
     return [
         _Block((first[i][0], first[i_end - 1][1]), (second[j][0], second[j_end - 1][1]))
         for i, i_end, j, j_end in merged
-        if i < i_end and j < j_end  # else one of the prompts is empty
     ]

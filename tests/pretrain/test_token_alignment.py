@@ -57,9 +57,10 @@ def test_words_hand_their_attention_on(tokenizer, before, after, changed):
     assert found == {word: pytest.approx(shares) for word, shares in expected.items()}
 
 
-@pytest.mark.parametrize("after", ["", "a", "a blue zebra-print t-shirt and a blue plaid skirt"])
+@pytest.mark.parametrize("after", ["", "a", "blue", "dress photo", "a blue zebra-print t-shirt and a blue plaid skirt"])
 def test_a_replaced_map_is_a_distribution(tokenizer, after):
-    torch.testing.assert_close(align_tokens(tokenizer, "a red shirt", after).sum(1), torch.ones(24))
+    for pair in (("a red shirt", after), (after, "a red shirt"), ("", after)):
+        torch.testing.assert_close(align_tokens(tokenizer, *pair).sum(1), torch.ones(24))
 
 
 def test_a_prompt_that_is_not_read_whole_is_refused(tokenizer):
