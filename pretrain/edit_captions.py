@@ -31,7 +31,7 @@ from atelier.text.captions import Mention, find_mention, recaption
 from atelier.text.colours import is_held_out
 from atelier.text.differences import name_difference
 from atelier.text.instructions import correct_articles, describe, instruct
-from atelier.text.lexicon import GARMENTS, may_be_same, prints_may_be_same
+from atelier.text.lexicon import GARMENTS, may_be_same, prints_may_be_same, words_of
 from atelier.text.requests import read_request
 from pretrain.common.options import input_option
 
@@ -87,8 +87,10 @@ class Vocabulary:
 
 def worn_in(caption: str) -> list[Worn]:
     """Return the garments that a caption names with one colour, in the lexicon's order."""
-    found = []
-    for kind in GARMENTS:
+    found, text = [], " ".join(words_of(caption))
+    for kind, entry in GARMENTS.items():
+        if not any(" ".join(words_of(name)) in text for name in (kind, *entry["also"])):
+            continue  # most kinds; reading a caption takes longer
         mention = find_mention(caption, kind)
         head = mention.names[0].garment if mention else None
         if head is None or head.value != kind or mention.colour is None or len(mention.patterns) > 1:
@@ -143,8 +145,7 @@ def _instruct(
 ) -> str:
     """Draw a wording that is read as this edit.
 
-    "shirt", "clothes" and no name at all stand for the garment only where no other can be meant, and "to red fabric"
-    does not say that a print goes.
+    "shirt", "clothes" and no name stand for the garment only where no other can be meant.
     """
     alone = sum(one.slot != "lower" for one in garments) == 1
     for _ in range(_TRIES):
@@ -242,8 +243,7 @@ def main(captions: Path, count: int, seed: int, out: Path) -> None:
     """Draw instructions, each with the captions before and after it."""
     edits = list(draw_edits(read_captions(captions), count, seed))
     write_text(out, "".join(f"{json.dumps(asdict(edit), ensure_ascii=False)}\n" for edit in edits))
-    factors = Counter(edit.factor for edit in edits)
-    click.echo(f"{count} edits in {out}: " + ", ".join(f"{factors[name]} {name}" for name in FACTORS))
+    click.echo(f"{count} edits in {out}: {dict(Counter(edit.factor for edit in edits))}")
 
 
 if __name__ == "__main__":
