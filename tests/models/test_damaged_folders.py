@@ -18,6 +18,7 @@ TEXT_FOLDERS = {"editor": "tokenizer", "sd": "tokenizer", "sd3": "tokenizer_2", 
 NETWORKS = {
     "editor": "unet/diffusion_pytorch_model", "sd": "text_encoder/model", "sd3": "transformer/diffusion_pytorch_model",
     "clip": "model", "segmenter": "model", "features": "model", "detector": "model", "finetuned": "trained",
+    "stlpips": "model", "efficientnet": "model",
 }  # fmt: skip
 
 
