@@ -4,56 +4,45 @@ python -m shoot.catalogue data/products products.png
 python -m shoot.catalogue data/lying lying.png
 """
 
-import base64
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from atelier.common.command import Command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write
 from atelier.world.compose import Camera, Shot
 from atelier.world.logos import Logo
+from atelier.world.poses import read_parts
+from atelier.world.products import draw_plate, sample_word
 from atelier.world.shotfile import unpack
 from shoot.examples import sample_fabrics
 from shoot.sheets import Tile, arrange
 
 Array = np.ndarray
-_LETTERS = "ABCDEFGHIKLMNOPRSTUVXYZ"
 _INKS = (((206, 26, 38), (14, 12, 14)), ((246, 246, 244), (22, 40, 120)), ((20, 20, 24), (240, 236, 228)))
 # colours of background, head, torso, arm, leg
 _PARTS = np.array([[24, 24, 28], [240, 200, 60], [60, 120, 220], [220, 70, 60], [70, 190, 90]], np.uint8)
-
-
-def draw_word(word: str, fill: tuple[int, int, int], ink: tuple[int, int, int]) -> Array:
-    """Draw a word on a plate, uint8 (96, 232, 4)."""
-    plate = Image.new("RGBA", (232, 96), (*fill, 255))
-    pen = ImageDraw.Draw(plate)
-    pen.text((116, 48), word, fill=(*ink, 255), font=ImageFont.load_default(74), anchor="mm", stroke_width=2)
-    return np.asarray(plate)
 
 
 def show_product(shot: Shot) -> list[Tile]:
     """Compose a product with a word mark of its own."""
     facts = shot.stored.facts
     rng = np.random.default_rng(facts["item"])
-    word, inks = "".join(rng.choice(list(_LETTERS), 4)), _INKS[rng.integers(len(_INKS))]
+    plate = draw_plate(sample_word(rng), *_INKS[rng.integers(len(_INKS))])
     plain = [fabric for seed in range(30) for fabric in sample_fabrics(seed) if fabric.print is None]
     fabrics = tuple(plain[int(n)] for n in rng.integers(len(plain), size=3))
     camera = Camera(noise=1.6, seed=facts["item"])
-    return [("", shot.picture(fabrics, camera, (Logo.fit(draw_word(word, *inks), facts["logo"]),)))]
+    return [("", shot.picture(fabrics, camera, (Logo.fit(plate, facts["logo"]),)))]
 
 
 def show_body(shot: Shot) -> list[Tile]:
     """Compose a person beside the parts of the body; twins have the same fabrics."""
     facts = shot.stored.facts
-    parts = np.asarray(Image.open(io.BytesIO(base64.b64decode(facts["parts"]))))
     camera = Camera(noise=1.6, seed=facts["item"])
-    return [("", shot.picture(sample_fabrics(facts["item"]), camera)), ("", _PARTS[parts])]
+    return [("", shot.picture(sample_fabrics(facts["item"]), camera)), ("", _PARTS[read_parts(facts)])]
 
 
 def read_tiles(folder: Path, count: int) -> Iterator[list[Tile]]:

@@ -1,6 +1,8 @@
 """Pack a folder of shots into zip files for git, with an index of their facts.
 
     python -m shoot.pack shots --out data/world
+    python -m shoot.pack products --out data/products
+    python -m shoot.pack lying --out data/lying
 
 The same shots give the same bytes. The shots of an outfit are in one file; files stay below 16 MiB.
 """
@@ -19,12 +21,18 @@ from atelier.common import command
 from atelier.common.errors import UserError
 from atelier.common.files import atomic_write, write_text
 from atelier.world.compose import Shot
-from atelier.world.shards import INDEX, LEAST, Shards
+from atelier.world.shards import INDEX, LEAST, Shards, original_of
 from atelier.world.shotfile import unpack
 
 MOST = 16 * 2**20 - 2**17  # bytes of a zip file
 _MEMBER = 150  # bytes that a member needs besides its data, and more
-_KEPT = ("item", "number", "domain", "outfit", "person", "female", "hair", "view", "yaw", "close", "twin")
+_PEOPLE = ("item", "number", "domain", "outfit", "person", "female", "hair", "view", "yaw", "close", "twin")
+_KEPT = {
+    "studio": _PEOPLE,
+    "street": _PEOPLE,
+    "product": ("item", "domain", "kind", "view", "place", "yaw", "female", "logo", "twin"),
+    "body": ("item", "domain", "posture", "place", "outfit", "person", "female", "hair", "twin"),
+}  # domain → facts
 
 
 @click.command(cls=command.Command)
@@ -47,8 +55,8 @@ def main(folder: Path, out: Path) -> None:
         for name, (packed, offset) in places.items():
             place = [shard, offset, len(packed), zlib.crc32(packed)]
             index[name] = {"place": place, "facts": facts_of(packed)}
-    for name in index.keys() & {f"{original}t" for original in index}:
-        own, others = (index[one]["facts"]["shades"] for one in (name, name.removesuffix("t")))
+    for name in index:
+        own, others = (index[one if one in index else name]["facts"]["shades"] for one in (name, original_of(name)))
         index[name]["facts"]["shades"] = [other or mine for mine, other in zip(own, others, strict=True)]
     lines = (f"{json.dumps(name)}:{json.dumps(index[name], separators=(',', ':'))}" for name in sorted(index))
     write_text(out / INDEX, '{"shots":{\n' + ",\n".join(lines) + "\n}}\n")
@@ -58,10 +66,10 @@ def main(folder: Path, out: Path) -> None:
 
 
 def divide(paths: list[Path]) -> list[list[Path]]:
-    """Divide files into groups of whole outfits that fit into a zip file each."""
+    """Divide files into groups of whole outfits, or of a body and its twin, that fit into a zip file each."""
     groups: list[list[Path]] = [[]]
     room = MOST
-    for _, same in groupby(paths, lambda path: path.stem.split("-")[0]):
+    for _, same in groupby(paths, lambda path: original_of(path.stem).split("-")[0]):
         item = list(same)
         size = sum(path.stat().st_size + _MEMBER for path in item)
         if size > room and groups[-1]:
@@ -89,8 +97,11 @@ def zip_shots(paths: list[Path]) -> tuple[bytes, dict[str, tuple[bytes, int]]]:
 def facts_of(packed: bytes) -> dict[str, Any]:
     """Return the facts of a shot that choosing and composing need; see `Shards`."""
     shot = Shot(unpack(packed))
-    facts = {name: _round(shot.stored.facts[name]) for name in _KEPT}
-    garments = len(facts["outfit"])
+    stored = {"twin": None} | shot.stored.facts
+    if stored["domain"] not in _KEPT:
+        raise UserError(f"a shot of the domain {stored['domain']!r}; one of {', '.join(_KEPT)}")
+    facts = {name: _round(stored[name]) for name in _KEPT[stored["domain"]]}
+    garments = len(facts["outfit"]) if "outfit" in facts else shot.alpha.shape[-1]
     seen = (shot.alpha >= 128).mean((0, 1))[:garments]
     return facts | {"side": len(shot.alpha), "seen": _round(seen.tolist()), "shades": shot.shades[:garments]}
 
@@ -106,9 +117,11 @@ def _round(value: Any) -> Any:
 def _report(stored: Shards, shards: list[str]) -> None:
     size = sum((stored.folder / name).stat().st_size for name in (*shards, INDEX)) / 2**20
     click.echo(f"{len(stored.facts)} shots in {len(shards)} files, {size:.1f} MiB")
-    few = [item.number for item in stored.items() if len(item.shots) < LEAST]
-    lone = [name for item in stored.items() for name in item.shots if name.endswith("t")]
-    click.echo(f"outfits with fewer than {LEAST} shots: {', '.join(map(str, few)) or 'none'}")
+    dressed = [item for domain in ("studio", "street") for item in stored.items(domain)]
+    if dressed:
+        few = sorted(item.number for item in dressed if len(item.shots) < LEAST)
+        click.echo(f"outfits with fewer than {LEAST} shots: {', '.join(map(str, few)) or 'none'}")
+    lone = [name for item in stored.items() for name in item.shots if stored.facts[name]["twin"]]
     click.echo(f"twins without their original, kept as shots: {', '.join(lone) or 'none'}")
 
 

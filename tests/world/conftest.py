@@ -13,6 +13,8 @@ from shoot import pack
 
 SHOTS = Path(__file__).parent / "shots"  # two outfits of the street, one of the studio with three shots and a twin
 
+PRODUCTS, LYING = SHOTS.parent / "products", SHOTS.parent / "lying"
+
 
 @pytest.fixture(scope="session")
 def make_layers() -> Callable[[int], SimpleNamespace]:
@@ -33,12 +35,34 @@ def make_layers() -> Callable[[int], SimpleNamespace]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory) -> Shards:
-    """Pack the shots beside the tests."""
-    out = tmp_path_factory.mktemp("packed") / "world"
-    result = CliRunner().invoke(pack.main, [str(SHOTS), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    return Shards(out)
+def pack_shots(tmp_path_factory) -> Callable[[Path], Shards]:
+    """Pack a folder of shots."""
+
+    def make(folder: Path) -> Shards:
+        out = tmp_path_factory.mktemp("packed") / folder.name
+        result = CliRunner().invoke(pack.main, [str(folder), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        return Shards(out)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def world(pack_shots) -> Shards:
+    """People in outfits."""
+    return pack_shots(SHOTS)
+
+
+@pytest.fixture(scope="session")
+def wares_world(pack_shots) -> Shards:
+    """A product of every kind for studies, and five for base models."""
+    return pack_shots(PRODUCTS)
+
+
+@pytest.fixture(scope="session")
+def people_world(pack_shots) -> Shards:
+    """People and their deformed twins: two pairs for studies, one for base models."""
+    return pack_shots(LYING)
 
 
 @pytest.fixture

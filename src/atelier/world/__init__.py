@@ -2,7 +2,7 @@
 
 Pictures are composed from stored shots (`python -m shoot.pack`). The names here are those of `synthetic.fashion`.
 
-Public: `compose`, `fabrics`, `logos`, `prints`, `shards`, `shotfile`.
+Public: `compose`, `fabrics`, `logos`, `poses`, `prints`, `products`, `shards`, `shotfile`.
 """
 
 from atelier.text.colours import ACCENTS, COLOURS_LAB, COLOURS_RGB, HELD_OUT, is_held_out

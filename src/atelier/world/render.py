@@ -46,7 +46,7 @@ def lay_out(scene: Scene, size: int, world: Shards | None = None) -> Layout:
     shot = world.shot(scene.shot)
     slots = tuple(slots_of(shot.stored.facts["outfit"]))
     layers = np.concatenate([shot.alpha[..., : len(slots)], shot.stored.body], axis=-1)
-    layers = _resize(_bar(layers, scene.bars, 0), size)
+    layers = resize(_bar(layers, scene.bars, 0), size)
     garments = {slot: layers[..., number] for number, slot in enumerate(slots) if slot in scene.garments}
     rest = {slot: layers[..., number] for number, slot in enumerate(slots) if slot not in scene.garments}
     body, face = layers[..., -2].astype(np.int32), layers[..., -1].astype(np.int32)
@@ -61,7 +61,7 @@ def paint(scene: Scene, layout: Layout) -> np.ndarray:
     """Fill a layout with the scene's fabrics and colours: uint8 (H, W, 3)."""
     worn = scene.garments
     fabrics = tuple(_fabric(worn[slot]) if slot in worn else _UNSEEN for slot in layout.slots)
-    return _resize(_bar(layout.shot.picture(fabrics, scene.camera), scene.bars, _BAR), layout.size)
+    return resize(_bar(layout.shot.picture(fabrics, scene.camera), scene.bars, _BAR), layout.size)
 
 
 def render(scene: Scene, size: int, world: Shards | None = None) -> Rendered:
@@ -84,7 +84,7 @@ def _bar(pixels: np.ndarray, bars: float, level: int) -> np.ndarray:
     return covered
 
 
-def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     """Resize uint8 (H, W, k): averages of pixels to a smaller side, linear interpolation to a larger one."""
     if pixels.shape[0] == size:
         return pixels

@@ -21,9 +21,10 @@ from atelier.world.compose import Shot
 from atelier.world.shotfile import unpack
 
 INDEX = "index.json"
-VARIABLE = "ATELIER_WORLD"  # names the folder of the stored shots
-_FOLDER = Path("data") / "world"
+Stored = Literal["world", "products", "lying"]  # people in outfits; products; people whole and deformed
+VARIABLES: dict[Stored, str] = {"world": "ATELIER_WORLD", "products": "ATELIER_PRODUCTS", "lying": "ATELIER_LYING"}
 _OPEN = 48  # shots that stay open
+_TWINS = ("t", "x")  # the name of a twin is that of its original and one of these: another cut, a deformed body
 LEAST = 3  # shots of an item that has enough of them
 Part = Literal["base", "study"]
 _STUDY_FIFTHS = {"studio": 3, "street": 2}  # of five pairs of outfits, so many are the studies'; of other domains 2
@@ -41,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ShotItem:
-    """An outfit, and the names of the shots that show it in its own cut, in order."""
+    """An outfit, a product or a whole person, and the names of the shots that show it in its own cut, in order."""
 
     number: int
     domain: str
@@ -52,9 +53,9 @@ class Shards:
     """The stored shots of a folder.
 
     Attributes:
-        facts: of each shot by its name, sorted: item, number, domain, outfit, person, female, view, twin … and
-            `seen`, the share of the picture that each garment covers, and `shades`, the median shade by which its
-            colour is set: a twin has that of its original, so that what both show has one colour.
+        facts: of each shot by its name, sorted: item, domain, twin, what `shoot.pack` keeps of the domain, and
+            `side`, px; `seen`, the share of the picture that each layer covers; and `shades`, the median shade by which
+            a layer's colour is set (null: not seen): a twin has that of its original, so that both have one colour.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -105,22 +106,21 @@ class Shards:
             raise UserError(f"{self.folder}: shot {name} cannot be unpacked: {error}") from None
 
     def twin(self, name: str) -> str | None:
-        """Return the name of the shot that differs in the cut of one garment; None: there is none."""
-        other = f"{name}t"
-        return other if other in self.facts else None
+        """Return the name of the shot that differs in the cut of one garment, or is deformed; None: there is none."""
+        return next((other for end in _TWINS if (other := name + end) in self.facts), None)
 
     @cached_property
     def _items(self) -> tuple[ShotItem, ...]:
         of_item: dict[int, list[str]] = {}
         for name, facts in self.facts.items():
-            if not (facts["twin"] and name.removesuffix("t") in self.facts):
+            if not (facts["twin"] and original_of(name) in self.facts):
                 of_item.setdefault(facts["item"], []).append(name)
         return tuple(
             ShotItem(number, self.facts[names[0]]["domain"], tuple(names)) for number, names in sorted(of_item.items())
         )
 
     def items(self, domain: str | None = None, least: int = 1) -> Iterator[ShotItem]:
-        """Yield the outfits of a domain that have at least `least` shots in order.
+        """Yield the outfits, products or people of a domain that have at least `least` shots in order.
 
         A twin whose original is missing counts as a shot of its own.
         """
@@ -136,12 +136,18 @@ def part_of(item: int, domain: str) -> Part:
     return "study" if item // 2 % 5 < _STUDY_FIFTHS.get(domain, 2) else "base"
 
 
-def find_folder() -> Path:
-    """Return the folder of the stored shots: $ATELIER_WORLD, or data/world above the working directory or this file."""
-    if named := os.environ.get(VARIABLE):
+def original_of(name: str) -> str:
+    """Return the name of the shot of which another is the twin; of other shots their own."""
+    return name[:-1] if name.endswith(_TWINS) else name
+
+
+def find_folder(stored: Stored = "world") -> Path:
+    """Return the folder of stored shots: what VARIABLES names, or data/… above the working directory or this file."""
+    if named := os.environ.get(VARIABLES[stored]):
         return Path(named)
+    own = Path("data") / stored
     above = [Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents]
-    return next((folder / _FOLDER for folder in above if (folder / _FOLDER / INDEX).exists()), _FOLDER)
+    return next((folder / own for folder in above if (folder / own / INDEX).exists()), own)
 
 
 @lru_cache(4)
@@ -149,6 +155,11 @@ def _opened(folder: Path) -> Shards:
     return Shards(folder)
 
 
-def open_world() -> Shards:
+def open_stored(stored: Stored) -> Shards:
     """Open the stored shots of `find_folder`; they stay open."""
-    return _opened(find_folder().resolve())
+    return _opened(find_folder(stored).resolve())
+
+
+def open_world() -> Shards:
+    """Open the stored people in outfits."""
+    return open_stored("world")
