@@ -12,6 +12,7 @@ from atelier.common.errors import UserError
 from atelier.world import Scene, rows, sample_outfit, shards
 from atelier.world.shards import INDEX, Shards, part_of
 from shoot import pack
+from shoot.deformities import FAULTS
 
 
 def test_packing_repeats_and_holds_the_files(world, tmp_path, pytestconfig):
@@ -58,6 +59,37 @@ def test_a_twin_without_its_original_is_a_shot(world, tmp_path):
     assert [item.shots for item in Shards(tmp_path / "out").items()] == [("0042-0t", "0042-1")]
 
 
+def test_products_and_people_in_poses_are_packed_with_their_facts(wares_world, people_world):
+    facts = wares_world.facts["p0071"]
+    assert (facts["kind"], facts["view"], facts["place"], facts["twin"]) == ("bear", "standing", "studio", None)
+    assert set(facts["logo"]) == {"layer", "u", "v", "width"}
+    assert [shade is None for shade in facts["shades"]] == [share == 0 for share in facts["seen"]] == [False] * 3
+    assert all(len(item.shots) == 1 and item.domain == "product" for item in wares_world.items())
+    assert [item.shots for item in people_world.items("body")] == [("l0013",), ("l0042",), ("l0045",)]
+    for item in people_world.items():
+        (whole,) = item.shots
+        deformed = people_world.twin(whole)
+        assert (deformed, original_of(deformed), original_of(whole)) == (f"{whole}x", whole, whole)
+        mine, other = people_world.facts[whole], people_world.facts[deformed]
+        assert other["twin"] in FAULTS
+        assert {key for key in mine if mine[key] != other[key]} <= {"twin", "seen"}
+
+
+def test_a_body_and_its_twin_stay_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "MOST", 3000)
+    paths = [tmp_path / f"{name}.shot" for name in ("l0001", "l0001x", "l0002", "l0002x")]
+    for path in paths:
+        path.write_bytes(bytes(1000))
+    assert pack.divide(paths) == [paths[:2], paths[2:]]
+
+
+def test_a_shot_of_an_unknown_domain_is_refused(make_layers, tmp_path):
+    (tmp_path / "a.shot").write_bytes(shotfile.pack(make_layers(16), {"item": 0, "domain": "moon"}))
+    result = CliRunner().invoke(pack.main, [str(tmp_path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "a shot of the domain 'moon'; one of studio, street, product, body" in result.output
+
+
 def _remove(folder):
     (folder / "shots-00.zip").unlink()
 
@@ -85,7 +117,7 @@ def test_what_is_wrong_is_said_in_one_line(world, tmp_path, spoil, name, said):
     assert "\n" not in str(caught.value)
 
 
-def test_the_folder_is_found(world, tmp_path, monkeypatch):
+def test_the_folder_is_found(world, wares_world, tmp_path, monkeypatch):
     monkeypatch.delenv("ATELIER_WORLD", raising=False)
     inner = tmp_path / "studies" / "one"
     inner.mkdir(parents=True)
@@ -94,6 +126,9 @@ def test_the_folder_is_found(world, tmp_path, monkeypatch):
     assert shards.find_folder() == tmp_path / "data" / "world"
     monkeypatch.setenv("ATELIER_WORLD", str(world.folder))
     assert shards.open_world().facts == world.facts
+    monkeypatch.setenv("ATELIER_PRODUCTS", str(wares_world.folder))
+    assert shards.open_stored("products").facts == wares_world.facts
+    assert shards.find_folder("lying").parts == ("data", "lying")
 
 
 def test_studies_and_base_models_share_no_outfit(world):

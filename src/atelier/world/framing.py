@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atelier.images.boxes import box_of
 from atelier.world.render import resize
 
 Array = np.ndarray
@@ -36,14 +37,20 @@ class Framing:
         return self.show(shares, size).argmax(-1).astype(np.uint8)
 
 
-def sample_framing(rng: np.random.Generator, side: int, closest: float) -> Framing:
+def sample_framing(rng: np.random.Generator, kept: Array, closest: float) -> Framing:
     """Draw whether a picture is mirrored and, for half of them, a square of it.
 
     Args:
-        side: of the picture, px.
+        kept: what stays in the picture, bool (S, S), not empty; if the square is too small for it, all is shown.
         closest: least side of the square, share of the picture's.
     """
-    mirrored, whole = bool(rng.random() < 0.5), rng.random() < 0.5
-    shown = side if whole else round(side * float(rng.uniform(closest, 1)))
-    left, top = (int(rng.integers(side - shown + 1)) for _ in range(2))
+    mirrored, whole, share = bool(rng.random() < 0.5), rng.random() < 0.5, float(rng.uniform(closest, 1))
+    side = len(kept)
+    shown = round(side * share)
+    box = box_of(kept[:, ::-1] if mirrored else kept)
+    lowest = [max(0, int(end) - shown) for end in box[2:]]
+    highest = [min(side - shown, int(start)) for start in box[:2]]
+    if whole or any(low > high for low, high in zip(lowest, highest, strict=True)):
+        return Framing(mirrored)
+    left, top = (int(rng.integers(low, high + 1)) for low, high in zip(lowest, highest, strict=True))
     return Framing(mirrored, left, top, shown)

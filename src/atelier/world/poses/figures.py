@@ -18,7 +18,7 @@ from atelier.world.shards import Part, Shards, open_stored, original_of
 
 Array = np.ndarray
 PARTS = ("background", "head", "torso", "arm", "leg")
-_CLOSEST = 0.9  # least side of what is seen of a shot
+_CLOSEST = 0.8  # least side of what is seen of a shot
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def _take(world: Shards, name: str, rng: np.random.Generator) -> _Taking:
     """Draw the colours of the clothes, the camera and the framing."""
     facts = world.facts[name]
     camera = sample_camera(rng, "studio" if facts["place"] == "studio" else "street")
-    return _Taking(dress_person(facts, rng), camera, sample_framing(rng, facts["side"], _CLOSEST))
+    person = read_parts(world.shot(name).stored.facts) > 0
+    return _Taking(dress_person(facts, rng), camera, sample_framing(rng, person, _CLOSEST))
 
 
 def _compose(world: Shards, name: str, taking: _Taking, size: int) -> Figure:

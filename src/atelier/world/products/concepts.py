@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from atelier.world.compose import Fabric, Rgb
 from atelier.world.framing import sample_framing
 from atelier.world.logos import Logo
-from atelier.world.products import wares
-from atelier.world.products.shots import Shot
+from atelier.world.products.shots import Shot, covered_by
+from atelier.world.products.wares import list_products
 from atelier.world.sample import sample_camera
 from atelier.world.shards import Shards, open_stored
 
@@ -118,7 +118,7 @@ def concept_shots(name: str, count: int, seed: int, size: int, token: str, world
     """
     world = world or open_stored("products")
     concept = _OBJECTS[name]
-    names = wares.list_products(world, "study", (concept.kind,))
+    names = list_products(world, "study", (concept.kind,))
     names = [one for one in names if world.facts[one]["place"] in _PLAIN] or names
     order = np.random.default_rng([seed, 6, list(_OBJECTS).index(name)]).permutation(len(names))
     found = []
@@ -131,7 +131,7 @@ def concept_shots(name: str, count: int, seed: int, size: int, token: str, world
 
 def _shoot(world: Shards, name: str, concept: Concept, rng: np.random.Generator, size: int) -> Array:
     facts, shot = world.facts[name], world.shot(name)
-    framing = sample_framing(rng, facts["side"], _CLOSEST)
+    framing = sample_framing(rng, covered_by(shot), _CLOSEST)
     camera = sample_camera(rng, "studio" if facts["place"] == "studio" else "street")
     fabrics = tuple(Fabric(colour) for colour in concept.colours)
     art = tuple(_place(one, facts["logo"]) for one in concept.art)

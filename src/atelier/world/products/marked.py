@@ -4,9 +4,16 @@ import numpy as np
 
 from atelier.text.colours import COLOURS_RGB
 from atelier.world.fabrics import make_fabric
-from atelier.world.products import wares
 from atelier.world.products.plates import BLACK, RED, WORD, Label, draw_plate, own_label, sample_word, smear
 from atelier.world.products.shots import Shot, shoot_logo, shoot_product, subject_of
+from atelier.world.products.wares import (
+    describe_product,
+    dress_product,
+    list_products,
+    place_of,
+    sample_colour,
+    spot_of,
+)
 from atelier.world.shards import Shards, open_stored
 
 # kind, whether somebody wears it, pictures of the 49; as in the paper, mostly black and white
@@ -60,7 +67,7 @@ def marked_shots(count: int, seed: int, size: int, world: Shards | None = None) 
             pixels, box = shoot_logo(label, rng, size)
             found.append(Shot(pixels, label.words, box, "logo", ""))
             continue
-        found.append(_mark(world, *_CARRIERS[turn], wares.sample_colour(rng), label, rng, size))
+        found.append(_mark(world, *_CARRIERS[turn], sample_colour(rng), label, rng, size))
     return found
 
 
@@ -76,7 +83,7 @@ def bad_logo_shots(count: int, seed: int, size: int, world: Shards | None = None
         rng = np.random.default_rng([seed, 3, number])
         kind, worn = _CARRIERS[int(rng.integers(len(_CARRIERS)))]
         label = _bad_label(BAD_KINDS[number % len(BAD_KINDS)], rng)
-        shot = _mark(world, kind, worn, wares.sample_colour(rng), label, rng, size)
+        shot = _mark(world, kind, worn, sample_colour(rng), label, rng, size)
         found.append(Shot(shot.pixels, shot.prompt, None, shot.subject, shot.colour))
     return found
 
@@ -100,12 +107,12 @@ def _mark(
     world: Shards, kind: str, worn: bool, colour: str, label: Label | None, rng: np.random.Generator, size: int
 ) -> Shot:
     """Compose a logo on any of a kind of the studies' products."""
-    names = wares.list_products(world, "study", (kind,), worn=worn)
+    names = list_products(world, "study", (kind,), worn=worn)
     name = names[int(rng.integers(len(names)))]
     facts = world.facts[name]
-    fabrics = wares.dress_product(facts, make_fabric(colour), rng)
+    fabrics = dress_product(facts, make_fabric(colour), rng)
     pixels, box = shoot_product(world, name, fabrics, rng, size, label)
-    marked = f" with {label.words} {wares.spot_of(facts)}" if label else ""
-    place = wares.place_of(facts)
-    prompt = wares.describe_product(facts, colour) + marked + (f" {place}" if place else "")
+    marked = f" with {label.words} {spot_of(facts)}" if label else ""
+    place = place_of(facts)
+    prompt = describe_product(facts, colour) + marked + (f" {place}" if place else "")
     return Shot(pixels, prompt, box, subject_of(facts), colour)

@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from atelier.text.articles import with_article
 from atelier.text.colours import COLOURS_RGB
+from atelier.text.instructions import describe
 from atelier.world.fabrics import CLOTH_RGB
 
 Array = np.ndarray
@@ -84,10 +84,10 @@ def sample_label(rng: np.random.Generator, cloth: str = "") -> Label:
     while True:
         fill, ink = (str(name) for name in rng.choice(list(COLOURS_RGB), 2, replace=False))
         if bare and _differ(ink, cloth):
-            return Label(with_article(f"{ink} logo"), draw_letters(word, COLOURS_RGB[ink], face))
+            return Label(describe("logo", ink), draw_letters(word, COLOURS_RGB[ink], face))
         if not bare and _differ(fill, ink) and (fill, ink) != ("red", "black"):
             plate = draw_plate(word, COLOURS_RGB[fill], COLOURS_RGB[ink], face, rounded=bool(rng.random() < 0.3))
-            return Label(with_article(f"{fill} logo"), plate)
+            return Label(describe("logo", fill), plate)
 
 
 def own_label(words: str) -> Label:

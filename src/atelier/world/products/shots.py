@@ -11,6 +11,7 @@ from PIL import Image
 
 from atelier.images.boxes import box_of
 from atelier.world.compose import Fabric
+from atelier.world.compose import Shot as StoredProduct
 from atelier.world.framing import Framing
 from atelier.world.logos import Logo
 from atelier.world.products.plates import Label
@@ -78,6 +79,11 @@ def fit_label(label: Label, facts: Facts, spread: float, *, mirrored: bool) -> L
     """
     picture = np.ascontiguousarray(label.picture[:, ::-1]) if mirrored else label.picture
     return Logo.fit(picture, facts["logo"] | {"width": spread * facts["logo"]["width"]})
+
+
+def covered_by(stored: StoredProduct) -> Array:
+    """Return the pixels that a product covers, bool (H, W)."""
+    return stored.alpha.max(-1) > 0
 
 
 def subject_of(facts: Facts) -> str:

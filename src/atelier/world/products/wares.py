@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from atelier.common.errors import UserError
-from atelier.text.articles import with_article
 from atelier.text.instructions import RENDERED_COLOURS, describe
 from atelier.world.compose import Fabric
 from atelier.world.fabrics import make_fabric
@@ -73,7 +72,7 @@ def describe_product(facts: Facts, colour: str, pattern: str = "solid", called: 
     product = describe(called or facts["kind"], colour, pattern)
     if facts["view"] != "worn":
         return product
-    return f"{with_article('female' if facts['female'] else 'male')} model wearing {product}"
+    return f"a {'female' if facts['female'] else 'male'} model wearing {product}"
 
 
 def main_layer(facts: Facts) -> int:
