@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from atelier.common.errors import UserError
-from atelier.world import Scene, rows, sample_outfit, shards
-from atelier.world.shards import INDEX, Shards, part_of
+from atelier.world import Scene, rows, sample_outfit, shards, shotfile
+from atelier.world.shards import INDEX, Shards, original_of, part_of
 from shoot import pack
 from shoot.deformities import FAULTS
 
