@@ -8,15 +8,8 @@ from atelier.world.framing import sample_framing
 from atelier.world.products.plates import Label, sample_label
 from atelier.world.products.shots import Shot, covered_by, shoot_logo, shoot_product, subject_of
 from atelier.world.products.wares import (
-    Facts,
-    describe_product,
-    dress_product,
-    list_products,
-    place_of,
-    sample_colour,
-    spot_of,
-    takes_print,
-)
+    Facts, describe_product, dress_product, list_products, place_of, sample_colour, spot_of, takes_print,
+)  # fmt: skip
 from atelier.world.sample import sample_fabric
 from atelier.world.shards import Shards, open_stored
 

@@ -7,13 +7,8 @@ from atelier.world.fabrics import make_fabric
 from atelier.world.products.plates import BLACK, RED, WORD, Label, draw_plate, own_label, sample_word, smear
 from atelier.world.products.shots import Shot, shoot_logo, shoot_product, subject_of
 from atelier.world.products.wares import (
-    describe_product,
-    dress_product,
-    list_products,
-    place_of,
-    sample_colour,
-    spot_of,
-)
+    describe_product, dress_product, list_products, place_of, sample_colour, spot_of,
+)  # fmt: skip
 from atelier.world.shards import Shards, open_stored
 
 # kind, whether somebody wears it, pictures of the 49; as in the paper, mostly black and white
