@@ -6,7 +6,7 @@ from atelier.text.colours import COLOURS_RGB
 from atelier.world.fabrics import make_fabric
 from atelier.world.framing import sample_framing
 from atelier.world.products.plates import Label, sample_label
-from atelier.world.products.shots import Shot, covered_by, shoot_logo, shoot_product, subject_of
+from atelier.world.products.shots import Shot, covered_by, shoot_logo, shoot_product, shows_logo, subject_of
 from atelier.world.products.wares import (
     Facts,
     describe_product,
@@ -57,7 +57,7 @@ def _shoot_any(world: Shards, name: str, rng: np.random.Generator, size: int) ->
     """Compose a stored product in sampled fabrics, with or without a logo."""
     facts = world.facts[name]
     colour, pattern, style = sample_fabric(rng)
-    labelled = rng.random() < _LABELLED
+    labelled = rng.random() < _LABELLED and shows_logo(world, name)
     if labelled or not takes_print(facts):
         pattern, style = "solid", ""
     label = sample_label(rng, colour) if labelled else None

@@ -5,7 +5,7 @@ import numpy as np
 from atelier.text.colours import COLOURS_RGB
 from atelier.world.fabrics import make_fabric
 from atelier.world.products.plates import BLACK, RED, WORD, Label, draw_plate, own_label, sample_word, smear
-from atelier.world.products.shots import Shot, shoot_logo, shoot_product, subject_of
+from atelier.world.products.shots import Shot, shoot_logo, shoot_product, shows_logo, subject_of
 from atelier.world.products.wares import describe_product, dress_product, list_products, locate, sample_colour
 from atelier.world.shards import Shards, open_stored
 
@@ -101,6 +101,7 @@ def _mark(
 ) -> Shot:
     """Compose a logo on any of a kind of the studies' products."""
     names = list_products(world, "study", (kind,), worn=worn)
+    names = [name for name in names if shows_logo(world, name)] or names
     name = names[int(rng.integers(len(names)))]
     facts = world.facts[name]
     fabrics = dress_product(facts, make_fabric(colour), rng)
