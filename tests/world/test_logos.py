@@ -125,3 +125,13 @@ def test_a_logo_has_its_colours(shot):
     inside = shot.logo_coverage(logo) > 0.999
     assert inside.sum() > 10
     assert np.abs(seen[inside].astype(int) - marked[inside]).max() <= 8  # of the other cloth only the stitches differ
+
+
+@pytest.mark.parametrize("u", [0.1, 0.2, 0.25, 0.3, 0.35, 0.9])
+def test_the_share_that_is_seen_falls_with_what_is_covered_or_outside(make_layers, u):
+    """A disc is covered by another one from its right; 1 m of cloth is the side of the picture."""
+    logo = Logo(picture(20, 40), 0, u, 0.5, 0.2)
+    x, y = np.meshgrid((np.arange(400) / 400 - 0.5) * 0.2 + u, (np.arange(200) / 200 - 0.5) * 0.1)
+    free = (np.hypot(x - 0.35, y) < 0.28) & (np.hypot(x - 0.62, y) > 0.28)
+    shot = Shot(unpack(pack(make_layers(160), {})))
+    assert shot.logo_share(logo) == pytest.approx(free.mean(), abs=0.03)

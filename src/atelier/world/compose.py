@@ -142,6 +142,17 @@ class Shot:
             covered.reshape(-1)[worn.pixels] = (worn.share * cover)[:, 0]
         return covered
 
+    def logo_share(self, logo: Logo) -> float:
+        """Return how much of a logo is seen, about 0 to 1: its area on the cloth over the area of the whole."""
+        worn = self._worn[logo.layer]
+        if worn is None:
+            return 0.0
+        _, cover = place_logo(logo, worn.places, worn.slopes, worn.step, LIGHT)
+        (down_u, right_u), (down_v, right_v) = worn.slopes.transpose(1, 0, 2)
+        seen = (cover * worn.share)[:, 0] * np.abs(down_u * right_v - down_v * right_u)  # mm²
+        height, width = logo.picture.shape[:2]
+        return float(seen.sum() / (1e6 * logo.width**2 * height / width))
+
     def _reflect(self, fabric: Fabric, worn: _Worn) -> Array:
         """Return the light that a garment's pixels send where its shade is the median, (P, 3) or (1, 3)."""
         base = LIGHT[list(fabric.colour)]

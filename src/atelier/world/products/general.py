@@ -6,10 +6,16 @@ from atelier.text.colours import COLOURS_RGB
 from atelier.world.fabrics import make_fabric
 from atelier.world.framing import sample_framing
 from atelier.world.products.plates import Label, sample_label
-from atelier.world.products.shots import Shot, covered_by, shoot_logo, shoot_product, subject_of
+from atelier.world.products.shots import Shot, covered_by, shoot_logo, shoot_product, shows_logo, subject_of
 from atelier.world.products.wares import (
-    Facts, describe_product, dress_product, list_products, place_of, sample_colour, spot_of, takes_print,
-)  # fmt: skip
+    Facts,
+    describe_product,
+    dress_product,
+    list_products,
+    locate,
+    sample_colour,
+    takes_print,
+)
 from atelier.world.sample import sample_fabric
 from atelier.world.shards import Shards, open_stored
 
@@ -51,7 +57,7 @@ def _shoot_any(world: Shards, name: str, rng: np.random.Generator, size: int) ->
     """Compose a stored product in sampled fabrics, with or without a logo."""
     facts = world.facts[name]
     colour, pattern, style = sample_fabric(rng)
-    labelled = rng.random() < _LABELLED
+    labelled = rng.random() < _LABELLED and shows_logo(world, name)
     if labelled or not takes_print(facts):
         pattern, style = "solid", ""
     label = sample_label(rng, colour) if labelled else None
@@ -66,9 +72,8 @@ def _describe(facts: Facts, colour: str, pattern: str, label: Label | None, rng:
     text = describe_product(facts, colour, pattern, called)
     if facts["view"] != "worn" and rng.random() < 0.1:
         text = f"the new {text.split(' ', 1)[1] if text.startswith(('a ', 'an ')) else text}"
-    spot = spot_of(facts) if rng.random() < 0.6 else "on it"
-    place = place_of(facts)
-    return _say(rng, text + (f" with {label.words} {spot}" if label else "") + (f" {place}" if place else ""))
+    precise = bool(rng.random() < 0.6)
+    return _say(rng, text + locate(facts, label.words if label else "", precise=precise))
 
 
 def _say(rng: np.random.Generator, text: str) -> str:

@@ -5,10 +5,8 @@ import numpy as np
 from atelier.text.colours import COLOURS_RGB
 from atelier.world.fabrics import make_fabric
 from atelier.world.products.plates import BLACK, RED, WORD, Label, draw_plate, own_label, sample_word, smear
-from atelier.world.products.shots import Shot, shoot_logo, shoot_product, subject_of
-from atelier.world.products.wares import (
-    describe_product, dress_product, list_products, place_of, sample_colour, spot_of,
-)  # fmt: skip
+from atelier.world.products.shots import Shot, shoot_logo, shoot_product, shows_logo, subject_of
+from atelier.world.products.wares import describe_product, dress_product, list_products, locate, sample_colour
 from atelier.world.shards import Shards, open_stored
 
 # kind, whether somebody wears it, pictures of the 49; as in the paper, mostly black and white
@@ -103,11 +101,10 @@ def _mark(
 ) -> Shot:
     """Compose a logo on any of a kind of the studies' products."""
     names = list_products(world, "study", (kind,), worn=worn)
+    names = [name for name in names if shows_logo(world, name)] or names
     name = names[int(rng.integers(len(names)))]
     facts = world.facts[name]
     fabrics = dress_product(facts, make_fabric(colour), rng)
     pixels, box = shoot_product(world, name, fabrics, rng, size, label)
-    marked = f" with {label.words} {spot_of(facts)}" if label else ""
-    place = place_of(facts)
-    prompt = describe_product(facts, colour) + marked + (f" {place}" if place else "")
+    prompt = describe_product(facts, colour) + locate(facts, label.words if label else "")
     return Shot(pixels, prompt, box, subject_of(facts), colour)

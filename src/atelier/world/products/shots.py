@@ -5,6 +5,7 @@ one. Base models are trained on one part of the stored products, studies use the
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,8 @@ from atelier.world.shards import Shards
 
 Array = np.ndarray
 Box = tuple[float, float, float, float]
+_SPREAD = (0.95, 1.1)  # width of a logo over that of its frame
+_LEGIBLE = 0.94  # least share of a logo that is seen where a picture has one
 _SCALE = 4  # a logo alone is drawn so many times larger
 _PAPER = (196, 246)  # levels of the paper under it
 
@@ -61,7 +64,7 @@ def shoot_product(
     facts, shot = world.facts[name], world.shot(name)
     framing = framing or Framing(mirrored=bool(rng.random() < 0.5))
     camera = sample_camera(rng, "studio" if facts["place"] == "studio" else "street")
-    spread = float(rng.uniform(0.9, 1.0))
+    spread = float(rng.uniform(*_SPREAD))
     if label is None:
         return framing.show(shot.picture(fabrics, camera), size), None
     logo = fit_label(label, facts, spread, mirrored=framing.mirrored)
@@ -84,6 +87,14 @@ def fit_label(label: Label, facts: Facts, spread: float, *, mirrored: bool) -> L
 def covered_by(stored: StoredProduct) -> Array:
     """Return the pixels that a product covers, bool (H, W)."""
     return stored.alpha.max(-1) > 0
+
+
+@lru_cache(1024)
+def shows_logo(world: Shards, name: str) -> bool:
+    """Whether a stored product shows all of a logo in its frame, and no hair or arm covers letters."""
+    plate = Label("", np.full((96, 232, 4), 255, np.uint8))
+    logo = fit_label(plate, world.facts[name], 1.0, mirrored=False)
+    return world.shot(name).logo_share(logo) >= _LEGIBLE
 
 
 def subject_of(facts: Facts) -> str:

@@ -58,9 +58,15 @@ def place_of(facts: Facts) -> str:
     return "in front of a wall" if (facts["view"], facts["place"]) == ("worn", "wall") else _PLACES[facts["place"]]
 
 
-def spot_of(facts: Facts) -> str:
-    """Return where its logo is: "on the chest"."""
-    return _SPOTS.get(facts["kind"], "on it")
+def locate(facts: Facts, logo: str = "", *, precise: bool = True) -> str:
+    """Return how a caption ends: " with a white logo on the chest on a table", or "" if there is nothing to say.
+
+    Args:
+        logo: such as "a white logo"; "": none.
+        precise: whether the caption says where on the product the logo is; otherwise it is "on it".
+    """
+    spot = _SPOTS.get(facts["kind"], "on it") if precise else "on it"
+    return (f" with {logo} {spot}" if logo else "") + (f" {place}" if (place := place_of(facts)) else "")
 
 
 def describe_product(facts: Facts, colour: str, pattern: str = "solid", called: str = "") -> str:
