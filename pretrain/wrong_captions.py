@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from atelier.text.articles import article_for
+from atelier.text.instructions import describe
 from atelier.text.lexicon import GRAMMAR, PRINTS
 from pretrain.text_encoder import COLOURS, KINDS
 
@@ -58,4 +58,4 @@ def _plural(name: str) -> bool:
 
 
 def _with_articles(text: str) -> str:
-    return _ARTICLE.sub(lambda found: f"{article_for(found[1])} ", text)
+    return _ARTICLE.sub(lambda found: f"{describe(found[1]).split()[0]} ", text)
