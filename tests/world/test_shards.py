@@ -129,9 +129,7 @@ def test_the_folder_is_found(world, wares_world, tmp_path, monkeypatch):
     assert shards.open_world().facts == world.facts
     monkeypatch.setenv("ATELIER_PRODUCTS", str(wares_world.folder))
     assert shards.open_stored("products").facts == wares_world.facts
-    assert (
-        shards.find_folder("lying") == Path(__file__).parents[2] / "data" / "lying"
-    )  # none above the working directory
+    assert shards.find_folder("lying") == Path(__file__).parents[2] / "data" / "lying"
 
 
 def test_studies_and_base_models_share_no_outfit(world):
