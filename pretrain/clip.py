@@ -15,21 +15,20 @@ import click
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer, CLIPVisionConfig
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, CLIPVisionConfig
 
 from atelier.common import command
 from atelier.images.tensors import to_tensor
 from pretrain.common.loop import fit
 from pretrain.common.options import input_option, training_options
 from pretrain.common.tokenizer import text_config
+from pretrain.editor.clip import MEAN, STD, decay_groups, same_captions, save
 from pretrain.text_encoder import LENGTH, build_words, tokenize
 from pretrain.text_to_image import read_captions
 from pretrain.wrong_captions import change_word
 
 WIDTH, LAYERS, PATCHES = 128, 4, 16  # PATCHES: along a side
 WRONG = 3  # captions of each picture that are wrong by one word
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 def build(size: int, tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -44,35 +43,18 @@ def build(size: int, tokenizer: CLIPTokenizer) -> CLIPModel:
 
 
 # L = ½ [−log softmax(s I·T over B captions and own W wrong ones) − log softmax(s T·I over B pictures)]
-def contrast(images: torch.Tensor, texts: torch.Tensor, wrong: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+def contrast(images: torch.Tensor, texts: torch.Tensor, wrong: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return the contrastive loss, a scalar.
 
     Args:
         images, texts: features (B, D), times the root of the scale.
         wrong: features (B, W, D) of each picture's wrong captions.
-        same: which captions are equal, bool (B, B): these count as right as well.
+        target: distribution (B, B) over the captions that are right for each picture: equal ones share it.
     """
     among = images @ texts.T
-    target = same.float() / same.sum(1, keepdim=True)
     own = torch.einsum("bd,bwd->bw", images, wrong)
     by_image = F.cross_entropy(torch.cat([among, own], 1), F.pad(target, (0, wrong.shape[1])))
     return 0.5 * (by_image + F.cross_entropy(among.T, target))
-
-
-def decay_groups(model: nn.Module, lr: float) -> list[dict]:
-    """Group the parameters for AdamW: matrices with weight decay, vectors and scalars without."""
-    decayed, plain = ([p for p in model.parameters() if (p.ndim > 1) == many] for many in (True, False))
-    return [{"params": decayed, "lr": lr, "weight_decay": 0.05}, {"params": plain, "lr": lr, "weight_decay": 0.0}]
-
-
-def save(model: CLIPModel, tokenizer: CLIPTokenizer, size: int, out: Path) -> None:
-    """Write model (bfloat16), tokenizer and image processor in transformers' format."""
-    model.to(torch.bfloat16).save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    processor = CLIPImageProcessor(
-        size={"shortest_edge": size}, crop_size={"height": size, "width": size}, image_mean=MEAN, image_std=STD
-    )
-    processor.save_pretrained(out)
 
 
 @command.stage
@@ -98,14 +80,14 @@ def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         image, text = (F.normalize(_features(one).float(), dim=-1) for one in (image, text))
         scale = model.logit_scale.exp().clamp(max=100).sqrt()
         own = text[batch_size:].view(batch_size, WRONG, -1)
-        same = torch.tensor([[a == b for b in right] for a in right])
-        loss = contrast(image * scale, text[:batch_size] * scale, own * scale, same)
+        _, target = same_captions(right)
+        loss = contrast(image * scale, text[:batch_size] * scale, own * scale, target)
         lead = (image * text[:batch_size]).sum(-1) - torch.einsum("bd,bwd->bw", image, own).amax(1)
         return loss, {"right of its own": (lead > 0).float().mean().item()}
 
     settings = {"batch": batch_size, "lr": lr, "vocabulary": tokenizer.get_vocab(), "pictures": len(images)}
     with fit("clip", model, decay_groups(model, lr), loss_of, steps=steps, settings=settings):
-        save(model, tokenizer, images.shape[1], out)
+        save(model.to(torch.bfloat16), tokenizer, images.shape[1], out)
         click.echo(f"CLIP: {steps} steps of {batch_size}, saved to {out}")
 
 

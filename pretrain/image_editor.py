@@ -27,8 +27,9 @@ from pretrain.common.autoencoder import open_vae, to_input
 from pretrain.common.loop import fit
 from pretrain.common.options import input_option, training_options
 from pretrain.edit_pairs import read_shards
-from pretrain.editor.unet import build_scheduler, draw_timesteps, groups_of, save
+from pretrain.editor.unet import build_scheduler, groups_of, save
 from pretrain.text_encoder import tokenize
+from pretrain.text_to_image import velocity_loss
 
 DROPPED = 0.05  # share of the samples without text, without source, and without both, each
 _PASS = 32  # images encoded at a time
@@ -92,13 +93,7 @@ def main(painter: Path, pairs: Path, kept: Path, out: Path, steps: int, batch_si
         blind = torch.from_numpy((drop >= DROPPED) & (drop < 3 * DROPPED))[:, None, None, None]
         said = torch.from_numpy(np.where(silent, 0, some + 1))
         source, target = given.sources[some].masked_fill(blind, 0), given.targets[some] * scaling
-        times = draw_timesteps(batch_size, scheduler.config.num_train_timesteps)
-        noise = torch.randn_like(target)
-        noisy = torch.cat([scheduler.add_noise(target, noise, times), source], 1)
-        context = model.text(tokens[said]).last_hidden_state
-        with torch.autocast("cpu", torch.bfloat16):
-            v = model.unet(noisy.contiguous(memory_format=torch.channels_last), times, context).sample
-        return (v.float() - scheduler.get_velocity(target, noise, times)).square().mean(), {}
+        return velocity_loss(model, scheduler, target, tokens[said], source), {}
 
     settings = {"batch": batch_size, "lr": lr, "painter": painter, "pairs": count}
     groups = groups_of(model.unet, model.text, lr)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from torch import nn
 
 from atelier.common import command
@@ -59,6 +59,25 @@ class TextToImageModel(nn.Module):
         self.text = build_text_encoder(self.tokenizer)
 
 
+# L = mean ‖v_θ(x_t, t, c) − v‖²,  v = √ᾱ_t ε − √(1 − ᾱ_t) x₀      (Salimans and Ho 2022)
+def velocity_loss(
+    model: nn.Module, scheduler: DDIMScheduler, target: torch.Tensor, tokens: torch.Tensor, *sources: torch.Tensor
+) -> torch.Tensor:
+    """Return the loss of the UNet and text encoder of `model` at drawn timesteps, a scalar; the UNet runs in bfloat16.
+
+    Args:
+        target: scaled latents (B, C, h, w).
+        tokens: ids of the texts, int64 (B, LENGTH).
+        sources: latents (B, C, h, w) that the UNet takes beside the noisy ones.
+    """
+    times, noise = draw_timesteps(len(target), scheduler.config.num_train_timesteps), torch.randn_like(target)
+    given = torch.cat([scheduler.add_noise(target, noise, times), *sources], 1)
+    context = model.text(tokens).last_hidden_state
+    with torch.autocast("cpu", torch.bfloat16):
+        v = model.unet(given.contiguous(memory_format=torch.channels_last), times, context).sample
+    return (v.float() - scheduler.get_velocity(target, noise, times)).square().mean()
+
+
 def read_captions(corpus: Path) -> list[str]:
     """Return the caption of each picture of a corpus."""
     return [json.loads(line)["prompt"] for line in (corpus / "captions.jsonl").read_text().splitlines()]
@@ -86,13 +105,7 @@ def main(corpus: Path, latents: Path, vae: Path, out: Path, steps: int, batch_si
         some = rng.choice(len(clean), batch_size, replace=False)
         said = torch.from_numpy(np.where(rng.random(batch_size) < DROPPED, 0, some + 1))
         target = torch.from_numpy(clean[some].astype(np.float32)) * scaling
-        times = draw_timesteps(batch_size, scheduler.config.num_train_timesteps)
-        noise = torch.randn_like(target)
-        noisy = scheduler.add_noise(target, noise, times).contiguous(memory_format=torch.channels_last)
-        context = model.text(tokens[said]).last_hidden_state
-        with torch.autocast("cpu", torch.bfloat16):
-            v = model.unet(noisy, times, context).sample
-        return (v.float() - scheduler.get_velocity(target, noise, times)).square().mean(), {}
+        return velocity_loss(model, scheduler, target, tokens[said]), {}
 
     settings = {"batch": batch_size, "lr": lr, "vocabulary": model.tokenizer.get_vocab(), "pictures": len(clean)}
     groups = groups_of(model.unet, model.text, lr)

@@ -23,7 +23,7 @@ from atelier.common.files import atomic_write, write_text
 from atelier.world.compose import Shot
 from atelier.world.shards import INDEX, LEAST, Shards, original_of
 from atelier.world.shotfile import unpack
-from shoot.places import sample_place
+from shoot.places import kind_of_place
 
 MOST = 16 * 2**20 - 2**17  # bytes of a zip file
 _MEMBER = 150  # bytes that a member needs besides its data, and more
@@ -103,7 +103,7 @@ def facts_of(packed: bytes) -> dict[str, Any]:
         raise UserError(f"a shot of the domain {stored['domain']!r}; one of {', '.join(_KEPT)}")
     facts = {name: _round(stored[name]) for name in _KEPT[stored["domain"]]}
     if "place" not in facts:
-        facts["place"] = sample_place(stored["domain"], stored["seed"]).kind
+        facts["place"] = kind_of_place(stored["domain"], stored["seed"])
     garments = len(facts["outfit"]) if "outfit" in facts else shot.alpha.shape[-1]
     seen = (shot.alpha >= 128).mean((0, 1))[:garments]
     return facts | {"side": len(shot.alpha), "seen": _round(seen.tolist()), "shades": shot.shades[:garments]}

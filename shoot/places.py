@@ -29,9 +29,16 @@ class Place:
 def sample_place(domain: str, seed: int) -> Place:
     """Draw a place of a domain, studio or street."""
     rng = np.random.default_rng([seed, 7])
-    if domain == "studio":
-        return _studio(rng)
-    return list(_PLACES.values())[rng.choice(len(_PLACES), p=[0.38, 0.22, 0.22, 0.18])](rng)
+    return (_PLACES | {"studio": _studio})[_draw_kind(domain, rng)](rng)
+
+
+def kind_of_place(domain: str, seed: int) -> str:
+    """Return the kind of the place that `sample_place` draws, without making it."""
+    return _draw_kind(domain, np.random.default_rng([seed, 7]))
+
+
+def _draw_kind(domain: str, rng: Rng) -> str:
+    return "studio" if domain == "studio" else list(_PLACES)[rng.choice(len(_PLACES), p=[0.38, 0.22, 0.22, 0.18])]
 
 
 def make_place(kind: str, seed: int) -> Place:

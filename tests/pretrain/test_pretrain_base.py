@@ -11,7 +11,8 @@ import torch
 from fixtures_cli import invoke
 from transformers import CLIPTokenizer
 
-from atelier.images.tensors import to_png
+from atelier.images.tensors import to_png, to_tensor
+from atelier.metrics.clip import ClipScorer
 from atelier.models.instruct_pix2pix import load_editor
 from atelier.models.loading import load_model
 from atelier.sampling.edit import edit_all
@@ -24,6 +25,7 @@ from atelier.world.shards import open_world, part_of
 from pretrain import autoencoder, clip, corpus, edit_pairs, image_editor, text_encoder, text_to_image, wrong_captions
 from pretrain.common import latents
 from pretrain.common.autoencoder import open_vae, to_input
+from pretrain.editor.unet import build_scheduler, draw_timesteps
 from pretrain.wrong_captions import GROUPS
 
 SIZE = 32
@@ -40,6 +42,7 @@ def made(tmp_path_factory) -> Path:
         invoke(corpus.main, out=folder / "corpus", people=24, size=SIZE, workers=1)
         small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
         invoke(autoencoder.main, out=folder / "vae", **small)
+        invoke(clip.main, out=folder / "clip", **small)
         invoke(latents.main, corpus=folder / "corpus", vae=folder / "vae", out=folder / "latents")
         invoke(text_to_image.main, latents=folder / "latents", vae=folder / "vae", out=folder / "painter", **small)
     return folder
@@ -154,18 +157,43 @@ def test_a_wrong_caption_differs_in_one_name_and_stays_grammatical(text):
 def test_contrast_is_the_mean_of_both_directions():
     rng = torch.Generator().manual_seed(0)
     images, texts = torch.randn(3, 5, generator=rng), torch.randn(3, 5, generator=rng)
-    wrong, same = torch.randn(3, 2, 5, generator=rng), torch.eye(3, dtype=torch.bool)
+    wrong, target = torch.randn(3, 2, 5, generator=rng), torch.eye(3)
     by_image, by_text = 0.0, 0.0
     for i in range(3):
         logits = [float(images[i] @ one) for one in (*texts, *wrong[i])]
         by_image -= logits[i] - np.log(np.exp(logits).sum())
         back = [float(images[j] @ texts[i]) for j in range(3)]
         by_text -= back[i] - np.log(np.exp(back).sum())
-    assert clip.contrast(images, texts, wrong, same).item() == pytest.approx((by_image + by_text) / 6, rel=1e-5)
-    alike = clip.contrast(images, texts[:1].expand(3, 5), wrong - 100 * images[:, None], torch.ones_like(same))
+    assert clip.contrast(images, texts, wrong, target).item() == pytest.approx((by_image + by_text) / 6, rel=1e-5)
+    alike = clip.contrast(images, texts[:1].expand(3, 5), wrong - 100 * images[:, None], torch.full((3, 3), 1 / 3))
     logits = (images @ texts[0]).numpy()  # equal captions: none of them is wrong
     by_text = np.log(np.exp(logits).sum()) - logits.mean()
     assert alike.item() == pytest.approx(0.5 * (np.log(3) + by_text), rel=1e-4)
+
+
+def test_the_saved_clip_scores_images_and_captions(made):
+    scorer = ClipScorer.load(str(made / "clip"))
+    images = to_tensor(np.load(made / "corpus/images.npy")[:3])
+    texts = [record["prompt"] for record in records(made)[:3]]
+    features = scorer.image_features(images), scorer.text_features(texts)
+    for one in features:
+        torch.testing.assert_close(one.norm(dim=-1), torch.ones(3))
+    assert not torch.allclose(features[0][0], features[0][1])
+
+
+def test_the_velocity_loss_is_that_of_the_schedule(made):
+    model, scheduler = image_editor.EditorModel(made / "painter"), build_scheduler()
+    target, source = torch.randn(2, 2, autoencoder.CHANNELS, SIZE // 8, SIZE // 8)
+    tokens = text_encoder.tokenize(model.tokenizer, ["make the shirt red", ""])
+    torch.manual_seed(5)
+    found = text_to_image.velocity_loss(model, scheduler, target, tokens, source)
+    torch.manual_seed(5)
+    times, noise = draw_timesteps(2, 1000), torch.randn_like(target)
+    kept = scheduler.alphas_cumprod[times].sqrt()[:, None, None, None]
+    lost = (1 - kept**2).sqrt()
+    with torch.no_grad():
+        v = model.unet(torch.cat([kept * target + lost * noise, source], 1), times, model.text(tokens)[0]).sample
+    assert found.item() == pytest.approx((v - kept * noise + lost * target).square().mean().item(), rel=0.01)
 
 
 @pytest.fixture(scope="module")

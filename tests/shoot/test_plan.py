@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from shoot.cuts import KINDS, alternatives, sample_cut, spare_alternatives
+from shoot.places import kind_of_place, sample_place
 from shoot.plan import DOMAINS, VIEWS, ShotPlan, plan_shot, twins_of
 
 PEOPLE = [(seed, seed % 2 == 0) for seed in range(400)]
@@ -71,3 +72,10 @@ def test_nobody_wears_two_outfits():
 def test_plans_repeat():
     assert plan_item(7) == plan_item(7)
     assert twins_of(plan_item(7)[0]) == twins_of(plan_item(7)[0])
+
+
+def test_the_kind_of_a_place_is_that_of_the_place():
+    kinds = [kind_of_place("street", seed) for seed in range(5)]
+    assert kinds == [sample_place("street", seed).kind for seed in range(5)]
+    assert len(set(kinds)) > 1
+    assert kind_of_place("studio", 1) == sample_place("studio", 1).kind == "studio"
