@@ -12,24 +12,30 @@ VIEWS = {"side": "seen from the side", "back": "seen from behind"}
 PLACES = {"studio": "in a studio", "street": "on a street", "park": "in a park", "wall": "in front of a wall",
           "room": "in a room"}  # fmt: skip
 _SAID, _CUT_SAID = 0.5, 0.35  # probability that the place is named; that a garment's cut is, where there is a word
+_TOPS = ("t-shirt", "shirt", "blouse", "sweater", "top")
 _HANGING = ("dress", "skirt")
-_SHORT, _LONG = 0.5, 0.75  # hem of what hangs, share of the way from waist to ankle
-_SHORT_SLEEVE, _LONG_SLEEVE = 0.5, 0.8  # share of the arm that a sleeve covers
-_SLEEVELESS = 0.02
+_BOUNDS = {  # kinds → (measure of the cut, word up to the first bound, bounds, word from the second bound on)
+    _HANGING: (("hem", "short", 0.5, 0.75, "long"), ("flare", "straight", 1.08, 1.6, "flared")),
+    _TOPS: (("hem", "cropped", -0.1, 0.085, "long"),),
+    ("trousers",): (("hem", "cropped", 0.8, 9.0, ""), ("flare", "straight", 1.1, 1.4, "wide")),
+}
+_SLEEVED = ("t-shirt", "shirt", "blouse", "sweater", "dress")
+_SLEEVELESS, _SHORT_SLEEVE, _LONG_SLEEVE = 0.02, 0.5, 0.8  # share of the arm that a sleeve covers
 
 
 def cut_words(cut: dict[str, Any]) -> list[str]:
-    """Return the words that are true of a stored garment's cut: of its length, of its sleeves.
+    """Return the words that are true of a stored garment's cut: of its length, width and sleeves.
 
-    Lengths between short and long have no word. Trousers and shorts are named for theirs already.
+    A cut between two bounds has no word.
 
     Args:
-        cut: of the facts of a stored shot: kind, hem, sleeve.
+        cut: of the facts of a stored shot: kind, hem, flare, sleeve (docs/world.md).
     """
     words = []
-    if cut["kind"] in _HANGING:
-        words += ["short"] * (cut["hem"] <= _SHORT) + ["long"] * (cut["hem"] >= _LONG)
-    if cut["kind"] not in ("skirt", "trousers", "shorts", "jacket", "top"):
+    for kinds, measures in _BOUNDS.items():
+        for measure, low_word, low, high, high_word in measures if cut["kind"] in kinds else ():
+            words += [low_word] * (cut[measure] <= low) + [high_word] * (cut[measure] >= high)
+    if cut["kind"] in _SLEEVED:
         sleeve = cut["sleeve"]
         words += ["sleeveless"] * (sleeve <= _SLEEVELESS)
         words += ["short-sleeved"] * (_SLEEVELESS < sleeve <= _SHORT_SLEEVE)

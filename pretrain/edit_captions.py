@@ -35,14 +35,23 @@ from atelier.text.lexicon import GARMENTS, may_be_same, prints_may_be_same, word
 from atelier.text.requests import read_request
 from pretrain.common.options import input_option
 
-FACTORS = {"colour": 0.45, "pattern": 0.25, "both": 0.15, "kind": 0.1, "cut": 0.05}  # odds of each, where possible
+FACTORS = {"colour": 0.4, "pattern": 0.25, "both": 0.1, "kind": 0.05, "cut": 0.2}  # odds of each, where possible
 _KIND = ("change the {old} to {new}", "turn the {old} into {new}", "replace the {old} with {new}", "{new} instead")
 _CUT = {  # in a caption → its opposite, and how that is requested
     "long": ("short", "make the {garment} shorter"),
     "short": ("long", "make the {garment} longer"),
+    "cropped": ("long", "make the {garment} longer"),
+    "flared": ("straight", "make the {garment} straight"),
+    "straight": ("flared", "make the {garment} flared"),
+    "wide": ("straight", "make the {garment} straight"),
     "long-sleeved": ("short-sleeved", "give the {garment} short sleeves"),
     "short-sleeved": ("long-sleeved", "give the {garment} long sleeves"),
+    "sleeveless": ("long-sleeved", "give the {garment} long sleeves"),
 }
+_OF_KIND = {  # the opposite depends on the garment
+    ("straight", "trousers"): ("wide", "make the {garment} wider"),
+    ("cropped", "trousers"): ("straight", "make the {garment} longer"),
+} | {("long", top): ("cropped", "make the {garment} cropped") for top in ("t-shirt", "shirt", "sweater")}
 _TRIES = 200
 _LARGEST = 2**28  # bytes of a file of captions
 
@@ -178,7 +187,7 @@ def _change_cut(caption: str, worn: Worn) -> CaptionEdit:
     said = [word for word in caption[start:end].split(" ") if word in _CUT]
     if len(said) != 1:
         raise RefusedError("the caption does not say how the garment is cut")
-    opposite, request = _CUT[said[0]]
+    opposite, request = _OF_KIND.get((said[0], worn.kind), _CUT[said[0]])
     after = caption[:start] + caption[start:end].replace(said[0], opposite) + caption[end:]
     return CaptionEdit(request.format(garment=worn.name), caption, after, worn.name, "cut")
 
