@@ -63,6 +63,11 @@ def label_map(masks: dict[str, np.ndarray]) -> np.ndarray:
     return labels
 
 
+def part_labels(parts: np.ndarray) -> np.ndarray:
+    """Return indices into SEGMENTS + BODY_PARTS, uint8 (H, W), of a map of `poses.PARTS`."""
+    return np.where(parts > 0, parts + len(SEGMENTS) - 1, 0).astype(np.uint8)
+
+
 def compose_person(seed: int, number: int, size: int) -> Composed:
     """Compose a picture of a person; it depends on seed, number and the stored shots alone."""
     rng, world = np.random.default_rng([seed, number]), open_world()
@@ -83,8 +88,8 @@ def compose_product(seed: int, number: int, size: int) -> Composed:
 def compose_pose(seed: int, number: int, size: int) -> Composed:
     """Compose a picture of a person in one of the poses of the anomaly study, with the parts of the body."""
     figure = sample_figure(derive_seed(seed, f"pose {number}"), None, part="base", size=size)
-    labels = np.where(figure.parts > 0, figure.parts + len(SEGMENTS) - 1, 0).astype(np.uint8)
-    return Composed(figure.pixels, labels, {"prompt": figure.prompt, "subject": "pose", "shot": figure.name})
+    record = {"prompt": figure.prompt, "subject": "pose", "shot": figure.name}
+    return Composed(figure.pixels, part_labels(figure.parts), record)
 
 
 def _compose(composer: Composer, first: int, count: int, seed: int, size: int) -> list[Composed]:

@@ -1,8 +1,8 @@
-"""Train a small SegFormer on composed pictures and measure it on outfits it has not seen: do the masks teach?
+"""Train a small network on composed pictures and measure it on outfits it has not seen: do the masks teach?
 
-    python -m shoot.segmenter data/shots --out out/segmenter
+    python -m shoot.segmenter data/world --out out/segmenter
 
-It is the network of `pretrain.editor.segmenter`, trained from nothing for some minutes on one core.
+It is the network of `pretrain.segmentation`, trained from nothing.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from atelier.images.tensors import to_tensor
 from atelier.world.compose import Camera, Shot
 from pretrain.common.loop import fit
 from pretrain.common.options import training_options
-from pretrain.editor.segmenter import Logits, build, segmentation_loss
+from pretrain.segmentation import Logits, build, find_labels, overlaps, segmentation_loss, vary
 from shoot.examples import open_shots, sample_fabrics
 
 Array = np.ndarray
@@ -90,24 +90,12 @@ def read_pictures(folder: Path, size: int, count: int, ways: int) -> Pictures:
     return Pictures(np.stack([picture for picture, *_ in made]), np.stack([truth for _, truth, _ in made]), held)
 
 
-@torch.no_grad()
-def measure(logits_of: Logits, images: Array, truth: Array) -> dict[str, float]:
-    """Return the intersection over union of each label that occurs, over all pictures together, and their mean."""
-    found = torch.cat([logits_of(x).argmax(1) for x in to_tensor(images).split(50)]).numpy()
-    scores = {}
-    for number, name in enumerate(LABELS):
-        if (truth == number).any():
-            both, either = (found == number) & (truth == number), (found == number) | (truth == number)
-            scores[name] = float(both.sum() / either.sum())
-    return scores | {"mean": float(np.mean(list(scores.values())))}
-
-
 @click.command(cls=Command)
 @click.argument("shots", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--size", default=64, show_default=True, help="Side of the pictures, pixels; a whole part of the shots'.")
-@click.option("--count", default=2000, show_default=True, help="Shots at most, twins included, the first ones by name.")
-@click.option("--ways", default=3, show_default=True, help="Pictures of each shot, in other fabrics.")
-@training_options(steps=1000, batch_size=32)
+@click.option("--size", default=128, show_default=True, help="Side of the pictures, px; a part of the shots'.")
+@click.option("--count", default=3000, show_default=True, help="Shots at most, twins included, the first ones by name.")
+@click.option("--ways", default=4, show_default=True, help="Pictures of each shot, in other fabrics.")
+@training_options(steps=4000, batch_size=16)
 def main(shots: Path, size: int, count: int, ways: int, out: Path, steps: int, batch_size: int) -> None:
     """Train on composed pictures; write what is measured on held-out outfits to segmenter.json."""
     data = read_pictures(shots, size, count, ways)
@@ -116,17 +104,15 @@ def main(shots: Path, size: int, count: int, ways: int, out: Path, steps: int, b
     click.echo(f"{len(train)} pictures to train on, {data.held_out.sum()} held out, {size} px")
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        rng = np.random.default_rng([21, step])
-        some, flip = rng.choice(train, batch_size), rng.random(batch_size) < 0.5
-        images, truth = data.images[some], data.labels[some]
-        images, truth = (np.where(flip.reshape(-1, *[1] * (a.ndim - 1)), a[:, :, ::-1], a) for a in (images, truth))
-        return segmentation_loss(logits_of(to_tensor(images)), torch.from_numpy(truth).long())
+        some = np.random.default_rng([21, step]).choice(train, batch_size)
+        x, truth = vary(to_tensor(data.images[some]), torch.from_numpy(data.labels[some]).long(), step)
+        return segmentation_loss(logits_of(x), truth), {}
 
     settings = {"batch": batch_size, "data": hashlib.sha256(data.images.tobytes()).hexdigest()}
-    groups, began = [{"params": list(logits_of.model.parameters()), "lr": 2e-3}], time.process_time()
+    groups, began = [{"params": list(logits_of.model.parameters()), "lr": 1.5e-3}], time.process_time()
     with fit("world segmenter", logits_of.model, groups, loss_of, steps=steps, settings=settings):
-        logits_of.model.eval()
-        scores = measure(logits_of, data.images[data.held_out], data.labels[data.held_out])
+        found = find_labels(logits_of, data.images[data.held_out])
+        scores = overlaps(found, data.labels[data.held_out], LABELS)
         out.mkdir(parents=True, exist_ok=True)
         facts = {"size": size, "steps": steps, "trained on": len(train), "held out": int(data.held_out.sum())}
         seconds = round(time.process_time() - began)
