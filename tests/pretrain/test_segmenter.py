@@ -87,7 +87,7 @@ def test_the_command_trains_on_all_sets_and_saves_in_transformers_format(tmp_pat
     invoke(corpus.main, out=tmp_path / "corpus", people=6, products=2, poses=2, size=SIZE, workers=1)
     options = {"steps": 2, "batch-size": 4}
     invoke(segmenter.main, corpus=tmp_path / "corpus", out=tmp_path / "segmenter", **options)
-    model = UperNetForSemanticSegmentation.from_pretrained(tmp_path / "segmenter")
+    model = UperNetForSemanticSegmentation.from_pretrained(tmp_path / "segmenter").float()
     assert tuple(model.config.id2label.values()) == segmenter.LABELS
     assert set(model.config.overlaps) == {"studio", "street", "whole", "deformed"}
     assert set(model.config.overlaps["studio"]) >= {"background", "mean"}
