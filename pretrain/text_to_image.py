@@ -23,12 +23,12 @@ from pretrain.common.options import input_option, training_options
 from pretrain.editor.unet import build_scheduler, draw_timesteps, groups_of, save
 from pretrain.text_encoder import WIDTH, build_text_encoder, build_words, pretrain, tokenize
 
-WIDTHS = (64, 96, 128, 128)
+WIDTHS = (80, 96, 128, 128)
 DROPPED = 0.1  # share of the captions that are emptied, for classifier-free guidance
 
 
 def build_unet(channels: int, side: int, *, conditions: int = 0) -> UNet2DConditionModel:
-    """Build an untrained UNet, 7.6 M parameters.
+    """Build an untrained UNet, 8.1 M parameters.
 
     Args:
         channels: of the latents that are denoised.
