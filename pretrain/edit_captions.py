@@ -34,24 +34,10 @@ from atelier.text.instructions import correct_articles, describe, instruct
 from atelier.text.lexicon import GARMENTS, may_be_same, prints_may_be_same, words_of
 from atelier.text.requests import read_request
 from pretrain.common.options import input_option
+from pretrain.opposite_cuts import OPPOSITES, opposite_of
 
 FACTORS = {"colour": 0.4, "pattern": 0.25, "both": 0.1, "kind": 0.05, "cut": 0.2}  # odds of each, where possible
 _KIND = ("change the {old} to {new}", "turn the {old} into {new}", "replace the {old} with {new}", "{new} instead")
-_CUT = {  # in a caption → its opposite, and how that is requested
-    "long": ("short", "make the {garment} shorter"),
-    "short": ("long", "make the {garment} longer"),
-    "cropped": ("long", "make the {garment} longer"),
-    "flared": ("straight", "make the {garment} straight"),
-    "straight": ("flared", "make the {garment} flared"),
-    "wide": ("straight", "make the {garment} straight"),
-    "long-sleeved": ("short-sleeved", "give the {garment} short sleeves"),
-    "short-sleeved": ("long-sleeved", "give the {garment} long sleeves"),
-    "sleeveless": ("long-sleeved", "give the {garment} long sleeves"),
-}
-_OF_KIND = {  # the opposite depends on the garment
-    ("straight", "trousers"): ("wide", "make the {garment} wider"),
-    ("cropped", "trousers"): ("straight", "make the {garment} longer"),
-} | {("long", top): ("cropped", "make the {garment} cropped") for top in ("t-shirt", "shirt", "sweater")}
 _TRIES = 200
 _LARGEST = 2**28  # bytes of a file of captions
 
@@ -184,10 +170,10 @@ def _change_kind(
 def _change_cut(caption: str, worn: Worn) -> CaptionEdit:
     """Replace the word for the cut of a garment by its opposite."""
     start, end = worn.mention.start, worn.mention.end
-    said = [word for word in caption[start:end].split(" ") if word in _CUT]
+    said = [word for word in caption[start:end].split(" ") if word in OPPOSITES]
     if len(said) != 1:
         raise RefusedError("the caption does not say how the garment is cut")
-    opposite, request = _OF_KIND.get((said[0], worn.kind), _CUT[said[0]])
+    opposite, request = opposite_of(said[0], worn.kind)
     after = caption[:start] + caption[start:end].replace(said[0], opposite) + caption[end:]
     return CaptionEdit(request.format(garment=worn.name), caption, after, worn.name, "cut")
 
