@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from fixtures_cli import invoke
+from sklearn.metrics import jaccard_score
 from transformers import UperNetForSemanticSegmentation
 
 from pretrain import corpus, segmenter
@@ -53,6 +54,14 @@ def test_overlaps_are_counted_over_all_pictures():
     truth = np.array([[[0, 0, 1, 1]], [[1, 1, 1, 1]]], np.uint8)
     found = np.array([[[0, 1, 1, 1]], [[1, 1, 1, 0]]], np.uint8)
     assert overlaps(found, truth, ("a", "b", "c")) == {"a": 1 / 3, "b": 5 / 7, "mean": (1 / 3 + 5 / 7) / 2}
+
+
+def test_the_intersection_over_union_is_that_of_scikit_learn():
+    truth, found = np.random.default_rng(0).integers(0, 4, (2, 3, 8, 8))
+    expected = jaccard_score(truth.ravel(), found.ravel(), average=None)
+    scores = overlaps(found, truth, ("a", "b", "c", "d", "never"))
+    assert list(scores) == ["a", "b", "c", "d", "mean"]
+    np.testing.assert_allclose(list(scores.values()), [*expected, expected.mean()])
 
 
 def test_each_set_of_labels_learns_from_its_own_pictures():

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -126,18 +125,6 @@ def test_held_out_outfits_are_not_trained_on_and_a_size_that_does_not_divide_is_
     assert data.images.shape[1:] == (SIZE // 2, SIZE // 2, 3)
     code, output = run(segmenter.main, folder, "--out", tmp_path / "out", "--size", 20)
     assert (code, output.count("\n")) == (2, 1)
-
-
-def test_the_intersection_over_union_is_that_of_scikit_learn():
-    from sklearn.metrics import jaccard_score
-
-    truth, found = np.random.default_rng(0).integers(0, 4, (2, 3, 8, 8))
-    logits = torch.nn.functional.one_hot(torch.from_numpy(found), len(segmenter.LABELS)).movedim(-1, 1).float()
-    scores = segmenter.measure(lambda x: logits, np.zeros((3, 8, 8, 3), np.uint8), truth)
-    expected = jaccard_score(truth.ravel(), found.ravel(), average=None)
-    assert list(scores) == [*segmenter.LABELS[:4], "mean"]
-    np.testing.assert_allclose(list(scores.values())[:4], expected)
-    assert scores["mean"] == pytest.approx(expected.mean())
 
 
 def test_a_census_counts_shots_without_twins(folder, tmp_path):
