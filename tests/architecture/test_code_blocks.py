@@ -86,7 +86,17 @@ def test_commands_that_take_seconds_work(command, small_copy, monkeypatch):
         write_params(small_copy)
 
 
-@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_the_python_page_runs_from_block_to_block(small_copy, monkeypatch):
+    monkeypatch.chdir(small_copy)
+    names: dict[str, object] = {}
+    for page, code in blocks("python"):
+        if page == "docs/python.md":
+            exec(compile(code, page, "exec"), names)
+    assert names["same"].picture.tobytes() == names["second"].picture.tobytes()
+    assert (small_copy / "shirt.png").exists()
+
+
+@pytest.mark.parametrize(("page", "code"), [one for one in blocks("python") if one[0] != "docs/python.md"])
 def test_python_blocks_run(page, code, sd_folder, tmp_path, monkeypatch):
     """The hub's model is replaced by a small one of the same class, and a training of 30 epochs by one of one."""
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,6 @@ def test_a_batch_says_what_it_found_by_line_and_writes_masks_where_its_columns_n
 
 def test_the_parameters_number_of_threads_is_set(edit_networks, monkeypatch):
     set_threads = Mock()
-    monkeypatch.setattr("atelier.cli.edit_photos.set_threads", set_threads)
+    monkeypatch.setattr("atelier.editing.settings.set_threads", set_threads)
     assert run_edit("small.png", WORDS, "-o", "o.png", "--mask", "none").exit_code == 0
     set_threads.assert_called_once_with(edit_networks["threads"])

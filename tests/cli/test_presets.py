@@ -8,10 +8,9 @@ import pytest
 from import_graph import ROOT
 from ruamel.yaml import YAML
 
-from atelier.cli import presets
-from atelier.cli.presets import apply_preset, preset_names, read_preset
 from atelier.common.errors import UserError
-from atelier.config import read_params
+from atelier.config import presets, read_params
+from atelier.config.presets import apply_preset, preset_names, read_preset
 
 SHIPPED = ROOT / "params.yaml"
 

@@ -13,10 +13,10 @@ from dvc.repo import Repo
 from import_graph import ROOT
 
 from atelier.cli import main, run_experiments
-from atelier.cli.presets import apply_preset
 from atelier.cli.repository import Study
 from atelier.cli.run_experiments import ABLATIONS, METHODS, changes_of, run_missing
 from atelier.config import read_params
+from atelier.config.presets import apply_preset
 
 PAPER = {  # λ_preserve, learning rate, trained blocks
     "A": (0.5, 1e-5, "attn+mid+up"), "B": (0.8, 2e-5, "attn+mid+up"),

@@ -53,7 +53,7 @@ def _folder(tmp_path: Path, monkeypatch) -> None:
     def stop(*_: object) -> None:
         raise UserError("stopped before the editor is loaded")
 
-    monkeypatch.setattr(import_module("atelier.cli.edit_photos"), "_load", stop)
+    monkeypatch.setattr(import_module("atelier.cli.edit_photos"), "load_networks", stop)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     shutil.copy(ROOT / "params.yaml", tmp_path)

@@ -11,8 +11,8 @@ import torch
 from fixtures_editor import INSTRUCTIONS, build_tokenizer
 from import_graph import ROOT
 
-from atelier.cli.presets import apply_preset
 from atelier.config import Params, read_params
+from atelier.config.presets import apply_preset
 from atelier.images.letterbox import plan_fit
 from atelier.metrics.lpips import TORCHVISION
 from atelier.models.base import encode_images
@@ -99,6 +99,6 @@ def test_the_segmenter_finds_every_slot(networks):
 
 
 def test_the_preset_s_file_gives_a_reason_for_what_it_sets():
-    text = (Path(ROOT) / "src/atelier/cli/settings/full-size.yaml").read_text(encoding="utf-8")
+    text = (Path(ROOT) / "src/atelier/config/settings/full-size.yaml").read_text(encoding="utf-8")
     values = [line for line in text.splitlines() if line.startswith("  ")]
     assert sum("#" in line for line in values) >= 0.8 * len(values)

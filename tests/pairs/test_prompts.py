@@ -10,10 +10,10 @@ from fixtures_pairs import PAIR, SIZE, pair, photograph, write_index
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atelier.cli.presets import apply_preset
 from atelier.common.errors import UserError
 from atelier.common.records import WHOLE
 from atelier.config import PairPrompt, read_params
+from atelier.config.presets import apply_preset
 from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.probes import choose_sources, make_probes
 from atelier.pairs.prompts import Prompt, read_prompts

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from atelier.common.command import PARAMS, Command
 from atelier.common.errors import UserError
@@ -24,6 +26,8 @@ HELP = {
     "mask": "Change only the instruction's garment (auto), everything (none), or the white pixels of FILE.",
     "save_mask": "Also write the mask to this file (.png or .webp), at the photo's size: white may change.",
     "overlay": "Also write the photo with the mask tinted green and the rest faded, to check what was found.",
+    "record": "Also write what the edit was made with to this .json file.",
+    "repeat": "Make the edit of a file of --record again; INSTRUCTION and its options are the file's.",
     "weights": "Edit with the editor of this folder or hub id.  [default: models/finetuned, or else models.editor]",
     "steps": "Sample in this number of steps.  [default: generate.steps]",
     "guidance_text": "Use this text guidance scale s_T.  [default: generate.guidance_text]",
@@ -43,6 +47,8 @@ HELP = {
 @click.option("--mask", default="auto", type=TEXT, metavar="auto|none|FILE", help=HELP["mask"])
 @click.option("--save-mask", type=OUT_FILE, help=HELP["save_mask"])
 @click.option("--overlay", type=OUT_FILE, help=HELP["overlay"])
+@click.option("--record", type=OUT_FILE, help=HELP["record"])
+@click.option("--from", "repeat", type=PATH, help=HELP["repeat"])
 @click.option("--weights", type=TEXT, help=HELP["weights"])
 @click.option("--steps", type=click.IntRange(1, 1000), help=HELP["steps"])
 @click.option("--guidance-text", type=SCALE, help=HELP["guidance_text"])
@@ -52,23 +58,7 @@ HELP = {
 @click.option("--batch", type=PATH, help=HELP["batch"])
 @click.option("--out-dir", type=OUT_FOLDER, help=HELP["out_dir"])
 @click.option("--params", default=PARAMS, type=PATH, help=HELP["params"])
-def edit(
-    photo: Path | None,
-    instruction: str | None,
-    out: Path | None,
-    mask: str,
-    save_mask: Path | None,
-    overlay: Path | None,
-    weights: str | None,
-    steps: int | None,
-    guidance_text: float | None,
-    guidance_image: float | None,
-    seed: tuple[int, ...],
-    seeds: int | None,
-    batch: Path | None,
-    out_dir: Path | None,
-    params: Path,
-) -> None:
+def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **options: Any) -> None:
     """Edit PHOTO by an INSTRUCTION, at the photo's own size and orientation.
 
     With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square, of the size that it
@@ -89,11 +79,42 @@ def edit(
       atelier edit photo.jpg "add stripes to the clothes" --mask none --seeds 4 -o sheet.png
       atelier edit photo.jpg "make the shirt red" --mask shirt.png --steps 50 --guidance-text 9
       atelier edit photo.jpg "make the shirt red" -o red.png --save-mask shirt.png --overlay check.png
+      atelier edit photo.jpg "make the shirt red" -o red.png --record red.json
+      atelier edit photo.jpg --from red.json -o again.png
       atelier edit --batch jobs.csv --out-dir edits/
     """
+    if repeat is None:
+        _edit(photo, instruction, **options)
+    else:
+        _repeat(photo, instruction, repeat, **options)
+
+
+def _edit(
+    photo: Path | None,
+    instruction: str | None,
+    *,
+    out: Path | None,
+    mask: str,
+    save_mask: Path | None,
+    overlay: Path | None,
+    record: Path | None,
+    weights: str | None,
+    steps: int | None,
+    guidance_text: float | None,
+    guidance_image: float | None,
+    seed: tuple[int, ...],
+    seeds: int | None,
+    batch: Path | None,
+    out_dir: Path | None,
+    params: Path,
+) -> None:
+    """Edit a photo or a batch."""
     target = _check_form(photo, instruction, out, batch, out_dir, seed, seeds)
     _check_views({"--save-mask": save_mask, "--overlay": overlay}, mask, batch)
-    from atelier.cli.edit_photos import Files, edit_listed, edit_one, read_settings
+    if record is not None and (batch is not None or seeds or len(seed) > 1):
+        raise UserError("--record is for one edit of one photo")
+    from atelier.cli.edit_photos import Files, edit_listed, edit_one
+    from atelier.editing.settings import read_settings
 
     settings = read_settings(params, weights, steps=steps, guidance_text=guidance_text, guidance_image=guidance_image)
     first = seed[0] if seed else settings.generate.seed
@@ -101,7 +122,32 @@ def edit(
         edit_listed(batch, target, mask, first, settings)
     else:
         several = range(first, first + seeds) if seeds else dict.fromkeys(seed or [first])
-        edit_one(photo, instruction, Files(target, save_mask, overlay), mask, list(several), settings)
+        edit_one(photo, instruction, Files(target, save_mask, overlay, record), mask, list(several), settings)
+
+
+def _repeat(
+    photo: Path | None,
+    instruction: str | None,
+    file: Path,
+    *,
+    out: Path | None,
+    save_mask: Path | None,
+    weights: str | None,
+    params: Path,
+    **others: Any,
+) -> None:
+    """Make the edit of a record again; refuse options that the record already says."""
+    context = click.get_current_context()
+    options = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
+    given = [options[name] for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if instruction or given:
+        said = given[0] if given else "INSTRUCTION"
+        raise UserError(f"{said}: --from repeats an edit as its file says; leave it out")
+    if photo is None or out is None:
+        raise UserError("expected PHOTO --from RECORD.json -o OUT")
+    from atelier.cli.edit_photos import Files, repeat_edit
+
+    repeat_edit(photo, file, Files(out, save_mask), params, weights)
 
 
 def _check_form(

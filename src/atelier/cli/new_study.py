@@ -14,11 +14,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from atelier.cli.presets import apply_preset
 from atelier.cli.repository import PARAMS, PIPELINE, STUDIES, Study, check_name, find_root, find_study
 from atelier.common.errors import UserError, short_repr
 from atelier.common.files import atomic_write, write_text
 from atelier.config import read_params
+from atelier.config.presets import apply_preset
 from atelier.report.experiment_tables import EMPTY_TABLES
 
 _OWN = re.compile(r"(?<!\S)(?=(?:data|metrics)/|models/finetuned\b|params\.yaml\b)")  # where a path of a study begins

@@ -25,14 +25,14 @@ def config(preset: str, params: Path) -> None:
     """Write the parameters of PRESET (full-size or embedded) into params.yaml and print the changes.
 
     Only the values in the preset change; comments, order and all other values stay. The file is written atomically. The
-    reason for each value is in src/atelier/cli/settings/.
+    reason for each value is in src/atelier/config/settings/.
 
     \b
     Examples:
       atelier config full-size   timbrooks/instruct-pix2pix at 512 px on the hub's data sets; needs a GPU
       atelier config embedded    the default study, which runs offline on two CPU cores
     """
-    from atelier.cli.presets import apply_preset
+    from atelier.config.presets import apply_preset
 
     changes = apply_preset(preset, params)
     for change in changes:

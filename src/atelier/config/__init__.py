@@ -1,7 +1,7 @@
 """Parameters: params.yaml as frozen, strict models, one per section; unknown keys are errors.
 
 Public: `Evaluate`, `Generate`, `LoopSettings`, `Mask`, `Models`, `Pair`, `PairPrompt`, `Params`, `Prepare`, `Section`,
-`Train`, `check_section`, `fields`, `parse_yaml`, `read_params`, `read_sections`.
+`Train`, `check_section`, `fields`, `parse_yaml`, `presets`, `read_params`, `read_sections`.
 """
 
 from collections.abc import Mapping
