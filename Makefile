@@ -10,10 +10,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test browser pipeline lint ablations methods ui lock
+.PHONY: help doctor repro test browser pipeline lint ablations methods ui lock
 
 help: ## List the targets, each in one sentence.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+doctor: ## Say what this machine has of what is needed, and how to get the rest.
+	@$(PYTHON) scripts/doctor.py
 
 repro: mlflow.db ## Run the stages whose inputs changed and print the result.
 	dvc repro
