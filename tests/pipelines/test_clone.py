@@ -123,6 +123,13 @@ def test_outputs_that_were_made_are_pushed_pulled_applied_and_branched(made, tmp
     subprocess.run(["git", "clone", "-q", str(made), str(second)], check=True)
     dvc(second, remote, "pull", "checkout", "status")
     assert (second / "models" / "finetuned" / "weights.safetensors").read_text() == before
+    (made / ".dvc" / "cache" / "runs").mkdir(exist_ok=True)  # of stages that ran
+    (made / ".dvc" / "cache" / "runs" / "marker").write_text("a stage that ran")
+    dvc(made, "push --run-cache")
+    git("tag -a editor@v1.0.0 -m first", made)
+    dvc(second, "pull --run-cache", f"artifacts get {made} editor --out {tmp_path / 'editor'}")
+    assert (second / ".dvc" / "cache" / "runs" / "marker").exists()
+    assert (tmp_path / "editor" / "weights.safetensors").read_text() == before
 
 
 @pytest.mark.slow
