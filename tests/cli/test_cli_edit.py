@@ -140,7 +140,7 @@ def test_only_a_named_output_is_overwritten_and_never_an_input():
         (["small.png", WORDS, "--save-mask", "m.jpg"], "m.jpg: expected a mask as .png or .webp"),
         (["small.png", WORDS, "--overlay", "m.gif"], "m.gif: expected one of the image formats"),
         (["small.png", WORDS, "--overlay", "small.png"], "small.png is an input"),
-        (["small.png", WORDS, "-o", "o.png", "--overlay", "./o.png"], "named for two of -o, --save-mask and --overlay"),
+        (["small.png", WORDS, "-o", "o.png", "--overlay", "./o.png"], "named for two of -o, --save-mask"),
         (["--batch", "jobs.csv", "--out-dir", "x", "--overlay", "m.png"], "in the CSV file's column overlay"),
         (["--batch", "jobs.csv", "--out-dir", "x", "--save-mask", "m.png"], "in the CSV file's column save_mask"),
         (["--batch", "jobs.csv"], "--batch requires --out-dir"),

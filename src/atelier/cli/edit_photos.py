@@ -14,7 +14,7 @@ from atelier.common.notices import notice
 from atelier.common.options import check_path, echo_path
 from atelier.editing.photo_editor import PhotoEditor
 from atelier.editing.record import EditRecord, digest_pixels, make_turn, read_record
-from atelier.editing.settings import Settings, identify, load_networks, read_settings
+from atelier.editing.settings import FINETUNED, Settings, identify, load_networks, read_settings
 from atelier.images.photo import check_format, open_mask, open_photograph, save
 from atelier.sampling import photos
 from atelier.sampling.batch_csv import read_batch
@@ -42,6 +42,7 @@ def edit_one(photo: Path, instruction: str, files: Files, mask: str, seeds: Sequ
     _check_files(files, [photo, *masks])
     _check_pictures(photo, masks)
     editor, search = load_networks(settings)
+    _tell_base(settings)
     cut = photos.describe_cut(editor, instruction)
     if cut:
         notice(cut)
@@ -90,6 +91,12 @@ def repeat_edit(photo: Path, record_file: Path, files: Files, params: Path, weig
         echo_path(path)
 
 
+def _tell_base(settings: Settings) -> None:
+    """Say that the base edits, where no editor was named and none was fine-tuned."""
+    if settings.fell_back:
+        click.echo(f"no fine-tuned editor in {FINETUNED}: editing with the base, {settings.weights}", err=True)
+
+
 def _check_files(files: Files, inputs: Sequence[Path]) -> None:
     """Refuse a file to write that is an input, has a wrong format, or is named twice."""
     check_format(files.edit)
@@ -123,6 +130,7 @@ def edit_listed(file: Path, out_dir: Path, mask: str, seed: int, settings: Setti
     refused = len(batch.refused)
     if batch.requests:
         editor, search = load_networks(settings)
+        _tell_base(settings)
         for request in batch.requests:
             cut = photos.describe_cut(editor, request.instruction)
             if cut:

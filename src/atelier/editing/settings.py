@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atelier.common.errors import UserError
-from atelier.common.notices import notice
 from atelier.common.threads import set_threads
 from atelier.config import Generate, Models, read_params
 from atelier.config.presets import read_preset
@@ -60,8 +59,6 @@ def load_networks(settings: Settings) -> tuple[Editor, Search]:
         UserError: the editor cannot be loaded.
     """
     set_threads(settings.models.threads)
-    if settings.fell_back:
-        notice(f"no fine-tuned editor in {FINETUNED}: editing with the base, {settings.weights}")
     editor = open_weights(settings.weights, settings.models.dtype, settings.models.device)
     return editor, make_search(settings.models)
 
