@@ -15,7 +15,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 help: ## List the targets, each in one sentence.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-doctor: ## Say what of what is needed this machine lacks, and how to get it.
+doctor: ## Say what this machine lacks and how to get it.
 	@$(PYTHON) scripts/doctor.py
 
 repro: mlflow.db ## Run the stages whose inputs changed and print the result.

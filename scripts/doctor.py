@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+READY = ROOT / ".venv" / ".ready"  # written when the set-up is done
 SPACE = 9  # GB: the environment takes 7 (docs/performance.md), the rest is for what studies write
 BROWSERS = ("chromium", "chromium-browser")
 CACHE = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
@@ -53,15 +54,14 @@ def check_system(system: str = platform.system()) -> Finding:
 
 def check_space(free: int) -> Finding:
     """Check the free space of the checkout's disk, in bytes."""
-    ready = (ROOT / ".venv" / ".ready").exists()
-    wanted = SPACE - 7 if ready else SPACE
+    wanted = SPACE - 7 if READY.exists() else SPACE
     advice = "" if free > wanted * 1e9 else f"free {wanted} GB: the environment takes 7 of {SPACE}"
     return Finding("free disk", f"{free / 1e9:.0f} GB", True, advice)
 
 
 def check_environment() -> Finding:
     """Check the set-up."""
-    ready = (ROOT / ".venv" / ".ready").exists()
+    ready = READY.exists()
     return Finding("environment", ".venv" if ready else "not set up", False, "" if ready else "make repro sets it up")
 
 

@@ -1,9 +1,6 @@
 """atelier: fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits.
 
-import atelier
-
-editor = atelier.load("models/finetuned")
-editor.edit("photo.jpg", "make the shirt red", seed=7).picture.save("red.png")
+`atelier.load()` opens an editor for Python (docs/python.md).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,7 @@
 """`import atelier`: load, edit, edit again, repeat from a record; and the same from the command line."""
 
+import base64
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +86,27 @@ def test_the_command_line_writes_the_record_that_repeats_its_edit():
     assert (again.exit_code, again.stdout) == (0, "b.png\nm.png\n")
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     (turn,) = json.loads(Path("a.json").read_text())["turns"]
-    assert (turn["mask"], turn["seed"], turn["steps"]) == ("auto", 8, 3)
+    assert (turn["mask"], turn["seed"], turn["steps"]) == ("none", 8, 3)  # the whole picture was found
+    assert (pixels("m.png") == 255).all()
+
+
+def read_inline(mask: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(mask.partition(",")[2]))) as opened:
+        return np.asarray(opened.convert("L")) == 255
+
+
+def test_a_found_mask_is_repeated_without_the_segmenter(editor, monkeypatch):
+    """Another segmenter would find another mask, and the edit would be another."""
+
+    def find_half(_search, edits):
+        return [replace(one, mask=half_mask()) for one in edits]
+
+    monkeypatch.setattr("atelier.sampling.photos.find_masks", find_half)
+    made = editor.edit("small.png", WORDS)
+    np.testing.assert_array_equal(read_inline(made.record.turns[0].mask), half_mask())
+    monkeypatch.setattr("atelier.sampling.photos.find_masks", None)
+    again = editor.repeat("small.png", made.record)
+    np.testing.assert_array_equal(np.asarray(again.picture), np.asarray(made.picture))
 
 
 def test_another_picture_or_another_editor_is_refused(editor):
@@ -147,4 +169,4 @@ def test_the_found_mask_and_the_notes_are_returned(editor):
     assert any(note.startswith("found shirt: 100.0 %") for note in edited.notes)
     assert edited.mask.size == edited.picture.size
     assert edited.facts["notes"] == list(edited.notes)
-    assert replace(edited, notes=()).facts["turns"][0]["mask"] == "auto"
+    assert edited.facts["turns"][0]["mask"] == "none"  # that is, everywhere

@@ -121,7 +121,7 @@ def test_outputs_that_were_made_are_pushed_pulled_applied_and_branched(made, tmp
     assert weights.read_text() == "of an experiment"
     second = tmp_path / "second"
     subprocess.run(["git", "clone", "-q", str(made), str(second)], check=True)
-    dvc(second, remote, "pull", "checkout", "status")
+    assert "up to date" in dvc(second, remote, "pull", "checkout", "status")
     assert (second / "models" / "finetuned" / "weights.safetensors").read_text() == before
     (made / ".dvc" / "cache" / "runs").mkdir(exist_ok=True)  # of stages that ran
     (made / ".dvc" / "cache" / "runs" / "marker").write_text("a stage that ran")

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from atelier.cli.seed_sheet import draw_seed_sheet
 from atelier.common.errors import UserError
 from atelier.common.notices import notice
 from atelier.common.options import check_path, echo_path
-from atelier.editing.photo_editor import PhotoEditor
-from atelier.editing.record import EditRecord, digest_pixels, make_turn, read_record
+from atelier.editing.photo_editor import PhotoEditor, find_mask
+from atelier.editing.record import make_record, read_record
 from atelier.editing.settings import FINETUNED, Settings, identify, load_networks, read_settings
 from atelier.images.photo import check_format, open_mask, open_photograph, save
 from atelier.sampling import photos
@@ -47,26 +48,20 @@ def edit_one(photo: Path, instruction: str, files: Files, mask: str, seeds: Sequ
     if cut:
         notice(cut)
     photograph = open_photograph(photo, editor.size)
-    edit = photos.open_edit(photograph, instruction, seeds[0], mask)
-    if mask == photos.AUTO:
-        (edit,) = photos.find_masks(search, [edit])
-        if isinstance(edit, UserError):
-            raise edit
+    edit = find_mask(search, photos.open_edit(photograph, instruction, seeds[0], mask), mask)
     for line in photos.describe_edit(edit, settings.min_area):
         notice(line)
     photos.save_views(edit, files.mask, files.overlay)
     seeds = list(dict.fromkeys(seeds))
-    if files.record:
-        identity = {"editor": settings.weights, "editor_sha256": identify(settings.weights)}
-        turn = make_turn(edit, mask, settings.generate, **identity)
-        record = EditRecord(picture=photo.name, picture_sha256=digest_pixels(photograph), turns=[turn])
-        record.write(files.record)
     edits = photos.make_edits(editor, [replace(edit, seed=seed) for seed in seeds], settings.generate, progress=True)
     if len(seeds) == 1:
         save(next(edits), files.edit, photograph.profile)
     else:
         save(draw_seed_sheet(photograph.own_pixels, seeds, edits), files.edit, photograph.profile)
         click.echo("wrote a contact sheet; use --seed for one of the edits at full size", err=True)
+    if files.record:
+        identity = {"editor": settings.weights, "editor_sha256": identify(settings.weights)}
+        make_record(edit, settings.generate, **identity).write(files.record)
     for path in files.all:
         echo_path(path)
 
@@ -85,8 +80,8 @@ def repeat_edit(photo: Path, record_file: Path, files: Files, params: Path, weig
     for line in edited.notes:
         notice(line)
     save(np.asarray(edited.picture), files.edit, edited.picture.info.get("icc_profile"))
-    if files.mask and edited.mask is not None:
-        save(np.asarray(edited.mask), files.mask)
+    if files.mask:
+        save(np.asarray(edited.mask or Image.new("L", edited.picture.size, 255)), files.mask)
     for path in files.all:
         echo_path(path)
 

@@ -14,11 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from atelier.common.command import PARAMS
 from atelier.common.errors import UserError
-from atelier.editing.record import EditRecord, check_picture, digest_pixels, make_turn, mask_bytes
-from atelier.editing.settings import DEFAULT_PARAMS, Settings, check_editor, identify, load_networks, read_settings
+from atelier.editing.record import EditRecord, check_picture, make_record, mask_bytes
+from atelier.editing.settings import Settings, check_editor, identify, load_networks, read_settings
 from atelier.images.photo import Photograph, open_photograph
 from atelier.images.tensors import mask_pixels
+from atelier.masks.predict import Search
 from atelier.sampling import photos
 
 Picture = str | PathLike[str] | Image.Image | np.ndarray
@@ -120,14 +122,13 @@ class PhotoEditor:
         if not instruction.strip():
             raise UserError('the instruction is empty; expected a text such as "make the shirt red"')
         with _open(picture, self.size) as photograph, _as_file(mask) as name:
-            edit = self._find(photos.open_edit(photograph, instruction, seeds[0], name), name)
+            edit = find_mask(self._search, photos.open_edit(photograph, instruction, seeds[0], name), name)
             edits = [replace(edit, seed=seed) for seed in seeds]
             identity = {"editor": self.settings.weights, "editor_sha256": self._identity}
-            turns = [make_turn(one, name, chosen, **identity) for one in edits]
-            source = {"picture": photograph.path.name, "picture_sha256": digest_pixels(photograph)}
+            records = [make_record(one, chosen, **identity) for one in edits]
             made = photos.make_edits(self._editor, edits, chosen, progress=progress)
-            for turn, pixels in zip(turns, made, strict=True):
-                yield self._result(edit, pixels, EditRecord(**source, turns=[turn]))
+            for record, pixels in zip(records, made, strict=True):
+                yield self._result(edit, pixels, record)
 
     def again(self, edited: EditedPhoto, instruction: str, **options: Any) -> EditedPhoto:
         """Edit what an edit made; the record has the turns of both. Options are those of `edit`."""
@@ -142,7 +143,7 @@ class PhotoEditor:
             UserError: the picture or the editor is another one.
         """
         for turn in record.turns:
-            check_editor(turn.editor_sha256, self.settings.weights)
+            check_editor(turn.editor_sha256, self._identity, self.settings.weights)
         with _open(picture, self.size) as photograph:
             check_picture(record, photograph)
         edited: EditedPhoto | None = None
@@ -155,14 +156,6 @@ class PhotoEditor:
                 )  # fmt: skip
         return replace(edited, record=record)
 
-    def _find(self, edit: photos.PhotoEdit, mask: str) -> photos.PhotoEdit:
-        if mask != photos.AUTO:
-            return edit
-        (found,) = photos.find_masks(self._search, [edit])
-        if isinstance(found, UserError):
-            raise found
-        return found
-
     def _result(self, edit: photos.PhotoEdit, pixels: np.ndarray, record: EditRecord) -> EditedPhoto:
         picture = Image.fromarray(pixels)
         if edit.photograph.profile is not None:
@@ -173,10 +166,24 @@ class PhotoEditor:
         return EditedPhoto(picture, mask, tuple(notes), record)
 
 
+def find_mask(search: Search, edit: photos.PhotoEdit, mask: str) -> photos.PhotoEdit:
+    """Return an edit with its mask: for `auto` that of the garment that the instruction names.
+
+    Raises:
+        UserError: the garment is not found.
+    """
+    if mask != photos.AUTO:
+        return edit
+    (found,) = photos.find_masks(search, [edit])
+    if isinstance(found, UserError):
+        raise found
+    return found
+
+
 def load(
     weights: str | PathLike[str] | None = None,
     *,
-    params: str | PathLike[str] = DEFAULT_PARAMS,
+    params: str | PathLike[str] = PARAMS,
     device: Literal["auto", "cpu", "cuda"] | None = None,
 ) -> PhotoEditor:
     """Load an editor.

@@ -17,7 +17,7 @@ from atelier.common.files import read_plain_text, write_text
 from atelier.config import Generate
 from atelier.images.photo import Photograph
 from atelier.images.tensors import mask_pixels
-from atelier.sampling.photos import AUTO, NONE, PhotoEdit
+from atelier.sampling.photos import NONE, PhotoEdit
 
 _INLINE = "data:image/png;base64,"
 _LARGEST = 64 << 20  # bytes of a record
@@ -34,7 +34,7 @@ class Turn(_Strict):
     """One edit: of the picture, or of what the turn before it made."""
 
     instruction: str = Field(min_length=1, max_length=10_000)
-    mask: str = "auto"  # auto, none, or a PNG written inline: white may change
+    mask: str  # none, or a PNG written inline: white may change
     seed: int = Field(0, ge=0, lt=2**63)
     steps: int = Field(ge=1, le=1000)
     guidance_text: Scale
@@ -73,19 +73,16 @@ def read_record(path: str | Path) -> EditRecord:
         raise UserError(f"{path}: {told}") from None
 
 
-def make_turn(edit: PhotoEdit, mask: str, generate: Generate, *, editor: str, editor_sha256: str | None) -> Turn:
-    """Return the turn that makes an edit again; a mask that was given is written inline.
-
-    Args:
-        mask: `auto`, `none`, or the name of a file.
+def make_record(edit: PhotoEdit, generate: Generate, *, editor: str, editor_sha256: str | None) -> EditRecord:
+    """Return the record of an edit; its mask is written inline, also one that was found: no segmenter is needed then.
 
     Raises:
         UserError: a value is not valid.
     """
     try:
-        return Turn(
+        turn = Turn(
             instruction=edit.instruction,
-            mask=mask if mask in (AUTO, NONE) else inline_mask(edit.mask),
+            mask=NONE if edit.mask is None or edit.mask.all() else inline_mask(edit.mask),
             seed=edit.seed,
             steps=generate.steps,
             guidance_text=float(generate.guidance_text),
@@ -96,6 +93,8 @@ def make_turn(edit: PhotoEdit, mask: str, generate: Generate, *, editor: str, ed
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    picture = edit.photograph
+    return EditRecord(picture=picture.path.name, picture_sha256=digest_pixels(picture), turns=[turn])
 
 
 def digest_pixels(photograph: Photograph) -> str:
@@ -126,16 +125,16 @@ def inline_mask(mask: np.ndarray) -> str:
 
 
 def mask_bytes(text: str) -> bytes | None:
-    """Return the PNG of a mask that is written inline; None for `auto` and `none`.
+    """Return the PNG of a mask that is written inline; None for `none`.
 
     Raises:
         UserError: the text is neither.
     """
-    if text in ("auto", "none"):
+    if text == NONE:
         return None
     try:
         if text.startswith(_INLINE):
             return base64.b64decode(text.removeprefix(_INLINE), validate=True)
     except ValueError:
         pass
-    raise UserError(f"mask: expected auto, none or {_INLINE}…, not {text[:40]!r}")
+    raise UserError(f"mask: expected none or {_INLINE}…, not {text[:40]!r}")

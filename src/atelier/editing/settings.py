@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from atelier.common.command import PARAMS
 from atelier.common.errors import UserError
 from atelier.common.threads import set_threads
 from atelier.config import Generate, Models, read_params
@@ -12,7 +13,6 @@ from atelier.models.digest import digest_base
 from atelier.models.finetuned import TRAINED_FACTS, read_facts
 from atelier.models.instruct_pix2pix import Editor, open_weights
 
-DEFAULT_PARAMS = Path("params.yaml")
 FINETUNED = Path("models/finetuned")
 MIN_AREA = 0.005  # mask.min_area where there is no parameters file
 
@@ -38,7 +38,7 @@ def read_settings(params: Path, weights: str | None, **given: float | None) -> S
     Raises:
         UserError: the file cannot be read, or a value in it is not valid.
     """
-    if params.exists() or params != DEFAULT_PARAMS:
+    if params.exists() or params != PARAMS:
         chosen = read_params(params)
         models, generate, min_area = chosen.models, chosen.generate, chosen.mask.min_area
     else:
@@ -73,12 +73,11 @@ def identify(weights: str) -> str | None:
     return digest_base(weights)
 
 
-def check_editor(wanted: str | None, weights: str) -> None:
-    """Check that an editor is the one that made an edit, where both are known.
+def check_editor(wanted: str | None, found: str | None, weights: str) -> None:
+    """Check that an editor is the one that made an edit, by the SHA-256 of both where they are known.
 
     Raises:
         UserError: it is another one.
     """
-    found = identify(weights)
     if wanted and found and wanted != found:
         raise UserError(f"{weights}: not the editor that made this edit (SHA-256 {found[:12]}…, not {wanted[:12]}…)")
