@@ -77,8 +77,8 @@ def test_src_imports_neither_stages_nor_studies_nor_tests_and_no_stage_imports_a
     assert importers("stages", STAGES) == set()
 
 
-def test_only_tracking_imports_mlflow_and_only_the_command_line_click():
-    assert {package_of(name) for name in importers("mlflow", ATELIER | STAGES)} == {"tracking"}
+def test_only_tracking_and_export_import_mlflow_and_only_the_command_line_click():
+    assert {package_of(name) for name in importers("mlflow", ATELIER | STAGES)} == {"export", "tracking"}
     assert {name for name in importers("click", ATELIER) if package_of(name) != "cli"} == {
         "atelier.common.command",
         "atelier.common.options",

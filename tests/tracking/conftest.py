@@ -1,21 +1,13 @@
-"""An empty store, and a workspace that has one."""
+"""A workspace that has an empty store."""
 
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> bytes:
-    """Content of a store with mlflow's tables and no runs: creating one takes seconds, copying does not."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
-    return file.read_bytes()
+from fixtures_tracking import empty_store  # noqa: F401
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch, empty_store: bytes) -> Path:
+def workspace(tmp_path: Path, monkeypatch, empty_store: bytes) -> Path:  # noqa: F811
     """A repository's root; the working directory is a temporary copy of it, as in a DVC experiment."""
     (tmp_path / "mlflow.db").write_bytes(empty_store)
     copy = tmp_path / "copy"

@@ -9,6 +9,7 @@ from atelier.cli.experiments import ablations, methods, seeds
 from atelier.cli.export import export
 from atelier.cli.judge import judge
 from atelier.cli.new import new
+from atelier.cli.register import register
 from atelier.cli.results import results
 from atelier.cli.study import blocks, config, memory
 from atelier.cli.survey import survey
@@ -23,5 +24,7 @@ def main() -> None:
     """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 
-for command in (new, config, blocks, memory, results, ablations, methods, seeds, edit, export, survey, judge, clean):
+COMMANDS = (new, config, blocks, memory, results, ablations, methods, seeds)
+COMMANDS += (edit, export, register, survey, judge, clean)
+for command in COMMANDS:
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""Export of a fine-tuned editor: diffusers pipeline, model card, provenance.
+"""Export of a fine-tuned editor: diffusers pipeline, model card, provenance, MLflow's model registry.
 
-Public: `pipeline`.
+Public: `pipeline`, `register`.
 """
