@@ -10,6 +10,7 @@ from atelier.cli.export import export
 from atelier.cli.judge import judge
 from atelier.cli.new import new
 from atelier.cli.results import results
+from atelier.cli.studio import studio
 from atelier.cli.study import blocks, config, memory
 from atelier.cli.survey import survey
 from atelier.common.command import Group
@@ -23,5 +24,20 @@ def main() -> None:
     """Fine-tune InstructPix2Pix on fashion images and measure how much that improves its edits."""
 
 
-for command in (new, config, blocks, memory, results, ablations, methods, seeds, edit, export, survey, judge, clean):
+for command in (
+    new,
+    config,
+    blocks,
+    memory,
+    results,
+    ablations,
+    methods,
+    seeds,
+    edit,
+    studio,
+    export,
+    survey,
+    judge,
+    clean,
+):
     main.add_command(command)
