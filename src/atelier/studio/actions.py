@@ -95,7 +95,7 @@ def edit(job: Job, editors: Editors, session: Session, wanted: Wanted) -> Sessio
     region = None if wanted.whole else find_region(editor, session, wanted.instruction, wanted.strokes)
     job.steps = wanted.steps * wanted.variants * (1 if other is None else 2)
     options = {
-        "mask": NONE if region is None else region.mask, "steps": wanted.steps, "on_step": job.step,
+        "mask": NONE if region is None or region.mask.all() else region.mask, "steps": wanted.steps, "on_step": job.step,
         "guidance_text": wanted.guidance_text, "guidance_image": wanted.guidance_image,
     }  # fmt: skip
     variants = []

@@ -102,8 +102,12 @@ class Handlers:
             return
         job = self._studio.jobs.submit(request.session_hash, work)
         yield {on.edit: gr.update(interactive=False), on.cancel: gr.update(visible=True), on.message: _progress(job, 0)}
+        told = None
         for _ in job.watch():
-            yield {on.message: _progress(job, self._studio.jobs.ahead(job))}
+            ahead = self._studio.jobs.ahead(job)
+            if told != (now := (job.text, job.done, ahead)):
+                told = now
+                yield {on.message: _progress(job, ahead)}
         ended: Updates = {on.edit: gr.update(interactive=True), on.cancel: gr.update(visible=False)}
         try:
             session = job.result()
