@@ -49,7 +49,7 @@ TREE = [(name, option) for name, command in main.commands.items() for option in 
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch) -> None:
-    """Work among a file, a folder, a pipe and bad links; a right call of `edit` or `studio` ends before it loads or serves."""
+    """Work among a file, a folder, a pipe and bad links; a right call of `edit` or `studio` ends before it works."""
 
     def stop(*_: object) -> None:
         raise UserError("stopped before the editor is loaded")

@@ -1,4 +1,4 @@
-"""The page in Chromium, on tiny networks: upload, brush, edit, compare, next turn, undo, download, repeat; bad files."""
+"""The page in Chromium, on tiny networks: upload, brush, edit, next turn, undo, download, repeat; bad files."""
 
 import os
 from collections.abc import Iterator
@@ -142,9 +142,10 @@ def test_bad_files_are_refused_in_one_line_and_a_long_edit_can_be_cancelled(page
 
 
 def test_an_address_that_is_taken_is_refused(folder, address):
-    with pytest.raises(UserError, match="choose another with --host and --port"):
-        with running(Editors(Path("params.yaml")), "127.0.0.1", int(address.rstrip("/").rsplit(":", 1)[1])):
-            pass
+    port = int(address.rstrip("/").rsplit(":", 1)[1])
+    taken = running(Editors(Path("params.yaml")), "127.0.0.1", port)
+    with pytest.raises(UserError, match="choose another with --host and --port"), taken:
+        pass
 
 
 def test_the_page_answers_only_by_its_own_name_and_lets_nothing_in_from_elsewhere(address):

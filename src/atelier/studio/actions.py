@@ -94,8 +94,9 @@ def edit(job: Job, editors: Editors, session: Session, wanted: Wanted) -> Sessio
     job.text = "Finding the garment"
     region = None if wanted.whole else find_region(editor, session, wanted.instruction, wanted.strokes)
     job.steps = wanted.steps * wanted.variants * (1 if other is None else 2)
+    everywhere = region is None or region.mask.all()
     options = {
-        "mask": NONE if region is None or region.mask.all() else region.mask, "steps": wanted.steps, "on_step": job.step,
+        "mask": NONE if everywhere else region.mask, "steps": wanted.steps, "on_step": job.step,
         "guidance_text": wanted.guidance_text, "guidance_image": wanted.guidance_image,
     }  # fmt: skip
     variants = []
