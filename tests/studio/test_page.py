@@ -17,7 +17,7 @@ from atelier.studio.editors import Editors
 from atelier.studio.server import running
 
 pytest.importorskip("gradio", reason="the extra `studio` is not installed")
-WAIT = 60_000  # ms
+WAIT = 20_000  # ms
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def press_edit(page) -> None:
 
 def downloads(page) -> dict[str, bytes]:
     """Return the files of the page by the end of their name."""
+    page.wait_for_selector("#files a[href]")
     links = page.eval_on_selector_all("#files a[href]", "links => links.map(link => link.href)")
     return {link.rsplit("-", 1)[-1]: page.request.get(link).body() for link in links}
 
@@ -76,11 +77,6 @@ def downloads(page) -> dict[str, bytes]:
 def test_a_photo_is_edited_in_two_turns_and_the_record_repeats_it_to_the_byte(page, folder):
     choose_photo(page, folder / "small.png")
     page.fill("#instruction input, #instruction textarea", WORDS)
-    place = page.locator("#canvas canvas").bounding_box()
-    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(place["x"] + place["width"] / 2 + 30, place["y"] + place["height"] / 2, steps=4)
-    page.mouse.up()
     press_edit(page)
     assert page.locator("#compare img").count() == 2
     assert page.get_by_role("tab").all_inner_texts() == ["Before and after", "What changed", "Two editors"]
@@ -105,17 +101,25 @@ def test_a_photo_is_edited_in_two_turns_and_the_record_repeats_it_to_the_byte(pa
     assert downloads(page)["edit.json"] == first["edit.json"]
 
 
-def test_a_stroke_takes_part_of_the_mask_away(page, folder):
+def test_what_is_not_found_is_painted_with_the_brush(page, folder):
     choose_photo(page, folder / "small.png")
-    page.fill("#instruction input, #instruction textarea", WORDS)
-    page.click("#find")
-    page.wait_for_function("document.querySelector('#message')?.innerText.includes('Found shirt')")
-    page.wait_for_selector("#cancel", state="hidden")
-    page.get_by_label("The whole picture").click()
+    page.fill("#instruction input, #instruction textarea", "make the trousers red")
     press_edit(page)
-    made = downloads(page)
-    Path("whole.png").write_bytes(made["mask.png"])
-    assert pixels("whole.png").min() == 255
+    assert page.inner_text("#message").startswith("small.png: no trousers found in it; paint it green")
+    place = page.locator("#canvas canvas").last.bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=6)
+    page.mouse.up()
+    press_edit(page)
+    page.wait_for_selector("#compare")
+    Path("painted.png").write_bytes(downloads(page)["mask.png"])
+    painted = pixels("painted.png")[..., 0] > 0
+    assert 0.001 < painted.mean() < 0.2
+    rows, columns = painted.any(1).nonzero()[0], painted.any(0).nonzero()[0]
+    assert abs(rows.mean() - 48) < 6  # at the height that was painted
+    assert 44 < columns.mean() < 75  # from the middle to the right
 
 
 def test_bad_files_are_refused_in_one_line_and_a_long_edit_can_be_cancelled(page, folder):
