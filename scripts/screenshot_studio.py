@@ -13,7 +13,7 @@ from atelier.common.command import PARAMS
 from atelier.studio.editors import Editors
 from atelier.studio.server import running
 
-WIDTH, HEIGHT = 1280, 1060
+WIDTH, HEIGHT = 1280, 1100
 COLOURS = 256  # of the picture's palette, so that it stays small
 MINUTES = 5
 

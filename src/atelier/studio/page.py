@@ -70,7 +70,7 @@ def _instruction(on: SimpleNamespace) -> None:
         )
         on.canvas = gr.ImageEditor(
             sources=(), transforms=(), layers=False, format="png", show_label=False, elem_id="canvas", buttons=[],
-            brush=gr.Brush(colors=[ADD, TAKE], default_color=ADD, color_mode="fixed"), eraser=gr.Eraser(), height=400,
+            brush=gr.Brush(colors=[ADD, TAKE], default_color=ADD, color_mode="fixed"), eraser=gr.Eraser(), height=340,
         )  # fmt: skip
         on.find = gr.Button("Show the mask", size="sm", elem_id="find")
 
