@@ -105,7 +105,7 @@ def _results(on: SimpleNamespace) -> None:
         with gr.Tabs():
             with gr.Tab("Before and after"):
                 on.compare = gr.ImageSlider(
-                    show_label=False, format="png", elem_id="compare", buttons=["fullscreen"], max_height=560,
+                    show_label=False, format="png", elem_id="compare", buttons=["fullscreen"], max_height=480,
                     interactive=False,
                 )  # fmt: skip
             with gr.Tab("What changed"):
