@@ -28,7 +28,7 @@ class Handlers:
     def __init__(self, studio: Studio, on: SimpleNamespace) -> None:
         self._studio, self._on = studio, on
         results = [on.empty, on.results, on.compare, on.change, on.change_text, on.pair, on.mine, on.theirs, on.gallery]
-        self.shown = [on.mask, on.canvas, *results, on.go_on, on.undo, on.turns, on.files]
+        self.shown = [on.mask, on.canvas, *results, on.undo, on.turns, on.files]
 
     def open(self, file: str | None) -> Updates:
         """Begin with a picture file; refuse one that cannot be used in one line."""
@@ -139,7 +139,6 @@ class Handlers:
             on.empty: gr.update(visible=shown is None),
             on.results: gr.update(visible=shown is not None),
             on.undo: gr.update(interactive=session.before is not None),
-            on.go_on: gr.update(interactive=session.variant is not None),
         }
         if shown is None:
             return updates
