@@ -37,6 +37,7 @@ WORDS = {  # a call of every command that is right but for what is not there; OU
     "methods": ["none"],
     "seeds": ["none"],
     "edit": ["photo.jpg", "make it red", "-o", "out.png"],
+    "studio": ["--models", "none"],
     "export": ["none", "--out", "out"],
     "survey": ["none.csv", "--out", "answers.jsonl"],
     "clean": [],
@@ -48,12 +49,13 @@ TREE = [(name, option) for name, command in main.commands.items() for option in 
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch) -> None:
-    """Work among a file, a folder, a pipe and bad links; a call of `edit` that is right ends before it loads."""
+    """Work among a file, a folder, a pipe and bad links; a right call of `edit` or `studio` ends before it works."""
 
     def stop(*_: object) -> None:
         raise UserError("stopped before the editor is loaded")
 
     monkeypatch.setattr(import_module("atelier.cli.edit_photos"), "load_networks", stop)
+    monkeypatch.setattr(import_module("atelier.studio.server"), "running", stop)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     shutil.copy(ROOT / "params.yaml", tmp_path)

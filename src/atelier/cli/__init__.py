@@ -11,6 +11,7 @@ from atelier.cli.judge import judge
 from atelier.cli.new import new
 from atelier.cli.register import register
 from atelier.cli.results import results
+from atelier.cli.studio import studio
 from atelier.cli.study import blocks, config, memory
 from atelier.cli.survey import survey
 from atelier.common.command import Group
@@ -25,6 +26,6 @@ def main() -> None:
 
 
 COMMANDS = (new, config, blocks, memory, results, ablations, methods, seeds)
-COMMANDS += (edit, export, register, survey, judge, clean)
+COMMANDS += (edit, studio, export, register, survey, judge, clean)
 for command in COMMANDS:
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from atelier.cli.seed_sheet import draw_seed_sheet
 from atelier.common.errors import UserError
 from atelier.common.notices import notice
 from atelier.common.options import check_path, echo_path
-from atelier.editing.photo_editor import PhotoEditor, find_mask
+from atelier.editing.photo_editor import PhotoEditor, find_mask, repeat
 from atelier.editing.record import make_record, read_record
 from atelier.editing.settings import FINETUNED, Settings, identify, load_networks, read_settings
 from atelier.images.photo import check_format, open_mask, open_photograph, save
@@ -70,13 +71,13 @@ def repeat_edit(photo: Path, record_file: Path, files: Files, params: Path, weig
     """Make the edit of a record again; write the files and print their paths.
 
     Args:
-        weights: the editor's folder, if it is no longer where the record says.
+        weights: folder of the editor of all turns, if it is no longer where the record says.
     """
     _check_files(files, [photo, record_file])
     _check_pictures(photo, [])
     record = read_record(record_file)
-    editor = PhotoEditor(read_settings(params, weights or record.turns[0].editor))
-    edited = editor.repeat(photo, record)
+    load = cache(lambda name: PhotoEditor(read_settings(params, name)))
+    edited = repeat(photo, record, lambda turn: load(weights or turn.editor))
     for line in edited.notes:
         notice(line)
     save(np.asarray(edited.picture), files.edit, edited.picture.info.get("icc_profile"))

@@ -1,4 +1,4 @@
 """Edit pictures in Python: load an editor once, edit any number of pictures, repeat an edit from its record.
 
-Public: `photo_editor`, `record`, `settings`.
+Public: `inputs`, `photo_editor`, `record`, `settings`.
 """

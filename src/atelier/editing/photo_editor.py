@@ -3,28 +3,25 @@
 Legend: H W pixels of the upright picture.
 """
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from PIL import Image
 
 from atelier.common.command import PARAMS
 from atelier.common.errors import UserError
-from atelier.editing.record import EditRecord, check_picture, make_record, mask_bytes
+from atelier.editing.inputs import MaskLike, Picture, as_file, open_given
+from atelier.editing.record import EditRecord, Turn, check_picture, make_record, mask_bytes
 from atelier.editing.settings import Settings, check_editor, identify, load_networks, read_settings
-from atelier.images.photo import Photograph, open_photograph
 from atelier.images.tensors import mask_pixels
 from atelier.masks.predict import Search
 from atelier.sampling import photos
-
-Picture = str | PathLike[str] | Image.Image | np.ndarray
-MaskLike = Literal["auto", "none"] | str | PathLike[str] | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,7 @@ class PhotoEditor:
         steps: int | None = None,
         guidance_text: float | None = None,
         guidance_image: float | None = None,
+        on_step: Callable[[], None] | None = None,
     ) -> EditedPhoto:
         """Edit a picture by an instruction. What is None is as the parameters say.
 
@@ -87,15 +85,30 @@ class PhotoEditor:
             seed: of the noise; the same seed gives the same edit.
             steps: of sampling.
             guidance_text, guidance_image: the scales s_T and s_I of InstructPix2Pix.
+            on_step: called before each sampling step; what it raises ends the edit.
 
         Raises:
             UserError: picture, mask or a value cannot be used, or no garment is found.
         """
         (edited,) = self.variants(
             picture, instruction, seeds=[self.settings.generate.seed if seed is None else seed], mask=mask,
-            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image,
+            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, on_step=on_step,
         )  # fmt: skip
         return edited
+
+    def find(self, picture: Picture, instruction: str) -> tuple[Image.Image, tuple[str, ...]]:
+        """Find the garment that an instruction names, as `edit` does with the mask `auto`.
+
+        Returns:
+            The mask, "L" of the picture's size, 255 where it may change; and the notes of such an edit.
+
+        Raises:
+            UserError: the picture cannot be used, or the garment is not found.
+        """
+        with open_given(picture, self.size) as photograph:
+            wanted = photos.open_edit(photograph, instruction, self.settings.generate.seed, photos.AUTO)
+            edit = find_mask(self._search, wanted, photos.AUTO)
+            return Image.fromarray(mask_pixels(edit.mask)), self._notes(edit)
 
     def variants(
         self,
@@ -108,11 +121,13 @@ class PhotoEditor:
         guidance_text: float | None = None,
         guidance_image: float | None = None,
         progress: bool = False,
+        on_step: Callable[[], None] | None = None,
     ) -> Iterator[EditedPhoto]:
         """Edit a picture with several seeds, in batches; yield the edits in their order.
 
         Args:
             progress: show the sampling steps on stderr.
+            on_step: called before each sampling step of each batch; what it raises ends the edits.
 
         Raises:
             UserError: as `edit`.
@@ -121,14 +136,15 @@ class PhotoEditor:
         chosen = self.settings.generate.model_copy(update={name: v for name, v in given.items() if v is not None})
         if not instruction.strip():
             raise UserError('the instruction is empty; expected a text such as "make the shirt red"')
-        with _open(picture, self.size) as photograph, _as_file(mask) as name:
+        with open_given(picture, self.size) as photograph, as_file(mask) as name:
             edit = find_mask(self._search, photos.open_edit(photograph, instruction, seeds[0], name), name)
             edits = [replace(edit, seed=seed) for seed in seeds]
             identity = {"editor": self.settings.weights, "editor_sha256": self._identity}
             records = [make_record(one, chosen, **identity) for one in edits]
             made = photos.make_edits(self._editor, edits, chosen, progress=progress)
-            for record, pixels in zip(records, made, strict=True):
-                yield self._result(edit, pixels, record)
+            with _watched(self._editor.unet, on_step):
+                for record, pixels in zip(records, made, strict=True):
+                    yield self._result(edit, pixels, record)
 
     def again(self, edited: EditedPhoto, instruction: str, **options: Any) -> EditedPhoto:
         """Edit what an edit made; the record has the turns of both. Options are those of `edit`."""
@@ -137,33 +153,53 @@ class PhotoEditor:
         return replace(made, record=edited.record.model_copy(update={"turns": turns}))
 
     def repeat(self, picture: Picture, record: EditRecord) -> EditedPhoto:
-        """Make the edit of a record again, all of its turns.
+        """Make the edit of a record again, all of its turns, with this editor.
 
         Raises:
             UserError: the picture or the editor is another one.
         """
-        for turn in record.turns:
-            check_editor(turn.editor_sha256, self._identity, self.settings.weights)
-        with _open(picture, self.size) as photograph:
-            check_picture(record, photograph)
-        edited: EditedPhoto | None = None
-        for turn in record.turns:
-            inline = mask_bytes(turn.mask)
-            with _as_file(turn.mask if inline is None else inline) as mask:
-                edited = self.edit(
-                    picture if edited is None else edited.picture, turn.instruction, mask=mask, seed=turn.seed,
-                    steps=turn.steps, guidance_text=turn.guidance_text, guidance_image=turn.guidance_image,
-                )  # fmt: skip
-        return replace(edited, record=record)
+        return repeat(picture, record, lambda turn: self)
+
+    def check(self, turn: Turn) -> None:
+        """Check that this editor made a turn.
+
+        Raises:
+            UserError: it was another one.
+        """
+        check_editor(turn.editor_sha256, self._identity, self.settings.weights)
 
     def _result(self, edit: photos.PhotoEdit, pixels: np.ndarray, record: EditRecord) -> EditedPhoto:
         picture = Image.fromarray(pixels)
         if edit.photograph.profile is not None:
             picture.info["icc_profile"] = edit.photograph.profile
-        cut = photos.describe_cut(self._editor, edit.instruction)
-        notes = [*([cut] if cut else []), *photos.describe_edit(edit, self.settings.min_area)]
         mask = None if edit.mask is None else Image.fromarray(mask_pixels(edit.mask))
-        return EditedPhoto(picture, mask, tuple(notes), record)
+        return EditedPhoto(picture, mask, self._notes(edit), record)
+
+    def _notes(self, edit: photos.PhotoEdit) -> tuple[str, ...]:
+        cut = photos.describe_cut(self._editor, edit.instruction)
+        return (*([cut] if cut else []), *photos.describe_edit(edit, self.settings.min_area))
+
+
+def repeat(picture: Picture, record: EditRecord, editor_of: Callable[[Turn], PhotoEditor]) -> EditedPhoto:
+    """Make the edit of a record again, each turn with the editor that `editor_of` returns for it.
+
+    Raises:
+        UserError: the picture or an editor is another one.
+    """
+    editors = [editor_of(turn) for turn in record.turns]
+    for turn, editor in zip(record.turns, editors, strict=True):
+        editor.check(turn)
+    with open_given(picture, editors[0].size) as photograph:
+        check_picture(record, photograph)
+    edited: EditedPhoto | None = None
+    for turn, editor in zip(record.turns, editors, strict=True):
+        inline = mask_bytes(turn.mask)
+        with as_file(turn.mask if inline is None else inline) as mask:
+            edited = editor.edit(
+                picture if edited is None else edited.picture, turn.instruction, mask=mask, seed=turn.seed,
+                steps=turn.steps, guidance_text=turn.guidance_text, guidance_image=turn.guidance_image,
+            )  # fmt: skip
+    return replace(edited, record=record)
 
 
 def find_mask(search: Search, edit: photos.PhotoEdit, mask: str) -> photos.PhotoEdit:
@@ -204,39 +240,8 @@ def load(
 
 
 @contextmanager
-def _open(picture: Picture, size: int) -> Iterator[Photograph]:
-    """Open a picture that is a file or in memory; without a file its name is "picture"."""
-    with _as_file(picture) as file:
-        photograph = open_photograph(Path(file), size)
-        yield photograph if isinstance(picture, str | PathLike) else replace(photograph, path=Path("picture"))
-
-
-@contextmanager
-def _as_file(picture: Picture | bytes) -> Iterator[str]:
-    """Yield the name of a file with a picture or mask, written for as long as it is used unless it is one."""
-    if isinstance(picture, str | PathLike):
-        yield str(picture)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "picture.png"
-        if isinstance(picture, bytes):
-            file.write_bytes(picture)
-        else:
-            image = picture if isinstance(picture, Image.Image) else _from_array(picture)
-            image.save(file, icc_profile=image.info.get("icc_profile"), exif=image.getexif())
-        yield str(file)
-
-
-def _from_array(pixels: np.ndarray) -> Image.Image:
-    """Return an array as a picture.
-
-    Raises:
-        UserError: it is none.
-    """
-    if not isinstance(pixels, np.ndarray):
-        raise UserError(f"expected a file, a PIL image or an array, not {type(pixels).__name__}")
-    if pixels.dtype == bool and pixels.ndim == 2:
-        return Image.fromarray(mask_pixels(pixels))
-    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (3, 4))):
-        return Image.fromarray(pixels)
-    raise UserError(f"expected uint8 (H, W, 3), or uint8 or bool (H, W) for a mask, not {pixels.dtype} {pixels.shape}")
+def _watched(network: torch.nn.Module, on_step: Callable[[], None] | None) -> Iterator[None]:
+    """Call a function before each pass through a network: one for a sampling step of a batch."""
+    hook = network.register_forward_pre_hook(lambda *_: on_step()) if on_step else nullcontext()
+    with hook:
+        yield

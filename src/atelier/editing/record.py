@@ -21,7 +21,7 @@ from atelier.sampling.photos import NONE, PhotoEdit
 
 _INLINE = "data:image/png;base64,"
 _LARGEST = 64 << 20  # bytes of a record
-_MOST_TURNS = 64
+MOST_TURNS = 64
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Scale = Annotated[float, Field(ge=0, le=100)]
 
@@ -50,7 +50,7 @@ class EditRecord(_Strict):
     version: str = __version__  # of atelier
     picture: str = ""  # name of the file, without its folder
     picture_sha256: Digest  # of the upright picture's pixels
-    turns: Annotated[list[Turn], Field(min_length=1, max_length=_MOST_TURNS)]
+    turns: Annotated[list[Turn], Field(min_length=1, max_length=MOST_TURNS)]
 
     def write(self, path: str | Path) -> None:
         """Write the record as JSON."""
