@@ -39,6 +39,7 @@ WORDS = {  # a call of every command that is right but for what is not there; OU
     "edit": ["photo.jpg", "make it red", "-o", "out.png"],
     "studio": ["--models", "none"],
     "export": ["none", "--out", "out"],
+    "register": ["none", "--example", "photo.jpg"],
     "survey": ["none.csv", "--out", "answers.jsonl"],
     "clean": [],
     "results": ["folder"],
