@@ -47,6 +47,19 @@ def test_every_documented_experiment_changes_parameters_that_exist(name, text, t
     read_params(tmp_path / "params.yaml")
 
 
+def test_every_documented_parameter_is_there():
+    """Those of `section.key` between backticks; the log names what was there once."""
+    sections = YAML(typ="safe").load(ROOT / "params.yaml")
+    named = {
+        (page.name, section, key)
+        for page, text in PAGES.items()
+        if page.name != "log.md" and page not in STUDIES
+        for section, key in re.findall(rf"`({'|'.join(sections)})\.(\w+)`", text)
+    }
+    assert len(named) > 30
+    assert {one for one in named if one[2] not in sections[one[1]]} == set()
+
+
 def test_the_layout_names_every_folder_and_every_package_and_no_others():
     (layout,) = re.findall(r"(?s)## Layout\n\n```\n(.*?)```", README)
     named = {line.split()[0].rstrip("/") for line in layout.splitlines()}

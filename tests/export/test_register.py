@@ -16,6 +16,7 @@ from PIL import Image
 
 from atelier import tracking
 from atelier.cli import main
+from atelier.common.errors import UserError
 from atelier.editing.record import read_record
 from atelier.export import register as registering
 from atelier.export.register import NAME
@@ -54,7 +55,7 @@ def client() -> mlflow.MlflowClient:
     return mlflow.MlflowClient(tracking_uri=tracking.locate()[0])
 
 
-def test_the_registered_editor_makes_the_command_lines_edit_where_the_repository_is_not(tiny_editor_folder, tmp_path):
+def test_the_registered_editor_makes_the_command_lines_edit_where_the_repository_is_not(tiny_editor_folder):
     run = train(0.5, tiny_editor_folder)
     assert register() == f"models:/{NAME}/1, validation 0.5; champion: the first version"
     assert run_edit("small.png", WORDS, "-o", "cli.png", "--seed", "7", "--record", "cli.json").exit_code == 0
@@ -76,6 +77,12 @@ def test_the_registered_editor_makes_the_command_lines_edit_where_the_repository
     assert Image.open(io.BytesIO(made["mask"][0])).size == (96, 96)
     fewer = model.predict(given, params={"steps": 1})
     assert fewer["picture"][0] != made["picture"][0]
+    one = given[:1].to_dict("records")[0]
+    mixed = model.predict(pd.DataFrame([one, one | {"mask": "none", "seed": 9}])).to_dict("records")
+    assert mixed[0]["picture"] == made["picture"][0]  # what one row leaves out is missing, not a value
+    assert np.asarray(Image.open(io.BytesIO(mixed[1]["mask"]))).min() == 255
+    with pytest.raises(UserError, match="expected auto or none"):  # no file of the server's is read
+        model.predict(pd.DataFrame([one | {"mask": "small.png"}]))
     assert list(model.input_example.columns) == ["picture", "instruction"]
 
 
@@ -91,19 +98,20 @@ def test_the_champion_is_the_best_on_the_same_triplets(tiny_editor_folder, monke
         return str(client().get_model_version_by_alias(NAME, "champion").version)
 
     monkeypatch.setattr(registering, "_log", empty_model)
+    finetune_selectively(Path("elsewhere"), tiny_editor_folder)
+    assert register("elsewhere").endswith("champion: the first version")
     train(0.5, tiny_editor_folder)
-    register()
+    assert register().endswith("champion: 0.5 where version 1 has no score")
     train(0.4, tiny_editor_folder)
-    assert register().endswith("version 1 stays champion: 0.5, this one has 0.4")
-    assert champion() == "1"
+    assert register().endswith("version 2 stays champion: 0.5, this one has 0.4")
+    assert champion() == "2"
     train(0.6, tiny_editor_folder)
-    assert register().endswith("champion: 0.6 where version 1 has 0.5")
-    assert champion() == "3"
+    assert register().endswith("champion: 0.6 where version 2 has 0.5")
+    assert champion() == "4"
     train(0.9, tiny_editor_folder, triplets="others")
     assert "validated on other triplets" in register()
-    finetune_selectively(Path("elsewhere"), tiny_editor_folder)
     assert "has no score" in register("elsewhere")
-    assert champion() == "3"
+    assert champion() == "4"
 
 
 def test_a_lora_is_logged_by_mlflows_own_flavour_too(tiny_editor_folder):

@@ -54,7 +54,7 @@ def register(folder: Path, settings: Settings, example: Path, instruction: str) 
     """Log the fine-tuned editor of `folder` in the run that trained it, and register it as a new version.
 
     It becomes the champion if its validation score is higher than the champion's on the same triplets, or if there is
-    no champion.
+    no champion that has a score.
 
     Args:
         settings: what its edits are made with.
@@ -67,7 +67,7 @@ def register(folder: Path, settings: Settings, example: Path, instruction: str) 
     open_photograph(example, _SMALL)  # raises an error that says what is wrong with it
     store = tracking.open_store()
     with tracking.store_faults(store.uri), _fluent():
-        run = next(iter(store.search(f"tags.wrote LIKE '%{digest(folder)}%'")), None)
+        run = store.writer_of(digest(folder))
         uri = _log(store, run, folder, settings, (example, instruction), str(facts.get("method")))
         score, scored_on = _validation(store, run, facts.get("best_epoch"))
         tags = {"method": str(facts.get("method")), "sha256": str(facts.get("sha256"))}
@@ -190,12 +190,8 @@ def _add_version(store: "tracking.Store", uri: str, run: "StoredRun | None", tag
 
 def _champion(store: "tracking.Store") -> Any:
     """Return the version that is the champion, None if there is none."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return store.client.get_model_version_by_alias(NAME, CHAMPION)
-    except MlflowException:
-        return None
+    number = store.client.get_registered_model(NAME).aliases.get(CHAMPION)
+    return None if number is None else store.client.get_model_version(NAME, str(number))
 
 
 def _compare(champion: Any, score: float | None, scored_on: str) -> tuple[bool, str]:
@@ -205,10 +201,12 @@ def _compare(champion: Any, score: float | None, scored_on: str) -> tuple[bool, 
     name, old = f"version {champion.version}", champion.tags.get(SCORE)
     if score is None:
         return False, f"{name} stays champion: the run that trained this one is not in the store, so it has no score"
-    if old is None or champion.tags.get(SCORED_ON) != scored_on:
+    if old is None:
+        return True, f"champion: {score:.4g} where {name} has no score"
+    if champion.tags.get(SCORED_ON) != scored_on:
         return False, (
-            f"{name} stays champion: it was validated on other triplets, so the two cannot be compared; to change it: "
-            f"`mlflow` or its page, Models, {NAME}"
+            f"{name} stays champion: it was validated on other triplets, so the two cannot be compared; MLflow's page "
+            f"of the model {NAME} changes it"
         )
     if score > float(old):
         return True, f"champion: {score:.4g} where {name} has {float(old):.4g}"

@@ -43,7 +43,7 @@ class ServedEditor(mlflow.pyfunc.PythonModel):
             `record`, JSON that `atelier edit --from` repeats.
 
         Raises:
-            UserError: a picture cannot be read, or no garment is found.
+            UserError: a picture cannot be read, a value is not valid, or no garment is found.
         """
         del context
         sampling = {name: value for name, value in (params or {}).items() if value is not None and value >= 0}
@@ -52,16 +52,16 @@ class ServedEditor(mlflow.pyfunc.PythonModel):
     def _rows(self, table: pd.DataFrame, sampling: dict[str, Any]) -> Iterator[dict[str, Any]]:
         from PIL import Image
 
+        from atelier.common.errors import UserError
+
         for row in table.to_dict("records"):
             with Image.open(io.BytesIO(_bytes(row[PICTURE]))) as picture:
-                seed = row.get(SEED)
-                edited = self._editor.edit(
-                    picture,
-                    row[INSTRUCTION],
-                    mask=row.get(MASK) or "auto",
-                    seed=None if seed is None or pd.isna(seed) else int(seed),
-                    **sampling,
-                )
+                given = {name: row[name] for name in (MASK, SEED) if not pd.isna(row.get(name))}
+                mask, seed = given.get(MASK, "auto"), given.get(SEED)
+                if mask not in ("auto", "none"):  # the editor would take it for the name of a file on this machine
+                    raise UserError(f"mask {str(mask)[:40]!r}: expected auto or none")
+                seed = None if seed is None else int(seed)
+                edited = self._editor.edit(picture, row[INSTRUCTION], mask=mask, seed=seed, **sampling)
             mask = edited.mask or Image.new("L", edited.picture.size, 255)
             record = edited.record.model_dump_json()
             yield {PICTURE: _png(edited.picture), MASK: _png(mask), RECORD: record}

@@ -109,9 +109,9 @@ def _begin(store: Store, stage: str, study: str, parent: str | None, key: str | 
     if found and _is_interrupted(found[0]):
         return Run(store, _reopen(store, found[0], name, tags))
     if parent:  # no run wrote the base weights
-        writer = store.search(f"tags.wrote LIKE '%{parent}%'")
-        if writer:
-            tags["mlflow.parentRunId"] = writer[0].data.tags.get("mlflow.parentRunId") or writer[0].info.run_id
+        writer = store.writer_of(parent)
+        if writer is not None:
+            tags["mlflow.parentRunId"] = writer.data.tags.get("mlflow.parentRunId") or writer.info.run_id
     return Run(store, store.call(store.client.create_run, store.experiment, tags=tags, run_name=name))
 
 

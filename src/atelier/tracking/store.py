@@ -61,6 +61,10 @@ class Store:
         order = ["attributes.start_time DESC"]
         return list(self.call(self.client.search_runs, [self.experiment], query, max_results=most, order_by=order))
 
+    def writer_of(self, digest: str) -> "StoredRun | None":
+        """Return the newest run that wrote an output of this digest (`Run.log_outputs`), None if there is none."""
+        return next(iter(self.search(f"tags.wrote LIKE '%{digest}%'")), None)
+
     @contextmanager
     def patience(self, size: int) -> Iterator["Store"]:
         """Yield this store with a limit for a file of `size` bytes; meanwhile a request may take longer too."""
