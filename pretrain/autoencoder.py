@@ -25,7 +25,7 @@ from pretrain.common.options import input_option, training_options
 from pretrain.principal_components import PatchCode, find_components, write_encoder
 
 WIDTHS = (16, 32, 64, 96)
-CHANNELS = 32
+CHANNELS = 16
 JITTER = 0.05  # noise on the latents that the decoder learns from, in standard deviations of each channel
 EDGES = 0.5  # weight of the error of differences between neighbours; reconstruction has L1 + 2 MSE
 CROP = 96  # side of the crops that it learns from, px; it has no attention, and crops from more pictures teach more

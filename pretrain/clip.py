@@ -1,6 +1,8 @@
 """Train the CLIP that scores images: plain contrast on captioned pictures (Radford et al. 2021); it conditions nothing.
 
-    python -m pretrain.clip --corpus pretrain/corpus --out pretrain/base/clip
+    python -m pretrain.clip --corpus pretrain/corpus --initial pretrain/clip_vision --out pretrain/base/clip
+
+Its towers are taught apart first: the image tower by `clip_vision`, the text tower by the names in drawn captions.
 
 Besides the other pictures' captions each picture has some of its own that are wrong by one word (`wrong_captions`),
 since contrast between random pictures does not require colour, print and garment together. It sees no edits.
@@ -23,7 +25,7 @@ from pretrain.common.loop import fit
 from pretrain.common.options import input_option, training_options
 from pretrain.common.tokenizer import text_config
 from pretrain.editor.clip import MEAN, STD, decay_groups, same_captions, save
-from pretrain.text_encoder import LENGTH, build_words, tokenize
+from pretrain.text_encoder import LENGTH, build_words, pretrain, tokenize
 from pretrain.text_to_image import read_captions
 from pretrain.wrong_captions import change_word
 
@@ -59,13 +61,17 @@ def contrast(images: torch.Tensor, texts: torch.Tensor, wrong: torch.Tensor, tar
 
 @command.stage
 @input_option("corpus", "Folder of the corpus.")
-@training_options(steps=3000, batch_size=64, lr=1e-3)
-def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
+@input_option("initial", "CLIP of pretrain.clip_vision, whose image tower it starts from.", required=False)
+@training_options(steps=3000, batch_size=32, lr=1e-3)
+def main(corpus: Path, initial: Path | None, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, and save in transformers' format."""
     images, captions = np.load(corpus / "images.npy", mmap_mode="r"), read_captions(corpus)
     torch.manual_seed(0)
     tokenizer = build_words(captions)
     model = build(images.shape[1], tokenizer)
+    if initial is not None:
+        model.load_state_dict(CLIPModel.from_pretrained(initial).state_dict())
+    click.echo(f"text tower: {pretrain(model.text_model, tokenizer):.4f} of kinds, colours and patterns read")
     mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
@@ -85,7 +91,9 @@ def main(corpus: Path, out: Path, steps: int, batch_size: int, lr: float) -> Non
         lead = (image * text[:batch_size]).sum(-1) - torch.einsum("bd,bwd->bw", image, own).amax(1)
         return loss, {"right of its own": (lead > 0).float().mean().item()}
 
-    settings = {"batch": batch_size, "lr": lr, "vocabulary": tokenizer.get_vocab(), "pictures": len(images)}
+    settings = {
+        "batch": batch_size, "lr": lr, "initial": initial, "vocabulary": tokenizer.get_vocab(), "pictures": len(images)
+    }  # fmt: skip
     with fit("clip", model, decay_groups(model, lr), loss_of, steps=steps, settings=settings):
         save(model.to(torch.bfloat16), tokenizer, images.shape[1], out)
         click.echo(f"CLIP: {steps} steps of {batch_size}, saved to {out}")

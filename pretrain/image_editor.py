@@ -1,7 +1,8 @@
-"""Train the editor from the text-to-image model on generated pairs (Brooks et al. 2023, section 3.2).
+"""Train the editor from the text-to-image model on pairs of pictures (Brooks et al. 2023, section 3.2).
 
-    python -m pretrain.image_editor --painter pretrain/base/painter --pairs pretrain/pairs --kept pretrain/kept.jsonl \
-        --out pretrain/base/editor
+    python -m pretrain.image_editor --painter pretrain/base/painter --pairs pretrain/pairs --out pretrain/base/editor
+
+Pairs are those of `scene_pairs`; with --kept, generated ones that `filter_pairs` has kept.
 
 UNet and text encoder start as those of the text-to-image model; the first convolution gets channels for the source's
 latents, with weights 0. A pair is used in one direction, from the image of its first caption to that of its second.
@@ -31,17 +32,27 @@ from pretrain.editor.unet import build_scheduler, groups_of, save
 from pretrain.text_encoder import tokenize
 from pretrain.text_to_image import velocity_loss
 
+CHANGED = 3.0  # weight of latents in which source and target differ by more than DIFFERENT; of others it is 1
+DIFFERENT = 0.8  # in units of the latents' standard deviation, in any channel
 DROPPED = 0.05  # share of the samples without text, without source, and without both, each
 _PASS = 32  # images encoded at a time
 
 
 @dataclass(frozen=True)
 class EditPairs:
-    """The pairs to train on: instructions and latents of sources and targets, float32 (N, C, h, w), not scaled."""
+    """The pairs to train on: instructions and latents of sources and targets, (N, C, h, w), not scaled."""
 
     instructions: list[str]
     sources: torch.Tensor
     targets: torch.Tensor
+
+
+def read_scene_pairs(folder: Path) -> EditPairs:
+    """Read the pairs of `scene_pairs`, float16."""
+    instructions = [line.row["instruction"] for line in read_json_lines(folder / "pairs.jsonl")]
+    return EditPairs(
+        instructions, *(torch.from_numpy(np.load(folder / f"{side}.npy")) for side in ("sources", "targets"))
+    )
 
 
 class EditorModel(nn.Module):
@@ -73,14 +84,17 @@ def encode_pairs(vae: AutoencoderKL, pairs: Path, records: list[dict[str, Any]])
 
 @command.stage
 @input_option("painter", "Folder of the text-to-image model.")
-@input_option("pairs", "Folder of the generated pairs.")
-@input_option("kept", "Records of the pairs that are kept, of pretrain.filter_pairs.")
-@training_options(steps=4000, batch_size=32, lr=5e-4)
-def main(painter: Path, pairs: Path, kept: Path, out: Path, steps: int, batch_size: int, lr: float) -> None:
+@input_option("pairs", "Folder of the pairs.")
+@input_option("kept", "Records of the generated pairs that are kept, of pretrain.filter_pairs.", required=False)
+@training_options(steps=10_000, batch_size=8, lr=6e-4)
+def main(painter: Path, pairs: Path, kept: Path | None, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, and save the moving average."""
     torch.manual_seed(0)
     vae = open_vae(painter / "vae").eval()
-    given = encode_pairs(vae, pairs, [line.row for line in read_json_lines(kept)])
+    if kept is None:
+        given = read_scene_pairs(pairs)
+    else:
+        given = encode_pairs(vae, pairs, [line.row for line in read_json_lines(kept)])
     scheduler, scaling, count = build_scheduler(), vae.config.scaling_factor, len(given.instructions)
     model = EditorModel(painter).to(memory_format=torch.channels_last)
     average = copy.deepcopy(model).eval().requires_grad_(False)
@@ -92,8 +106,10 @@ def main(painter: Path, pairs: Path, kept: Path, out: Path, steps: int, batch_si
         silent = (drop < DROPPED) | (drop >= 2 * DROPPED) & (drop < 3 * DROPPED)
         blind = torch.from_numpy((drop >= DROPPED) & (drop < 3 * DROPPED))[:, None, None, None]
         said = torch.from_numpy(np.where(silent, 0, some + 1))
-        source, target = given.sources[some].masked_fill(blind, 0), given.targets[some] * scaling
-        return velocity_loss(model, scheduler, target, tokens[said], source), {}
+        source, target = given.sources[some].float(), given.targets[some].float() * scaling
+        different = (source * scaling - target).abs().amax(1, keepdim=True) > DIFFERENT
+        weight = torch.where(different, CHANGED, 1.0)
+        return velocity_loss(model, scheduler, target, tokens[said], source.masked_fill(blind, 0), weight=weight), {}
 
     settings = {"batch": batch_size, "lr": lr, "painter": painter, "pairs": count}
     groups = groups_of(model.unet, model.text, lr)

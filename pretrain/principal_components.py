@@ -99,6 +99,22 @@ def write_encoder(vae: AutoencoderKL, code: PatchCode) -> None:
     vae.quant_conv.requires_grad_(False)
 
 
+def read_code(vae: AutoencoderKL) -> PatchCode:
+    """Return the code that `write_encoder` wrote into an autoencoder: it encodes without the encoder's idle blocks."""
+    downs = [block.downsamplers[0].conv for block in vae.encoder.down_blocks if block.downsamplers]
+    weights, channels = [], 3
+    for kept, conv in zip((*_kept(downs), vae.config.latent_channels), downs, strict=True):
+        weights.append(conv.weight[:kept, :channels, :2, :2].detach().clone())
+        channels = kept
+    bias = downs[-1].bias[:channels].detach().clone()
+    return PatchCode(tuple(weights), bias, torch.ones(channels))
+
+
+def _kept(downs: list[nn.Conv2d]) -> list[int]:
+    """Return how many components each convolution but the last computes: rows of others are zero."""
+    return [int(conv.weight.abs().sum((1, 2, 3)).count_nonzero()) for conv in downs[:-1]]
+
+
 def _pass(conv: nn.Conv2d, channels: int) -> None:
     """Let a convolution pass its first channels unchanged, and make all else zero."""
     nn.init.zeros_(conv.weight)

@@ -59,9 +59,14 @@ class TextToImageModel(nn.Module):
         self.text = build_text_encoder(self.tokenizer)
 
 
-# L = mean ‖v_θ(x_t, t, c) − v‖²,  v = √ᾱ_t ε − √(1 − ᾱ_t) x₀      (Salimans and Ho 2022)
+# L = Σ w ‖v_θ(x_t, t, c) − v‖² / Σ w,  v = √ᾱ_t ε − √(1 − ᾱ_t) x₀      (Salimans and Ho 2022)
 def velocity_loss(
-    model: nn.Module, scheduler: DDIMScheduler, target: torch.Tensor, tokens: torch.Tensor, *sources: torch.Tensor
+    model: nn.Module,
+    scheduler: DDIMScheduler,
+    target: torch.Tensor,
+    tokens: torch.Tensor,
+    *sources: torch.Tensor,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the loss of the UNet and text encoder of `model` at drawn timesteps, a scalar.
 
@@ -71,12 +76,14 @@ def velocity_loss(
         target: scaled latents (B, C, h, w).
         tokens: ids of the texts, int64 (B, LENGTH).
         sources: latents (B, C, h, w) that the UNet takes beside the noisy ones.
+        weight: of each latent's error, (B, 1, h, w); None: all count alike.
     """
     times, noise = draw_timesteps(len(target), scheduler.config.num_train_timesteps), torch.randn_like(target)
     given = torch.cat([scheduler.add_noise(target, noise, times), *sources], 1)
     context = model.text(tokens).last_hidden_state
     v = model.unet(given.contiguous(memory_format=torch.channels_last), times, context).sample
-    return (v - scheduler.get_velocity(target, noise, times)).square().mean()
+    error = (v - scheduler.get_velocity(target, noise, times)).square().mean(1, keepdim=True)
+    return error.mean() if weight is None else (weight * error).sum() / weight.sum()
 
 
 def read_captions(corpus: Path) -> list[str]:
