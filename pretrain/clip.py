@@ -62,8 +62,9 @@ def contrast(images: torch.Tensor, texts: torch.Tensor, wrong: torch.Tensor, tar
 @command.stage
 @input_option("corpus", "Folder of the corpus.")
 @input_option("initial", "CLIP of pretrain.clip_vision, whose image tower it starts from.", required=False)
+@click.option("--further", is_flag=True, help="Train a CLIP of this script further: do not teach its text tower again.")
 @training_options(steps=3000, batch_size=32, lr=1e-3)
-def main(corpus: Path, initial: Path | None, out: Path, steps: int, batch_size: int, lr: float) -> None:
+def main(corpus: Path, initial: Path | None, further: bool, out: Path, steps: int, batch_size: int, lr: float) -> None:
     """Train, and save in transformers' format."""
     images, captions = np.load(corpus / "images.npy", mmap_mode="r"), read_captions(corpus)
     torch.manual_seed(0)
@@ -71,12 +72,13 @@ def main(corpus: Path, initial: Path | None, out: Path, steps: int, batch_size: 
     model = build(images.shape[1], tokenizer)
     if initial is not None:
         model.load_state_dict(CLIPModel.from_pretrained(initial).state_dict())
-    click.echo(f"text tower: {pretrain(model.text_model, tokenizer):.4f} of kinds, colours and patterns read")
+    if not further:
+        click.echo(f"text tower: {pretrain(model.text_model, tokenizer):.4f} of kinds, colours and patterns read")
     mean, std = (torch.tensor(v)[None, :, None, None] for v in (MEAN, STD))
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        some = np.random.default_rng([5, step]).choice(len(images), batch_size, replace=False)
-        rng, right = random.Random(f"wrong {step}"), [captions[i] for i in some]
+        some = np.random.default_rng([7 if further else 5, step]).choice(len(images), batch_size, replace=False)
+        rng, right = random.Random(f"wrong {step} {further}"), [captions[i] for i in some]
         wrong = [change_word(text, rng) for text in right for _ in range(WRONG)]
         x = (to_tensor(images[some]) - mean) / std
         tokens = tokenize(tokenizer, right + wrong)
@@ -92,7 +94,8 @@ def main(corpus: Path, initial: Path | None, out: Path, steps: int, batch_size: 
         return loss, {"right of its own": (lead > 0).float().mean().item()}
 
     settings = {
-        "batch": batch_size, "lr": lr, "initial": initial, "vocabulary": tokenizer.get_vocab(), "pictures": len(images)
+        "batch": batch_size, "lr": lr, "initial": initial, "further": further,
+        "vocabulary": tokenizer.get_vocab(), "pictures": len(images),
     }  # fmt: skip
     with fit("clip", model, decay_groups(model, lr), loss_of, steps=steps, settings=settings):
         save(model.to(torch.bfloat16), tokenizer, images.shape[1], out)
