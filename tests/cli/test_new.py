@@ -61,6 +61,15 @@ def test_the_stages_are_the_root_s_but_for_their_paths(root):
     assert plots in ([], ["metrics/ablations.png"])  # of a plot, paths start at the dvc.yaml
 
 
+def test_stages_depend_on_the_models_that_the_parameters_name(root):
+    assert atelier("mine", "-S", "models.editor=models/base/other", "-S", "models.clip=hub/clip").exit_code == 0
+    stages = YAML(typ="safe").load(root / "studies" / "mine" / "dvc.yaml")["stages"]
+    assert "models/base/other" in stages["train"]["deps"]
+    assert stages["generate"]["foreach"]["baseline"]["folder"] == "models/base/other"
+    assert "models/base/editor" not in (root / "studies" / "mine" / "dvc.yaml").read_text()
+    assert "models/base/clip" in stages["train"]["deps"]  # a name of the hub is no folder to depend on
+
+
 def test_dvc_resolves_the_pipeline_and_no_path_of_the_root_s_own_is_left(root):
     atelier("mine", "--preset", "full-size")
     written = YAML(typ="safe").load(root / "studies" / "mine" / "dvc.yaml")

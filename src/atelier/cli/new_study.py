@@ -45,7 +45,7 @@ def make_study(name: str, preset: str, changes: Sequence[str], start: Path) -> S
         shutil.copy(study.root / PARAMS, folder / PARAMS)
         apply_preset(preset, folder / PARAMS)
         _set_parameters(folder / PARAMS, changes)
-        (folder / PIPELINE).write_text(derive_pipeline(study), encoding="utf-8")
+        (folder / PIPELINE).write_text(derive_pipeline(study, folder / PARAMS), encoding="utf-8")
         (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
         (folder / "README.md").write_text(_describe(study), encoding="utf-8")
         for table, text in EMPTY_TABLES.items():
@@ -96,7 +96,7 @@ def update_study(name: str, start: Path) -> list[str]:
     check_name(name)
     study = find_study(find_root(start) / STUDIES / name)
     folder, changed = study.root / study.folder, []
-    text = derive_pipeline(study)
+    text = derive_pipeline(study, folder / PARAMS)
     if (folder / PIPELINE).read_text(encoding="utf-8") != text:
         write_text(folder / PIPELINE, text)
         changed.append(f"{study.path(PIPELINE)}: derived from the root's again")
@@ -127,17 +127,20 @@ def _yaml(offset: int = 0) -> YAML:
     return yaml
 
 
-def derive_pipeline(study: Study) -> str:
-    """Return the text of a study's dvc.yaml: the root's stages and plots, with the study's paths.
+def derive_pipeline(study: Study, params: Path) -> str:
+    """Return the text of a study's dvc.yaml: the root's stages and plots, with the study's paths and models.
 
     A stage's paths are relative to the root (`wdir`); those of plots are relative to the dvc.yaml, so they stay.
+
+    Args:
+        params: the study's parameters.
     """
     yaml = _yaml(offset=2)
     yaml.width = 105  # where long commands are folded
-    pipeline = yaml.load(study.root / PIPELINE)
+    pipeline, replaced = yaml.load(study.root / PIPELINE), _other_models(study.root / PARAMS, params)
 
     def move(text: str) -> str:
-        return _OWN.sub(f"{study.folder.as_posix()}/", text)
+        return _OWN.sub(f"{study.folder.as_posix()}/", replaced.get(text, text))
 
     for stage in pipeline["stages"].values():
         _rewrite(stage, move)
@@ -155,6 +158,13 @@ def derive_pipeline(study: Study) -> str:
         f"# Made by `atelier new {study.name}`; `atelier new {study.name} --update` makes it again from the root's.\n"
         f"{body}"
     )
+
+
+def _other_models(root: Path, own: Path) -> dict[str, str]:
+    """Return the root's folders of models → the study's, where its parameters name others that are in models/."""
+    roots, values = (_yaml().load(path)["models"] for path in (root, own))
+    pairs = ((str(folder), str(values.get(key, folder))) for key, folder in roots.items())
+    return {old: new for old, new in pairs if old != new and old.startswith("models/") and new.startswith("models/")}
 
 
 def _rewrite(value: Any, move: Callable[[str], str]) -> None:
