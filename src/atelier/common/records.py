@@ -114,7 +114,7 @@ class Probe:
     box: list[float] | None
     target: bytes | None = None  # the exact target (rendered pictures only)
     exact_mask: bytes | None = None  # exact mask of what the prompt changes (rendered pictures only)
-    other_mask: bytes | None = None  # exact mask of the other garment worn (rendered, two garments)
+    other_mask: bytes | None = None  # exact mask of the other garments worn (rendered, two garments or three)
     face_mask: bytes | None = None  # exact mask of the face (rendered, not seen from behind)
     noop: str | None = None  # an instruction that requests the garment's present colour, if that is known
 
