@@ -7,7 +7,7 @@ from atelier.common import command
 from atelier.common.determinism import set_deterministic
 from atelier.common.threads import set_threads
 from atelier.config import read_params
-from atelier.evaluation.evaluate import Inputs, evaluate, load_scorers
+from atelier.evaluation.evaluate import Inputs, evaluate, load_scorers, photographic_domains
 from atelier.evaluation.origin import describe_origin
 from atelier.evaluation.summary import headline
 from atelier.metrics.registry import EDITORS
@@ -43,6 +43,7 @@ def main(params: Path, page: Path, **paths: Path) -> None:
         **{name: paths.pop(name) for name in ("probes", "zones", "tests", "triplet_zones")},
         edits={model: paths.pop(model) for model in EDITORS},
         test_edits={model: paths.pop(f"{model}_tests") for model in EDITORS},
+        photographic=photographic_domains(settings.prepare),
     )
     data = [paths.pop("triplets"), inputs.triplet_zones, inputs.probes, inputs.zones]
     set_deterministic(settings.models.deterministic)

@@ -60,7 +60,7 @@ class Triplet:
 
     triplet_id: str
     split: str
-    kind: str  # same_item | aligned | given
+    kind: str  # same_item | aligned | given | recoloured
     item_id: str
     person_id: str
     source_id: str  # image_id of the source
@@ -114,7 +114,7 @@ class Probe:
     box: list[float] | None
     target: bytes | None = None  # the exact target (rendered pictures only)
     exact_mask: bytes | None = None  # exact mask of what the prompt changes (rendered pictures only)
-    other_mask: bytes | None = None  # exact mask of the other garment worn (rendered, two garments)
+    other_mask: bytes | None = None  # exact mask of the other garments worn (rendered, two garments or three)
     face_mask: bytes | None = None  # exact mask of the face (rendered, not seen from behind)
     noop: str | None = None  # an instruction that requests the garment's present colour, if that is known
 
@@ -150,11 +150,11 @@ class TestProbe(Probe):
 
     __test__ = False  # no class of tests, whatever pytest takes its name for
 
-    kind: str = ""  # same_item | aligned | given
+    kind: str = ""  # same_item | aligned | given | recoloured
 
     @property
     def aligned_target(self) -> bytes | None:
-        """The target of an aligned or given pair; that of a same-item pair is another photograph."""
+        """The target of an aligned, recoloured or given pair; that of a same-item pair is another photograph."""
         return None if self.kind == "same_item" else self.target
 
     @property

@@ -95,6 +95,7 @@ class Pair(Section):
     triplets: Count
     aligned: Share
     given: Share
+    recoloured: Share = 0.0
     probes: Annotated[int, Field(ge=1, le=100_000)]
     prompts: Annotated[list[PairPrompt], Field(min_length=1, max_length=100)]
     test_triplets: Annotated[int, Field(ge=0, le=100_000)]
@@ -103,8 +104,8 @@ class Pair(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Pair":
-        if self.aligned + self.given > 1:
-            raise ValueError("aligned + given exceeds 1")
+        if self.aligned + self.given + self.recoloured > 1:
+            raise ValueError("aligned + given + recoloured exceeds 1")
         return self
 
 

@@ -29,19 +29,22 @@ from atelier.data.schemas import Request, count_left_out, read_items
 from atelier.data.schemas.rows import exists, local_path
 from atelier.data.shards import RowRecord, Shards
 from atelier.masks.predict import make_slot_finder
+from atelier.scenes import files_of
 
 FOREIGN_PERSON = "person in another split"
 REPEATED = "repeated id"
 
 # Packages that the items depend on: the code in the key of the shards (see `checkpoints.TRAINING`).
-CODE = ("common", "data", "images", "masks", "models", "synthetic", "text")
+CODE = ("common", "data", "images", "masks", "models", "scenes", "synthetic", "text", "world")
 
 
 def open_shards(params: Prepare, models: Models) -> CheckpointStore:
     """Open the folder of the rows that an equal run has read before it was interrupted."""
     # `max_refused` does not change what is read, so a run that it stopped can resume with a higher limit
     settings = params.model_dump(exclude={"max_refused"})
-    found = [path for path in map(local_path, (params.seen, params.unseen)) if exists(path)]
+    sources = (params.seen, params.unseen)
+    found = [path for path in map(local_path, sources) if exists(path)]
+    found += dict.fromkeys(path for source in sources for path in files_of(source) if exists(path))
     facts = {"stage": "prepare", "settings": settings, "sources": [_digest_source(path) for path in found]}
     if params.find_masks:
         weights = local_path(models.segmenter)

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from atelier.common.records import TESTS, Edit, Probe, TestProbe, Zones, iter_rows, read_rows
-from atelier.config import Evaluate, Models
+from atelier.config import Evaluate, Models, Prepare
 from atelier.evaluation.batches import Scorers, prepare_sources
 from atelier.evaluation.guidance_sweep import score_sweep, summarise_frontiers, tabulate_frontiers
 from atelier.evaluation.samples import Sample, join_noops, join_samples, join_sweep
@@ -20,6 +20,7 @@ from atelier.metrics.registry import EDITORS
 from atelier.models.base import decode_latents, encode_images
 from atelier.models.instruct_pix2pix import load_editor
 from atelier.models.loading import choose_device
+from atelier.scenes import is_photographic
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Inputs:
     tests: Path
     triplet_zones: Path
     test_edits: dict[str, Path]
+    photographic: frozenset[str] = frozenset()  # domains whose pictures are of the photographic world
 
     @property
     def paths(self) -> list[Path]:
@@ -71,6 +73,12 @@ class Inputs:
         ]
 
 
+def photographic_domains(prepare: Prepare) -> frozenset[str]:
+    """Return the domains whose pictures are of the photographic world; the test triplets are of the seen one."""
+    sources = {"seen": prepare.seen, TESTS: prepare.seen, "unseen": prepare.unseen}
+    return frozenset(domain for domain, source in sources.items() if is_photographic(source))
+
+
 def evaluate(inputs: Inputs, scorers: Scorers, settings: Evaluate, autoencoder: str) -> Evaluation:
     """Score the edits of both models on the probes and the test triplets, and summarise the scores.
 
@@ -82,7 +90,7 @@ def evaluate(inputs: Inputs, scorers: Scorers, settings: Evaluate, autoencoder: 
     """
     probes = read_rows(inputs.probes, Probe)
     rows = {model: read_rows(inputs.edits[model], Edit) for model in EDITORS}
-    samples = join_samples(probes, read_rows(inputs.zones, Zones), rows)
+    samples = join_samples(probes, read_rows(inputs.zones, Zones), rows, inputs.photographic)
     sources = prepare_sources(samples, scorers, settings.batch_size)
     scores = score_samples(samples, sources, scorers, settings.batch_size)
     noops = score_noops(join_noops(samples, rows), sources, scorers, settings.batch_size)
@@ -119,4 +127,4 @@ def _join_tests(tests: Sequence[TestProbe], inputs: Inputs) -> list[Sample]:
     wanted = {test.probe_id for test in tests}
     zones = [zone for zone in iter_rows(inputs.triplet_zones, Zones) if zone.row_id in wanted]
     edits = {model: read_rows(inputs.test_edits[model], Edit) for model in EDITORS}
-    return join_samples(tests, zones, edits) if zones else []
+    return join_samples(tests, zones, edits, inputs.photographic) if zones else []

@@ -18,9 +18,8 @@ from atelier.common.records import Probe
 from atelier.evaluation.samples import Sample
 from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png
-from atelier.synthetic.fashion.fabric import print_fabric
+from atelier.scenes import fill_flat
 from atelier.text.captions import find_mention
-from atelier.text.colours import COLOURS_RGB
 
 REFERENCES = ("picture_tint", "box_tint", "dilated", "other_item")
 STRENGTH = 0.6  # weight of the fabric in a tint; the source has the rest
@@ -38,7 +37,7 @@ def make_references(sample: Sample, other: bytes | None) -> dict[str, np.ndarray
     probe = sample.probe
     source, mask = from_png(probe.source), from_png(probe.exact_mask or sample.zones.tight) >= 128
     edits = {}
-    fabric = requested_fabric(probe, source.shape[0])
+    fabric = requested_fabric(probe, source.shape[0], photographic=sample.photographic)
     if fabric is not None:
         tinted = (source * (1 - STRENGTH) + fabric * STRENGTH + 0.5).astype(np.uint8)
         x1, y1, x2, y2 = map(int, box_of(mask))
@@ -52,18 +51,20 @@ def make_references(sample: Sample, other: bytes | None) -> dict[str, np.ndarray
     return edits
 
 
-def requested_fabric(probe: Probe, size: int) -> np.ndarray | None:
+def requested_fabric(probe: Probe, size: int, *, photographic: bool = False) -> np.ndarray | None:
     """Return the fabric that a prompt requests, flat and evenly lit: float32 (size, size, 3) in [0, 255].
 
-    What the prompt does not name is as in the target caption. None if that is unknown: for a photograph, everything
-    except a named colour is.
+    What the prompt does not name is as in the target caption. None if that is unknown: for a photograph by a camera,
+    everything except a named colour is.
+
+    Args:
+        photographic: whether the picture is of the photographic world, which has more colours and other prints.
     """
     mention = find_mention(probe.target_caption, probe.garment) if probe.rendered and probe.target else None
     colour = probe.colour or (mention and mention.colour)
-    if colour not in COLOURS_RGB:
+    if colour is None:
         return None
-    pattern = (mention and mention.pattern) or "solid"
-    return print_fabric(colour, pattern, np.ones((size, size), np.float32), np.zeros((size, size), np.float32))
+    return fill_flat(colour, (mention and mention.pattern) or "solid", size, photographic=photographic)
 
 
 def spill(picture: np.ndarray, mask: np.ndarray, reach: int) -> np.ndarray:

@@ -4,7 +4,7 @@
 the guidance sweep are scored separately, on the same probes and zones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from atelier.common.errors import UserError
@@ -25,10 +25,16 @@ class Sample:
     probe: Probe
     zones: Zones
     edited: dict[str, bytes]  # model → PNG
+    photographic: bool = False  # whether its source is of the photographic world
 
 
-def join_samples(probes: Sequence[Probe], zones: Sequence[Zones], edits: Edits) -> list[Sample]:
+def join_samples(
+    probes: Sequence[Probe], zones: Sequence[Zones], edits: Edits, photographic: Container[str] = ()
+) -> list[Sample]:
     """Join edits of type `edit` to their probes, in the order of the probes; skip probes that `mask` refused.
+
+    Args:
+        photographic: the domains whose pictures are of the photographic world.
 
     Raises:
         UserError: no probe has zones, a model lacks the edit of a probe, or a domain mixes renderings and photographs.
@@ -36,7 +42,7 @@ def join_samples(probes: Sequence[Probe], zones: Sequence[Zones], edits: Edits) 
     zones_of = {zone.row_id: zone for zone in zones}
     edited = _edits_of_type(EDIT, edits)
     samples = [
-        Sample(probe, zones_of[probe.probe_id], _select(probe, edited, "edits"))
+        Sample(probe, zones_of[probe.probe_id], _select(probe, edited, "edits"), probe.domain in photographic)
         for probe in probes
         if probe.probe_id in zones_of
     ]

@@ -126,5 +126,6 @@ def _check_triplets(splits: Splits, entries: Sequence[IndexEntry], params: Pair)
             raise UserError(
                 f"no {split} triplet can be made of {have} pictures with pair.aligned {params.aligned:g} and "
                 f"pair.given {params.given:g}: an aligned pair needs a rendered scene or a mask, a given pair an "
-                "instruction and a target from the data set, a same-item pair two colour variants of an item and view"
+                "instruction and a target from the data set, a recoloured pair (pair.recoloured) the mask of a plain "
+                "garment, a same-item pair two colour variants of an item and view"
             )

@@ -9,16 +9,20 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from atelier import scenes
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png, mask_to_png, to_png
 from atelier.pairs.index import Fetch, IndexEntry
+from atelier.pairs.prompts import own_slot, shows_layers
 from atelier.pairs.recolour import name_colour, recolour
-from atelier.synthetic import fashion
 from atelier.text.captions import find_mention, name_factor, recaption
+from atelier.text.colours import is_held_out
 from atelier.text.differences import CONTRADICTORY
 from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, correct_articles, instruct
+from atelier.text.lexicon import may_be_same
 
 FACTORS = {"colour": 0.45, "pattern": 0.45, "both": 0.10}  # probability of each change
 OTHER_GARMENT = 0.4  # share of edits of the garment that is not the item, so that garment names keep their meaning
@@ -70,28 +74,35 @@ def draw_changes(entry: IndexEntry, fetch: Fetch, rng: random.Random, *, held_ou
         rng.shuffle(colours)
         yield from (Change(entry.slot, colour, None) for colour in colours)
         return
-    scene = fashion.Scene.from_json(entry.scene)
+    scene = scenes.read_scene(entry.scene)
     if scene.held_out and not held_out:
         return
+    own = own_slot(entry, scene)
     pools: dict[tuple[str, str], list[Change]] = {}
     for slot, worn in scene.garments.items():
-        for colour, pattern in itertools.product(RENDERED_COLOURS, RENDERED_PATTERNS):
+        patterns = dict.fromkeys((*RENDERED_PATTERNS, worn.pattern))
+        for colour, pattern in itertools.product(_colours_beside(worn.colour), patterns):
             change = Change(
                 slot, colour if colour != worn.colour else None, pattern if pattern != worn.pattern else None
             )
-            if (change.colour or change.pattern) and (held_out or not fashion.is_held_out(colour, pattern)):
+            if (change.colour or change.pattern) and (held_out or not is_held_out(colour, pattern)):
                 pools.setdefault((slot, change.factor), []).append(change)
     for pool in pools.values():
         rng.shuffle(pool)
     while pools:
         keys = list(pools)
-        weights = [
-            (OTHER_GARMENT if slot != entry.slot else 1 - OTHER_GARMENT) * FACTORS[factor] for slot, factor in keys
-        ]
+        weights = [(OTHER_GARMENT if slot != own else 1 - OTHER_GARMENT) * FACTORS[factor] for slot, factor in keys]
         key = rng.choices(keys, weights)[0]
         yield pools[key].pop()
         if not pools[key]:
             del pools[key]
+
+
+def _colours_beside(worn: str) -> list[str]:
+    """Return the ten colours and the worn one, without those of the ten that can mean the worn one (navy is blue)."""
+    if worn in RENDERED_COLOURS:
+        return [*RENDERED_COLOURS]
+    return [*(colour for colour in RENDERED_COLOURS if not may_be_same(colour, worn)), worn]
 
 
 def _is_ambiguous(entry: IndexEntry) -> bool:
@@ -114,17 +125,18 @@ def _other_colours(item: Item) -> list[str]:
 def _render(item: Item, change: Change, rng: random.Random) -> Triplet:
     """Make the triplet of a rendered source: render its scene again with one garment's fabric changed."""
     assert item.scene
-    scene = fashion.Scene.from_json(item.scene)
-    edited = fashion.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
-    rendered = fashion.render(edited, from_png(item.image).shape[0])
+    scene = scenes.read_scene(item.scene)
+    edited = scenes.edit(scene, change.slot, colour=change.colour, pattern=change.pattern)
+    rendered = scenes.render(edited, from_png(item.image).shape[0])
     mask = mask_to_png(rendered.masks[change.slot])
     return _triplet(
         item,
         change,
         rng,
         garment=scene.garments[change.slot].kind,
-        source_caption=fashion.describe_scene(scene),
-        target_caption=fashion.describe_scene(edited),
+        source_caption=scenes.describe_scene(scene),
+        target_caption=scenes.describe_scene(edited),
+        box=item.box if change.slot == own_slot(item, scene) else None,
         target=to_png(rendered.image),
         source_mask=mask,
         target_mask=mask,
@@ -145,14 +157,14 @@ def _recolour(item: Item, change: Change, rng: random.Random) -> Triplet:
     )
 
 
-def _triplet(item: Item, change: Change, rng: random.Random, *, garment: str, **fields: str | bytes) -> Triplet:
-    instruction = instruct(rng, garment, colour=change.colour, pattern=change.pattern)
+def _triplet(item: Item, change: Change, rng: random.Random, *, garment: str, **fields: Any) -> Triplet:
+    layers = shows_layers(fields.get("source_caption", item.caption))
+    instruction = instruct(rng, garment, colour=change.colour, pattern=change.pattern, layers=layers)
     return Triplet.from_item(
         item,
         kind="aligned",
         instruction=instruction if item.scene else correct_articles(instruction),
         garment=garment,
         factor=change.factor,
-        box=item.box if change.slot == item.slot else None,
         **fields,
     )

@@ -1,7 +1,7 @@
 """Test triplets: pairs held out from training, to be edited and evaluated against their own targets.
 
 The paper evaluates on them beside the pictures of another data set. Given pairs come first, since their targets are
-real edits of their sources; then same-item pairs, the paper's; then aligned ones.
+real edits of their sources; then same-item pairs, the paper's; then recoloured and aligned ones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from atelier.common.records import TESTS, TestProbe, Triplet
 from atelier.pairs.prompts import Prompt
 from atelier.text.requests import read_request
 
-KINDS = ("given", "same_item", "aligned")
+KINDS = ("given", "same_item", "recoloured", "aligned")
 
 
 def choose_tests(triplets: Iterable[Triplet], count: int) -> list[Triplet]:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atelier import scenes
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Probe
 from atelier.images.tensors import from_png, mask_from_png, mask_to_png, to_png
 from atelier.pairs.index import Fetch, IndexEntry
 from atelier.pairs.prompts import Prompt, Subject, find_subject, is_answered, stated_fabric
 from atelier.pairs.recolour import name_colour
-from atelier.synthetic import fashion
-from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def choose_sources(
 
 def _match(entry: IndexEntry, prompts: Sequence[Prompt]) -> dict[int, Subject]:
     """Return what each prompt would change in a picture, judged by its metadata."""
-    scene = fashion.Scene.from_json(entry.scene) if entry.scene else None
+    scene = scenes.read_scene(entry.scene) if entry.scene else None
     found = {number: find_subject(prompt, entry, scene) for number, prompt in enumerate(prompts)}
     return {
         number: subject
@@ -110,26 +109,28 @@ def make_probes(sources: Sequence[ProbeSource], prompts: Sequence[Prompt], fetch
 
 
 def _rendered_probes(item: Item, program: str, source: ProbeSource, prompts: Sequence[Prompt]) -> Iterator[Probe]:
-    scene = fashion.Scene.from_json(program)
-    layout = fashion.lay_out(scene, from_png(item.image).shape[0])
-    masks = {slot: mask_to_png(layout.masks[slot]) for slot in (*scene.garments, "face")}
-    face = masks.pop("face")
-    shared = {"face_mask": face if layout.masks["face"].any() else None}
+    scene = scenes.read_scene(program)
+    layout = scenes.lay_out(scene, from_png(item.image).shape[0])
+    masks = {slot: layout.masks[slot] for slot in scene.garments}
+    face = layout.masks["face"]
+    shared = {"face_mask": mask_to_png(face) if face.any() else None}
     for number, subject in source.subjects.items():
-        prompt, caption = prompts[number], fashion.describe_scene(scene)
+        prompt, caption = prompts[number], scenes.describe_scene(scene)
         before, after = prompt.captions(caption, subject.garment)
         if subject.slot is None:
-            whole = mask_to_png(np.ones_like(layout.masks["face"]))
+            whole = mask_to_png(np.ones_like(face))
             captions = {"source_caption": before, "target_caption": after}
             yield _probe(item, number, prompt, subject, **captions, exact_mask=whole, **shared)
             continue
         worn, target = scene.garments[subject.slot], None
-        if _is_paintable(prompt):
+        if not masks[subject.slot].any():
+            continue  # each of its pixels shows more of something else
+        if _is_paintable(prompt, scene):
             changed = {"colour": prompt.colour, "pattern": prompt.pattern}
-            edited = fashion.edit(scene, subject.slot, **{name: value for name, value in changed.items() if value})
-            target = to_png(fashion.paint(edited, layout))
-            after = fashion.describe_scene(edited) if not prompt.phrases[1] else after
-        others = (mask for slot, mask in masks.items() if slot != subject.slot)
+            edited = scenes.edit(scene, subject.slot, **{name: value for name, value in changed.items() if value})
+            target = to_png(scenes.paint(edited, layout))
+            after = scenes.describe_scene(edited) if not prompt.phrases[1] else after
+        others = [mask for slot, mask in masks.items() if slot != subject.slot]
         yield _probe(
             item,
             number,
@@ -138,16 +139,17 @@ def _rendered_probes(item: Item, program: str, source: ProbeSource, prompts: Seq
             source_caption=before,
             target_caption=after,
             target=target,
-            exact_mask=masks[subject.slot],
-            other_mask=next(others, None),
+            exact_mask=mask_to_png(masks[subject.slot]),
+            other_mask=mask_to_png(np.logical_or.reduce(others)) if others else None,
             noop=f"make the {worn.kind} {worn.colour}",
             **shared,
         )
 
 
-def _is_paintable(prompt: Prompt) -> bool:
-    """Whether the renderer can paint what a prompt asks for."""
-    colour, pattern = prompt.colour in (None, *RENDERED_COLOURS), prompt.pattern in (None, *RENDERED_PATTERNS)
+def _is_paintable(prompt: Prompt, scene: scenes.Scene) -> bool:
+    """Whether the scene's renderer can paint what a prompt asks for."""
+    paints = scenes.list_paints(scene)
+    colour, pattern = prompt.colour in (None, *paints.colours), prompt.pattern in (None, *paints.patterns)
     return colour and pattern and prompt.factor in ("colour", "pattern", "both") and prompt.fabric is None
 
 

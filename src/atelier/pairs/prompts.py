@@ -2,7 +2,8 @@
 
 A prompt that names a garment changes pictures in which that garment is worn. As in the paper's prompts, "shirt",
 "clothes" and a colour or print of no named garment refer to the upper garment, or to the clothes where a data set does
-not name their type. A prompt that names neither garment, colour nor print ("make it black and white") changes every
+not name their type. Where a rendered picture shows a top under a jacket, "shirt" is the top, and the others are the
+jacket. A prompt that names neither garment, colour nor print ("make it black and white") changes every
 picture as a whole. Only colours and prints can be there already; such pictures are left out.
 """
 
@@ -12,14 +13,17 @@ from dataclasses import dataclass
 from atelier.common.errors import UserError
 from atelier.common.records import WHOLE, ItemMetadata
 from atelier.config import PairPrompt
-from atelier.synthetic import fashion
+from atelier.scenes import Scene, slot_of_kind
 from atelier.text.captions import add_phrase, find_mention, name_factor, recaption
-from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
+from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, garment_in, garment_of
+from atelier.text.instructions import OUTER
 from atelier.text.lexicon import LAB, PRINTS, broader_names, is_colour, prints_may_be_same
+from atelier.text.phrases import read_phrases
 from atelier.text.requests import read_request
 
-MAIN_SLOT = "upper"
-_MAIN = ("shirt", UNKNOWN_GARMENT)  # the paper's loose names of the upper garment
+MAIN_SLOT, UNDER = "upper", "inner"  # slots of the upper garment, and of a top under it
+_SHIRT = "shirt"
+_MAIN = (_SHIRT, UNKNOWN_GARMENT)  # the paper's loose names of the upper garment
 _NO_GARMENT = "none"  # as the garment of an entry: the whole picture
 
 
@@ -87,23 +91,35 @@ def read_prompts(entries: Sequence[PairPrompt]) -> list[Prompt]:
     return prompts
 
 
-def find_subject(prompt: Prompt, entry: ItemMetadata, scene: fashion.Scene | None) -> Subject | None:
+def find_subject(prompt: Prompt, entry: ItemMetadata, scene: Scene | None) -> Subject | None:
     """Return what a prompt changes in a picture, from the picture's metadata; None: it can't change it."""
     if prompt.whole:
         return Subject("")
     if prompt.garment is None or prompt.garment in _MAIN:
-        main = entry.slot == MAIN_SLOT or entry.garment == UNKNOWN_GARMENT
-        return Subject(entry.garment, MAIN_SLOT, own=True) if main else None
+        meant = UNDER if prompt.garment == _SHIRT and scene and UNDER in scene.garments else MAIN_SLOT
+        main = own_slot(entry, scene) == meant or entry.garment == UNKNOWN_GARMENT
+        return Subject(entry.garment, meant, own=True) if main else None
     if entry.garment == prompt.garment:
-        return Subject(entry.garment, entry.slot, own=True)
+        return Subject(entry.garment, own_slot(entry, scene), own=True)
     if scene:
-        slots = (slot for slot, worn in scene.garments.items() if worn.kind == prompt.garment)
-        slot = next(slots, None)
+        slot = slot_of_kind(scene, prompt.garment)
         return Subject(prompt.garment, slot) if slot else None
     mention = find_mention(entry.caption, prompt.garment)
     named = mention is not None and garment_in(entry.caption[mention.start : mention.end]) == prompt.garment
     # of clothes without a named type, the mask stage finds the garment or refuses the picture
     return Subject(prompt.garment) if named or entry.garment == UNKNOWN_GARMENT else None
+
+
+def own_slot(entry: ItemMetadata, scene: Scene | None) -> str:
+    """Return the slot of the item's garment: in a rendered scene, a top under a jacket has a slot of its own."""
+    return (scene and slot_of_kind(scene, entry.garment)) or entry.slot
+
+
+def shows_layers(caption: str) -> bool:
+    """Whether a caption names a jacket and, by a name of its own, a top or a dress that can be seen under it."""
+    named = {garment for phrase in read_phrases(caption) if phrase.garment and (garment := phrase.garment.value)}
+    under = {garment for garment in named if SLOTS[garment] in ("upper", "full")} - {*OUTER, UNKNOWN_GARMENT}
+    return bool(named & {*OUTER}) and bool(under)
 
 
 def is_answered(prompt: Prompt, shown: tuple[str | None, str | None]) -> bool:
@@ -121,7 +137,7 @@ def is_answered(prompt: Prompt, shown: tuple[str | None, str | None]) -> bool:
     return bool(answers) and all(answers)
 
 
-def stated_fabric(entry: ItemMetadata, subject: Subject, scene: fashion.Scene | None) -> tuple[str | None, str | None]:
+def stated_fabric(entry: ItemMetadata, subject: Subject, scene: Scene | None) -> tuple[str | None, str | None]:
     """Return the subject's colour and pattern as a scene or a caption states them; None: not stated."""
     if scene and subject.slot:
         worn = scene.garments[subject.slot]

@@ -12,8 +12,8 @@ from atelier.pairs.index import IndexEntry
 from atelier.pairs.probes import ProbeSource
 from atelier.pairs.prompts import Prompt
 from atelier.pairs.same_item import group_variants
-from atelier.synthetic import fashion
 from atelier.text.captions import find_mention
+from atelier.text.colours import is_held_out
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 
@@ -38,7 +38,7 @@ class TripletStats:
     @classmethod
     def of(cls, triplet: Triplet) -> "TripletStats":
         worn = find_mention(triplet.target_caption, triplet.garment)
-        held_out = worn is not None and fashion.is_held_out(worn.colour or "", worn.pattern or "solid")
+        held_out = worn is not None and is_held_out(worn.colour or "", worn.pattern or "solid")
         return cls(triplet.split, triplet.kind, triplet.factor, triplet.garment, triplet.source_id, held_out)
 
 

@@ -7,15 +7,16 @@ cannot be named for certain, no pair is made: a wrong instruction teaches the wr
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from atelier.common.errors import RefusedError
 from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.index import Fetch, IndexEntry
+from atelier.pairs.prompts import shows_layers
 from atelier.pairs.recolour import measure_colour
-from atelier.synthetic import fashion
+from atelier.scenes import Scene, read_scene, same_shot
 from atelier.text.captions import name_factor
 from atelier.text.differences import MEASURABLE, name_difference
 from atelier.text.instructions import correct_articles, instruct
@@ -34,7 +35,8 @@ def make_same_item(
     rng = random.Random(f"{seed}:same_item")
     pairs = []
     for group in group_variants(entries, held_out=held_out):
-        ordered = [pair for pair in itertools.permutations(group, 2) if pair[0].variant != pair[1].variant]
+        drawn = {entry.image_id: read_scene(entry.scene) for entry in group if entry.scene}
+        ordered = [pair for pair in itertools.permutations(group, 2) if _differ(*pair, drawn)]
         rng.shuffle(ordered)
         pairs.append(ordered)
     rng.shuffle(pairs)
@@ -49,9 +51,15 @@ def group_variants(entries: Sequence[IndexEntry], *, held_out: bool = True) -> l
     """Group the pictures of one item in one known view; keep groups with at least two colour variants."""
     groups: dict[tuple[str, str], list[IndexEntry]] = defaultdict(list)
     for entry in entries:
-        if entry.view and (held_out or entry.scene is None or not fashion.Scene.from_json(entry.scene).held_out):
+        if entry.view and (held_out or entry.scene is None or not read_scene(entry.scene).held_out):
             groups[entry.item_id, entry.view].append(entry)
     return [group for group in groups.values() if len({entry.variant for entry in group}) > 1]
+
+
+def _differ(source: IndexEntry, target: IndexEntry, drawn: Mapping[str, Scene]) -> bool:
+    """Whether two pictures show two variants, and are not made from one stored shot: that target would be exact."""
+    programs = [drawn.get(entry.image_id) for entry in (source, target)]
+    return source.variant != target.variant and not (all(programs) and same_shot(*programs))
 
 
 def _pair(source: Item, target: Item, rng: random.Random) -> Triplet:
@@ -61,7 +69,7 @@ def _pair(source: Item, target: Item, rng: random.Random) -> Triplet:
         RefusedError: the difference of their garments cannot be named for certain.
     """
     colour, pattern = find_difference(source, target)
-    instruction = instruct(rng, source.garment, colour=colour, pattern=pattern)
+    instruction = instruct(rng, source.garment, colour=colour, pattern=pattern, layers=shows_layers(source.caption))
     return Triplet.from_item(
         source,
         kind="same_item",

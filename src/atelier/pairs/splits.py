@@ -14,6 +14,7 @@ from atelier.images.tensors import from_png
 from atelier.pairs.aligned import make_aligned
 from atelier.pairs.given import make_given
 from atelier.pairs.index import Fetch, IndexEntry
+from atelier.pairs.recoloured import make_recoloured
 from atelier.pairs.report import SHARES, TripletStats, quota
 from atelier.pairs.same_item import make_same_item
 
@@ -34,7 +35,8 @@ class Splits:
         self._fetch, self._params = fetch, params
         self._guarded = [entry.fingerprint for entry in entries if entry.split == "test"]  # both domains
         self.made: list[TripletStats] = []
-        self.refused = {"aligned": Counter[str](), "same_item": Counter[str]()}  # not made, by reason
+        kinds = ("aligned", *(("recoloured",) if params.recoloured else ()), "same_item")
+        self.refused = {kind: Counter[str]() for kind in kinds}  # not made, by reason
         self.near_targets = 0  # triplets dropped because their target nearly duplicates a guarded picture
 
     def guard(self, picture: bytes) -> None:
@@ -61,12 +63,15 @@ class Splits:
         """Return (number wanted, iterator) for each kind of pair in a split."""
         params, held_out, total = self._params, split == "test", quota(self._params.triplets, split)
         aligned, refused = round(total * params.aligned), self.refused
+        reasons = refused.get("recoloured", Counter[str]())
         given = min(round(total * params.given), total - aligned)
+        recoloured = min(round(total * params.recoloured), total - aligned - given)
         return [
             (aligned, make_aligned(pool, self._fetch, params.seed, held_out=held_out, refused=refused["aligned"])),
             (given, make_given(pool, self._fetch, params.seed)),
+            (recoloured, make_recoloured(pool, self._fetch, params.seed, held_out=held_out, refused=reasons)),
             (
-                total - aligned - given,
+                total - aligned - given - recoloured,
                 make_same_item(pool, self._fetch, params.seed, held_out=held_out, refused=refused["same_item"]),
             ),
         ]

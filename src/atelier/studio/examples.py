@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from atelier.synthetic import fashion
+from atelier import scenes
 
 SIZE = 256  # px; the embedded editor sees them at 64
 SEED = 11
@@ -19,7 +19,7 @@ def write_examples(folder: Path) -> list[Path]:
 
 def _render() -> Iterator[tuple[str, int, Image.Image]]:
     for domain, row in PICKED:
-        (made,) = fashion.rows(domain, row + 1, SEED, SIZE, start=row)
+        (made,) = scenes.rows(f"world:{domain}", row + 1, SEED, SIZE, start=row)
         yield domain, row, made["images" if domain == "studio" else "image"]
 
 

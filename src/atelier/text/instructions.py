@@ -21,6 +21,7 @@ PROMPTS = {  # the paper's four prompts (tables 1 and 5): (factor, value)
 UPPER = ("t-shirt", "shirt", "jacket")
 LOWER = ("skirt", "trousers", "shorts")
 FULL = ("dress",)
+OUTER = ("jacket",)  # worn over others
 
 _COLOUR = (
     "make the {garment} {colour}",
@@ -59,18 +60,27 @@ _NOUN = {"solid": "fabric", "plaid": "plaid"}  # in _BOTH, where that is not the
 _BOTH_PRINT = (*_BOTH[1:], "change the {garment} to {colour} with {noun}")
 
 
-def _names(garment: str) -> tuple[str, ...]:
-    """Return the names of a garment in instructions; upper and full-body ones also have the paper's loose names."""
+def _names(garment: str, layers: bool) -> tuple[str, ...]:
+    """Return the names of a garment in instructions; upper and full-body ones also have the paper's loose names.
+
+    Of a jacket and a top under it, "shirt" is the top's name, "clothes" the jacket's.
+    """
     if garment in UPPER:
-        return (garment, garment, "shirt", "clothes")
-    return (garment, garment, garment, "clothes") if garment in FULL else (garment,)
+        shirt, clothes = (not layers or garment not in OUTER), (not layers or garment in OUTER)
+        return (garment, garment, "shirt" if shirt else garment, "clothes" if clothes else garment)
+    return (garment, garment, garment, garment if layers else "clothes") if garment in FULL else (garment,)
 
 
-def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pattern: str | None = None) -> str:
+def instruct(
+    rng: random.Random, garment: str, *, colour: str | None = None, pattern: str | None = None, layers: bool = False
+) -> str:
     """Draw an instruction, in one of several wordings, that gives `garment` a colour, a pattern, or both.
 
     As in the paper's prompts, "shirt" and "clothes" refer to the main garment (upper or full-body), and so does the
     prompt that names no garment, "change to a floral pattern".
+
+    Args:
+        layers: whether a jacket and a top or dress under it can be seen.
 
     Raises:
         ValueError: neither colour nor pattern is given.
@@ -78,10 +88,10 @@ def instruct(rng: random.Random, garment: str, *, colour: str | None = None, pat
     if colour is None and pattern is None:
         raise ValueError("an instruction changes a colour, a pattern or both")
     drawn = pattern in RENDERED_PATTERNS  # whose templates are fixed: the embedded model was trained on them
-    main = garment in UPPER + FULL
+    main = garment in (OUTER if layers else UPPER + FULL)
     if main and pattern not in (None, "solid") and colour is None and rng.random() < 0.15:
         return f"change to a {PRINTS[pattern].adjective} pattern" if drawn else f"change to {PRINTS[pattern].noun}"
-    name = rng.choice(_names(garment))
+    name = rng.choice(_names(garment, layers))
     if pattern is None:
         return rng.choice(_COLOUR).format(garment=name, colour=colour)
     spoken = PRINTS[pattern]

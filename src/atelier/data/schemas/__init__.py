@@ -78,7 +78,7 @@ def count_left_out(where: str, schema: str) -> dict[str, int]:
         UserError: the folder cannot be read.
     """
     root = local_path(where)
-    if where.startswith((tables.WORLD, tables.HUB_PREFIX)) or not exists(root) or not root.is_dir():
+    if where.startswith(tables.NO_PATHS) or not exists(root) or not root.is_dir():
         return {}
     count = _LEFT_OUT.get(schema, parquet.count_left_out)
     return dict(sorted(count(root).items()))

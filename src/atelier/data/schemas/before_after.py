@@ -22,7 +22,7 @@ from atelier.common.errors import RefusedError, UserError
 from atelier.common.listing import FoundFile, Listing, count_kinds, list_files
 from atelier.data.schemas.descriptions import TEXT, UNNAMED, mask_beside, read_lines, remark_lines, text_beside
 from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, local_folder, picture_beside, text_of
-from atelier.data.schemas.tables import HUB_PREFIX, WORLD
+from atelier.data.schemas.tables import NO_PATHS
 from atelier.data.schemas.triplets import read_pair
 from atelier.images.decode import PictureFile, check_name, decode_mask
 from atelier.images.names import EXTENSIONS, MASKS, TABLES, find_metadata, is_mask, is_picture
@@ -67,7 +67,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
     Raises:
         UserError: the folder or one of the two inside is missing, or there are no pictures.
     """
-    if request.where.startswith((WORLD, HUB_PREFIX)):
+    if request.where.startswith(NO_PATHS):
         raise UserError(f"{request.where}: the schema before_after reads a folder; rendered and hub data are tables")
     root = local_folder(request.where, "pictures of equal names in its folders source and target")
     listing = list_files(root)

@@ -50,7 +50,7 @@ from atelier.data.schemas.rows import (
     short_text,
     text_of,
 )
-from atelier.data.schemas.tables import HUB_PREFIX, WORLD, choose_columns, open_table
+from atelier.data.schemas.tables import HUB_PREFIX, NO_PATHS, choose_columns, open_table
 from atelier.images.decode import PictureFile, check_name, decode_mask, decode_picture
 from atelier.images.letterbox import fit_picture, plan_fit
 from atelier.images.names import EXTENSIONS, METADATA, TABLES, find_metadata, is_mask, is_picture
@@ -69,7 +69,7 @@ def open_source(request: Request) -> Iterator[RawRow]:
     """
     where = request.where
     root = local_path(where)
-    if where.startswith((WORLD, HUB_PREFIX)) or (exists(root) and not root.is_dir()):
+    if where.startswith(NO_PATHS) or (exists(root) and not root.is_dir()):
         choose = partial(choose_columns, schema="folder", required=("image",), optional=COLUMNS)
         return open_table(request, choose)
     if not exists(root):

@@ -12,7 +12,7 @@ from atelier.images.boxes import Box
 from atelier.images.letterbox import Fit, fit_mask
 from atelier.images.phash import fingerprint
 from atelier.images.tensors import to_png
-from atelier.synthetic import fashion
+from atelier.scenes import read_scene
 from atelier.text.garments import SLOTS
 from atelier.text.instructions import caption, describe
 
@@ -73,7 +73,7 @@ def scene_of(row: Row) -> tuple[str | None, tuple[str, ...]]:
     if not text:
         return None, ()
     try:
-        fashion.Scene.from_json(text)
+        read_scene(text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None, ("unknown scene",)
     return text, ()

@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 class Request:
     """Which rows of which source to read: numbers start, start + 1, … below `rows`."""
 
-    where: str  # world:studio, world:street, a hub name, or a local file or folder
+    where: str  # one of scenes.SOURCES (world:studio, photographs:studio, …), a hub name, or a local file or folder
     schema: str  # deepfashion, deepfashion2, fashionpedia, fashionpedia_json, folder, before_after or triplets
     domain: str  # seen | unseen
     rows: int  # upper limit of the row numbers, those before `start` included

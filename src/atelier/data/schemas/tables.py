@@ -7,14 +7,13 @@ columns are read, and memory does not grow with the number of rows.
 import re
 from collections.abc import Iterator, Sequence
 
+from atelier import scenes
 from atelier.common.errors import UserError
 from atelier.data.schemas.parquet import Choose, choose_from, pick_cells, read_parquet
 from atelier.data.schemas.rows import RawRow, Request, Row, exists, local_path
-from atelier.synthetic import fashion
 
-WORLD = "world:"
-DOMAINS = ("studio", "street")
 HUB_PREFIX = "hf://"  # says that a name is one of the hub, whatever lies here
+NO_PATHS = (*scenes.PREFIXES, HUB_PREFIX)  # what begins so is no local file or folder
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _FILES = (".parquet", ".json", ".jsonl", ".csv", ".zip", ".tar", ".gz")  # a name with such an ending is a file's
 
@@ -25,7 +24,7 @@ def open_table(request: Request, choose: Choose) -> Iterator[RawRow]:
     Raises:
         UserError: the source does not exist, cannot be read, or lacks a column that `choose` requires.
     """
-    if request.where.startswith(WORLD):
+    if request.where.startswith(scenes.PREFIXES):
         return _render(request, choose)
     if is_local(request.where):
         return read_parquet(local_path(request.where), request.start, choose)
@@ -57,10 +56,10 @@ def choose_columns(
 
 
 def _render(request: Request, choose: Choose) -> Iterator[RawRow]:
-    where, domain = request.where, request.where.removeprefix(WORLD)
-    if domain not in DOMAINS:
-        raise UserError(f"{where}: no such rendered world; one of {', '.join(WORLD + name for name in DOMAINS)}")
-    rows = fashion.rows(domain, request.rows, request.seed, request.size, start=request.start)
+    where = request.where
+    if where not in scenes.SOURCES:
+        raise UserError(f"{where}: no such rendered world; one of {', '.join(scenes.SOURCES)}")
+    rows = scenes.rows(where, request.rows, request.seed, request.size, start=request.start)
     return _name_rows(rows, where, request.start, choose, where)
 
 
