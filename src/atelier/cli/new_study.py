@@ -20,8 +20,10 @@ from atelier.common.files import atomic_write, write_text
 from atelier.config import read_params
 from atelier.config.presets import apply_preset
 from atelier.report.experiment_tables import EMPTY_TABLES
+from atelier.scenes import is_photographic
 
 _OWN = re.compile(r"(?<!\S)(?=(?:data|metrics)/|models/finetuned\b|params\.yaml\b)")  # where a path of a study begins
+_SHOTS, _SHOWS_SCENES = "data/world", "src/atelier/scenes"  # stages that import the second may read the first
 _LATER = ["metrics/ablations.png"]  # plots that `atelier ablations` writes, and not the pipeline
 _IGNORED = "/data/\n/models/\n/metrics/report/index.html\n/dvc_plots/\n"
 
@@ -138,6 +140,7 @@ def derive_pipeline(study: Study, params: Path) -> str:
     yaml = _yaml(offset=2)
     yaml.width = 105  # where long commands are folded
     pipeline, replaced = yaml.load(study.root / PIPELINE), _other_models(study.root / PARAMS, params)
+    stored = _stored_shots(params)
 
     def move(text: str) -> str:
         return _OWN.sub(f"{study.folder.as_posix()}/", replaced.get(text, text))
@@ -149,6 +152,8 @@ def derive_pipeline(study: Study, params: Path) -> str:
         if "params" in body:
             body.ca.items.pop("params", None)  # a comment behind the sections, which move with them
             body["params"] = [{study.path(PARAMS): body["params"]}]
+        if _SHOWS_SCENES in body["deps"]:
+            body["deps"] += stored
     pipeline["plots"] = [plot for plot in pipeline["plots"] if plot not in _LATER]
     written = io.StringIO()
     yaml.dump(pipeline, written)
@@ -165,6 +170,12 @@ def _other_models(root: Path, own: Path) -> dict[str, str]:
     roots, values = (_yaml().load(path)["models"] for path in (root, own))
     pairs = ((str(folder), str(values.get(key, folder))) for key, folder in roots.items())
     return {old: new for old, new in pairs if old != new and old.startswith("models/") and new.startswith("models/")}
+
+
+def _stored_shots(params: Path) -> list[str]:
+    """Return the folder of stored shots that the rows of a study's sources are composed of, if any are."""
+    sources = _yaml().load(params)["prepare"]
+    return [_SHOTS] if any(is_photographic(str(sources[name])) for name in ("seen", "unseen")) else []
 
 
 def _rewrite(value: Any, move: Callable[[str], str]) -> None:
