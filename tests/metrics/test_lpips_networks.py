@@ -9,7 +9,7 @@ from import_graph import ROOT
 
 from atelier.common.errors import UserError
 from atelier.judges.stlpips import StLpips
-from atelier.metrics.lpips import Lpips, distance_map, layers_beside, layers_of_repeated, load_lpips, mean_distance
+from atelier.metrics.lpips import Lpips, layers_beside, layers_of_repeated, load_lpips, mean_distance
 
 STLPIPS = ROOT / "models/base/stlpips"
 
@@ -32,8 +32,7 @@ def test_a_folder_of_a_shift_tolerant_lpips_gives_the_distance_of_the_judge():
     torch.testing.assert_close(mean_distance(differences), expected, rtol=1e-5, atol=0)
     assert torch.equal(mean_distance(differences), judge.distance(first, second))
     assert torch.equal(metric.distance(first, second), judge.distance(first, second))
-    assert distance_map(differences, (128, 128)).shape == (2, 1, 128, 128)
-    assert (expected > 0.05).all()
+    assert (expected > 0.03).all()
 
 
 def _unit(layer: torch.Tensor) -> torch.Tensor:

@@ -98,7 +98,7 @@ class StLpips:
 
     name: str
     net: ShiftTolerantAlexNet
-    one_by_one: ClassVar[bool] = True  # an image's layers do not depend on its batch, not even by rounding
+    one_by_one: ClassVar[bool] = True  # on a CPU an image's layers do not depend on its batch, not even by rounding
 
     @classmethod
     def load(cls, folder: Path | str, device: str | torch.device = "cpu") -> "StLpips":
