@@ -8,7 +8,15 @@ from fixtures_sweeps import GENERATE, sweep_edits
 
 from atelier.common.errors import UserError
 from atelier.common.records import Edit
-from atelier.evaluation.samples import Sample, garment_phrase, join_noops, join_samples, join_sweep, pattern_captions
+from atelier.evaluation.samples import (
+    Sample,
+    choose_referenced,
+    garment_phrase,
+    join_noops,
+    join_samples,
+    join_sweep,
+    pattern_captions,
+)
 from atelier.sampling.plan import choose_swept
 from atelier.text.instructions import RENDERED_PATTERNS
 
@@ -76,3 +84,19 @@ def test_pattern_captions_differ_in_the_named_garment_s_pattern_alone(study):
     words = {"solid": "", "stripes": " striped", "floral": " floral", "dots": " dotted", "plaid": " plaid"}
     expected = {pattern: caption.format(word) for pattern, word in words.items()}
     assert dict(zip(RENDERED_PATTERNS, pattern_captions(probe), strict=True)) == expected
+
+
+def test_reference_edits_are_of_all_or_of_some_probes_of_each_domain(samples):
+    everything = {sample.probe.probe_id for sample in samples}
+    assert choose_referenced(samples, None) == choose_referenced(samples, 10**5) == everything
+    assert choose_referenced(samples, 0) == set()
+    sources = {d: {one.probe.source_id for one in samples if one.probe.domain == d} for d in ("seen", "unseen")}
+    per_domain = len(everything) // 2
+    for count in (1, 3, 6, 7, 11, 17, per_domain - 1):
+        chosen = [sample.probe for sample in samples if sample.probe.probe_id in choose_referenced(samples, count)]
+        for domain in ("seen", "unseen"):
+            of_domain = [probe for probe in chosen if probe.domain == domain]
+            assert len(of_domain) == count
+            of_source = [sum(probe.source_id == name for probe in of_domain) for name in sources[domain]]
+            assert max(of_source) - min(of_source) <= 1, "evenly over the sources"
+        assert len({probe.prompt for probe in chosen}) >= min(count, 3), "not all of one prompt"

@@ -12,7 +12,7 @@ from skimage.transform import resize
 
 from atelier.common.errors import UserError
 from atelier.judges.folder import write_judge
-from atelier.judges.stlpips import ALEXNET, KIND, LEAST_SIDE, ShiftTolerantAlexNet, StLpips
+from atelier.judges.stlpips import ALEXNET, KIND, LEAST_SIDE, ShiftTolerantAlexNet, StLpips, _largest
 from atelier.metrics.lpips import Lpips, distance_map, mean_distance
 from pretrain.judge_reference import MAP_SIZE, PAIR_SIZES, digest_of, draw_pairs
 
@@ -83,6 +83,20 @@ def test_a_batch_gives_what_single_images_give_and_bfloat16_nearly_that(stlpips,
     found = StLpips("bfloat16", low).distance(first.bfloat16(), second.bfloat16())
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), together, rtol=0.04, atol=0)
+
+
+def test_an_image_has_the_same_layers_in_any_batch_and_those_of_the_network(stlpips, photos):
+    for together, alone, plain in zip(
+        stlpips.features(photos), stlpips.features(photos[1:2]), stlpips.net(photos), strict=True
+    ):
+        assert torch.equal(together[1:2], alone)
+        torch.testing.assert_close(together, torch.nn.functional.normalize(plain, dim=1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 9, 12), (1, 3, 3, 3)])
+def test_the_maximum_is_that_of_max_pooling(shape):
+    maps = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(_largest(maps), torch.nn.functional.max_pool2d(maps, 3, stride=1))
 
 
 def test_a_shift_by_a_pixel_counts_less_than_for_lpips_beside_a_change_of_colour(stlpips, tiny_features_folder, photos):

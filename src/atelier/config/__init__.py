@@ -187,6 +187,7 @@ class Evaluate(Section):
     draws: Draws
     seed: Seed
     sheet_rows: Annotated[int, Field(ge=1, le=100)]
+    references: Annotated[int, Field(ge=0, le=100_000)] = 100_000
 
 
 class Params(Section):

@@ -3,8 +3,9 @@
 Legend: B batch, H W pixels, D feature width. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from atelier.images.tensors import from_png, mask_tensor, to_tensor
 from atelier.masks import trimap
 from atelier.metrics import leakage, regions
 from atelier.metrics.clip import ClipScorer
-from atelier.metrics.lpips import Lpips
+from atelier.metrics.lpips import PerceptualDistance
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Scorers:
     """Networks that score: CLIP, LPIPS, and the editor's VAE, whose reconstruction error (the floor) is not leakage."""
 
     clip: ClipScorer
-    lpips: Lpips
+    lpips: PerceptualDistance
     reconstruct: Callable[[torch.Tensor], torch.Tensor]  # (B, 3, H, W) → (B, 3, H, W)
     device: torch.device
 
@@ -64,6 +65,19 @@ class Batch:
         return torch.cat(
             [torch.zeros_like(self.garment[:1]) if png is None else mask_tensor([png]).to(self.garment) for png in pngs]
         )
+
+
+def take(part: Any, rows: Sequence[int]) -> Any:
+    """Return some rows of whatever has one per sample: a tensor, a list, or a dataclass, mapping or list of tensors."""
+    if isinstance(part, torch.Tensor):
+        return part[list(rows)]
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{field.name: take(getattr(part, field.name), rows) for field in fields(part)})
+    if isinstance(part, Mapping):
+        return {name: take(value, rows) for name, value in part.items()}
+    if all(isinstance(value, torch.Tensor) for value in part):
+        return type(part)(take(value, rows) for value in part)
+    return [part[row] for row in rows]
 
 
 class Texts:
@@ -121,6 +135,14 @@ def iter_batches(samples: Sequence[Sample], sources: Sources, scorers: Scorers, 
 def decode_images(pngs: Sequence[bytes], scorers: Scorers) -> torch.Tensor:
     """Decode PNG images to a tensor (B, 3, H, W) on the scorers' device."""
     return to_tensor([from_png(png) for png in pngs]).to(scorers.device)
+
+
+def features_of(pngs: Sequence[bytes | None], scorers: Scorers, like: torch.Tensor) -> torch.Tensor:
+    """Return CLIP features of PNG images, shaped `like` others; NaN for None."""
+    features, rows = torch.full_like(like, torch.nan), [row for row, png in enumerate(pngs) if png is not None]
+    if rows:
+        features[rows] = scorers.clip.image_features(decode_images([png for png in pngs if png is not None], scorers))
+    return features
 
 
 def _zones(samples: Sequence[Sample], scorers: Scorers) -> tuple[torch.Tensor, trimap.TrimapZones]:

@@ -15,7 +15,7 @@ from atelier.evaluation.samples import Sample, join_noops, join_samples, join_sw
 from atelier.evaluation.score import networks_of, score_noops, score_samples
 from atelier.evaluation.summary import Report, metrics_of, summarise, summarise_kinds, summarise_noops
 from atelier.metrics.clip import ClipScorer
-from atelier.metrics.lpips import Lpips
+from atelier.metrics.lpips import load_lpips
 from atelier.metrics.registry import EDITORS
 from atelier.models.base import decode_latents, encode_images
 from atelier.models.instruct_pix2pix import load_editor
@@ -45,7 +45,7 @@ def load_scorers(models: Models) -> Scorers:
     def reconstruct(pictures: torch.Tensor) -> torch.Tensor:
         return decode_latents(editor, encode_images(editor, pictures) * editor.scaling_factor)
 
-    return Scorers(ClipScorer.load(models.clip, device), Lpips.load(models.lpips, device), reconstruct, device)
+    return Scorers(ClipScorer.load(models.clip, device), load_lpips(models.lpips, device), reconstruct, device)
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,15 @@ def evaluate(inputs: Inputs, scorers: Scorers, settings: Evaluate, autoencoder: 
     rows = {model: read_rows(inputs.edits[model], Edit) for model in EDITORS}
     samples = join_samples(probes, read_rows(inputs.zones, Zones), rows, inputs.photographic)
     sources = prepare_sources(samples, scorers, settings.batch_size)
-    scores = score_samples(samples, sources, scorers, settings.batch_size)
+    scores = score_samples(samples, sources, scorers, settings.batch_size, references=settings.references)
     noops = score_noops(join_noops(samples, rows), sources, scorers, settings.batch_size)
     points = score_sweep(join_sweep(samples, rows), sources, scorers, settings.batch_size)
     tests = read_rows(inputs.tests, TestProbe)
     held_out = _join_tests(tests, inputs)
     if held_out:
         sources = prepare_sources(held_out, scorers, settings.batch_size)
-        scores = pd.concat([scores, score_samples(held_out, sources, scorers, settings.batch_size)], ignore_index=True)
+        of_tests = score_samples(held_out, sources, scorers, settings.batch_size, references=settings.references)
+        scores = pd.concat([scores, of_tests], ignore_index=True)
 
     report = {
         "networks": {"clip": scorers.clip.name, "lpips": scorers.lpips.name, "leakage_floor": f"{autoencoder} (VAE)"},

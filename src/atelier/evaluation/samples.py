@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from atelier.common.errors import UserError
 from atelier.common.records import WHOLE, Edit, Probe, Zones
-from atelier.sampling.plan import EDIT, NOOP, SWEEP
+from atelier.sampling.plan import EDIT, NOOP, SWEEP, spread
 from atelier.text import captions
 from atelier.text.captions import recaption
 from atelier.text.instructions import RENDERED_PATTERNS, describe
@@ -90,6 +90,25 @@ def join_sweep(samples: Sequence[Sample], edits: Edits) -> dict[Guidance, list[S
         ]
         for (text, image), images in sorted(edited.items())
     }
+
+
+def choose_referenced(samples: Sequence[Sample], count: int | None) -> set[str]:
+    """Choose the samples whose reference edits are scored, by position alone: `count` of each domain, None for all.
+
+    They are evenly spread over the sources, with their prompts in turn; a source has a second one after all have one.
+
+    Returns:
+        Their probe_id.
+    """
+    chosen: set[str] = set()
+    for domain in {sample.probe.domain for sample in samples}:
+        rest = [sample.probe for sample in samples if sample.probe.domain == domain]
+        wanted = len(rest) if count is None else min(count, len(rest))
+        while wanted:
+            picked = {probe.probe_id for probe in spread(rest, wanted, lambda probe: probe.source_id)}
+            chosen, wanted = chosen | picked, wanted - len(picked)
+            rest = [probe for probe in rest if probe.probe_id not in picked]
+    return chosen
 
 
 def captions_of(probe: Probe) -> tuple[str, str]:

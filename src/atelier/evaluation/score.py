@@ -7,7 +7,7 @@ The models are the two editors (`baseline`, `finetuned`), two controls that need
 Legend: B batch, H W pixels. Images are float (B, 3, H, W) in [0, 1], masks (B, 1, H, W) in {0, 1}.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +16,15 @@ import torch
 from tqdm import tqdm
 
 from atelier.common.records import WHOLE
-from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, iter_batches
+from atelier.evaluation.batches import Batch, Scorers, Sources, Texts, decode_images, features_of, iter_batches, take
 from atelier.evaluation.references import REFERENCES, make_references, other_pictures
-from atelier.evaluation.samples import Sample, captions_of, garment_phrase, pattern_captions
+from atelier.evaluation.samples import Sample, captions_of, choose_referenced, garment_phrase, pattern_captions
 from atelier.images.boxes import box_of
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.metrics import clip_garment, leakage, pixel, regions
 from atelier.metrics.clip import directional, similarity
 from atelier.metrics.colour import delta_e, hue_error
-from atelier.metrics.lpips import mean_distance
+from atelier.metrics.lpips import layers_beside, layers_of_repeated, mean_distance
 from atelier.metrics.registry import EDITORS, metric
 from atelier.text.instructions import RENDERED_PATTERNS
 from atelier.text.lexicon import lab_of
@@ -56,12 +56,19 @@ class Precomputed:
 
 
 def score_samples(
-    samples: Sequence[Sample], sources: Sources, scorers: Scorers, batch_size: int, *, controls: bool = True
+    samples: Sequence[Sample],
+    sources: Sources,
+    scorers: Scorers,
+    batch_size: int,
+    *,
+    controls: bool = True,
+    references: int | None = None,
 ) -> pd.DataFrame:
     """Score every sample under every model that edited it, under the controls and under the reference edits.
 
     Args:
         controls: False omits controls and reference edits; `finetuned` need not be among the models then.
+        references: number of samples per domain whose reference edits are scored (`choose_referenced`); None: all.
 
     Returns:
         A row per probe and model: probe_id, domain, source_id, prompt, factor, model, and a column per metric, NaN if
@@ -72,7 +79,7 @@ def score_samples(
     tables = []
     probes = [sample.probe for sample in samples]
     texts = Texts([g for p in probes for g in (captions_of(p), [garment_phrase(p)], pattern_captions(p))], scorers)
-    others = other_pictures(samples)
+    others, referenced = other_pictures(samples), choose_referenced(samples, references)
     with tqdm(total=len(samples), desc="score", unit="probe", disable=None) as progress:
         for batch in iter_batches(samples, sources, scorers, batch_size):
             precomputed = precompute(batch, sources, texts, scorers)
@@ -82,9 +89,15 @@ def score_samples(
                 for model in batch.samples[0].edited
             }
             if controls:
-                edits |= _controls(batch, edits["finetuned"][0], others)
+                edits |= _controls(batch, edits["finetuned"][0])
+                edits |= _references(batch, others, referenced)
             for model, (edited, defined) in edits.items():
-                tables.append(_score(model, edited, batch, precomputed, scorers)[defined])
+                rows = np.flatnonzero(defined).tolist()
+                parts = edited, batch, precomputed
+                if len(rows) < len(defined):
+                    parts = tuple(take(part, rows) for part in parts)
+                if rows:
+                    tables.append(_score(model, *parts, scorers))
             progress.update(len(batch.samples))
     return pd.concat(tables, ignore_index=True)
 
@@ -97,10 +110,12 @@ def score_noops(samples: Sequence[Sample], sources: Sources, scorers: Scorers, b
     """
     rows = []
     for batch in iter_batches(samples, sources, scorers, batch_size):
+        layers = scorers.lpips.features(batch.source)
         for model in EDITORS:
             edited = decode_images([sample.edited[model] for sample in batch.samples], scorers)
             change = leakage.rms(leakage.change_map(batch.source, edited, batch.floor))
-            values = change.double().tolist(), scorers.lpips.distance(batch.source, edited).double().tolist()
+            distances = mean_distance(scorers.lpips.differences(layers, scorers.lpips.features(edited)))
+            values = change.double().tolist(), distances.double().tolist()
             rows += [
                 (p.domain, p.source_id, p.probe_id, model, *both)
                 for p, *both in zip(batch.probes, *values, strict=True)
@@ -119,36 +134,46 @@ def networks_of(metrics: Sequence[str]) -> dict[str, str]:
 
 def precompute(batch: Batch, sources: Sources, texts: Texts, scorers: Scorers) -> Precomputed:
     """Compute what all models of a batch share: features of sources, targets and texts, regions, masks."""
-    probes, rows = batch.probes, sources.rows(batch.samples)
+    probes, rows, lpips = batch.probes, sources.rows(batch.samples), scorers.lpips
+    source_layers = layers_of_repeated(batch.source, lpips, [probe.source for probe in probes])
     return Precomputed(
         source_features=sources.features[rows],
         captions=texts([captions_of(probe) for probe in probes]).unbind(1),
         phrase=texts([[garment_phrase(probe)] for probe in probes])[:, 0],
         patterns=texts([pattern_captions(probe) for probe in probes]),
-        source_layers=scorers.lpips.features(batch.source),
-        target_layers=scorers.lpips.features(batch.target),
+        source_layers=source_layers,
+        target_layers=layers_beside(batch.target, lpips, batch.source, source_layers),
         boxes=[box_of(mask) for mask in batch.garment[:, 0].cpu().numpy() > 0],
         regions=regions.region_masks(batch.garment, batch.zones),
         floor_scores={name: scores[rows] for name, scores in sources.floor_scores.items()},
-        true_target=_features_of([probe.true_target for probe in probes], scorers, sources.features[rows]),
+        true_target=features_of([probe.true_target for probe in probes], scorers, sources.features[rows]),
         other=batch.masks([probe.other_mask for probe in probes]),
         face=batch.masks([probe.face_mask for probe in probes]),
     )
 
 
-def _controls(batch: Batch, finetuned: torch.Tensor, others: Mapping[str, bytes | None]) -> Edited:
-    """Return the controls and reference edits of a batch.
-
-    Args:
-        finetuned: the fine-tuned editor's images, for `composite`.
-        others: source_id → image of another source.
-    """
+def _controls(batch: Batch, finetuned: torch.Tensor) -> Edited:
+    """Return the controls of a batch; `composite` is of the fine-tuned editor's images."""
     everywhere = np.ones(len(batch.samples), bool)
     composite = torch.where(batch.zones.tight > 0, finetuned, batch.source)
     named = np.array([probe.factor != WHOLE for probe in batch.probes])
     found = {"copy": (batch.source, everywhere), "composite": (composite, named)}
     found["target"] = (batch.target, batch.exact.cpu().numpy())
-    references = [make_references(sample, others[sample.probe.source_id]) for sample in batch.samples]
+    return found
+
+
+def _references(batch: Batch, others: Mapping[str, bytes | None], referenced: Collection[str]) -> Edited:
+    """Return the reference edits of a batch.
+
+    Args:
+        others: source_id → image of another source.
+        referenced: probe_id of the samples that get reference edits.
+    """
+    found: Edited = {}
+    references = [
+        make_references(sample, others[sample.probe.source_id]) if sample.probe.probe_id in referenced else {}
+        for sample in batch.samples
+    ]
     for name in REFERENCES:
         defined = np.array([name in one for one in references])
         if defined.any():
@@ -166,7 +191,8 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
     side = scorers.clip.model.config.vision_config.image_size
     boxed = scorers.clip.image_features(clip_garment.crop_squares(edited, pre.boxes, side))
     change = leakage.change_map(source, edited, batch.floor)
-    layers = pre.source_layers if model == "copy" else scorers.lpips.features(edited)
+    known = {"copy": pre.source_layers, "target": pre.target_layers}
+    layers = known[model] if model in known else scorers.lpips.features(edited)
     maps = regions.compare(source, edited, garment, scorers.lpips, pre.source_layers, layers)
     by_region = regions.measure_regions(maps, pre.regions)
     scores = {
@@ -197,14 +223,6 @@ def _score(model: str, edited: torch.Tensor, batch: Batch, pre: Precomputed, sco
     table = table.assign(**{name: values.double().cpu().numpy() for name, values in scores.items()})
     table.loc[table["factor"] == WHOLE, [name for name in scores if name not in OF_PICTURES]] = np.nan
     return table
-
-
-def _features_of(pngs: Sequence[bytes | None], scorers: Scorers, like: torch.Tensor) -> torch.Tensor:
-    """Return CLIP features of PNG images, shaped `like` others; NaN for None."""
-    features, rows = torch.full_like(like, torch.nan), [row for row, png in enumerate(pngs) if png is not None]
-    if rows:
-        features[rows] = scorers.clip.image_features(decode_images([png for png in pngs if png is not None], scorers))
-    return features
 
 
 def _recognised(features: torch.Tensor, batch: Batch, pre: Precomputed) -> torch.Tensor:

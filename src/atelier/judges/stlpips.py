@@ -15,7 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -69,10 +69,16 @@ class ShiftTolerantAlexNet(nn.Module):
         first, second, third, fourth, fifth = self.convolutions
         layers = [F.relu(_halve(first((2 * images - 1 - shift) / scale)))]
         for convolution in (second, third):
-            layers.append(F.relu(convolution(_halve(F.max_pool2d(layers[-1], 3, stride=1)))))
+            layers.append(F.relu(convolution(_halve(_largest(layers[-1])))))
         for convolution in (fourth, fifth):
             layers.append(F.relu(convolution(layers[-1])))
         return tuple(layers)
+
+
+def _largest(maps: Tensor) -> Tensor:
+    """Return the maximum of each 3 × 3 window that fits in maps (B, C, h, w); `F.max_pool2d` is slow on a CPU."""
+    rows = torch.maximum(torch.maximum(maps[..., :-2, :], maps[..., 1:-1, :]), maps[..., 2:, :])
+    return torch.maximum(torch.maximum(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
 
 
 def _halve(maps: Tensor) -> Tensor:
@@ -92,6 +98,7 @@ class StLpips:
 
     name: str
     net: ShiftTolerantAlexNet
+    one_by_one: ClassVar[bool] = True  # on a CPU an image's layers do not depend on its batch, not even by rounding
 
     @classmethod
     def load(cls, folder: Path | str, device: str | torch.device = "cpu") -> "StLpips":
@@ -101,20 +108,32 @@ class StLpips:
             UserError: the folder lacks a file, a file is damaged, or the weights do not match the configuration.
         """
         net = read_judge(Path(folder), KIND, ShiftTolerantAlexNet.from_config)
-        return cls(f"{folder} (ST-LPIPS, AlexNet)", net.to(device))
+        return cls(f"{folder} (shift-tolerant LPIPS, AlexNet)", net.to(device))
 
     @torch.no_grad()
     def features(self, pictures: Tensor) -> list[Tensor]:
         """Return the network's layers, each (B, C, h, w) and normalised to unit length along C."""
-        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + UNIT_EPSILON) for layer in self.net(pictures)]
+        parts = [[_unit(layer) for layer in self.net(images)] for images in _in_cache(pictures)]
+        return [torch.cat(layers) for layers in zip(*parts, strict=True)]
 
     @torch.no_grad()
     def differences(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
         """Return distance maps between two images' features, (B, 1, h, w) per layer, at least 0."""
-        layers = zip(self.net.weights, first, second, strict=True)
-        return [weigh((one - other).square()) for weigh, one, other in layers]
+        return [
+            torch.cat([weigh((a - b).square_()) for a, b in zip(_in_cache(one), _in_cache(other), strict=True)])
+            for weigh, one, other in zip(self.net.weights, first, second, strict=True)
+        ]
 
     def distance(self, first: Tensor, second: Tensor) -> Tensor:
         """Return ST-LPIPS (B,) between whole images: the mean over each layer's grid, summed over the layers."""
         differences = self.differences(self.features(first), self.features(second))
         return torch.stack([layer.mean((1, 2, 3)) for layer in differences]).sum(0)
+
+
+def _unit(layer: Tensor) -> Tensor:
+    return layer / (layer.square().sum(1, keepdim=True).sqrt() + UNIT_EPSILON)
+
+
+def _in_cache(images: Tensor) -> tuple[Tensor, ...]:
+    """Split a batch into single images on a CPU, whose cache does not hold the maps of several."""
+    return images.split(1) if images.device.type == "cpu" else (images,)

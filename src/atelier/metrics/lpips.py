@@ -1,5 +1,7 @@
 """LPIPS (Zhang et al. 2018) by the `lpips` package, over torchvision's backbones or a `FeatureNet`.
 
+A folder may also hold a shift-tolerant LPIPS (`judges.stlpips`), which is computed there.
+
 As in the paper it compares *source* and edited image: it measures preservation, lower is better, and a copy scores 0.
 The value depends on the backbone, so a result names its network; values of different networks are not comparable.
 
@@ -7,14 +9,18 @@ Legend: B batch, H W pixels, h w a layer's grid, C channels. Images are float (B
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from atelier.models.check import opening
+from atelier.common.errors import UserError
+from atelier.judges import stlpips
+from atelier.judges.folder import CONFIG
+from atelier.models.check import opening, read_object
 from atelier.models.feature_net import FeatureNet
 from atelier.models.parts import check_finite
 
@@ -35,6 +41,7 @@ class Lpips:
 
     name: str
     metric: "lpips.LPIPS"
+    one_by_one: ClassVar[bool] = False  # an image's layers may depend on its batch, by rounding
 
     @classmethod
     def load(cls, network: str, device: str | torch.device = "cpu") -> "Lpips":
@@ -67,6 +74,60 @@ class Lpips:
     def distance(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """Return LPIPS (B,) between whole images."""
         return mean_distance(self.differences(self.features(first), self.features(second)))
+
+
+PerceptualDistance = Lpips | stlpips.StLpips  # the same methods
+
+
+def load_lpips(network: str, device: str | torch.device = "cpu") -> PerceptualDistance:
+    """Load what `models.lpips` names: a folder of a shift-tolerant LPIPS, or whatever `Lpips.load` takes.
+
+    Raises:
+        UserError: the folder holds neither, or torchvision's weights are neither cached nor reachable.
+    """
+    if network not in TORCHVISION and _is_shift_tolerant(Path(network)):
+        return stlpips.StLpips.load(network, device)
+    return Lpips.load(network, device)
+
+
+def _is_shift_tolerant(folder: Path) -> bool:
+    """Return whether config.json names a shift-tolerant LPIPS; no if it is damaged, which `Lpips.load` reports."""
+    try:
+        return read_object(folder / CONFIG).get("class") == stlpips.KIND
+    except (UserError, OSError):
+        return False
+
+
+def layers_beside(
+    images: torch.Tensor, lpips: PerceptualDistance, source: torch.Tensor, layers: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """Return `lpips.features(images)`; an image that equals its source takes the source's, which are the same.
+
+    Args:
+        source: images (B, 3, H, W) with which the B images are paired.
+        layers: the source's features.
+    """
+    changed = (images != source).flatten(1).any(1)
+    if not changed.any():
+        return list(layers)
+    if changed.all() or not lpips.one_by_one:
+        return lpips.features(images)
+    found = [layer.clone() for layer in layers]
+    for layer, part in zip(found, lpips.features(images[changed]), strict=True):
+        layer[changed] = part
+    return found
+
+
+def layers_of_repeated(
+    images: torch.Tensor, lpips: PerceptualDistance, names: Sequence[Hashable]
+) -> list[torch.Tensor]:
+    """Return `lpips.features(images)`; images of the same name are equal and computed once."""
+    first = {name: row for row, name in reversed(list(enumerate(names)))}
+    if len(first) == len(images) or not lpips.one_by_one:
+        return lpips.features(images)
+    place = {name: number for number, name in enumerate(first)}
+    rows = [place[name] for name in names]
+    return [layer[rows] for layer in lpips.features(images[list(first.values())])]
 
 
 def mean_distance(differences: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -19,7 +19,7 @@ import torch
 
 from atelier.masks.trimap import TrimapZones
 from atelier.metrics import pixel
-from atelier.metrics.lpips import Lpips, distance_map
+from atelier.metrics.lpips import PerceptualDistance, distance_map, layers_beside
 from atelier.metrics.registry import metric
 
 REGIONS = ("outside", "tight", "context", "background")
@@ -40,7 +40,7 @@ def compare(
     source: torch.Tensor,
     edited: torch.Tensor,
     garment: torch.Tensor,
-    lpips: Lpips,
+    lpips: PerceptualDistance,
     layers: Sequence[torch.Tensor],
     edited_layers: Sequence[torch.Tensor],
 ) -> Comparison:
@@ -52,7 +52,7 @@ def compare(
         edited_layers: the edited image's.
     """
     pasted = pixel.paste_inside(source, edited, garment)
-    outside = lpips.differences(layers, lpips.features(pasted))
+    outside = lpips.differences(layers, layers_beside(pasted, lpips, source, layers))
     return Comparison(
         error=(edited - source).square(),
         ssim=pixel.ssim_map(source, edited),
