@@ -1,6 +1,7 @@
-"""Write the table of results and the sentence below it into README.md, from metrics/evaluate.json.
+"""Write the tables of results and the sentences below them into README.md, from the reports of REPORTS.
 
-Run it after `dvc repro`: `python scripts/update_readme.py`. tests/architecture/test_readme.py compares the two.
+Run it after `dvc repro` or `make pipeline DIR=studies/photographs`: `python scripts/update_readme.py`.
+tests/architecture/test_results.py compares them.
 """
 
 import json
@@ -14,7 +15,10 @@ from atelier.metrics.registry import MODEL_TITLES, metric
 from atelier.report.page.overview import summary
 
 ROOT = Path(__file__).parents[1]
-START, END = "<!-- results: scripts/update_readme.py -->", "<!-- end of results -->"
+REPORTS = {  # name between the markers → report
+    "drawings": Path("metrics/evaluate.json"),
+    "photographs": Path("studies/photographs/metrics/evaluate.json"),
+}
 COLUMNS = ("copy", "baseline", "finetuned", "target")
 KINDS = {"seen": "studio images", "unseen": "street images"}
 SHOWN = {  # metric → decimals
@@ -47,11 +51,23 @@ def _rows(name: str, domain: Mapping[str, Any]) -> Iterator[str]:
             lead = ""
 
 
-def update(readme: str, report: Mapping[str, Any]) -> str:
-    """Return the README with the results between its two markers replaced."""
-    return re.sub(f"(?s){START}.*?{END}", lambda _: f"{START}\n{results(report)}\n{END}", readme)
+def markers(name: str) -> tuple[str, str]:
+    """Return the lines between which the results of one of REPORTS stand."""
+    return f"<!-- {name}: scripts/update_readme.py -->", f"<!-- end of {name} -->"
+
+
+def read_reports() -> dict[str, Any]:
+    """Return the content of REPORTS by name."""
+    return {name: json.loads((ROOT / path).read_text(encoding="utf-8")) for name, path in REPORTS.items()}
+
+
+def update(readme: str, reports: Mapping[str, Any]) -> str:
+    """Return the README with the results between the markers of each report replaced."""
+    for name, report in reports.items():
+        start, end = markers(name)
+        readme = re.sub(f"(?s){start}.*?{end}", lambda _, text=f"{start}\n{results(report)}\n{end}": text, readme)
+    return readme
 
 
 if __name__ == "__main__":
-    found = json.loads((ROOT / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
-    write_text(ROOT / "README.md", update((ROOT / "README.md").read_text(encoding="utf-8"), found))
+    write_text(ROOT / "README.md", update((ROOT / "README.md").read_text(encoding="utf-8"), read_reports()))
