@@ -10,7 +10,8 @@ from atelier import scenes
 from atelier.common.records import ItemMetadata
 from atelier.config import PairPrompt
 from atelier.data.schemas import Request, read_items
-from atelier.pairs.prompts import Subject, find_subject, read_prompts, shows_layers
+from atelier.pairs.prompts import Subject, find_subject, read_prompts
+from atelier.text.captions import shows_layers
 from atelier.text.instructions import instruct
 
 SHIRT, CLOTHES, NAMELESS, JACKET, BLOUSE = read_prompts(
