@@ -17,8 +17,8 @@ from import_graph import ROOT
 
 from atelier.common.errors import UserError
 from atelier.common.records import Item, read_rows
-from atelier.config import Prepare
-from atelier.data.prepare import assign_splits
+from atelier.config import Prepare, read_params
+from atelier.data.prepare import assign_splits, open_shards
 from atelier.data.schemas import ParsedRow, Request, read_items
 from atelier.data.shards import SHARD, RowRecord
 
@@ -235,3 +235,16 @@ def test_a_killed_and_repeated_run_writes_the_same_bytes(tmp_path, root):
     assert repeated.wait() == 0
     assert (tmp_path / "killed.parquet").read_bytes() == (tmp_path / "undisturbed.parquet").read_bytes()
     assert list((root / ".ckpt").iterdir()) == []
+
+
+def test_other_stored_shots_are_another_run(tmp_path, monkeypatch):
+    """Rows of the photographic world depend on its shots, those of the drawings do not."""
+    models = read_params(ROOT / "params.yaml").models
+    settings = RENDERED, RENDERED.model_copy(update={"seen": "photographs:studio"})
+    drawn, photographed = (open_shards(one, models).folder for one in settings)
+    other = tmp_path / "shots"
+    other.mkdir()
+    (other / "index.json").write_bytes((ROOT / "data" / "world" / "index.json").read_bytes() + b"\n")
+    monkeypatch.setenv("ATELIER_WORLD", str(other))
+    assert open_shards(settings[0], models).folder == drawn
+    assert open_shards(settings[1], models).folder != photographed

@@ -133,7 +133,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         ("rows.parquet", "fashionpedia", f"rows.parquet: no column 'image_id'; {EXPECTED}; this source has"),
         ("rows.parquet", "deepfashion", "holds no rows; expected pictures in the deepfashion schema"),
         ("world:studio", "folder", "world:studio: no column 'image'; the folder schema has image"),
-        ("world:beach", "deepfashion", "no such rendered world; one of world:studio, world:street, photographs:studio, "),
+        ("world:beach", "deepfashion", "no such rendered world; one of world:studio, world:street, photographs:"),
         ("/nowhere/rows.parquet", "deepfashion", "no such file or folder"),
         ("./nowhere", "deepfashion", "no such file or folder"),
         ("without", "deepfashion", "holds no parquet files"),

@@ -14,12 +14,21 @@ from atelier.config import read_params
 from atelier.evaluation.batches import Scorers, prepare_sources
 from atelier.evaluation.evaluate import load_scorers
 from atelier.evaluation.guidance_sweep import score_sweep
-from atelier.evaluation.references import REFERENCES, SPILL, STRENGTH, make_references, other_pictures, spill
+from atelier.evaluation.references import (
+    REFERENCES,
+    SPILL,
+    STRENGTH,
+    make_references,
+    other_pictures,
+    requested_fabric,
+    spill,
+)
 from atelier.evaluation.samples import Sample, join_samples
 from atelier.evaluation.score import score_samples
 from atelier.images.boxes import box_of
 from atelier.images.tensors import from_png, to_png
 from atelier.text.colours import COLOURS_RGB
+from atelier.world.fabrics import CLOTH_RGB
 
 NO_SUCCESS = ("copy", "other_item")
 ORDER = {  # metrics → best first; those of a tuple are equivalent
@@ -112,6 +121,20 @@ def test_tints_have_the_requested_fabric_and_region(study: Study):
     tinted = make_references(replace(sample, probe=replace(sample.probe, target=None)), None)["picture_tint"]
     expected = source * (1 - STRENGTH) + np.array(COLOURS_RGB["red"]) * STRENGTH
     assert np.abs(tinted - expected).max() <= 1
+
+
+def test_a_photographic_picture_is_tinted_with_its_own_worlds_fabric(study: Study):
+    """Its colours are all of the lexicon's cloths, and its prints are not the drawn ones."""
+    sample = next(c for c in join_samples(study.probes, study.zones, study.edits) if c.probe.value == "red")
+    (photograph,) = join_samples([sample.probe], study.zones, study.edits, {sample.probe.domain})
+    assert (sample.photographic, photograph.photographic) == (False, True)
+    navy = replace(sample.probe, value="navy", target=None)
+    assert requested_fabric(navy, 8) is None
+    assert (requested_fabric(navy, 8, photographic=True) == CLOTH_RGB["navy"]).all()
+    striped = next(one for one in study.probes if one.value == "stripes")
+    drawn, printed = (requested_fabric(striped, 64, photographic=one) for one in (False, True))
+    assert min(drawn.std(), printed.std()) > 10
+    assert not np.allclose(drawn, printed)
 
 
 def test_a_spill_copies_the_nearest_garment_pixel_within_its_reach():

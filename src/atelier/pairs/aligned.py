@@ -16,9 +16,9 @@ from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png, mask_to_png, to_png
 from atelier.pairs.index import Fetch, IndexEntry
-from atelier.pairs.prompts import own_slot, shows_layers
+from atelier.pairs.prompts import own_slot
 from atelier.pairs.recolour import name_colour, recolour
-from atelier.text.captions import find_mention, name_factor, recaption
+from atelier.text.captions import find_mention, name_factor, recaption, shows_layers
 from atelier.text.colours import is_held_out
 from atelier.text.differences import CONTRADICTORY
 from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, correct_articles, instruct

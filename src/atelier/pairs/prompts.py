@@ -15,10 +15,8 @@ from atelier.common.records import WHOLE, ItemMetadata
 from atelier.config import PairPrompt
 from atelier.scenes import Scene, slot_of_kind
 from atelier.text.captions import add_phrase, find_mention, name_factor, recaption
-from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, garment_in, garment_of
-from atelier.text.instructions import OUTER
+from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 from atelier.text.lexicon import LAB, PRINTS, broader_names, is_colour, prints_may_be_same
-from atelier.text.phrases import read_phrases
 from atelier.text.requests import read_request
 
 MAIN_SLOT, UNDER = "upper", "inner"  # slots of the upper garment, and of a top under it
@@ -113,13 +111,6 @@ def find_subject(prompt: Prompt, entry: ItemMetadata, scene: Scene | None) -> Su
 def own_slot(entry: ItemMetadata, scene: Scene | None) -> str:
     """Return the slot of the item's garment: in a rendered scene, a top under a jacket has a slot of its own."""
     return (scene and slot_of_kind(scene, entry.garment)) or entry.slot
-
-
-def shows_layers(caption: str) -> bool:
-    """Whether a caption names a jacket and, by a name of its own, a top or a dress that can be seen under it."""
-    named = {garment for phrase in read_phrases(caption) if phrase.garment and (garment := phrase.garment.value)}
-    under = {garment for garment in named if SLOTS[garment] in ("upper", "full")} - {*OUTER, UNKNOWN_GARMENT}
-    return bool(named & {*OUTER}) and bool(under)
 
 
 def is_answered(prompt: Prompt, shown: tuple[str | None, str | None]) -> bool:

@@ -15,10 +15,9 @@ from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png, to_png
 from atelier.pairs.index import Fetch, IndexEntry
 from atelier.pairs.print_cloth import Lay, print_cloth
-from atelier.pairs.prompts import shows_layers
 from atelier.pairs.recolour import measure_colour, recolour
 from atelier.scenes import read_scene
-from atelier.text.captions import find_mention, name_factor, recaption
+from atelier.text.captions import find_mention, name_factor, recaption, shows_layers
 from atelier.text.colours import is_held_out
 from atelier.text.differences import CONTRADICTORY
 from atelier.text.instructions import RENDERED_COLOURS, RENDERED_PATTERNS, correct_articles, instruct

@@ -14,10 +14,9 @@ from atelier.common.iterables import take_turns
 from atelier.common.records import Item, Triplet
 from atelier.images.tensors import from_png, mask_from_png
 from atelier.pairs.index import Fetch, IndexEntry
-from atelier.pairs.prompts import shows_layers
 from atelier.pairs.recolour import measure_colour
 from atelier.scenes import Scene, read_scene, same_shot
-from atelier.text.captions import name_factor
+from atelier.text.captions import name_factor, shows_layers
 from atelier.text.differences import MEASURABLE, name_difference
 from atelier.text.instructions import correct_articles, instruct
 from atelier.text.lexicon import may_be_same

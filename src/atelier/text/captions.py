@@ -3,13 +3,14 @@
 import re
 
 from atelier.text.articles import article_for, with_article
-from atelier.text.instructions import describe
+from atelier.text.garments import SLOTS, UNKNOWN_GARMENT
+from atelier.text.instructions import OUTER, describe
 from atelier.text.lexicon import GRAMMAR, PRINTS
 from atelier.text.mentions import Mention, find_mention
-from atelier.text.phrases import Phrase, stated_prints
+from atelier.text.phrases import Phrase, read_phrases, stated_prints
 from atelier.text.words import SHADE, Word
 
-__all__ = ["Mention", "add_phrase", "find_mention", "garment_phrase", "name_factor", "recaption"]
+__all__ = ["Mention", "add_phrase", "find_mention", "garment_phrase", "name_factor", "recaption", "shows_layers"]
 
 LONG = 12  # words: a phrase at the end of a longer caption can lie behind what a text encoder reads
 
@@ -46,6 +47,13 @@ def garment_phrase(caption: str, garment: str) -> str | None:
     if said_there >= {found.colour, found.pattern} - {None}:
         return caption[found.start : found.end]
     return describe(found.name, found.colour, found.pattern)
+
+
+def shows_layers(caption: str) -> bool:
+    """Whether a caption names a jacket and, by a name of its own, a top or a dress that can be seen under it."""
+    named = {garment for phrase in read_phrases(caption) if phrase.garment and (garment := phrase.garment.value)}
+    under = {garment for garment in named if SLOTS[garment] in ("upper", "full")} - {*OUTER, UNKNOWN_GARMENT}
+    return bool(named & {*OUTER}) and bool(under)
 
 
 def add_phrase(caption: str, phrase: str) -> str:
