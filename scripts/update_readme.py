@@ -65,7 +65,8 @@ def update(readme: str, reports: Mapping[str, Any]) -> str:
     """Return the README with the results between the markers of each report replaced."""
     for name, report in reports.items():
         start, end = markers(name)
-        readme = re.sub(f"(?s){start}.*?{end}", lambda _, text=f"{start}\n{results(report)}\n{end}": text, readme)
+        before, found, after = re.split(f"(?s)({start}.*?{end})", readme) if start in readme else (readme, "", "")
+        readme = f"{before}{start}\n{results(report)}\n{end}{after}" if found else before
     return readme
 
 

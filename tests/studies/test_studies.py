@@ -24,6 +24,7 @@ FOLDERS = {
     file.parent.name: file.parent for file in sorted(ROOT.glob("studies/*/dvc.yaml")) if not is_own_study(file.parent)
 }
 FOLDERS.pop("losses")  # it uses the root's parameters and the outputs of the root's stages
+FOLDERS.pop("photographs")  # it has the root's stages (test_photographs.py)
 
 
 def plan(study: str) -> dict[str, Any]:
