@@ -64,9 +64,10 @@ HELP = {
 def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **options: Any) -> None:
     """Edit PHOTO by an INSTRUCTION, at the photo's own size and orientation.
 
-    With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square, of the size that it
-    was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o is overwritten, but
-    never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
+    With a mask, no pixel outside it changes. --keep latent also holds the rest while the edit is sampled, and --keep
+    consistent what the edit leaves nearly as it was, without a mask. The editor sees the photo letterboxed to a square,
+    of the size that it was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o
+    is overwritten, but never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
     full-size`, with seed 0.
 
     On stderr, the command says which garment it found and how large it is. It warns of next to nothing found, of a
@@ -82,6 +83,7 @@ def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **opt
       atelier edit photo.jpg "add stripes to the clothes" --mask none --seeds 4 -o sheet.png
       atelier edit photo.jpg "make the shirt red" --mask shirt.png --steps 50 --guidance-text 9
       atelier edit photo.jpg "make the shirt red" -o red.png --save-mask shirt.png --overlay check.png
+      atelier edit photo.jpg "add stripes to the clothes" -o striped.png --mask none --keep consistent
       atelier edit photo.jpg "make the shirt red" -o red.png --record red.json
       atelier edit photo.jpg --from red.json -o again.png
       atelier edit --batch jobs.csv --out-dir edits/
