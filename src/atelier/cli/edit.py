@@ -67,8 +67,8 @@ def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **opt
     With a mask, no pixel outside it changes. --keep latent also holds the rest while the edit is sampled, and --keep
     consistent what the edit leaves nearly as it was, without a mask. The editor sees the photo letterboxed to a square,
     of the size that it was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o
-    is overwritten, but never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
-    full-size`, with seed 0.
+    is overwritten, but never the photo itself. Defaults come from params.yaml; without that file they are those of
+    `atelier config full-size`, with seed 0.
 
     On stderr, the command says which garment it found and how large it is. It warns of next to nothing found, of a
     photo much larger than what the editor sees, and of one of a kind that segmenter and editor may not know.
