@@ -63,6 +63,8 @@ def _training(facts: Mapping[str, Any], known: Provenance) -> Iterator[str]:
         yield f"{name.replace('_', ' ')}: {value:,}" if grouped else f"{name.replace('_', ' ')}: {value}"
     settings = known.params.get("train", {})
     yield from (f"{key}: {settings[key]}" for key in _SETTINGS if key in settings)
+    if (keep := known.params.get("generate", {}).get("keep", "none")) != "none":
+        yield f"its edits were scored with `generate.keep: {keep}`, which the code above leaves out"
     prepare, pair = known.params.get("prepare", {}), known.params.get("pair", {})
     if prepare and pair:
         yield (
