@@ -21,9 +21,8 @@ from atelier.models.base import DiffusionModel
 
 CONSISTENT, LATENT, COMPOSITE = "consistent", "latent", "composite"
 
-Rule = Callable[
-    [Tensor, Tensor], Tensor
-]  # x̂, z: (B, C, h, w) each → bool (B, 1, h, w): M, the cells that the edit may change
+# x̂ and z, (B, C, h, w) each → M, bool (B, 1, h, w): the cells that the edit may change
+Rule = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
