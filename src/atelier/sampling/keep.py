@@ -64,7 +64,7 @@ def inside(masks: Tensor, stride: int) -> Rule:
 def differing(threshold: float, blur: float = 0.0, dilate: int = 0) -> Rule:
     """Return the rule that cells whose x̂ agrees with the source may not change, from one step to the next.
 
-    The reference consistency mask of kohya's musubi-tuner (docs/qwen_image.md, "RCM"), with two differences. There the
+    The reference consistency mask of kohya's musubi-tuner (RCM, for Qwen-Image-Edit), with two differences. There the
     noisy latents are compared, so that a threshold means another thing at every step. And there a cell is reset to the
     noised source just before the step, which then follows the editor's prediction; here it follows the source's own
     noise, which is known, and so lands on the source at the next level (`Anchor.restore`).
