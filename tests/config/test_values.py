@@ -21,7 +21,7 @@ WHOLE = [key for key, value in VALUES.items() if isinstance(value, int) and key 
 FRACTIONS = [key for key, value in VALUES.items() if isinstance(value, float)]
 TEXTS = [key for key, value in VALUES.items() if isinstance(value, str)]
 CHOICES = ["models.dtype", "models.device", "prepare.fit", "prepare.seen_schema", "prepare.unseen_schema",
-           "train.loss", "train.method", "train.optimizer", "train.unfreeze"]  # fmt: skip
+           "train.loss", "train.method", "train.optimizer", "train.unfreeze", "generate.keep"]  # fmt: skip
 NAMES = ["models.editor", "models.clip", "models.lpips", "models.segmenter", "prepare.seen", "prepare.unseen"]
 SCALES = ["generate.sweep_text", "generate.sweep_image"]
 

@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from fixtures_cli_edit import WORDS, pixels, run_edit
 from PIL import Image
 
 import atelier
+from atelier.cli.edit import KEEP
+from atelier.config import KeepMode
 from atelier.images.photo import open_photograph
 
 pytestmark = pytest.mark.usefixtures("edit_project")
@@ -109,6 +112,39 @@ def test_a_found_mask_is_repeated_without_the_segmenter(editor, monkeypatch):
     np.testing.assert_array_equal(np.asarray(again.picture), np.asarray(made.picture))
 
 
+@pytest.mark.parametrize("keep", ["latent", "consistent"])
+def test_what_is_kept_while_sampling_stands_in_the_record_and_is_repeated(editor, keep):
+    plain = editor.edit("small.png", WORDS, mask=half_mask(), seed=2)
+    kept = editor.edit("small.png", WORDS, mask=half_mask(), seed=2, keep=keep)
+    assert keep != "latent" or (np.asarray(kept.picture) != np.asarray(plain.picture)).any()
+    np.testing.assert_array_equal(np.asarray(kept.picture)[~half_mask()], pixels("small.png")[~half_mask()])
+    assert "keep" not in plain.facts["turns"][0]  # as versions wrote it that could not
+    kept.record.write("kept.json")
+    (turn,) = json.loads(Path("kept.json").read_text())["turns"]
+    assert (turn["keep"], turn["keep_threshold"]) == (keep, 0.3)
+    other = atelier.PhotoEditor(  # whose parameters say otherwise
+        replace(editor.settings, generate=editor.settings.generate.model_copy(update={"keep_threshold": 9.0}))
+    )
+    again = other.repeat("small.png", atelier.read_record("kept.json"))
+    np.testing.assert_array_equal(np.asarray(again.picture), np.asarray(kept.picture))
+
+
+def test_keep_is_an_option_of_the_command_line_and_where_the_whole_picture_is_found_keeps_nothing(editor):
+    assert list(get_args(KeepMode)) == KEEP
+    Image.fromarray(half_mask()).save("mask.png")
+    words = ["small.png", WORDS, "--seed", "2"]
+    made = run_edit(*words, "-o", "a.png", "--mask", "mask.png", "--keep", "latent", "--record", "a.json")
+    assert made.exit_code == 0, made.output
+    expected = editor.edit("small.png", WORDS, mask="mask.png", seed=2, keep="latent")
+    np.testing.assert_array_equal(pixels("a.png"), np.asarray(expected.picture))
+    assert run_edit("small.png", "--from", "a.json", "-o", "b.png").exit_code == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    found = run_edit(*words, "-o", "c.png", "--keep", "latent", "--record", "c.json")
+    assert found.exit_code == 0, found.output
+    assert run_edit("small.png", "--from", "c.json", "-o", "d.png").exit_code == 0
+    assert Path("c.png").read_bytes() == Path("d.png").read_bytes()
+
+
 def test_another_picture_or_another_editor_is_refused(editor):
     record = editor.edit("small.png", WORDS, mask="none").record
     with pytest.raises(atelier.UserError, match=r"hopper.jpg: not the picture of this record"):
@@ -127,6 +163,10 @@ def test_another_picture_or_another_editor_is_refused(editor):
         (["small.png", "--from", "edit.json"], "expected PHOTO --from RECORD.json -o OUT"),
         (["small.png", "--from", "missing.json", "-o", "o.png"], "missing.json"),
         (["small.png", "--from", "edit.json", "-o", "o.png"], "edit.json: turns: "),
+        (["small.png", "--from", "edit.json", "-o", "o.png", "--keep", "latent"], "--keep: --from repeats"),
+        (["small.png", WORDS, "-o", "o.png", "--mask", "none", "--keep", "latent"], "keep latent needs a mask"),
+        (["small.png", WORDS, "-o", "o.png", "--mask", "none", "--keep", "composite"], "keep composite needs a mask"),
+        (["small.png", WORDS, "-o", "o.png", "--keep", "all"], "--keep"),
         (["small.png", WORDS, "-o", "o.png", "--record", "o.txt"], "expected a record as .json"),
         (["small.png", WORDS, "-o", "o.png", "--record", "o.json", "--seeds", "2"], "--record is for one edit"),
     ],
@@ -149,6 +189,8 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(words, told):
         (None, {}, "expected a file, a PIL image or an array"),
         ("small.png", {"mask": np.zeros((96, 96), bool)}, "expected white where"),
         ("small.png", {"mask": "none", "steps": 0}, "steps: "),
+        ("small.png", {"mask": "none", "keep": "all"}, "keep: "),
+        ("small.png", {"mask": "none", "keep": "latent"}, "keep latent needs a mask"),
         ("small.png", {"mask": "none", "seed": -1}, "seed: "),
     ],
 )

@@ -100,12 +100,13 @@ def test_the_origin_depends_on_data_base_and_settings_and_on_nothing_of_training
     assert describe_origin(files, models, params.generate.model_copy(update={"batch_size": 3})) == first
     found = [
         describe_origin(files, models, params.generate.model_copy(update={"steps": 7})),
+        describe_origin(files, models, params.generate.model_copy(update={"keep": "latent"})),
         describe_origin(files, models.model_copy(update={"clip": "another"}), params.generate),
         describe_origin(files[::-1], models, params.generate),
         describe_origin(files, models.model_copy(update={"editor": "nobody/nothing"}), params.generate),
     ]
     differing = [[key for key in first if other[key] != first[key]] for other in found]
-    assert differing == [["settings"], ["settings"], ["data"], ["base"]]
+    assert differing == [["settings"], ["settings"], ["settings"], ["data"], ["base"]]
     assert found[-1]["base"] == ""
 
 

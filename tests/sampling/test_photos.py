@@ -93,6 +93,36 @@ def test_a_mask_is_none_predicted_or_from_a_file_and_a_missing_garment_an_error(
     assert re.search(r"1\.png: no skirt found in it; --mask none edits all of it$", str(missing))
 
 
+def test_latents_are_kept_outside_the_mask_in_the_letterboxed_square(editor, photos, monkeypatch):
+    """Of a photo of 20 × 50, in rows 10 to 23 of the square, the left half may change."""
+    photograph, rules = open_photograph(photos[2], editor.size), []
+    mask = np.indices((20, 50))[1] < 25
+    sample = edit.sample
+
+    def watch(*given, anchor, **options):
+        rules.append(anchor.free(anchor.source, anchor.source)[0, 0].numpy())
+        return sample(*given, anchor=anchor, **options)
+
+    monkeypatch.setattr(edit, "sample", watch)
+    kept = SETTINGS.model_copy(update={"keep": "latent"})
+    (edited,) = make_edits(editor, [PhotoEdit(photograph, WORDS, 3, mask)], kept)
+    expected = np.zeros((8, 8), bool)
+    expected[2:5, :4] = True  # half of the last row of cells and more is covered
+    left, top, right, bottom = photograph.fit.place
+    assert (left, top, right) == (0, 9, 32)
+    np.testing.assert_array_equal(rules[0][:, 4:], expected[:, 4:])
+    covered = [max(0, min(bottom, 4 * row + 4) - max(top, 4 * row)) >= 2 for row in range(8)]
+    np.testing.assert_array_equal(rules[0][:, :4], np.repeat(np.array(covered)[:, None], 4, axis=1))
+    np.testing.assert_array_equal(edited[:, 25:], photograph.own_pixels[:, 25:])
+
+
+def test_a_row_without_a_mask_is_refused_where_one_is_needed(editor, photos, tmp_path):
+    kept = SETTINGS.model_copy(update={"keep": "latent"})
+    jobs = [EditRequest(n, photos[0], WORDS, mask, 1, tmp_path / f"{n}.png") for n, mask in ((2, "none"), (3, "auto"))]
+    told = [outcome.refused for outcome in edit_batch(editor, jobs, kept, left_half, 0.005)]
+    assert told == ["keep latent needs a mask, but mask is none; expected keep none or consistent", None]
+
+
 def test_requests_are_edited_in_order_and_invalid_ones_refused(editor, photos, tmp_path):
     def job(line: int, image: Path, instruction: str = WORDS, mask: str = "auto") -> EditRequest:
         return EditRequest(line, image, instruction, mask, seed=line, output=tmp_path / "out" / f"{line}.png")

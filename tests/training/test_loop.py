@@ -39,7 +39,7 @@ def run(editor, data, folder, validate, **changes):
     return list(loop.train(make_task(editor, data, validate, **changes), CheckpointStore(folder)))
 
 
-@pytest.mark.parametrize("loss", ["plain", "trimap", "preserve"])
+@pytest.mark.parametrize("loss", ["plain", "trimap", "preserve", "prior"])
 def test_the_loss_goes_down(editor, data, tmp_path, loss):
     calm = {"drop_text": 0.0, "drop_image": 0.0, "drop_both": 0.0, "loss": loss, "unfreeze": "all"}
     records = run(editor, data, tmp_path, Scripted(*range(30)), epochs=12, batch_size=10, lr=2e-2, patience=30, **calm)

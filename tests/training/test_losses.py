@@ -103,6 +103,28 @@ def test_preserve_depends_on_the_outside_of_the_garment_only(prediction_type):
     assert all_garment.tolist() == [0.0] * SHAPE[0]
 
 
+def test_prior_asks_for_the_target_inside_and_for_the_base_outside():
+    prediction, base = PAIR[0].clone().requires_grad_(), torch.randn(*SHAPE, dtype=torch.float64)
+    target, tight = PAIR[1], random_zones()[:, :1]
+    found = losses.prior(prediction, target, base, tight, 0.7)
+    inside, outside = by_loop(PAIR[0], target, tight), by_loop(PAIR[0], base, 1 - tight)
+    torch.testing.assert_close(found.detach(), inside + 0.7 * outside)
+    (gradient,) = torch.autograd.grad(found.sum(), prediction)
+    weights = [mask / (SHAPE[1] * mask.sum((1, 2, 3), keepdim=True)) for mask in (tight, 1 - tight)]
+    expected = 2 * weights[0] * (PAIR[0] - target) + 1.4 * weights[1] * (PAIR[0] - base)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_prior_leaves_the_base_alone_outside_the_garment():
+    tight = constant(0)
+    tight[:, :, 1:3, 2:4] = 1
+    prediction = PAIR[0].clone().requires_grad_()
+    losses.prior(prediction, PAIR[1], PAIR[0], tight, 3.0).sum().backward()
+    assert ((prediction.grad != 0) == tight.bool().expand(SHAPE)).all()
+    whole = losses.prior(*PAIR, PAIR[0], constant(1), 3.0).mean()  # no outside: the plain loss
+    torch.testing.assert_close(whole, mse_loss(*PAIR))
+
+
 def test_zone_errors_add_up_over_batches_and_equal_a_loop():
     zones = random_zones(1)
     whole = losses.zone_means(*losses.zone_errors(*PAIR, zones))

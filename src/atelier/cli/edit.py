@@ -21,6 +21,7 @@ from atelier.common.options import (
 )
 
 MOST_SEEDS = 64
+KEEP = ["none", "consistent", "latent", "composite"]  # config.KeepMode
 HELP = {
     "out": "Write the edit to this image file: .png, .jpg or .webp.  [default: PHOTO-edited.png]",
     "mask": "Change only the instruction's garment (auto), everything (none), or the white pixels of FILE.",
@@ -32,6 +33,7 @@ HELP = {
     "steps": "Sample in this number of steps.  [default: generate.steps]",
     "guidance_text": "Use this text guidance scale s_T.  [default: generate.guidance_text]",
     "guidance_image": "Use this image guidance scale s_I.  [default: generate.guidance_image]",
+    "keep": "Keep this while sampling: what agrees with PHOTO, or what is outside the mask.  [default: generate.keep]",
     "seed": "Draw the noise with this seed; repeatable.  [default: generate.seed]",
     "seeds": "Edit with this number of seeds, from --seed on, and write a contact sheet.",
     "batch": "Edit the rows of this CSV file instead of PHOTO; its columns are explained above.",
@@ -53,6 +55,7 @@ HELP = {
 @click.option("--steps", type=click.IntRange(1, 1000), help=HELP["steps"])
 @click.option("--guidance-text", type=SCALE, help=HELP["guidance_text"])
 @click.option("--guidance-image", type=SCALE, help=HELP["guidance_image"])
+@click.option("--keep", type=click.Choice(KEEP), help=HELP["keep"])
 @click.option("--seed", type=SEED, multiple=True, help=HELP["seed"])
 @click.option("--seeds", type=click.IntRange(1, MOST_SEEDS), help=HELP["seeds"])
 @click.option("--batch", type=PATH, help=HELP["batch"])
@@ -61,10 +64,11 @@ HELP = {
 def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **options: Any) -> None:
     """Edit PHOTO by an INSTRUCTION, at the photo's own size and orientation.
 
-    With a mask, no pixel outside it changes. The editor sees the photo letterboxed to a square, of the size that it
-    was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o is overwritten, but
-    never the photo itself. Defaults come from params.yaml; without that file they are those of `atelier config
-    full-size`, with seed 0.
+    With a mask, no pixel outside it changes. --keep latent also holds the rest while the edit is sampled, and --keep
+    consistent what the edit leaves nearly as it was, without a mask. The editor sees the photo letterboxed to a square,
+    of the size that it was fine-tuned at. Transparent pixels are composited over white. An existing file named by -o
+    is overwritten, but never the photo itself. Defaults come from params.yaml; without that file they are those of
+    `atelier config full-size`, with seed 0.
 
     On stderr, the command says which garment it found and how large it is. It warns of next to nothing found, of a
     photo much larger than what the editor sees, and of one of a kind that segmenter and editor may not know.
@@ -79,6 +83,7 @@ def edit(photo: Path | None, instruction: str | None, repeat: Path | None, **opt
       atelier edit photo.jpg "add stripes to the clothes" --mask none --seeds 4 -o sheet.png
       atelier edit photo.jpg "make the shirt red" --mask shirt.png --steps 50 --guidance-text 9
       atelier edit photo.jpg "make the shirt red" -o red.png --save-mask shirt.png --overlay check.png
+      atelier edit photo.jpg "add stripes to the clothes" -o striped.png --mask none --keep consistent
       atelier edit photo.jpg "make the shirt red" -o red.png --record red.json
       atelier edit photo.jpg --from red.json -o again.png
       atelier edit --batch jobs.csv --out-dir edits/
@@ -102,6 +107,7 @@ def _edit(
     steps: int | None,
     guidance_text: float | None,
     guidance_image: float | None,
+    keep: str | None,
     seed: tuple[int, ...],
     seeds: int | None,
     batch: Path | None,
@@ -116,7 +122,8 @@ def _edit(
     from atelier.cli.edit_photos import Files, edit_listed, edit_one
     from atelier.editing.settings import read_settings
 
-    settings = read_settings(params, weights, steps=steps, guidance_text=guidance_text, guidance_image=guidance_image)
+    scales = {"guidance_text": guidance_text, "guidance_image": guidance_image}
+    settings = read_settings(params, weights, steps=steps, keep=keep, **scales)
     first = seed[0] if seed else settings.generate.seed
     if batch is not None:
         edit_listed(batch, target, mask, first, settings)

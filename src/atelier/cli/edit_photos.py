@@ -14,7 +14,7 @@ from atelier.cli.seed_sheet import draw_seed_sheet
 from atelier.common.errors import UserError
 from atelier.common.notices import notice
 from atelier.common.options import check_path, echo_path
-from atelier.editing.photo_editor import PhotoEditor, find_mask, repeat
+from atelier.editing.photo_editor import PhotoEditor, repeat
 from atelier.editing.record import make_record, read_record
 from atelier.editing.settings import FINETUNED, Settings, identify, load_networks, read_settings
 from atelier.images.photo import check_format, open_mask, open_photograph, save
@@ -40,6 +40,7 @@ class Files:
 
 def edit_one(photo: Path, instruction: str, files: Files, mask: str, seeds: Sequence[int], settings: Settings) -> None:
     """Edit a photo, with a seed or several; write the files and print their paths."""
+    photos.check_keep(settings.generate, mask)
     masks = [] if mask in (photos.AUTO, photos.NONE) else [Path(mask)]
     _check_files(files, [photo, *masks])
     _check_pictures(photo, masks)
@@ -49,7 +50,7 @@ def edit_one(photo: Path, instruction: str, files: Files, mask: str, seeds: Sequ
     if cut:
         notice(cut)
     photograph = open_photograph(photo, editor.size)
-    edit = find_mask(search, photos.open_edit(photograph, instruction, seeds[0], mask), mask)
+    edit = photos.find_mask(search, photos.open_edit(photograph, instruction, seeds[0], mask), mask)
     for line in photos.describe_edit(edit, settings.min_area):
         notice(line)
     photos.save_views(edit, files.mask, files.overlay)

@@ -1,7 +1,7 @@
 """Parameters: params.yaml as frozen, strict models, one per section; unknown keys are errors.
 
-Public: `Evaluate`, `Generate`, `LoopSettings`, `Mask`, `Models`, `Pair`, `PairPrompt`, `Params`, `Prepare`, `Section`,
-`Train`, `check_section`, `fields`, `parse_yaml`, `presets`, `read_params`, `read_sections`.
+Public: `Evaluate`, `Generate`, `KeepMode`, `LoopSettings`, `Mask`, `Models`, `Pair`, `PairPrompt`, `Params`, `Prepare`,
+`Section`, `Train`, `check_section`, `fields`, `parse_yaml`, `presets`, `read_params`, `read_sections`.
 """
 
 from collections.abc import Mapping
@@ -42,6 +42,7 @@ Schema = Literal[
     "deepfashion", "deepfashion2", "fashionpedia", "fashionpedia_json", "folder", "before_after", "triplets"
 ]
 Scales = scale_list(0)
+KeepMode = Literal["none", "consistent", "latent", "composite"]  # sampling.keep
 
 
 class Models(Section):
@@ -141,10 +142,11 @@ class Train(LoopSettings):
     lora_rank: Rank
     lora_alpha: Positive
     lora_targets: NameList
-    loss: Literal["plain", "preserve", "trimap"]
+    loss: Literal["plain", "preserve", "trimap", "prior"]
     lambda_preserve: NonNegative
     lambda_ctx: NonNegative
     lambda_bg: NonNegative
+    lambda_prior: NonNegative = 1.0
     drop_text: Share
     drop_image: Share
     drop_both: Share
@@ -170,6 +172,10 @@ class Generate(Section):
     sweep_image: Scales
     batch_size: Batch
     seed: Seed
+    keep: KeepMode = "none"
+    keep_threshold: NonNegative = 0.3
+    keep_blur: Annotated[float, Field(ge=0, le=64)] = 0.0
+    keep_dilate: Annotated[int, Field(ge=0, le=64)] = 0
 
     @property
     def swept_text(self) -> list[float]:

@@ -4,23 +4,22 @@ Legend: H W pixels of the upright picture.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from PIL import Image
 
 from atelier.common.command import PARAMS
 from atelier.common.errors import UserError
+from atelier.config import Generate, KeepMode
 from atelier.editing.inputs import MaskLike, Picture, as_file, open_given
 from atelier.editing.record import EditRecord, Turn, check_picture, make_record, mask_bytes
 from atelier.editing.settings import Settings, check_editor, identify, load_networks, read_settings
 from atelier.images.tensors import mask_pixels
-from atelier.masks.predict import Search
+from atelier.models.networks import watched
 from atelier.sampling import photos
 
 
@@ -74,6 +73,7 @@ class PhotoEditor:
         steps: int | None = None,
         guidance_text: float | None = None,
         guidance_image: float | None = None,
+        keep: KeepMode | None = None,
         on_step: Callable[[], None] | None = None,
     ) -> EditedPhoto:
         """Edit a picture by an instruction. What is None is as the parameters say.
@@ -85,6 +85,8 @@ class PhotoEditor:
             seed: of the noise; the same seed gives the same edit.
             steps: of sampling.
             guidance_text, guidance_image: the scales s_T and s_I of InstructPix2Pix.
+            keep: what is kept while sampling: `consistent` what agrees with the picture, `latent` what is outside the
+                mask, `none` or `composite` nothing. A mask counts in the end whatever it is.
             on_step: called before each sampling step; what it raises ends the edit.
 
         Raises:
@@ -92,7 +94,7 @@ class PhotoEditor:
         """
         (edited,) = self.variants(
             picture, instruction, seeds=[self.settings.generate.seed if seed is None else seed], mask=mask,
-            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, on_step=on_step,
+            steps=steps, guidance_text=guidance_text, guidance_image=guidance_image, keep=keep, on_step=on_step,
         )  # fmt: skip
         return edited
 
@@ -107,7 +109,7 @@ class PhotoEditor:
         """
         with open_given(picture, self.size) as photograph:
             wanted = photos.open_edit(photograph, instruction, self.settings.generate.seed, photos.AUTO)
-            edit = find_mask(self._search, wanted, photos.AUTO)
+            edit = photos.find_mask(self._search, wanted, photos.AUTO)
             return Image.fromarray(mask_pixels(edit.mask)), self._notes(edit)
 
     def variants(
@@ -120,6 +122,7 @@ class PhotoEditor:
         steps: int | None = None,
         guidance_text: float | None = None,
         guidance_image: float | None = None,
+        keep: KeepMode | None = None,
         progress: bool = False,
         on_step: Callable[[], None] | None = None,
     ) -> Iterator[EditedPhoto]:
@@ -132,17 +135,30 @@ class PhotoEditor:
         Raises:
             UserError: as `edit`.
         """
-        given = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
+        given = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image, "keep": keep}
         chosen = self.settings.generate.model_copy(update={name: v for name, v in given.items() if v is not None})
+        return self._variants(picture, instruction, seeds, mask, chosen, progress, on_step)
+
+    def _variants(
+        self,
+        picture: Picture,
+        instruction: str,
+        seeds: Sequence[int],
+        mask: MaskLike,
+        chosen: Generate,
+        progress: bool = False,
+        on_step: Callable[[], None] | None = None,
+    ) -> Iterator[EditedPhoto]:
         if not instruction.strip():
             raise UserError('the instruction is empty; expected a text such as "make the shirt red"')
         with open_given(picture, self.size) as photograph, as_file(mask) as name:
-            edit = find_mask(self._search, photos.open_edit(photograph, instruction, seeds[0], name), name)
+            photos.check_keep(chosen, name)
+            edit = photos.find_mask(self._search, photos.open_edit(photograph, instruction, seeds[0], name), name)
             edits = [replace(edit, seed=seed) for seed in seeds]
             identity = {"editor": self.settings.weights, "editor_sha256": self._identity}
             records = [make_record(one, chosen, **identity) for one in edits]
             made = photos.make_edits(self._editor, edits, chosen, progress=progress)
-            with _watched(self._editor.unet, on_step):
+            with watched(self._editor.unet, on_step):
                 for record, pixels in zip(records, made, strict=True):
                     yield self._result(edit, pixels, record)
 
@@ -159,6 +175,16 @@ class PhotoEditor:
             UserError: the picture or the editor is another one.
         """
         return repeat(picture, record, lambda turn: self)
+
+    def make(self, picture: Picture, turn: Turn, mask: MaskLike) -> EditedPhoto:
+        """Make the edit of a turn, with its mask.
+
+        Raises:
+            UserError: as `edit`.
+        """
+        chosen = self.settings.generate.model_copy(update=turn.sampling)
+        (edited,) = self._variants(picture, turn.instruction, [turn.seed], mask, chosen)
+        return edited
 
     def check(self, turn: Turn) -> None:
         """Check that this editor made a turn.
@@ -195,25 +221,8 @@ def repeat(picture: Picture, record: EditRecord, editor_of: Callable[[Turn], Pho
     for turn, editor in zip(record.turns, editors, strict=True):
         inline = mask_bytes(turn.mask)
         with as_file(turn.mask if inline is None else inline) as mask:
-            edited = editor.edit(
-                picture if edited is None else edited.picture, turn.instruction, mask=mask, seed=turn.seed,
-                steps=turn.steps, guidance_text=turn.guidance_text, guidance_image=turn.guidance_image,
-            )  # fmt: skip
+            edited = editor.make(picture if edited is None else edited.picture, turn, mask)
     return replace(edited, record=record)
-
-
-def find_mask(search: Search, edit: photos.PhotoEdit, mask: str) -> photos.PhotoEdit:
-    """Return an edit with its mask: for `auto` that of the garment that the instruction names.
-
-    Raises:
-        UserError: the garment is not found.
-    """
-    if mask != photos.AUTO:
-        return edit
-    (found,) = photos.find_masks(search, [edit])
-    if isinstance(found, UserError):
-        raise found
-    return found
 
 
 def load(
@@ -237,11 +246,3 @@ def load(
     if device is not None:
         settings = replace(settings, models=settings.models.model_copy(update={"device": device}))
     return PhotoEditor(settings)
-
-
-@contextmanager
-def _watched(network: torch.nn.Module, on_step: Callable[[], None] | None) -> Iterator[None]:
-    """Call a function before each pass through a network: one for a sampling step of a batch."""
-    hook = network.register_forward_pre_hook(lambda *_: on_step()) if on_step else nullcontext()
-    with hook:
-        yield

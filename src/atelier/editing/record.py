@@ -5,21 +5,31 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from atelier import __version__
 from atelier.common.errors import UserError
 from atelier.common.files import read_plain_text, write_text
-from atelier.config import Generate
+from atelier.config import Generate, KeepMode
 from atelier.images.photo import Photograph
 from atelier.images.tensors import mask_pixels
+from atelier.sampling.keep import Keep
 from atelier.sampling.photos import NONE, PhotoEdit
 
 _INLINE = "data:image/png;base64,"
+_SCALES = "guidance_text", "guidance_image", "keep_threshold", "keep_blur"
+_SAMPLING = ("steps", *_SCALES, "keep", "keep_dilate")
 _LARGEST = 64 << 20  # bytes of a record
 MOST_TURNS = 64
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -39,8 +49,23 @@ class Turn(_Strict):
     steps: int = Field(ge=1, le=1000)
     guidance_text: Scale
     guidance_image: Scale
+    keep: KeepMode = "none"
+    keep_threshold: float = Field(0.3, ge=0)
+    keep_blur: float = Field(0.0, ge=0, le=64)
+    keep_dilate: int = Field(0, ge=0, le=64)
     editor: str = Field(min_length=1, max_length=1000)  # folder or hub id
     editor_sha256: Digest | None = None
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """The values of the section `generate`, without the seed."""
+        return {name: getattr(self, name) for name in _SAMPLING}
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is kept where nothing is: versions without `keep` read such records."""
+        values = write(self)
+        return {name: one for name, one in values.items() if self.keep != "none" or not name.startswith("keep")}
 
 
 class EditRecord(_Strict):
@@ -79,14 +104,16 @@ def make_record(edit: PhotoEdit, generate: Generate, *, editor: str, editor_sha2
     Raises:
         UserError: a value is not valid.
     """
+    everywhere = edit.mask is None or edit.mask.all()
+    if everywhere and Keep.of(generate).needs_mask:  # keeps nothing then
+        generate = generate.model_copy(update={"keep": "none"})
+    scales = {name: float(getattr(generate, name)) for name in _SCALES}
     try:
         turn = Turn(
             instruction=edit.instruction,
-            mask=NONE if edit.mask is None or edit.mask.all() else inline_mask(edit.mask),
+            mask=NONE if everywhere else inline_mask(edit.mask),
             seed=edit.seed,
-            steps=generate.steps,
-            guidance_text=float(generate.guidance_text),
-            guidance_image=float(generate.guidance_image),
+            **{name: getattr(generate, name) for name in _SAMPLING} | scales,
             editor=editor,
             editor_sha256=editor_sha256,
         )

@@ -28,7 +28,7 @@ class Settings:
     fell_back: bool = False  # to the base, since no weights were named and there are no fine-tuned ones
 
 
-def read_settings(params: Path, weights: str | None, **given: float | None) -> Settings:
+def read_settings(params: Path, weights: str | None, **given: float | str | None) -> Settings:
     """Return the settings of a parameters file; where params.yaml does not exist, those of the full-size preset.
 
     Args:

@@ -24,7 +24,7 @@ def describe_origin(data: Sequence[Path], models: Models, generate: Generate) ->
     """Return the digests of data, base and settings: 16 hexadecimal digits each, "" where unknown.
 
     The settings are what changes the baseline's edits of the same probes, or their scores: sampling steps, guidance,
-    seed, precision, and the networks that score. Training is what runs differ in, so nothing of it counts.
+    seed, what is kept, precision, and the networks that score. Training is what runs differ in: nothing of it counts.
 
     Args:
         data: the triplets that were trained on, the probes, and the zones of both, always in the same order.
@@ -33,6 +33,8 @@ def describe_origin(data: Sequence[Path], models: Models, generate: Generate) ->
         UserError: a file does not exist.
     """
     settings = generate.model_dump(include={"steps", "guidance_text", "guidance_image", "seed"})
+    if generate.keep != "none":  # else as in tables from before there was such a setting
+        settings |= {name: value for name, value in generate.model_dump().items() if name.startswith("keep")}
     settings |= models.model_dump(include={"clip", "lpips", "dtype"})
     base = digest_base(models.editor)
     return {

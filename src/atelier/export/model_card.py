@@ -12,7 +12,8 @@ from atelier.metrics.registry import MODEL_TITLES, beside_paper
 from atelier.stats.tables import DASH, interval, markdown
 
 ADAPTERS, KOHYA_ADAPTERS = "pytorch_lora_weights.safetensors", "lora-kohya.safetensors"
-_SETTINGS = ("loss", "lambda_preserve", "lambda_ctx", "lambda_bg", "lr", "epochs", "batch_size", "ema", "seed")
+_LAMBDAS = ("lambda_preserve", "lambda_ctx", "lambda_bg", "lambda_prior")
+_SETTINGS = ("loss", *_LAMBDAS, "lr", "epochs", "batch_size", "ema", "seed")
 _MODELS = {model: MODEL_TITLES[model] for model in ("baseline", "finetuned", "copy")} | {"finetuned": "**this editor**"}
 _PIPELINE = "StableDiffusionInstructPix2PixPipeline"
 _SAMPLING = {  # parameter of `generate` → argument of the diffusers pipeline and its default, for an unknown value
@@ -62,6 +63,8 @@ def _training(facts: Mapping[str, Any], known: Provenance) -> Iterator[str]:
         yield f"{name.replace('_', ' ')}: {value:,}" if grouped else f"{name.replace('_', ' ')}: {value}"
     settings = known.params.get("train", {})
     yield from (f"{key}: {settings[key]}" for key in _SETTINGS if key in settings)
+    if (keep := known.params.get("generate", {}).get("keep", "none")) != "none":
+        yield f"its edits were scored with `generate.keep: {keep}`, which the code above leaves out"
     prepare, pair = known.params.get("prepare", {}), known.params.get("pair", {})
     if prepare and pair:
         yield (

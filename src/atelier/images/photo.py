@@ -4,6 +4,7 @@ The editor sees sRGB. What is written is in the photo's own colour profile, its 
 Legend: H W pixels of the upright photo. Images are uint8 (H, W, 3), in sRGB unless said otherwise; masks bool (H, W).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from atelier.images.opening import open_file
 from atelier.images.tensors import mask_pixels
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # output formats by suffix
+Area = tuple[int, int, int, int]  # left, top, right, bottom
 _STRIP = 1 << 18  # pixels that are composited at a time
 _SAVE_OPTIONS = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
@@ -122,14 +124,31 @@ def composite(photograph: Photograph, edited: Image.Image, mask: np.ndarray | No
         for (_, top, _, bottom), pixels in strips(edited):
             mixed[top:bottom] = _to_own(pixels, photograph.profile)
         return mixed
-    blurred = Image.fromarray(mask_pixels(mask)).filter(ImageFilter.GaussianBlur(photograph.scale))
-    mixed = photograph.own_pixels
+
+    def own_numbers(area: Area) -> np.ndarray:
+        return _to_own(np.asarray(edited.crop(area)), photograph.profile)
+
+    return paste_inside(photograph.own_pixels, own_numbers, mask, photograph.scale)
+
+
+def paste_inside(
+    mixed: np.ndarray, edited: Callable[[Area], np.ndarray], mask: np.ndarray, feather: float = 1.0
+) -> np.ndarray:
+    """Paste an edit into a picture inside a mask, in place, and return the picture; no pixel outside changes.
+
+    Args:
+        mixed: the picture, uint8 (H, W, 3).
+        edited: an area → the edit's pixels in it, uint8.
+        mask: bool (H, W), not empty.
+        feather: width over which the edit fades out inside the mask's edge, px.
+    """
+    blurred = Image.fromarray(mask_pixels(mask)).filter(ImageFilter.GaussianBlur(feather))
     left, top, right, bottom = (int(edge) for edge in box_of(mask))
     rows = max(1, _STRIP // (right - left))
     for start in range(top, bottom, rows):  # so that only a part of a large photo is held as floats
         region = np.s_[start : min(start + rows, bottom), left:right]
         area = (left, start, right, region[0].stop)
-        new = _to_own(np.asarray(edited.crop(area)), photograph.profile)
+        new = edited(area)
         inside = np.asarray(blurred.crop(area), np.float32) / 255
         share = np.where(mask[region], np.clip(2 * inside - 1, 0, 1), 0)[..., None]  # 0 at a straight edge
         before = mixed[region].astype(np.float32)

@@ -3,7 +3,8 @@
 Legend: B batch, T tokens, C channels, h w latent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 
 import torch
@@ -54,6 +55,14 @@ class UNetAndText(Module):
     def enable_gradient_checkpointing(self) -> None:
         """Recompute the UNet's activations in the backward pass."""
         self.unet.enable_gradient_checkpointing()
+
+
+@contextmanager
+def watched(network: Module, on_pass: Callable[[], None] | None) -> Iterator[None]:
+    """Call a function, if there is one, before each pass through a network: one for a sampling step of a batch."""
+    hook = network.register_forward_pre_hook(lambda *_: on_pass()) if on_pass else nullcontext()
+    with hook:
+        yield
 
 
 class TransformerOnly(Module):

@@ -13,6 +13,7 @@ import numpy as np
 from atelier.common.errors import UserError
 from atelier.common.iterables import batched
 from atelier.config import Generate
+from atelier.images.letterbox import fit_mask
 from atelier.images.photo import (
     Photograph,
     composite,
@@ -21,12 +22,13 @@ from atelier.images.photo import (
     open_photograph,
     save,
 )
-from atelier.images.tensors import MAX_PIXELS, to_pixels, to_tensor
+from atelier.images.tensors import MAX_PIXELS, inside_mask, to_pixels, to_tensor
 from atelier.masks.predict import Search
 from atelier.models.instruct_pix2pix import Editor
 from atelier.models.tokens import describe_unread
 from atelier.sampling import edit as editing
 from atelier.sampling.batch_csv import EditRequest
+from atelier.sampling.keep import Keep
 from atelier.sampling.regions import Region, describe_region, find_regions, save_mask, save_overlay, warnings
 from atelier.text.garments import UNKNOWN_GARMENT
 from atelier.text.requests import read_request
@@ -69,6 +71,33 @@ def open_edit(photograph: Photograph, instruction: str, seed: int, mask: str) ->
         UserError: the file is not a mask for this photo.
     """
     return PhotoEdit(photograph, instruction, seed, None if mask in (AUTO, NONE) else open_mask(Path(mask), photograph))
+
+
+def find_mask(search: Search, edit: PhotoEdit, mask: str) -> PhotoEdit:
+    """Return an edit with its mask: for `auto` that of the garment that the instruction names.
+
+    Raises:
+        UserError: the garment is not found.
+    """
+    if mask != AUTO:
+        return edit
+    (found,) = find_masks(search, [edit])
+    if isinstance(found, UserError):
+        raise found
+    return found
+
+
+def check_keep(settings: Generate, mask: str) -> None:
+    """Check that there is a mask where what is kept depends on one.
+
+    Args:
+        mask: auto, none, or a file.
+
+    Raises:
+        UserError: there is none.
+    """
+    if mask == NONE and Keep.of(settings).needs_mask:
+        raise UserError(f"keep {settings.keep} needs a mask, but mask is none; expected keep none or consistent")
 
 
 def find_masks(search: Search, edits: Sequence[PhotoEdit]) -> list[PhotoEdit | UserError]:
@@ -114,6 +143,7 @@ def make_edits(
     """
     for batch in batched(edits, settings.batch_size):
         squares = [one.photograph.square for one in batch]
+        masks = [None if one.mask is None else inside_mask(fit_mask(one.mask, one.photograph.fit)) for one in batch]
         alike = all(np.array_equal(squares[0], square) for square in squares)
         edited = editing.edit(
             editor,
@@ -123,6 +153,7 @@ def make_edits(
             steps=settings.steps,
             guidance_text=settings.guidance_text,
             guidance_image=settings.guidance_image,
+            free=Keep.of(settings).rule(masks, squares[0].shape[:2], editor),
             progress=progress,
         )
         for one, square in zip(batch, to_pixels(edited), strict=True):
@@ -139,7 +170,7 @@ def edit_batch(
     Args:
         min_area: `mask.min_area` of the parameters.
     """
-    for batch, loaded in _load_batches(requests, settings.batch_size, editor.size, search):
+    for batch, loaded in _load_batches(requests, settings, editor.size, search):
         pixels = make_edits(editor, [edit for edit in loaded if isinstance(edit, PhotoEdit)], settings)
         for request, edit in zip(batch, loaded, strict=True):
             if isinstance(edit, PhotoEdit):
@@ -154,7 +185,7 @@ Loaded = list[PhotoEdit | UserError]
 
 
 def _load_batches(
-    requests: Sequence[EditRequest], batch_size: int, size: int, search: Search
+    requests: Sequence[EditRequest], settings: Generate, size: int, search: Search
 ) -> Iterator[tuple[list[EditRequest], Loaded]]:
     """Yield batches of requests and what was loaded for them; photos of more than MAX_PIXELS in all end a batch."""
     batch: list[EditRequest] = []
@@ -162,18 +193,19 @@ def _load_batches(
     pixels = 0
     for last, request in enumerate(requests, 1 - len(requests)):
         batch.append(request)
-        loaded.append(_load(request, size))
+        loaded.append(_load(request, settings, size))
         if isinstance(loaded[-1], PhotoEdit):
             pixels += math.prod(loaded[-1].photograph.size)
-        if len(batch) == batch_size or pixels > MAX_PIXELS or last == 0:
+        if len(batch) == settings.batch_size or pixels > MAX_PIXELS or last == 0:
             _find_missing(batch, loaded, search)
             yield batch, loaded
             batch, loaded, pixels = [], [], 0
 
 
-def _load(request: EditRequest, size: int) -> PhotoEdit | UserError:
+def _load(request: EditRequest, settings: Generate, size: int) -> PhotoEdit | UserError:
     """Open a request's photo and its mask, if that is a file."""
     try:
+        check_keep(settings, request.mask)
         return open_edit(open_photograph(request.image, size), request.instruction, request.seed, request.mask)
     except UserError as error:
         return error

@@ -60,6 +60,22 @@ def preserve(clean: Tensor, source: Tensor, tight: Tensor, alphas_cumprod: Tenso
     return outside if prediction_type == "v_prediction" else alphas_cumprod.flatten() * outside
 
 
+# L_prior = Σ M (v − v*)² / Σ M + λ_prior · Σ (1 − M) (v − v_base)² / Σ (1 − M)
+def prior(prediction: Tensor, target: Tensor, base: Tensor, tight: Tensor, lambda_prior: float) -> Tensor:
+    """Return the error against the target inside the garment and against the base outside, per sample: (B,).
+
+    The frozen base's own prediction is the target where nothing was to change, so that neither the target's background
+    nor the source's is taught: OneTrainer's masked prior preservation (`masked_losses_with_prior` with
+    `normalize_masked_area_loss`), whose unmasked weight is 0 here and whose means are over the masked cells.
+
+    Args:
+        prediction, target: v and v*, (B, C, h, w).
+        base: v_base, the frozen base's prediction for the same inputs, (B, C, h, w).
+        tight: M, (B, 1, h, w).
+    """
+    return weighted_mse(prediction, target, tight) + lambda_prior * weighted_mse(prediction, base, 1 - tight)
+
+
 # E_z = Σ_b z ℓ,  A_z = Σ_b z      (mean squared error of a zone over any number of batches: ΣE_z / ΣA_z)
 def zone_errors(prediction: Tensor, target: Tensor, zones: Tensor) -> tuple[Tensor, Tensor]:
     """Return each zone's unweighted squared error and area, (B, Z, h, w) → (Z,), (Z,), to be summed over batches.

@@ -81,15 +81,34 @@ def predict_batch(editor: Editor, batch: NoisyBatch) -> Tensor:
     return predict(editor, batch.noisy, batch.conditions, batch.timesteps, batch.texts)
 
 
-def batch_loss(prediction: Tensor, batch: NoisyBatch, settings: Train, prediction_type: str) -> Tensor:
+@torch.no_grad()
+def predict_prior(base: Editor, batch: NoisyBatch, settings: Train) -> Tensor | None:
+    """Return the frozen base's prediction for a batch, (B, C, h, w); None if `train.loss` does not need it.
+
+    It is given what the trained editor is given, also where conditions were dropped.
+    """
+    return predict_batch(base, batch) if settings.loss == "prior" else None
+
+
+def batch_loss(
+    prediction: Tensor, batch: NoisyBatch, settings: Train, prediction_type: str, base: Tensor | None = None
+) -> Tensor:
     """Return the loss that `train.loss` names, a scalar.
 
-    plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 6.1.1). trimap: equation 1.
+    plain: mean squared error. preserve: that + λ_preserve · L_preserve (section 6.1.1). trimap: equation 1. prior:
+    L_prior.
+
+    Args:
+        base: what `predict_prior` returned.
     """
     tight, context, background = batch.zones.split(1, dim=1)
     if settings.loss == "trimap":
         weight = losses.trimap_weight(tight, context, background, settings.lambda_ctx, settings.lambda_bg)
         return losses.weighted_mse(prediction, batch.target, weight).mean()
+    if settings.loss == "prior":
+        if base is None:
+            raise ValueError("the loss prior needs the base's prediction")
+        return losses.prior(prediction, batch.target, base, tight, settings.lambda_prior).mean()
     plain = mse_loss(prediction, batch.target)
     if settings.loss == "plain":
         return plain

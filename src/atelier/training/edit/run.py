@@ -100,7 +100,7 @@ def open_job(
     count = min(settings.validation, len(split["val"]))
     chosen = [split["val"][index * len(split["val"]) // count] for index in range(count)]  # evenly spread
     scorer = ClipScorer.load(models.clip, base.device)
-    validator = Validator(validation, chosen, scorer, settings, accelerator)
+    validator = Validator(validation, chosen, scorer, settings, accelerator, trainable.model)
     if validator.without_direction == count and accelerator.is_main_process:
         notice("train: CLIP sees no difference in the captions of any validated triplet; the lowest loss decides")
     task = EditTask(trainable, data, settings, validator)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from atelier.config import Train
 from atelier.models.instruct_pix2pix import Editor
-from atelier.training.edit.batch import Dropout, NoisyBatch, batch_loss, draw_batch, predict_batch
+from atelier.training.edit.batch import Dropout, NoisyBatch, batch_loss, draw_batch, predict_batch, predict_prior
 from atelier.training.edit.dataset import EncodedTriplets
 from atelier.training.state import learning_rate
 from atelier.training.task import Trainable, Validate
@@ -33,7 +33,9 @@ class EditTask:
 
     def loss(self, model: Editor, batch: NoisyBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        return batch_loss(predict_batch(model, batch), batch, self.settings, model.scheduler.config.prediction_type)
+        base = predict_prior(self.trainable.model, batch, self.settings)  # first: without the activations for backward
+        kind = model.scheduler.config.prediction_type
+        return batch_loss(predict_batch(model, batch), batch, self.settings, kind, base)
 
     def learning_rate(self, step: int, total: int) -> float:
         """Warm up linearly, then decay as a cosine."""

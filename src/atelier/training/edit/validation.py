@@ -23,7 +23,7 @@ from atelier.metrics.clip import ClipScorer, directional, has_direction
 from atelier.models.instruct_pix2pix import Editor
 from atelier.sampling.edit import edit_all
 from atelier.training.distributed import micro_batches
-from atelier.training.edit.batch import batch_loss, draw_batch, predict_batch
+from atelier.training.edit.batch import batch_loss, draw_batch, predict_batch, predict_prior
 from atelier.training.edit.dataset import EncodedTriplets
 from atelier.training.losses import zone_errors, zone_means
 from atelier.training.task import Validation, take
@@ -50,6 +50,7 @@ class Validator:
     scorer: ClipScorer
     settings: Train
     accelerator: "Accelerator" = field(metadata=SKIPPED)
+    base: Editor = field(metadata=SKIPPED)  # before training; part of the task's fingerprint already
 
     @torch.no_grad()
     def __call__(self, editor: Editor, epoch: int) -> Validation:
@@ -104,8 +105,9 @@ class Validator:
             for part in self._parts(len(rows), settings.accumulate):
                 if part.weight:
                     own = take(batch, part.rows)
-                    prediction = predict_batch(editor, own)
-                    loss += batch_loss(prediction, own, settings, prediction_type) * (len(rows) * part.weight)
+                    base, prediction = predict_prior(self.base, own, settings), predict_batch(editor, own)
+                    share = len(rows) * part.weight
+                    loss += batch_loss(prediction, own, settings, prediction_type, base) * share
                     error, area = zone_errors(prediction, own.target, own.zones)
                     errors, areas = errors + error, areas + area
         loss, errors, areas = (self.accelerator.reduce(total, "sum") for total in (loss, errors, areas))
