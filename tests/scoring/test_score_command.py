@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from drawn_edits import draw, save, write_csv, write_edits
 from import_graph import ROOT
 from PIL import Image
+from ruamel.yaml import YAML
 from segmenters import build_segmenter
 
 from atelier.cli import main
@@ -24,9 +26,16 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["score", *map(str, words)])
 
 
-@pytest.fixture(autouse=True)
-def _in_the_repository(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
+@pytest.fixture(scope="module", autouse=True)
+def _with_one_thread(tmp_path_factory) -> Iterator[None]:
+    """Work in a folder with the embedded models and the shipped parameters, but with one thread."""
+    folder, values = tmp_path_factory.mktemp("project"), YAML().load(ROOT / "params.yaml")
+    values["models"].update(threads=1)
+    YAML().dump(values, folder / "params.yaml")
+    (folder / "models").symlink_to(ROOT / "models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +55,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scored(folder) -> tuple[Path, Result]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        return folder / "out", run(folder / "edits.csv", "--out", folder / "out")
+    return folder / "out", run(folder / "edits.csv", "--out", folder / "out")
 
 
 def test_every_edit_is_scored_and_every_other_has_a_line(folder, scored):

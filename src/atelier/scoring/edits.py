@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from atelier.images.tensors import to_tensor
 from atelier.metrics import leakage, pixel
@@ -45,7 +46,7 @@ class Scorer:
         self._row, self._pixels, self._inside, self._networks = row, sources.source, mask, networks
         self._source = self._tensor(sources.source)
         self._target = None if sources.target is None else self._tensor(sources.target)
-        self._mask = None if mask is None else torch.from_numpy(mask)[None, None].float().to(networks.device)
+        self._mask = None if mask is None else torch.tensor(mask)[None, None].float().to(networks.device)
 
     @torch.inference_mode()
     def score(self, pixels: np.ndarray) -> Scores:
@@ -98,7 +99,7 @@ class Scorer:
             "boundary_outside": outer,
             "pie_mse": 1e4 * pixel.squared_error(*black),
             "pie_psnr": pixel.psnr(pixel.squared_error(*black)),
-            "pie_ssim": 100 * pixel.ssim(*black),
+            "pie_ssim": 100 * structural_similarity_index_measure(*black, data_range=1.0),
         }
 
     def _against(self, edited: torch.Tensor, target: torch.Tensor) -> Mapping[str, torch.Tensor]:
