@@ -14,7 +14,6 @@ from PIL import Image
 from atelier.images.contact_sheet import CELL, SheetRow, contact_sheet, draw_zones
 from atelier.images.letterbox import fit_picture, plan_fit
 from atelier.scoring.edits import Scores
-from atelier.stats.tables import number
 
 SHOWN = 60  # rows on the sheet and the page, the first
 THUMBNAIL = 320  # longer side of a picture on the page, px
@@ -63,7 +62,7 @@ def draw_sheet(rows: Sequence[Shown], editors: Sequence[str]) -> np.ndarray:
     given = [name for name in ("mask", "target") if any(row.pictures[name] is not None for row in rows)]
     drawn = [
         SheetRow(
-            [row.where, row.instruction, *_drifts(row.scores)],
+            [row.where, row.instruction, _drifts(row.scores)],
             [_cell(row.pictures[name]) for name in ("source", *given)]
             + [_cell(row.edits.get(editor)) for editor in editors],
         )
@@ -72,8 +71,10 @@ def draw_sheet(rows: Sequence[Shown], editors: Sequence[str]) -> np.ndarray:
     return contact_sheet(["source", *given, *(editor[:16] for editor in editors)], drawn)
 
 
-def _drifts(scores: Mapping[str, Scores]) -> list[str]:
-    return [f"drift {' / '.join(number(one['drift_shift'], 1) for one in scores.values())} px"]
+def _drifts(scores: Mapping[str, Scores]) -> str:
+    """Return the drift of every editor's edit; the sheet's letters have no dash for one that is not defined."""
+    values = (f"{one['drift_moved']:.1f}" for one in scores.values())
+    return f"drift {' / '.join(values).replace('nan', '?')} %"
 
 
 def _cell(picture: np.ndarray | None) -> np.ndarray | None:
