@@ -82,6 +82,21 @@ def test_compression_and_light_are_no_drift(cases):
     assert max(abs(one.zoom) for one in found) < 0.25
 
 
+def test_a_new_cut_is_no_drift():
+    """Sleeves and hems move, and nothing else; the garment covers where they were and where they are."""
+    rng, found = np.random.default_rng(3), []
+    while len(found) < 10:
+        scene = world.sample_outfit(rng, "street")
+        if cut := world.edit_cut(scene):
+            slot, _, after = cut
+            layouts = [world.lay_out(one, SIZE) for one in (scene, after)]
+            garment = np.logical_or(*(layout.coverage[slot] > 0 for layout in layouts))
+            pictures = [world.paint(one, layout) for one, layout in zip((scene, after), layouts, strict=True)]
+            found.append(measure_drift(*pictures, garment))
+    assert max(one.shift for one in found) < 0.2
+    assert max(abs(one.zoom) for one in found) < 0.4
+
+
 def test_any_size_and_shape_gives_pixels_of_the_source(cases):
     source, edited, garment = cases[1]
     enlarge = {"size": (1300, 900), "resample": Image.Resampling.BICUBIC}
