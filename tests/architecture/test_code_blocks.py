@@ -28,6 +28,7 @@ PARSED = {  # what is only parsed → why
     r"dvc exp run\b": "trainings: minutes; the keys and values that it sets are checked",
     r"dvc (?!exp run|repro)\w+": "DVC itself: tests/pipelines",
     r"atelier (ablations|methods|seeds|new)\b": "experiments in a repository: tests/cli, tests/report",
+    r"atelier score\b": "edits of other editors, which are not here: tests/scoring",
     r"atelier (judge|survey|studio)\b": "servers: tests/preferences, tests/studio",
     r"(atelier register|mlflow models serve)\b": "MLflow's registry: tests/export/test_register.py",
     r"atelier memory\b": "the networks of full size, half a minute: tests/training/test_memory.py",

@@ -18,6 +18,7 @@ LAYERS = [
     ["training", "evaluation"],
     ["report"],
     ["export", "editing"],
+    ["scoring"],
     ["studio"],
     ["cli"],
 ]

@@ -43,6 +43,7 @@ WORDS = {  # a call of every command that is right but for what is not there; OU
     "survey": ["none.csv", "--out", "answers.jsonl"],
     "clean": [],
     "results": ["folder"],
+    "score": ["none.csv", "--out", "out"],
     "judge": ["none.csv", "--url", "http://localhost:1", "--model", "m", "--out", "out"],
 }
 TREE = [(name, option) for name, command in main.commands.items() for option in command.params]
@@ -116,7 +117,8 @@ def test_a_hostile_value_of_any_option_gives_one_line(name, option):
 
 
 @pytest.mark.parametrize(("name", "option"), [
-    ("edit", "-o"), ("export", "--out"), ("judge", "--out"), ("survey", "--out"), ("ablations", "--out"),
+    ("edit", "-o"), ("export", "--out"), ("judge", "--out"), ("score", "--out"), ("survey", "--out"),
+    ("ablations", "--out"),
     ("methods", "--out"), ("seeds", "--out"), ("edit", "--out-dir"),
 ])  # fmt: skip
 def test_an_output_that_cannot_be_written_is_refused_before_any_input_is_read(name, option):

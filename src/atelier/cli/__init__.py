@@ -11,6 +11,7 @@ from atelier.cli.judge import judge
 from atelier.cli.new import new
 from atelier.cli.register import register
 from atelier.cli.results import results
+from atelier.cli.score import score
 from atelier.cli.studio import studio
 from atelier.cli.study import blocks, config, memory
 from atelier.cli.survey import survey
@@ -26,6 +27,6 @@ def main() -> None:
 
 
 COMMANDS = (new, config, blocks, memory, results, ablations, methods, seeds)
-COMMANDS += (edit, studio, export, register, survey, judge, clean)
+COMMANDS += (edit, studio, score, export, register, survey, judge, clean)
 for command in COMMANDS:
     main.add_command(command)

@@ -1,0 +1,4 @@
+"""Measures for edits made anywhere: the work of `atelier score`.
+
+Public: `folders`, `run`, `table`.
+"""
