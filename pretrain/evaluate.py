@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from atelier.common import command
+from atelier.common.files import write_json
 from atelier.common.options import SCALE
 from atelier.images.tensors import to_pixels, to_tensor
 from atelier.metrics.clip import ClipScorer, directional, similarity
@@ -149,25 +150,22 @@ def draw_edit(scene: Scene, index: int, size: int) -> HeldOutEdit:
 
 
 @command.stage
-@input_option("base", "Folder of the models.")
-@command.path_option("images", "Folder for the sheets.")
-@command.path_option("report", "JSON of the results.")
-@click.option("--scenes", type=click.IntRange(SHOWN, 1_000_000), default=400, help="Held-out scenes.")
-@click.option("--steps", type=click.IntRange(1, 1000), default=2, help="Sampling steps of an edit.")
-@click.option("--guidance-text", type=SCALE, default=1.2, help="Guidance scale of the text.")
-@click.option("--guidance-image", type=SCALE, default=1.0, help="Guidance scale of the image.")
+@click.option("--scenes", type=click.IntRange(SHOWN, 1_000_000), default=400, help="Scenes to measure on.")
+@click.option("--steps", type=click.IntRange(1, 1000), default=2, help="Sampling steps of the edits.")
+@click.option("--scales", type=(SCALE, SCALE), default=(1.2, 1.0), help="Guidance scales of text and source.")
+@command.path_option("report", "JSON for the results.")
+@command.path_option("images", "Folder for the sheets of edits and reconstructions.")
+@input_option("base", "Folder of editor, clip and segmenter.")
 @threads_option
-def main(
-    base: Path, images: Path, report: Path, scenes: int, steps: int, guidance_text: float, guidance_image: float
-) -> None:
-    """Evaluate the models and write the report and the sheets."""
+def main(base: Path, images: Path, report: Path, scenes: int, steps: int, scales: tuple[float, float]) -> None:
+    """Measure the models, and write the report and the sheets."""
     images.mkdir(parents=True, exist_ok=True)
     drawn = held_out_scenes(scenes)
     editor = load_editor(base / "editor", device="cpu")
     scorer = ClipScorer.load(str(base / "clip"), "cpu")
     size = editor.unet.config.sample_size * editor.latent_stride
     edits = [draw_edit(scene, index, size) for index, scene in enumerate(drawn[:160])]
-    sampling = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
+    sampling = {"steps": steps, "guidance_text": scales[0], "guidance_image": scales[1]}
     segmenter = json.loads((base / "segmenter" / "config.json").read_text(encoding="utf-8"))
     found = {
         "autoencoder": evaluate_autoencoder(editor, drawn[:200], size, images / "photograph-reconstructions.png"),
@@ -175,10 +173,10 @@ def main(
         "segmenter": {name: scores["mean"] for name, scores in segmenter["overlaps"].items()},
         "editor": evaluate_edits(editor, edits, images / "photograph-edits.png", **sampling),
     }
-    rounded = {part: {name: round(value, 4) for name, value in values.items()} for part, values in found.items()}
-    text = json.dumps(rounded, indent=2) + "\n"
-    report.write_text(text)
-    click.echo(text, nl=False)
+    for values in found.values():
+        values.update({name: round(value, 4) for name, value in values.items()})
+    write_json(report, found)
+    click.echo(report.read_text(encoding="utf-8"), nl=False)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Pictures are composed from stored shots (`python -m shoot.pack`). The names here are those of `synthetic.fashion`.
 
-Public: `Scene`, `compose`, `describe_scene`, `fabrics`, `lay_out`, `logos`, `paint`, `poses`, `prints`, `products`,
-`programs`, `sample_outfit`, `shards`, `shotfile`.
+Public: `Scene`, `compose`, `describe_scene`, `edit`, `edit_cut`, `fabrics`, `framing`, `lay_out`, `logos`, `paint`,
+`poses`, `prints`, `products`, `programs`, `render`, `sample`, `sample_outfit`, `shards`, `shotfile`.
 """
 
 from atelier.text.colours import ACCENTS, COLOURS_LAB, COLOURS_RGB, HELD_OUT, is_held_out
