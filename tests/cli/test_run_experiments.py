@@ -10,7 +10,9 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
 from dvc.repo import Repo
+from fixtures_tracking import empty_store  # noqa: F401
 from import_graph import ROOT
+from mlflow import MlflowClient
 
 from atelier.cli import main, run_experiments
 from atelier.cli.repository import Study
@@ -89,7 +91,16 @@ def test_each_missing_experiment_is_run_in_a_copy_and_a_failure_ends_it(monkeypa
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch) -> Path:
+def store(tmp_path_factory, monkeypatch, empty_store: bytes) -> Path:  # noqa: F811
+    """The folder of an MLflow store outside of the repository."""
+    folder = tmp_path_factory.mktemp("tracking")
+    (folder / "mlflow.db").write_bytes(empty_store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch, store) -> Path:
     """A repository with a study whose only stage writes reports at once, and fails for configuration C."""
     own = tmp_path / "studies" / "mine"
     for folder in (own, tmp_path / "stages", tmp_path / "src" / "atelier"):
@@ -126,7 +137,7 @@ def ablations(*words: str) -> Result:
 
 
 @pytest.mark.slow
-def test_a_study_s_table_takes_finished_configurations_keeps_others_and_survives_a_failure(repository, capfd):
+def test_a_study_s_table_takes_finished_configurations_keeps_others_and_survives_a_failure(repository, store, capfd):
     refused = ablations("A")
     assert (refused.exit_code, "git add studies/mine" in refused.stderr) == (2, True)
     git("add", "studies")  # enough: an experiment has what git knows, committed or not
@@ -149,3 +160,11 @@ def test_a_study_s_table_takes_finished_configurations_keeps_others_and_survives
     assert stale.exit_code == 2
     assert "mine-A was run with other parameters (train.ema); to run it again: dvc exp remove mine-A" in stale.stderr
     assert "experiment none: not among" in ablations("none").stderr
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}/mlflow.db")
+    runs = client.search_runs(
+        [client.get_experiment_by_name("atelier/mine").experiment_id], order_by=["start_time ASC"]
+    )
+    found = [(run.info.run_name, run.info.status) for run in runs]  # none of the calls that ran no experiment
+    assert found == [("ablations", "FINISHED"), ("ablations", "FINISHED"), ("ablations", "FAILED")]
+    pictures = [[file.path for file in client.list_artifacts(run.info.run_id)] for run in runs]
+    assert pictures == [["ablations.csv", "ablations.md", "ablations.png"]] * 2 + [[]]

@@ -48,7 +48,7 @@ def told(readings):
 
 
 @pytest.mark.parametrize("place", ["", "source/", "target/"])
-@pytest.mark.parametrize("sides", [("source", "target"), ("before", "after")])
+@pytest.mark.parametrize("sides", [("source", "target"), ("before", "after"), ("control", "target")])
 def test_pictures_of_equal_names_are_pairs(tmp_path, place, sides):
     names = dict(zip(("source", "target"), sides, strict=True))
     first = {f"{sides[0]}/front/a.v2.jpg": as_bytes(BASE, "JPEG", quality=95), f"{sides[1]}/front/a.v2.png": AFTER}
@@ -97,6 +97,41 @@ def test_a_pair_that_does_not_match_is_refused_by_name(tmp_path, files, refused)
     assert {name.lower() for name in readings} == {"b"}
 
 
+def test_the_parameter_names_the_folders_and_captions_lie_beside_the_targets(tmp_path):
+    """The layout of kohya's scripts, SimpleTuner and ai-toolkit: two folders of any name, instructions with targets."""
+    files = {"ctrl/a.jpg": as_bytes(BASE, "JPEG"), "10_clothes/a.png": AFTER, "10_clothes/a.txt": RED}
+    write(tmp_path, files | {"other/a.png": BEFORE})
+    for columns in ("source=ctrl,target=10_clothes", " source = ctrl/ , target = 10_clothes/ "):
+        (reading,) = read(tmp_path, "before_after", columns)
+        assert (reading.item.item_id, reading.item.instruction, reading.where) == ("a", RED.decode(), "ctrl/a.jpg")
+        assert count_left_out(str(tmp_path), "before_after", columns) == {".png": 1}
+    assert np.abs(from_png(reading.item.target).astype(int) - from_png(reading.item.image)).max() > 100
+    with pytest.raises(UserError, match="no folders ctrl and none with files; it has 10_clothes, ctrl, other"):
+        read(tmp_path, "before_after", "source=ctrl,target=none")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "source=a",
+        "source=a,target=",
+        "a,b",
+        "source=a,target=a",
+        "source=a/b,target=c",
+        "source=a,target=b,mask=c",
+        ",=",
+    ],
+)
+def test_a_parameter_that_does_not_name_two_folders_is_refused(tmp_path, columns):
+    with pytest.raises(UserError, match=r"prepare.columns: .* expects source=FOLDER,target=FOLDER"):
+        read(write(tmp_path, PAIR), "before_after", columns)
+
+
+def test_the_columns_of_a_table_of_triplets_are_for_the_other_source(tmp_path):
+    write(tmp_path, {**PAIR, "a.txt": RED})
+    assert told(read(tmp_path, "before_after", "source=x,instruction=y,target=z")) == [("a", RED.decode())]
+
+
 def test_a_target_of_another_size_is_resized_and_lines_are_joined(tmp_path):
     double = as_bytes(Image.open(io.BytesIO(AFTER)).resize((120, 80), Image.Resampling.NEAREST))
     write(tmp_path, {**PAIR, "target/a.png": double, "a.txt": b"make\n\nit red", "source/a.txt": b"make\n\nit red"})
@@ -137,8 +172,8 @@ def test_a_table_can_name_both_files_of_a_pair(tmp_path, table, encode):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"source/a.png": BEFORE}, "no folders source and target or before and after with files; it has source"),
-        ({"a.png": BEFORE}, "no folders source and target or before and after with files; it has no folders"),
+        ({"source/a.png": BEFORE}, "no folders source and target or .* control and target with files; it has source"),
+        ({"a.png": BEFORE}, "no folders source and target or .* control and target with files; it has no folders"),
         ({"source/a.txt": RED, "target/a.txt": RED}, r"no pictures in source and target \(.png, .jpg"),
         ({**PAIR, "metadata.csv": b"file_name", "source/metadata.csv": b"file_name"}, "several metadata files"),
     ],

@@ -9,6 +9,7 @@ from PIL import Image
 from schema_files import BASE, INSIDE, as_bytes, embed, letterboxed, mask_bytes, read, region_bytes
 
 from atelier.common.errors import UserError
+from atelier.data.schemas import NO_CLOTHES
 from atelier.data.schemas.triplets import parse_columns
 from atelier.images.tensors import from_png
 
@@ -40,6 +41,66 @@ def test_a_row_of_instructpix2pix(tmp_path):
     np.testing.assert_array_equal(from_png(item.image)[10:50], np.asarray(BASE))
 
 
+CLIP_FILTERED = {"original_prompt": Value("string"), "original_image": Encoded(), "edit_prompt": Value("string"),
+                 "edited_prompt": Value("string"), "edited_image": Encoded()}  # fmt: skip
+OMNIEDIT = {"omni_edit_id": Value("string"), "task": Value("string"), "src_img": Encoded(), "edited_img": Encoded(),
+            "edited_prompt_list": [Value("string")], "width": Value("int64"), "o_score": Value("float64")}  # fmt: skip
+IMGEDIT = {"input_images": [Value("string")], "output_images": [Value("string")], "prompt": Value("string")}
+
+
+def test_a_row_of_the_filtered_instructpix2pix(tmp_path):
+    texts = {"original_prompt": "a woman in a coat", "edit_prompt": "make it a dress", "edited_prompt": "a dress"}
+    row = texts | dict.fromkeys(("original_image", "edited_image"), embed(PICTURE))
+    (reading,) = read(files.write_table(tmp_path / "rows.parquet", [row], CLIP_FILTERED), "triplets")
+    item = reading.item
+    assert (item.instruction, item.caption, item.garment) == ("make it a dress", "a woman in a coat", "dress")
+
+
+def test_a_row_of_omniedit_has_a_list_of_instructions(tmp_path):
+    row = {"omni_edit_id": "task_7", "task": "attribute_modification", "width": 60, "o_score": 9.0,
+           "edited_prompt_list": ["make the skirt blue", "a blue skirt, please"],
+           "src_img": embed(PICTURE), "edited_img": embed(as_bytes(Image.new("RGB", (60, 40))))}  # fmt: skip
+    (reading,) = read(files.write_table(tmp_path / "rows.parquet", [row], OMNIEDIT), "triplets", size=60)
+    item = reading.item
+    assert (item.instruction, item.garment, item.item_id) == ("make the skirt blue", "skirt", "task_7")
+    assert reading.remarks == ("no mask", "instruction is a list")
+    assert from_png(item.target)[10:50].max() == 0
+
+
+def test_rows_of_imgedit_name_files_beside_the_table(tmp_path):
+    folder = tmp_path / "results_remove_part5" / "00094"
+    folder.mkdir(parents=True)
+    (folder / "original.png").write_bytes(PICTURE)
+    (folder / "result.png").write_bytes(as_bytes(Image.new("RGB", (60, 40))))
+    source, target = ([f"results_remove_part5/00094/{name}.png"] for name in ("original", "result"))
+    rows = [{"input_images": one, "output_images": target, "prompt": "remove the vest"}
+            for one in (source, source * 2, [], ["../out.png"], ["results_remove_part5/none.png"])]  # fmt: skip
+    readings = read(files.write_table(tmp_path / "remove_part5.parquet", rows, IMGEDIT), "triplets", size=60)
+    refused = ["", "several pictures in input_images", "no picture", "name leads out of its folder", "no such file"]
+    assert [reading.refused for reading in readings] == refused
+    item = readings[0].item
+    assert (item.instruction, item.garment) == ("remove the vest", "vest")
+    np.testing.assert_array_equal(from_png(item.image)[10:50], np.asarray(BASE))
+    assert from_png(item.target)[10:50].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("instruction", "refused"),
+    [
+        ("make the jeans black", ""),
+        ("change her outfit", ""),
+        ("let it snow", NO_CLOTHES),
+        ("redress the balance", NO_CLOTHES),
+    ],
+)
+def test_pairs_that_name_no_clothes_can_be_left_out(tmp_path, instruction, refused):
+    written = files.write_magicbrush(tmp_path, [PICTURE, b"no picture"], instruction=instruction)
+    first, second = read(*written, only_clothes=True)
+    assert first.refused == refused
+    assert second.refused == (refused or "not a picture")  # before a picture is decoded
+    assert read(*written)[0].refused == ""
+
+
 def test_columns_of_any_other_name(tmp_path):
     pictures = dict.fromkeys(("before", "after"), embed(PICTURE))
     texts = {"say": "a dress instead", "is": "a man in a coat"}
@@ -51,7 +112,7 @@ def test_columns_of_any_other_name(tmp_path):
     assert item.caption == "a man in a coat"
     with pytest.raises(UserError, match=r"rows.parquet: no column 'it', which prepare.columns names; this source has"):
         read(where, "triplets", "source=before,instruction=it,target=after")
-    unknown = r"the columns of no known triplets \(MagicBrush, InstructPix2Pix\).*set prepare.columns"
+    unknown = r"the columns of no known triplets \(MagicBrush, InstructPix2Pix, .*, ImgEdit\).*set prepare.columns"
     with pytest.raises(UserError, match=unknown):
         read(where, "triplets")
 

@@ -149,6 +149,8 @@ def test_every_control_is_reached_by_tab_and_named(page, survey):
     for name in ("left", "right", "tie"):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.dataset.choice") == name
+    page.keyboard.press("Tab")  # "Back by one" is disabled before the first answer
+    assert page.evaluate("document.activeElement.id") == "enlarge"
     assert page.get_by_role("img", name="Left picture").count() == page.get_by_role("main").count() == 1
 
 

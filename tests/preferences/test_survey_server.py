@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlencode
 
 import pytest
+from fixtures_preferences import ask_survey as ask
 from fixtures_preferences import running, write_pairs
 from import_graph import ROOT
 
@@ -30,20 +31,6 @@ def server(pairs, tmp_path):
     survey = open_survey(read_pairs(pairs), tmp_path / "answers.jsonl", QUESTION, seed=0, repeats=0.5)
     with running(server := SurveyServer(survey, 0)):
         yield server
-
-
-def ask(server, method, path, body=None, **headers):
-    """Return (status, headers, body) of one request, with the server's own Host and Origin unless others are given."""
-    host = f"127.0.0.1:{server.server_port}"
-    data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    sent = {"Host": host, "Origin": f"http://{host}", "Content-Type": "application/json"}
-    sent |= {name.replace("_", "-"): text for name, text in headers.items()}
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-    connection.request(method, path, data, sent)
-    response = connection.getresponse()
-    result = response.status, response.headers, response.read()
-    connection.close()
-    return result
 
 
 def test_a_rater_answers_all_trials_and_the_file_has_the_preferred_systems(server, tmp_path):

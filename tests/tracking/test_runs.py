@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,33 @@ def test_a_run_is_a_child_of_the_training_whose_weights_or_edits_it_reads(worksp
     first, second, none = runs[0].info.run_id, runs[3].info.run_id, None
     parents = [run.data.tags.get("mlflow.parentRunId") for run in runs]
     assert parents == [none, first, first, none, second, second, none, none]
+
+
+def test_runs_of_several_experiments_are_nested_below_one_that_begins_with_the_first(workspace):
+    """Also those of an evaluation, which reads a training's weights; and runs of before and after stay outside."""
+    command = "from atelier import tracking\nwith tracking.run('pair', {}): pass"  # as an experiment: another process
+    with tracking.parent("methods") as parent:
+        parent.log_artifact(Path("none"))  # nothing has begun: nothing to log to
+        with tracking.run("prepare", {}):
+            pass
+        for value in (b"one", b"two"):
+            parent.begin()
+            with tracking.run("train", {}, writes=[Path("weights")]):
+                Path("weights").write_bytes(value)
+            with tracking.run("evaluate", {}, child_of=Path("weights")):
+                pass
+        subprocess.run([sys.executable, "-c", command], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
+        Path("methods.md").write_text("a table")
+        parent.log_artifact(Path("methods.md"))
+    with tracking.run("mask", {}), tracking.parent("ablations"):
+        pass
+    client, runs = stored(workspace)
+    names = ["prepare", "methods", *["train", "evaluate"] * 2, "pair", "mask"]
+    assert [(run.info.run_name, run.info.status) for run in runs] == [(name, "FINISHED") for name in names]
+    above = runs[1].info.run_id
+    assert [run.data.tags.get("mlflow.parentRunId") for run in runs] == [None, None, *[above] * 5, None]
+    assert [file.path for file in client.list_artifacts(above)] == ["methods.md"]
+    assert "atelier methods" in runs[1].data.tags["mlflow.note.content"]
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("boom"), "FAILED"), (KeyboardInterrupt(), "KILLED")])

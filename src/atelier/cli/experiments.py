@@ -36,15 +36,18 @@ def ablations(names: tuple[str, ...], study: Path, out: Path | None) -> None:
       atelier ablations A C
       atelier ablations --study studies/mine    experiments mine-A to mine-D
     """
+    from atelier import tracking
     from atelier.cli.repository import find_study
     from atelier.cli.run_experiments import ABLATIONS, run_missing
     from atelier.report.experiment_tables import collect_ablations
 
     chosen = find_study(study)
-    found = run_missing(chosen, names or list(ABLATIONS), ABLATIONS)
     folder = out or chosen.root / chosen.folder / "metrics"
-    for path in collect_ablations(found, folder, chosen.root, chosen.folder, list(ABLATIONS)):
-        echo_path(path)
+    with tracking.parent("ablations", chosen.name) as parent:
+        found = run_missing(chosen, names or list(ABLATIONS), ABLATIONS, parent.begin)
+        for path in collect_ablations(found, folder, chosen.root, chosen.folder, list(ABLATIONS)):
+            parent.log_artifact(path)
+            echo_path(path)
 
 
 @click.command(cls=Command)
@@ -70,14 +73,16 @@ def methods(names: tuple[str, ...], study: Path, out: Path | None) -> None:
     from atelier.report.experiment_tables import collect_methods
 
     chosen = find_study(study)
-    found = run_missing(chosen, names or list(METHODS), METHODS)
     folder = out or chosen.root / chosen.folder / "metrics"
 
     def read_costs(experiment: str) -> dict[str, float]:
         return tracking.read_metrics(experiment, "train", chosen.name)
 
-    for path in collect_methods(found, folder, chosen.root, read_costs, chosen.folder, list(METHODS)):
-        echo_path(path)
+    with tracking.parent("methods", chosen.name) as parent:
+        found = run_missing(chosen, names or list(METHODS), METHODS, parent.begin)
+        for path in collect_methods(found, folder, chosen.root, read_costs, chosen.folder, list(METHODS)):
+            parent.log_artifact(path)
+            echo_path(path)
 
 
 @click.command(cls=Command)

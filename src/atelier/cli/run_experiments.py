@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,16 @@ ABLATIONS = {
 METHODS = {"selective": _method(1, "selective"), "full": _method(1, "full"), "lora": _method(4, "lora")}
 
 
-def run_missing(study: Study, names: Sequence[str], known: Mapping[str, Configuration]) -> dict[str, str]:
+def run_missing(
+    study: Study, names: Sequence[str], known: Mapping[str, Configuration], begin: Callable[[], None] = lambda: None
+) -> dict[str, str]:
     """Run the named configurations that have no experiment on the current commit, one after another.
 
     Each runs in a temporary copy of the workspace, which stays as it is. A name that is no configuration stands for
     an experiment that was run by hand.
+
+    Args:
+        begin: called before each experiment that is run.
 
     Returns label → name of its DVC experiment.
 
@@ -71,6 +76,7 @@ def run_missing(study: Study, names: Sequence[str], known: Mapping[str, Configur
             _check_equal(study, experiment, commit, changes)
             notice(f"{experiment}: kept, it exists for this commit; to run it again: dvc exp remove {experiment}")
         else:
+            begin()
             _run(study, experiment, changes)
     return experiments
 

@@ -66,6 +66,7 @@ class Prepare(Section):
     unseen_schema: Schema
     unseen_rows: Rows
     columns: Text
+    only_clothes: bool = False
     find_masks: bool
     max_refused: Share
     seed: Seed

@@ -25,7 +25,7 @@ from atelier.common.rng import derive_seed
 from atelier.config import Models, Prepare
 from atelier.data.check_sheet import choose_rows, write_sheets
 from atelier.data.found_masks import find_missing
-from atelier.data.schemas import Request, count_left_out, read_items
+from atelier.data.schemas import NO_CLOTHES, Request, count_left_out, read_items
 from atelier.data.schemas.rows import exists, local_path
 from atelier.data.shards import RowRecord, Shards
 from atelier.masks.predict import make_slot_finder
@@ -107,7 +107,8 @@ def _read(params: Prepare, models: Models, domain: str, shards: Shards) -> list[
     shards.check()
     if not shards.complete:
         start = len(shards.records())
-        request = Request(where, schema, domain, number, params.size, params.fit, params.seed, params.columns, start)
+        fit, seed, columns = params.fit, params.seed, params.columns
+        request = Request(where, schema, domain, number, params.size, fit, seed, columns, start, params.only_clothes)
         rows = read_items(request)
         rows = find_missing(rows, make_slot_finder(models)) if params.find_masks else rows
         bar = tqdm(rows, desc=f"prepare {domain}", total=number, initial=start, unit="row", disable=None)
@@ -120,7 +121,7 @@ def _read(params: Prepare, models: Models, domain: str, shards: Shards) -> list[
 
 def _count_left_out(params: Prepare, domain: str) -> dict[str, dict[str, int]]:
     """Count the files of a local folder that are not read; {} where there are none."""
-    left_out = count_left_out(getattr(params, domain), getattr(params, f"{domain}_schema"))
+    left_out = count_left_out(getattr(params, domain), getattr(params, f"{domain}_schema"), params.columns)
     return {"left_out": left_out} if left_out else {}
 
 
@@ -200,6 +201,10 @@ def summarise(records: Sequence[RowRecord]) -> dict[str, Any]:
 
 
 def _check_refused(where: str, records: Sequence[RowRecord], most: float) -> None:
+    """Stop where too many rows cannot be used; those that the user leaves out (`only_clothes`) do not count."""
+    if records and all(record.refused == NO_CLOTHES for record in records):
+        raise UserError(f"{where}: none of {len(records)} instructions names clothes, as prepare.only_clothes asks for")
+    records = [record for record in records if record.refused != NO_CLOTHES]
     refused = [record for record in records if record.refused]
     if len(refused) == len(records) or len(refused) > most * len(records):
         reason, times = Counter(record.refused for record in refused).most_common(1)[0]

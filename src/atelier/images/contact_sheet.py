@@ -3,6 +3,7 @@
 Legend: H W pixels. Pictures are uint8 (H, W, 3).
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ HEADER = 22
 FONT_SIZE = 13
 PAPER_COLOUR, INK, FAINT = (255, 255, 255), (24, 24, 24), (236, 236, 236)
 TIGHT_TINT, CONTEXT_TINT = (40, 170, 90), (240, 200, 60)
+QUALITIES = (90, 80, 70, 60, 50, 40, 30, 20, 10)  # of JPEG, from the best on
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,32 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow]) -> np.ndarra
             else:
                 sheet.paste(_fit(picture), box[:2])
     return np.asarray(sheet)
+
+
+def contact_sheet_beside(columns: Sequence[str], rows: Sequence[SheetRow], beside: int) -> np.ndarray:
+    """Draw rows as `contact_sheet` does, in several parts of equal height beside each other, in reading order down."""
+    height = -(-len(rows) // beside)
+    parts = [contact_sheet(columns, rows[start : start + height]) for start in range(0, len(rows), height)]
+    tallest = max(part.shape[0] for part in parts)
+    padded = [np.pad(part, ((0, tallest - len(part)), (0, 0), (0, 0)), constant_values=255) for part in parts]
+    return np.concatenate(padded, axis=1)
+
+
+def spaced(count: int, most: int) -> list[int]:
+    """Return the places of at most `most` of `count` rows, evenly spaced, the first and the last one included."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
+
+
+def encode_jpeg(pixels: np.ndarray, most: int) -> bytes:
+    """Encode a sheet as JPEG, with the best of QUALITIES that needs at most `most` bytes, or else the last."""
+    data = b""
+    for quality in QUALITIES:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, optimize=True)
+        data = buffer.getvalue()
+        if len(data) <= most:
+            break
+    return data
 
 
 def draw_change(source: np.ndarray, edited: np.ndarray, gain: float = 2.0) -> np.ndarray:

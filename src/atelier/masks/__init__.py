@@ -1,4 +1,4 @@
 """Mask stage: garment segmentation → trimaps.
 
-Public: `make`, `predict`, `segformer`, `trimap`.
+Public: `check_sheet`, `make`, `predict`, `segformer`, `trimap`.
 """

@@ -35,6 +35,7 @@ class Answer(BaseModel):
     right: Text
     choice: Choice | Literal["invalid"]  # only a model's reply can be invalid
     repeat: bool  # second trial of the pair, sides swapped
+    replaces: bool | None = None  # instead of the rater's earlier answer to the same trial
     reply: str | None = None  # full text of a model's reply
     seconds: float | None = None  # from both pictures being loaded to the answer
     at: str | None = None  # UTC, ISO 8601
@@ -57,14 +58,14 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True)
 class Answers:
-    """The complete lines of a file, and the number of an incomplete last line."""
+    """The answers of a file that are not replaced by later ones, and the number of an incomplete last line."""
 
     rows: list[Answer]
     torn_line: int | None
 
 
 def read_answers(file: Path) -> Answers:
-    """Read all complete answers.
+    """Read all complete answers, without those that a later one replaces.
 
     Raises:
         UserError: the file does not exist, or a line before the last is not an answer.
@@ -111,6 +112,19 @@ def _parse(content: bytes, file: Path) -> Answers:
             rows.append(Answer.model_validate_json(line))
         except ValidationError as error:
             if number == len(lines):  # no newline after it
-                return Answers(rows, number)
+                return Answers(_current(rows), number)
             raise UserError(f"{file}, line {number}: not an answer: {validation_message(error)}") from None
-    return Answers(rows, None)
+    return Answers(_current(rows), None)
+
+
+def _current(rows: list[Answer]) -> list[Answer]:
+    """Drop the answers that later ones of the same rater, trial and pictures replace."""
+    replaced: set[tuple[str, ...]] = set()
+    kept = []
+    for row in reversed(rows):
+        key = (row.rater, row.question, row.pair_id, row.content, str(row.repeat))
+        if key not in replaced:
+            kept.append(row)
+        if row.replaces:
+            replaced.add(key)
+    return kept[::-1]

@@ -1,28 +1,30 @@
-"""The survey's web page, served by Flask to this machine only.
+"""The survey's web page, served by Flask to this machine only or, with a link for each rater, to others too.
 
 The server listens on the loopback address, refuses requests whose Host header is another name (DNS rebinding), accepts
 answers only from its own page (cross-site requests), and serves no file except the pictures of the pairs: requests
 contain no paths. Neither the page nor the picture addresses reveal which system made a picture.
+
+With links every request must have a rater's token, which also says who answers; without a valid one the answer is 403.
+Then the server may listen on another address, by whatever name it is reached there.
 """
 
-import base64
-import hashlib
 import io
-import re
 import socket
 import sys
 import time
-from importlib.resources import files
+from collections.abc import Mapping
 from socketserver import ThreadingMixIn
 from typing import Annotated, Any, Literal
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, g, request
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from atelier.common.errors import UserError
 from atelier.preferences.answers import Choice
+from atelier.preferences.links import find_rater
+from atelier.preferences.page import load_page
 from atelier.preferences.pairs import media_type, validation_message
 from atelier.preferences.survey import MAX_NAME, Survey
 
@@ -63,6 +65,7 @@ class _Answer(_Rater):
     task: int = Field(ge=0)
     choice: Choice
     seconds: float = Field(ge=0, lt=1e6)
+    again: bool = False
 
 
 class SurveyServer(ThreadingMixIn, WSGIServer):
@@ -70,18 +73,31 @@ class SurveyServer(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
-    def __init__(self, survey: Survey, port: int) -> None:
+    def __init__(
+        self, survey: Survey, port: int, *, host: str = ADDRESS, links: Mapping[str, str] | None = None, words: str = ""
+    ) -> None:
         """Listen on a port; 0 takes a free one.
 
+        Args:
+            host: an address or name of this machine. Not only this machine's programs reach another than the loopback
+                address, so it needs links.
+            links: rater → token; None: raters give their names.
+            words: of the study's maker, on the first page.
+
         Raises:
-            UserError: the port is not available.
+            UserError: the port or the address is not available.
         """
-        self.survey = survey
+        assert links is not None or host == ADDRESS
+        self.survey, self.host = survey, host
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            super().__init__((ADDRESS, port), _SilentHandler)
-        except OSError as error:
-            raise UserError(f"port {port}: {error.strerror}; choose another with --port") from None
-        self.set_app(make_app(survey, {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}))
+            super().__init__((host, port), _SilentHandler)
+        except (OSError, UnicodeError, OverflowError) as error:  # a name that no resolver can hold
+            what, how = ("", "--port") if host == ADDRESS else (f"{host}, ", "--host or --port")
+            reason = getattr(error, "strerror", None) or "is no address"
+            raise UserError(f"{what}port {port}: {reason}; choose another with {how}") from None
+        own = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
+        self.set_app(make_app(survey, own if host == ADDRESS else None, links, words))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print the traceback of an error, unless it is a client that has left or is too slow."""
@@ -91,7 +107,8 @@ class SurveyServer(ThreadingMixIn, WSGIServer):
     @property
     def url(self) -> str:
         """The page's address."""
-        return f"http://{ADDRESS}:{self.server_port}/"
+        name = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{name}]' if ':' in name else name}:{self.server_port}/"
 
 
 _GONE = (ConnectionError, TimeoutError)  # what the socket raises when the client has left, or is too slow
@@ -153,17 +170,19 @@ class _SilentHandler(WSGIRequestHandler):
         """Print nothing: the command prints what its user needs."""
 
 
-def make_app(survey: Survey, hosts: set[str]) -> Flask:
-    """Return the WSGI application; `hosts` are the Host headers that it accepts. Errors are JSON: {"error": reason}."""
+def make_app(survey: Survey, hosts: set[str] | None, links: Mapping[str, str] | None = None, words: str = "") -> Flask:
+    """Return the WSGI application. Errors are JSON: {"error": reason}.
+
+    Args:
+        hosts: the Host headers that it accepts; None: all.
+        links: rater → token; None: raters give their names.
+        words: of the study's maker, on the first page.
+    """
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    page = (files("atelier.preferences") / "page.html").read_text(encoding="utf-8")
-    headers = SAFE_HEADERS | {"Content-Security-Policy": _content_policy(page)}
-
-    @app.before_request
-    def check_host() -> None:
-        if request.headers.get("Host") not in hosts:
-            abort(400, "this server answers only by its own address")
+    page, policy = load_page(words)
+    headers = SAFE_HEADERS | {"Content-Security-Policy": policy}
+    app.before_request(lambda: _check_request(hosts, links))
 
     @app.get("/")
     def send_page() -> str:
@@ -171,21 +190,24 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
 
     @app.get("/task")
     def send_task() -> dict[str, Any]:
-        return survey.progress(_Rater.model_validate(request.args.to_dict()).rater)
+        rater = _Rater.model_validate(_query()).rater
+        return survey.last(rater) if "back" in request.args else survey.progress(rater)
 
     @app.get("/picture")
     def send_picture() -> Response:
-        path = survey.picture(**dict(_Picture.model_validate(request.args.to_dict())))
+        path = survey.picture(**dict(_Picture.model_validate(_query())))
         return Response(path.read_bytes(), content_type=media_type(path))
 
     @app.post("/answer")
     def save_answer() -> dict[str, Any]:
-        own_page = request.headers.get("Origin", "").removeprefix("http://") in hosts
+        origin = request.headers.get("Origin", "").removeprefix("http://").removeprefix("https://")
+        own_page = origin in (hosts or {request.headers.get("Host")})
         if not own_page or request.mimetype != "application/json":
             abort(400, "answers are accepted only from this server's page")
         if not 0 <= (request.content_length or 0) <= MAX_BODY:
             abort(400, "too long for an answer")
-        return survey.answer(**dict(_Answer.model_validate_json(request.get_data(), strict=True)))
+        answer = dict(_Answer.model_validate_json(request.get_data(), strict=True))
+        return survey.answer(**answer | ({"rater": g.rater} if g.rater else {}))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -200,11 +222,15 @@ def make_app(survey: Survey, hosts: set[str]) -> Flask:
     return app
 
 
-def _content_policy(page: str) -> str:
-    """Return the Content-Security-Policy that allows only the page's own inline script and style, by their hashes."""
-    policy = "default-src 'none'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    policy += "frame-ancestors 'none'"
-    for tag in ("script", "style"):
-        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        policy += f"; {tag}-src 'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-    return policy
+def _check_request(hosts: set[str] | None, links: Mapping[str, str] | None) -> None:
+    """Refuse a request to another host or, with links, without a valid token; note the rater of the token."""
+    if hosts is not None and request.headers.get("Host") not in hosts:
+        abort(400, "this server answers only by its own address")
+    g.rater = None if links is None else find_rater(request.args.get("token", ""), links)
+    if links is not None and g.rater is None:
+        abort(403, "this link is not valid; please ask the organiser of the survey for yours")
+
+
+def _query() -> dict[str, str]:
+    """Return the request's query; whose token it has is its rater."""
+    return request.args.to_dict() | ({"rater": g.rater} if g.rater else {})

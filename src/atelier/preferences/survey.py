@@ -61,8 +61,20 @@ class Survey:
         """Return what the page displays: the number of answers, and the first trial without one."""
         return self._progress(rater, read_answers(self.file).rows if self.file.exists() else [])
 
-    def answer(self, rater: str, task: int, choice: Choice, seconds: float) -> dict[str, Any]:
-        """Save the answer to a trial and return the progress after it. A second answer to a trial is ignored.
+    def last(self, rater: str) -> dict[str, Any]:
+        """Return what the page displays to change the rater's last answer: its trial; the progress if there is none."""
+        rows = read_answers(self.file).rows if self.file.exists() else []
+        state = self._progress(rater, rows)
+        number = self._last(rater, rows)
+        if number is None:
+            return state
+        prompt = self.pairs[self._plan(rater)[number].pair_id].prompt
+        return state | {"task": number, "prompt": prompt, "answered": state["answered"] - 1, "again": True}
+
+    def answer(self, rater: str, task: int, choice: Choice, seconds: float, again: bool = False) -> dict[str, Any]:
+        """Save the answer to a trial and return the progress after it.
+
+        A second answer to a trial is ignored, unless `again` says that it replaces the rater's last answer.
 
         Raises:
             IndexError: the rater has no such trial.
@@ -84,7 +96,10 @@ class Survey:
         )
 
         def once(rows: list[Answer]) -> Answer | None:
-            return None if _key(trial) in _answered(rater, rows) else answer
+            if _key(trial) not in _answered(rater, rows):
+                return answer
+            changed = again and self._last(rater, rows) == task
+            return answer.model_copy(update={"replaces": True}) if changed else None
 
         return self._progress(rater, [*append_answer(self.file, once).rows, answer])
 
@@ -100,6 +115,12 @@ class Survey:
 
     def _plan(self, rater: str) -> list[Trial]:
         return plan_trials(self.pairs, rater, seed=self.seed, repeats=self.repeats)
+
+    def _last(self, rater: str, rows: Iterable[Answer]) -> int | None:
+        """Return the number of the trial that the rater answered last, None before the first answer."""
+        keys = [_key(row) for row in rows if row.rater == rater]
+        numbers = {_key(trial): number for number, trial in enumerate(self._plan(rater))}
+        return numbers.get(keys[-1]) if keys else None
 
     def _progress(self, rater: str, rows: Iterable[Answer]) -> dict[str, Any]:
         done, plan = _answered(rater, rows), self._plan(rater)

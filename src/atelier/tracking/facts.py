@@ -26,6 +26,10 @@ _NOTES = {
     "evaluate": "Scores the edits of both editors. measures.json is the table of all measures; the artifacts have the "
     "report page, tables and contact sheets.",
 }
+_COMMANDS = {  # runs above those of a command's experiments
+    "ablations": "The runs of the experiments that `atelier ablations` has run are below. The artifacts compare them.",
+    "methods": "The runs of the experiments that `atelier methods` has run are below. The artifacts compare them.",
+}
 
 
 def origin_tags(stage: str, revision: str, experiment: str | None, study: str = "") -> dict[str, str]:
@@ -44,6 +48,8 @@ def origin_tags(stage: str, revision: str, experiment: str | None, study: str = 
         "mlflow.source.name": f"stages/{name}.py" if name in _NOTES else name,
         "mlflow.source.type": "LOCAL",
     }
+    if name in _COMMANDS:
+        tags |= {"mlflow.note.content": _COMMANDS[name], "mlflow.source.name": f"atelier {name}"}
     user = os.environ.get("USER") or os.environ.get("LOGNAME")
     tags |= {"mlflow.user": user} if user else {}
     return tags | ({"mlflow.source.git.commit": revision} if " " not in revision else {})

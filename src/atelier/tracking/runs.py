@@ -18,6 +18,7 @@ from atelier.tracking.termination import Terminated, raise_on_termination
 if TYPE_CHECKING:
     from mlflow.entities import Run as StoredRun
 
+PARENT = "ATELIER_PARENT_RUN"  # in the environment: the id of the run above those of a command's experiments
 _HOLDER, _KEY = "holder", "key"  # tags: the process that records a run, and what is resumed under the same key
 _MOST = 1000  # runs that are looked at for abandoned ones
 
@@ -30,6 +31,7 @@ def run(
     writes: Sequence[Path] = (),
     child_of: Path | None = None,
     resume_key: str | None = None,
+    study: str | None = None,
 ) -> Iterator[Run]:
     """Record a stage while the block runs.
 
@@ -43,16 +45,18 @@ def run(
         writes: outputs that exist at the end of the block; later runs find this run by their digests. Where they are
             in studies/NAME/, the run goes to that study's own MLflow experiment.
         child_of: an input that another run wrote. That run becomes the parent of this one or, if it is a child itself,
-            its sibling: an evaluation appears below the training whose edits it measures.
+            its sibling: an evaluation appears below the training whose edits it measures. A run without such an input
+            is below the run that PARENT in the environment names (`parents.parent`).
         resume_key: what the block resumes if it was interrupted (`CheckpointStore.folder.name`). The newest run of the
             stage with this key is continued if it was killed or failed.
+        study: the study whose MLflow experiment the run goes to; None: the one that `writes` tells.
 
     Raises:
         UserError: the store cannot be used, or an input does not exist.
     """
     inputs = {path: digest(path) for path in reads}
     parent = digest(child_of) if child_of is not None and child_of.exists() else None  # a hub name is no path
-    study = _study_of(writes)
+    study = _study_of(writes) if study is None else study
     store = open_store(study=study)
     with raise_on_termination():
         with store_faults(store.uri):
@@ -108,10 +112,11 @@ def _begin(store: Store, stage: str, study: str, parent: str | None, key: str | 
     found = store.search(f"tags.{_KEY} = {_quote(key)} AND tags.stage = {_quote(stage)}") if key else []
     if found and _is_interrupted(found[0]):
         return Run(store, _reopen(store, found[0], name, tags))
-    if parent:  # no run wrote the base weights
-        writer = store.writer_of(parent)
-        if writer is not None:
-            tags["mlflow.parentRunId"] = writer.data.tags.get("mlflow.parentRunId") or writer.info.run_id
+    writer = store.writer_of(parent) if parent else None  # no run wrote the base weights
+    if writer is not None:
+        tags["mlflow.parentRunId"] = writer.data.tags.get("mlflow.parentRunId") or writer.info.run_id
+    elif os.environ.get(PARENT):
+        tags["mlflow.parentRunId"] = os.environ[PARENT]
     return Run(store, store.call(store.client.create_run, store.experiment, tags=tags, run_name=name))
 
 

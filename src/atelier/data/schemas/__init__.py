@@ -1,6 +1,6 @@
 """Data sources (rendered, hub or local), one module per published schema.
 
-Public: `Request`, `ParsedRow`, `count_left_out`, `read_items`.
+Public: `NO_CLOTHES`, `Request`, `ParsedRow`, `count_left_out`, `read_items`.
 
 A schema module has `open_source(request)` → raw rows, `name_row(row)` → the data set's name for a row's picture, and
 `read_row(row, spec)` → item and remarks.
@@ -26,9 +26,9 @@ from atelier.data.schemas import (
     tables,
     triplets,
 )
-from atelier.data.schemas.rows import ParsedRow, RawRow, Request, RowSpec, exists, local_path
+from atelier.data.schemas.rows import NO_CLOTHES, ParsedRow, RawRow, Request, RowSpec, exists, local_path
 
-__all__ = ["ParsedRow", "Request", "count_left_out", "read_items"]
+__all__ = ["NO_CLOTHES", "ParsedRow", "Request", "count_left_out", "read_items"]
 
 _SCHEMAS: dict[str, ModuleType] = {
     "before_after": before_after,
@@ -40,7 +40,6 @@ _SCHEMAS: dict[str, ModuleType] = {
     "triplets": triplets,
 }
 _LEFT_OUT = {  # others: tables
-    "before_after": before_after.count_left_out,
     "deepfashion2": deepfashion2.count_left_out,
     "folder": image_folder.count_left_out,
 }
@@ -59,7 +58,7 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
     """
     module = _SCHEMAS[request.schema]
     rows = islice(module.open_source(request), max(0, request.rows - request.start))
-    if request.start == 0 and (left_out := count_left_out(request.where, request.schema)):
+    if request.start == 0 and (left_out := count_left_out(request.where, request.schema, request.columns)):
         kinds, total = ", ".join(f"{kind} {count}" for kind, count in left_out.items()), sum(left_out.values())
         notice(f"{request.where}: {total} {'file' if total == 1 else 'files'} left out: {kinds}")
     empty = True
@@ -71,8 +70,11 @@ def read_items(request: Request) -> Iterator[ParsedRow]:
         raise UserError(f"{request.where}: holds no rows; expected pictures in the {request.schema} schema")
 
 
-def count_left_out(where: str, schema: str) -> dict[str, int]:
+def count_left_out(where: str, schema: str, columns: str = "") -> dict[str, int]:
     """Count the files of a local folder that are not read, by kind: {".txt": 2, "broken link": 1}; sorted by kind.
+
+    Args:
+        columns: as in `Request`.
 
     Raises:
         UserError: the folder cannot be read.
@@ -80,6 +82,8 @@ def count_left_out(where: str, schema: str) -> dict[str, int]:
     root = local_path(where)
     if where.startswith(tables.NO_PATHS) or not exists(root) or not root.is_dir():
         return {}
+    if schema == "before_after":
+        return dict(sorted(before_after.count_left_out(root, columns).items()))
     count = _LEFT_OUT.get(schema, parquet.count_left_out)
     return dict(sorted(count(root).items()))
 
@@ -101,7 +105,8 @@ def _read(module: ModuleType, request: Request, numbered: tuple[int, RawRow]) ->
             if len(name) > MAX_NAME:
                 raise RefusedError(f"id over {MAX_NAME:,} characters")
             image_id += name
-            item, remarks = module.read_row(raw.row, RowSpec(image_id, request.domain, request.size, request.fit))
+            spec = RowSpec(image_id, request.domain, request.size, request.fit, request.only_clothes)
+            item, remarks = module.read_row(raw.row, spec)
     except RefusedError as refused:
         return ParsedRow(image_id, None, str(refused), where=where)
     return ParsedRow(image_id, item, remarks=remarks, where=where)

@@ -1,8 +1,9 @@
 """Before/after folders: pictures of equal names in `source/` and `target/`, and an instruction for each pair.
 
 Suffixes may differ (`source/a.jpg`, `target/a.png`), and both folders may have folders of equal names inside. They may
-also be called `before/` and `after/`. The instruction of a pair is what the metadata gives, else a `.txt` of the pair's
-name in `source/`, in `target/` or beside the two (UTF-8; its lines are joined).
+also be called `before/` and `after/`, `control/` and `target/`, or as `prepare.columns` says ("source=a,target=b"): the
+control and target folders of kohya's scripts, SimpleTuner and ai-toolkit. The instruction of a pair is what metadata
+gives, else a `.txt` of the pair's name in `source/`, in `target/` or beside the two (UTF-8; its lines are joined).
 
 Metadata is one `metadata.jsonl` or `metadata.csv`, beside the two folders or in one of them. Each of its lines is then
 a pair, and pictures that no line names are left out. A line names the pair (`file_name`) or its two files (`source` and
@@ -27,7 +28,7 @@ from atelier.data.schemas.triplets import read_pair
 from atelier.images.decode import PictureFile, check_name, decode_mask
 from atelier.images.names import EXTENSIONS, MASKS, TABLES, find_metadata, is_mask, is_picture
 
-SIDES = (("source", "target"), ("before", "after"))
+SIDES = (("source", "target"), ("before", "after"), ("control", "target"))
 COLUMNS: dict[str, tuple[str, ...]] = {  # role → names of its column, the first one that has a value counts
     "source": ("source", "source_file_name", "input_image", "input_image_file_name"),
     "target": ("target", "target_file_name", "edited_image", "edited_image_file_name"),
@@ -65,22 +66,23 @@ def open_source(request: Request) -> Iterator[RawRow]:
     """List the pairs by name, or the lines of the metadata; only names are held in memory.
 
     Raises:
-        UserError: the folder or one of the two inside is missing, or there are no pictures.
+        UserError: the folder or one of the two inside is missing, `columns` does not name two, or there are no
+            pictures.
     """
     if request.where.startswith(NO_PATHS):
         raise UserError(f"{request.where}: the schema before_after reads a folder; rendered and hub data are tables")
     root = local_folder(request.where, "pictures of equal names in its folders source and target")
     listing = list_files(root)
     tables = _find_tables(root, listing)
-    folders = _find_folders(root, listing, described=bool(tables))
+    folders = _find_folders(root, listing, request.columns, described=bool(tables))
     return islice(_list_rows(folders, tables), request.start, None)
 
 
-def count_left_out(root: Path) -> Counter[str]:
-    """Count the files that belong to no pair, by kind."""
+def count_left_out(root: Path, columns: str = "") -> Counter[str]:
+    """Count the files that belong to no pair, by kind; `columns` as in `Request`."""
     listing = list_files(root)
     tables = [file for file in listing.files if PurePosixPath(file.name).name in TABLES]
-    folders = _find_folders(root, listing, described=bool(tables))
+    folders = _find_folders(root, listing, columns, described=bool(tables))
     sides = (folders.sources, folders.targets)
     pictures = {file.path for named in sides for files in named.values() for file in files}
     texts = {root / folder / (name + TEXT) for folder in (*folders.sides, "") for named in sides for name in named}
@@ -131,14 +133,34 @@ def _find_tables(root: Path, listing: Listing) -> list[FoundFile]:
     return tables
 
 
-def _find_folders(root: Path, listing: Listing, *, described: bool) -> Folders:
+def name_folders(columns: str) -> tuple[tuple[str, str], ...]:
+    """Return the names that the two folders may have: SIDES or, from "source=a,target=b", (("a", "b"),).
+
+    A text that also names an instruction is for the other source, of the schema triplets.
+
+    Raises:
+        UserError: the text has another form, or does not name two folders.
+    """
+    pairs = [tuple(part.strip() for part in pair.split("=", 1)) for pair in columns.split(",") if pair.strip()]
+    named = {pair[0]: pair[-1].removesuffix("/") for pair in pairs}
+    if not pairs or "instruction" in named:
+        return SIDES
+    names = {named.get(role, "") for role in ("source", "target")}
+    if named.keys() != {"source", "target"} or len(names) != 2 or any("/" in one or not one for one in names):
+        expected = "source=FOLDER,target=FOLDER, two folders in prepare.seen"
+        raise UserError(f"prepare.columns: {columns!r}; the schema before_after expects {expected}")
+    return ((named["source"], named["target"]),)
+
+
+def _find_folders(root: Path, listing: Listing, columns: str, *, described: bool) -> Folders:
     """Return the two folders; without metadata both must be there, and one of them must have pictures."""
+    known = name_folders(columns)
     have = {PurePosixPath(file.name).parts[0] for file in listing.files if "/" in file.name}
-    sides = next((sides for sides in SIDES if have.issuperset(sides)), None)
+    sides = next((sides for sides in known if have.issuperset(sides)), None)
     if sides is None and not described:
-        expected = " or ".join(f"{source} and {target}" for source, target in SIDES)
+        expected = " or ".join(f"{source} and {target}" for source, target in known)
         raise UserError(f"{root}: no folders {expected} with files; it has {', '.join(sorted(have)) or 'no folders'}")
-    sides = sides or SIDES[0]
+    sides = sides or known[0]
     by_folder: dict[str, dict[str, list[FoundFile]]] = {name: defaultdict(list) for name in (*sides, MASKS)}
     for file in listing.files:
         folder, _, name = file.name.partition("/")

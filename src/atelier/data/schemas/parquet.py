@@ -21,7 +21,7 @@ from pyarrow import types
 from atelier.common.errors import RefusedError, UserError, row_boundary
 from atelier.common.files import open_plain
 from atelier.common.listing import FoundFile, count_kinds, list_files
-from atelier.common.values import MAX_BYTES
+from atelier.common.values import MAX_BYTES, is_listed
 from atelier.data.schemas.parquet_pages import page_sizes
 from atelier.data.schemas.rows import RawRow, Row, exists, not_here, picture_beside
 from atelier.images.decode import HUB
@@ -55,14 +55,17 @@ def choose_from(where: str, choose: Choose, have: Sequence[str]) -> Mapping[str,
 
 
 def pick_cells(row: Row, columns: Mapping[str, str], where: str, table: FoundFile | None = None) -> RawRow:
-    """Return the cells of the chosen columns under their keys; a picture or mask given as text is a file.
+    """Return the cells of the chosen columns under their keys; a picture given as text, or a list of one, is a file.
 
     Args:
         table: the local file; None: the table is elsewhere, and cannot name files here.
     """
     cells = {key: row.get(column) for key, column in columns.items()}
-    for key in PICTURES & cells.keys():
-        cells[key] = _find_picture(cells[key], table)
+    for key in sorted(PICTURES & cells.keys()):
+        named = list(cells[key]) if is_listed(cells[key]) else [cells[key]]
+        if len(named) > 1:
+            return RawRow(where, {}, f"several pictures in {columns[key]}")
+        cells[key] = _find_picture(named[0], table) if named else None
     return RawRow(where, cells)
 
 
@@ -243,6 +246,4 @@ def _find_picture(value: Any, table: FoundFile | None) -> Any:
         return value
     if path.startswith(HUB):
         return {"bytes": None, "path": path}
-    if not table or not path.strip():
-        return None
-    return picture_beside(table, path)
+    return picture_beside(table, path) if table and path.strip() else None

@@ -14,6 +14,7 @@ from atelier.common.values import is_listed, text_value
 from atelier.images.decode import PictureFile, check_name
 
 MAX_TEXT = 500  # longest caption or instruction kept, in characters
+NO_CLOTHES = "no clothes named"  # reason of a refusal that `only_clothes` asks for
 
 Row = Mapping[str, Any]
 
@@ -29,8 +30,9 @@ class Request:
     size: int  # side of the square pictures, px
     fit: str  # letterbox | crop
     seed: int  # of the rendered data
-    columns: str = ""  # triplets schema: which column holds what; empty for a known data set
+    columns: str = ""  # triplets: which column holds what; before_after: which folder; empty for a known one
     start: int = 0  # rows before it are skipped without decoding
+    only_clothes: bool = False  # refuse pairs whose instruction names no clothes
 
 
 class RawRow(NamedTuple):
@@ -50,6 +52,7 @@ class RowSpec:
     domain: str  # seen | unseen
     size: int  # side of the square, px
     fit: str  # letterbox | crop
+    only_clothes: bool = False  # refuse a pair whose instruction names no clothes
 
 
 class Parsed(NamedTuple):

@@ -1,8 +1,9 @@
 """Data sets of triplets: a source, an instruction, a target and, in some, a mask of the region to edit.
 
-MagicBrush and the InstructPix2Pix samples are recognised by their columns. For any other data set `prepare.columns`
-says which column holds what: "source=a,instruction=b,target=c" and, where such columns exist, "mask=d", "item=e" (rows
-of one item get one split) and "caption=f" (of the source). The table is a hub data set or local parquet.
+The published data sets of KNOWN are recognised by their columns. For any other data set `prepare.columns` says which
+column holds what: "source=a,instruction=b,target=c" and, where such columns exist, "mask=d", "item=e" (rows of one item
+get one split) and "caption=f" (of the source). The table is a hub data set or local parquet. Of a list of instructions
+the first is read. A picture may be a file that the table names, relative to the table's own folder, as in ImgEdit.
 
 A mask marks the region to edit: its transparent part, as in MagicBrush (DALL·E's convention), or, in a mask without
 transparency, its white part.
@@ -17,7 +18,17 @@ from PIL import Image
 
 from atelier.common.errors import RefusedError, UserError
 from atelier.data.schemas.item import Details, fit_garment, gender_of, make_item
-from atelier.data.schemas.rows import Parsed, RawRow, Request, Row, RowSpec, remark_lists, short_text, text_of
+from atelier.data.schemas.rows import (
+    NO_CLOTHES,
+    Parsed,
+    RawRow,
+    Request,
+    Row,
+    RowSpec,
+    remark_lists,
+    short_text,
+    text_of,
+)
 from atelier.data.schemas.tables import open_table
 from atelier.images.decode import (
     Picture,
@@ -33,10 +44,15 @@ from atelier.images.letterbox import Fit, fit_picture, plan_fit
 from atelier.text.garments import UNKNOWN_GARMENT, garment_in, garment_of
 
 REQUIRED, OPTIONAL = ("source", "instruction", "target"), ("mask", "item", "caption")
-KNOWN: dict[str, dict[str, str]] = {
+KNOWN: dict[str, dict[str, str]] = {  # as their authors' cards on the hub, and ImgEdit's README, state them
     "MagicBrush": {"source": "source_img", "instruction": "instruction", "target": "target_img",
                    "mask": "mask_img", "item": "img_id"},
-    "InstructPix2Pix": {"source": "input_image", "instruction": "edit_prompt", "target": "edited_image"},
+    "InstructPix2Pix": {"source": "original_image", "instruction": "edit_prompt", "target": "edited_image",
+                        "caption": "original_prompt"},
+    "InstructPix2Pix samples": {"source": "input_image", "instruction": "edit_prompt", "target": "edited_image"},
+    "OmniEdit": {"source": "src_img", "instruction": "edited_prompt_list", "target": "edited_img",
+                 "item": "omni_edit_id"},
+    "ImgEdit": {"source": "input_images", "instruction": "prompt", "target": "output_images"},
 }  # fmt: skip
 MIDTONES = 0.1  # a mask with a larger share of grey pixels (neither black nor white) is taken for a picture
 
@@ -105,18 +121,22 @@ def read_pair(row: Row, spec: RowSpec, decode: Callable[[Picture], np.ndarray]) 
         decode: the mask over the upright source, bool (H, W).
 
     Raises:
-        RefusedError: the instruction is missing, source or target cannot be read, or their aspect ratios differ.
+        RefusedError: the instruction is missing or, with `only_clothes`, names none; source or target cannot be read;
+            their aspect ratios differ.
     """
     instruction, cut = short_text(row, "instruction")
     if not instruction:
         raise RefusedError("no instruction")
+    named = garment_in(instruction) or garment_of(text_of(row, "garment"))
+    if spec.only_clothes and named is None:
+        raise RefusedError(NO_CLOTHES)
     picture = decode_picture(row.get("source"))
     plan = plan_fit(*picture.pixels.size, spec.size, spec.fit)
     target = _fit_target(row.get("target"), picture, plan)
     mask, remarks = fit_garment(lambda: decode(picture), plan)
     caption, caption_cut = short_text(row, "caption")
     details = Details(
-        garment=garment_in(instruction) or garment_of(text_of(row, "garment")) or UNKNOWN_GARMENT,
+        garment=named or UNKNOWN_GARMENT,
         item_id=text_of(row, "item"),
         person_id=text_of(row, "person_id"),
         gender=gender_of(row),
