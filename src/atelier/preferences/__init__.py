@@ -1,5 +1,5 @@
 """A/B preference study: which of two pictures do people (`atelier survey`) and models (`atelier judge`) prefer?
 
-Public: `answers`, `client`, `judge`, `links`, `page`, `pairs`, `score`, `server`, `survey`, `tables`.
+Public: `answers`, `client`, `judge`, `links`, `pairs`, `score`, `server`, `survey`, `tables`.
 The package imports only `stats` and `common`.
 """
