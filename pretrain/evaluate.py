@@ -168,10 +168,10 @@ def main(base: Path, images: Path, report: Path, scenes: int, steps: int, scales
     sampling = {"steps": steps, "guidance_text": scales[0], "guidance_image": scales[1]}
     segmenter = json.loads((base / "segmenter" / "config.json").read_text(encoding="utf-8"))
     found = {
-        "autoencoder": evaluate_autoencoder(editor, drawn[:200], size, images / "photograph-reconstructions.png"),
+        "autoencoder": evaluate_autoencoder(editor, drawn[:200], size, images / "photograph-reconstructions.webp"),
         "scoring": evaluate_naming(scorer, drawn, size) | evaluate_ranking(scorer, drawn[:160], size),
         "segmenter": {name: scores["mean"] for name, scores in segmenter["overlaps"].items()},
-        "editor": evaluate_edits(editor, edits, images / "photograph-edits.png", **sampling),
+        "editor": evaluate_edits(editor, edits, images / "photograph-edits.webp", **sampling),
     }
     for values in found.values():
         values.update({name: round(value, 4) for name, value in values.items()})
