@@ -1,6 +1,8 @@
-"""Predict garment masks with a SegFormer from a folder or the hub.
+"""Predict garment masks with a SegFormer or a UPerNet from a folder or the hub.
 
-The labels are those of the model (the embedded one's, ATR's, LIP's or Fashionpedia's); all labels of a slot are united.
+The labels are those of the model (the embedded ones', ATR's, LIP's or Fashionpedia's); all labels of a slot are united.
+Labels whose name begins with PART are another set, body parts, which a network may predict besides; no pixel is given
+one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,30 +19,48 @@ from atelier.models.parts import read_folder
 from atelier.text.garments import SLOTS, UNKNOWN_GARMENT, slot_of_label
 
 if TYPE_CHECKING:
-    from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+    from transformers import (
+        SegformerForSemanticSegmentation,
+        SegformerImageProcessor,
+        UperNetForSemanticSegmentation,
+    )
 
 BATCH = 32  # pictures in one pass, at most
+PART = "part: "
+_NEVER = -1e4  # a logit that no label wins with; infinity would become NaN where logits are resized
 
 
 @dataclass(frozen=True)
 class Segmenter:
     """A segmentation model, its image processor, and the label numbers of each slot."""
 
-    model: "SegformerForSemanticSegmentation"
+    model: "SegformerForSemanticSegmentation | UperNetForSemanticSegmentation"
     processor: "SegformerImageProcessor"
     labels: dict[str, list[int]]  # upper, lower, full → label numbers
 
+    @property
+    def parts(self) -> list[int]:
+        """Label numbers of body parts."""
+        return [int(number) for number, label in self.model.config.id2label.items() if label.startswith(PART)]
+
 
 def load_segmenter(name: str, device: torch.device) -> Segmenter:
-    """Load a SegFormer (config.json, model.safetensors, preprocessor_config.json) from a folder or the hub.
+    """Load a SegFormer or UPerNet (config.json, model.safetensors, preprocessor_config.json) from a folder or the hub.
 
     Raises:
         UserError: the model cannot be loaded, or none of its labels is a garment.
     """
-    from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
+    from transformers import (
+        AutoConfig,
+        SegformerForSemanticSegmentation,
+        SegformerImageProcessor,
+        UperNetForSemanticSegmentation,
+    )
 
     with opening(f"models.segmenter: {name}: not a SegFormer (model and image processor)"):
-        model = read_folder(SegformerForSemanticSegmentation, name, "segmenter").to(device).eval().requires_grad_(False)
+        is_upernet = AutoConfig.from_pretrained(name).model_type == "upernet"
+        kind = UperNetForSemanticSegmentation if is_upernet else SegformerForSemanticSegmentation
+        model = read_folder(kind, name, "segmenter").float().to(device).eval().requires_grad_(False)
         processor = SegformerImageProcessor.from_pretrained(name)
         find_garments(Segmenter(model, processor, {}), [np.zeros((64, 64, 3), np.uint8)], [UNKNOWN_GARMENT])
     labels: dict[str, list[int]] = {}
@@ -104,6 +124,7 @@ def _predict(segmenter: Segmenter, pictures: Sequence[np.ndarray]) -> Iterator[t
         batch = [picture.copy() for picture in pictures[start : start + count]]  # torch needs writable arrays
         inputs = segmenter.processor(images=batch, return_tensors="pt").to(segmenter.model.device)
         outputs = segmenter.model(**inputs)
+        outputs.logits[:, segmenter.parts] = _NEVER
         sizes = [picture.shape[:2] for picture in batch]
         found = segmenter.processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
         sure = outputs.logits.float().softmax(1).amax(1).mean((1, 2)).tolist()

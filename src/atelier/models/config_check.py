@@ -61,6 +61,7 @@ _WRITTEN = {  # by transformers 5 and later; earlier versions left out what has 
         "depths hidden_sizes hidden_act num_attention_heads sr_ratios strides patch_sizes mlp_ratios layer_norm_eps "
         "decoder_hidden_size num_encoder_blocks num_channels id2label"
     ),
+    "upernet": "backbone_config hidden_size pool_scales id2label",
     "t5": "d_model d_kv d_ff num_layers num_heads vocab_size layer_norm_epsilon relative_attention_num_buckets",
 }
 
