@@ -39,6 +39,7 @@ def made(tmp_path_factory) -> Path:
         patch.setenv("DVC_ROOT", str(folder))
         patch.setattr(autoencoder, "_HELD_OUT", 4)
         patch.setattr(text_to_image, "pretrain", lambda text, tokenizer: 0.0)
+        patch.setattr(clip, "pretrain", lambda text, tokenizer: 0.0)
         invoke(corpus.main, out=folder / "corpus", people=PEOPLE, products=3, poses=3, size=SIZE, workers=1)
         small = {"corpus": folder / "corpus", "steps": 2, "batch-size": 4}
         invoke(autoencoder.main, out=folder / "vae", **small)
