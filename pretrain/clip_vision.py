@@ -2,10 +2,9 @@
 
     python -m pretrain.clip_vision --corpus pretrain/corpus --out pretrain/clip_vision
 
-Contrast with captions alone takes long to find out which part of a picture a word is about: after 5,000 batches it
-knew few prints (docs/log.md). The corpus has a map of labels for each picture, so the states of the patches are first
-classified: which segments a patch shows, and of the garment that covers it the kind, the colour and the print. It sees
-no edits.
+Contrast with captions alone takes long to find out which part of a picture a word is about. The corpus has a map of
+labels for each picture, so the states of the patches are first classified: which segments a patch shows, and of the
+garment that covers it the kind, the colour and the print. It sees no edits.
 
 Legend: B batch, P patches along a side, S side in px.
 """
