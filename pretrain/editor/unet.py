@@ -147,11 +147,13 @@ def save(
 
     The autoencoder's folder is written byte for byte as it was read, even onto itself.
     """
+    unet = copy.deepcopy(model.unet).bfloat16()
+    unet.register_to_config(_name_or_path="")  # else the folder that it was loaded from, on this machine
     pipeline = kind(
         vae=open_vae(vae_folder),
         text_encoder=copy.deepcopy(model.text).bfloat16(),
         tokenizer=model.tokenizer,
-        unet=copy.deepcopy(model.unet).bfloat16(),
+        unet=unet,
         scheduler=build_scheduler(),
         safety_checker=None,
         feature_extractor=None,

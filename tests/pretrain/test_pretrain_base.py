@@ -239,6 +239,8 @@ def test_the_editor_starts_as_the_text_to_image_model_and_edits(edited):
         torch.testing.assert_close(own, painter.denoiser(x, t, context).sample)
     editor = load_editor(edited / "editor")
     assert editor.unet.config.in_channels == 2 * autoencoder.CHANNELS
+    for written in (edited / "editor").rglob("*.json"):  # the folder that the parent was read from is named nowhere
+        assert str(edited) not in written.read_text(), written
     source = to_png(np.load(edited / "corpus/images.npy")[0])
     how = {"batch_size": 1, "steps": 1, "guidance_text": 2.0, "guidance_image": 1.2}
     (result,) = edit_all(editor, [source], ["make the shirt red"], [3], **how)
