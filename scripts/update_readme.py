@@ -5,7 +5,6 @@ tests/architecture/test_results.py compares them.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,8 +64,8 @@ def update(readme: str, reports: Mapping[str, Any]) -> str:
     """Return the README with the results between the markers of each report replaced."""
     for name, report in reports.items():
         start, end = markers(name)
-        before, found, after = re.split(f"(?s)({start}.*?{end})", readme) if start in readme else (readme, "", "")
-        readme = f"{before}{start}\n{results(report)}\n{end}{after}" if found else before
+        before, _, rest = readme.partition(start)
+        readme = f"{before}{start}\n{results(report)}\n{end}{rest.partition(end)[2]}"
     return readme
 
 
